@@ -1,0 +1,31 @@
+/* Text forms of bytes, hashes and randomness (OpenSSL and getrandom behind). */
+#ifndef BASE_CODEC_H
+#define BASE_CODEC_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* RFC 4648 with padding; url: the URL-safe alphabet without padding (JWT). */
+int base64_encode(struct buf *out, const void *p, size_t n);
+int base64url_encode(struct buf *out, const void *p, size_t n);
+/* Strict: padding required (url: refused), no blanks, no stray bits. Output is bounded by out->max. */
+int base64_decode(struct buf *out, const char *text, size_t n, struct err *e) CHECK_RESULT;
+int base64url_decode(struct buf *out, const char *text, size_t n, struct err *e) CHECK_RESULT;
+
+void hex_encode(const void *p, size_t n, char *out /* 2n + 1 */);
+/* Lower or upper case digits only. Exactly n bytes or -1. */
+int hex_decode(const char *text, void *out, size_t n) CHECK_RESULT;
+bool is_hex_oid(const char *text); /* 40 lower-case hex digits: a git object id */
+
+enum { SHA256_LEN = 32, SHA256_HEX_MAX = 65, UUID_TEXT_MAX = 37 };
+void sha256(const void *p, size_t n, unsigned char out[SHA256_LEN]);
+void random_bytes(void *p, size_t n);             /* aborts if the kernel gives none */
+void uuid_v4(char out[UUID_TEXT_MAX]);
+uint64_t random_below(uint64_t bound);            /* uniform in [0, bound) */
+
+/* Strict UTF-8 (no overlong forms, no surrogates, <= U+10FFFF). */
+bool utf8_valid(const char *p, size_t n);
+/* Length of the longest prefix of p[0..n) that does not end inside a UTF-8 sequence. */
+size_t utf8_whole_prefix(const char *p, size_t n);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * Files and directories. Everything opens O_CLOEXEC. Paths that come from a job are opened beneath a
+ * held directory descriptor with RESOLVE_BENEATH|NO_SYMLINKS, never by absolute name.
+ */
+#ifndef BASE_FS_H
+#define BASE_FS_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* Whole file into out (bounded by out->max: ERR_LIMIT). "-" is not special. */
+int file_read(const char *path, struct buf *out, struct err *e) CHECK_RESULT;
+int fd_read_all(int fd, struct buf *out, struct err *e) CHECK_RESULT;
+int fd_write_all(int fd, const void *p, size_t n, struct err *e) CHECK_RESULT;
+/* Temp file in the same directory (O_EXCL, mode), write, fsync, rename over path, fsync the
+ * directory: readers see the old or the new content, also after power loss. */
+int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct err *e) CHECK_RESULT;
+
+/* Creates one directory; an existing one is fine if it is a real directory (no symlink). */
+int dir_ensure(const char *path, mode_t mode, struct err *e) CHECK_RESULT;
+/* The same with parents (parents get 0755). */
+int dir_ensure_parents(const char *path, mode_t mode, struct err *e) CHECK_RESULT;
+/* O_PATH|O_DIRECTORY|O_NOFOLLOW descriptor or -1. */
+int dir_open(const char *path, struct err *e) CHECK_RESULT;
+/* openat2 with RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_MAGICLINKS. mode only for O_CREAT. */
+int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct err *e) CHECK_RESULT;
+/* Deletes everything below and including dirfd/name: descriptor-relative, never follows links, never
+ * crosses a mount, chmods own 0-mode directories. Counts what could not be removed in *ret_left. */
+int tree_remove(int dirfd, const char *name, uint64_t *ret_left, struct err *e) CHECK_RESULT;
+
+/* Exclusive flock on path (created 0600); fd that holds it, or -1 with ERR_CONFLICT if held. */
+int lock_file(const char *path, struct err *e) CHECK_RESULT;
+char *path_join(const char *dir, const char *name) CHECK_RESULT;
+/* True if path is relative, non-empty-component clean: no "..", no leading '/', no NUL. "." ok. */
+bool path_is_inside(const char *path);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * HTTP client: libcurl's multi socket interface on the loop. One struct http per process; it keeps
+ * connections alive per host and per unix socket. Only http and https, no redirects, no cookies,
+ * no proxy from the environment for unix sockets, NOSIGNAL, TLS verified against the system store.
+ *
+ * An exchange is one request and its answer. Its done callback runs from a deferred source outside
+ * curl's stack; afterwards the exchange and its result live until http_exchange_free.
+ */
+#ifndef BASE_HTTP_H
+#define BASE_HTTP_H
+
+#include "base/buf.h"
+#include "base/loop.h"
+
+struct http;
+struct http_exchange;
+
+enum http_outcome {
+	HTTP_DONE,      /* a complete answer; look at status */
+	HTTP_NOT_SENT,  /* resolve/connect/TLS failed: the server saw nothing, a retry is safe */
+	HTTP_AMBIGUOUS, /* sent (in part) and no complete answer: the server may have acted */
+	HTTP_TOO_LARGE, /* the answer is larger than max_answer */
+	HTTP_TIMED_OUT, /* overall deadline; as ambiguous as HTTP_AMBIGUOUS */
+	HTTP_ABORTED,   /* http_exchange_cancel or the body callback returned -1 */
+};
+
+struct http_request {
+	const char *method;      /* "GET", "POST", … */
+	const char *url;         /* http(s)://…; with unix_socket the host part is only the Host header */
+	const char *unix_socket; /* NULL: TCP */
+	const struct strv *headers; /* "Name: value"; copied */
+	const char *bearer;      /* NULL or the token of an Authorization: Bearer header; copied, wiped */
+	const char *user, *password; /* NULL or HTTP Basic; copied, wiped */
+	const void *body;        /* copied unless body_static; NULL: none */
+	size_t body_len;
+	bool body_static;        /* the caller keeps body alive until the exchange ends */
+	const char *content_type; /* NULL with a body: application/json */
+	int64_t connect_timeout_us; /* 0: 10 s */
+	int64_t timeout_us;      /* 0: none */
+	int64_t stall_us;        /* 0: none; abort when less than 1 byte/s moves for so long */
+	size_t max_answer;       /* 0: LIMIT_API_ANSWER; ignored with on_body */
+	/* Streaming: called with body bytes as they arrive; -1 aborts. NULL: collected in the result.
+	 * Answers with status >= 400 are always collected (up to 64 KiB), never streamed. */
+	int (*on_body)(void *data, const char *p, size_t n);
+	/* Called once when the final header line was read, before any body. NULL: none. */
+	void (*on_headers)(void *data, long status);
+	void *data;
+};
+
+struct http_result {
+	enum http_outcome outcome;
+	long status;           /* 0 if no status line was seen */
+	struct buf body;
+	char error[256];       /* one line when outcome is not HTTP_DONE */
+	int64_t retry_after_us; /* parsed Retry-After (seconds or date), -1 if none */
+	struct strv headers;   /* "name: value", names lower-cased; at most 64 KiB in all */
+	int64_t total_us;
+};
+
+struct http_config {
+	const char *user_agent;
+	const char *ca_file; /* NULL: system store */
+};
+
+typedef void (*http_done_fn)(struct http_exchange *x, void *data);
+
+struct http *http_new(struct loop *l, const struct http_config *c, struct err *e) CHECK_RESULT;
+void http_free(struct http *h); /* aborts what is in flight; exchanges must be freed before */
+
+/* done may be NULL when the caller waits with http_wait. NULL and err only for a malformed request. */
+struct http_exchange *http_start(struct http *h, const struct http_request *r, http_done_fn done,
+	void *done_data, struct err *e) CHECK_RESULT;
+/* Dispatches the loop until the exchange ended (not from a callback). The result is the exchange's. */
+const struct http_result *http_wait(struct http_exchange *x);
+bool http_finished(const struct http_exchange *x);
+const bool *http_finished_flag(const struct http_exchange *x); /* for loop_wait */
+const struct http_result *http_result(const struct http_exchange *x);
+void http_exchange_cancel(struct http_exchange *x); /* ends it as HTTP_ABORTED, done is called */
+void http_exchange_free(struct http_exchange *x);   /* cancels without calling done; NULL fine */
+static inline void http_exchange_freep(struct http_exchange **x)
+{
+	http_exchange_free(*x);
+	*x = NULL;
+}
+#define CLEAN_EXCHANGE CLEANUP(http_exchange_freep)
+
+/* First header of that lower-case name, or NULL. */
+const char *http_header(const struct http_result *r, const char *name);
+/* One line for people: "HTTP 503: upstream down" or the transport error. Sets class by status:
+ * 401/403 ERR_AUTH, 404 ERR_NOT_FOUND, 409 ERR_CONFLICT, transport ERR_NET, else ERR_PROTO. -1. */
+int http_result_error(const struct http_result *r, struct err *e);
+
+#endif

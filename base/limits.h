@@ -1,0 +1,43 @@
+/* Every cap on something that comes from outside, in one place. Bytes unless named otherwise. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define KIB(n) ((size_t)(n) << 10)
+#define MIB(n) ((size_t)(n) << 20)
+#define GIB(n) ((size_t)(n) << 30)
+
+/* JSON */
+#define LIMIT_JSON_DEPTH 64
+#define LIMIT_JSON_NODES 200000
+/* wire */
+#define LIMIT_CLAIM_BYTES MIB(8)       /* one claim answer */
+#define LIMIT_API_ANSWER MIB(1)        /* any other coordinator answer */
+#define LIMIT_API_BODY MIB(1)          /* any request body the coordinator accepts */
+#define LIMIT_LOG_CHUNK KIB(512)       /* raw bytes of one log chunk, PROTOCOL.md */
+#define LIMIT_METADATA 255             /* host_name, version */
+#define LIMIT_LABELS 64                /* labels of a runner */
+#define LIMIT_TOKEN KIB(8)
+/* job */
+#define LIMIT_STEPS 1000
+#define LIMIT_SCRIPT MIB(1)
+#define LIMIT_NAME KIB(4)              /* names, keys, refs */
+#define LIMIT_ENV_COUNT 4096           /* entries of one env or with map */
+#define LIMIT_ENV_BYTES MIB(2)         /* of a step's whole environment */
+#define LIMIT_SECRETS 1000
+#define LIMIT_MASK_VALUE KIB(64)
+#define LIMIT_STEP_LOG MIB(10)         /* default of runner.step_log_limit */
+/* engine */
+#define LIMIT_ENGINE_ANSWER MIB(16)
+/* files */
+#define LIMIT_CONFIG_FILE MIB(1)
+#define LIMIT_WORKFLOW_FILE KIB(64)    /* PROTOCOL.md, workflow dialect */
+#define LIMIT_WORKFLOW_ALIASES 100
+#define LIMIT_WORKFLOW_DEPTH 64
+/* gate */
+#define LIMIT_GATE_MESSAGE MIB(4)
+/* checkout */
+#define LIMIT_PACK GIB(4)
+#define LIMIT_TREE_ENTRIES 1000000
+#define LIMIT_TREE_DEPTH 200
+
+#endif
