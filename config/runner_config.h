@@ -1,0 +1,60 @@
+/*
+ * The runner's resolved configuration: defaults < file < environment < flags. Made once at start
+ * (and again on SIGHUP), then read-only and passed down. Every key stands in one option table
+ * (runner_options.c) with its type, range, default, flag, environment names and sensitivity.
+ */
+#ifndef CONFIG_RUNNER_CONFIG_H
+#define CONFIG_RUNNER_CONFIG_H
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define RUNNER_CONFIG_PATH "/etc/shithubd-runner/config.toml"
+#define RUNNER_ENV_PREFIX "SHITHUB_RUNNER_"
+
+enum engine_kind { ENGINE_AUTO, ENGINE_DOCKER, ENGINE_PODMAN };
+enum step_io { STEP_IO_AUTO, STEP_IO_GATE, STEP_IO_ATTACH };
+enum isolation { ISOLATION_STEP, ISOLATION_JOB };
+
+struct runner_config {
+	struct {
+		char *base_url; /* http(s), no trailing slash, no credentials, query or fragment */
+		char *ca_file;  /* NULL: system store */
+	} server;
+	struct {
+		char *token;      /* 64 hex; from token or token_file; required by run */
+		char *token_file; /* 0600 file that holds it */
+		struct strv labels;
+		int64_t capacity; /* 1..64 */
+		int64_t poll_interval_us;
+		char *workspace_root;
+		int64_t workspace_ttl_us;
+		char *state_dir; /* journal, leases, control folders, instance id; 0700 */
+		struct strv network_allowlist;
+		uint64_t step_log_limit;
+		int64_t stop_grace_us;
+		enum log_level log_level;
+		enum log_format log_format;
+	} runner;
+	struct {
+		enum engine_kind kind;
+		char *socket; /* path; NULL: the usual ones of kind */
+		char *default_image;
+		char *network; /* name, "none" */
+		uint64_t memory;
+		int64_t nano_cpus;
+		char *seccomp_profile; /* path; NULL: the built-in profile */
+		int64_t uid, gid;      /* of steps; user = "auto": the runner's own */
+		int64_t pids_limit;
+		int64_t nofile_limit;
+		uint64_t tmp_size;
+		struct strv dns_servers;
+		enum isolation isolation;
+		enum step_io step_io;
+		char *gate_path; /* NULL: beside the program, then ../lib/shithub */
+	} engine;
+};
+
+void runner_config_release(struct runner_config *c); /* wipes the token */
+
+#endif

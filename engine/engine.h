@@ -1,0 +1,78 @@
+/*
+ * One connection to a container engine (Docker or Podman) over its unix socket. Every call here
+ * blocks on the loop (request_wait style) unless named _start. Errors are ERR_ENGINE with the
+ * engine's own words, ERR_NET when the socket refuses (text says path and remedy).
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/http.h"
+#include "config/runner_config.h"
+
+struct engine;
+
+struct engine_info {
+	enum engine_kind kind; /* ENGINE_DOCKER or ENGINE_PODMAN, never AUTO */
+	char api_version[16];  /* what we speak, "1.41" */
+	char server[96];       /* Server header: "Docker/20.10.24 (linux)" */
+};
+
+/* Probes _ping, negotiates the version (1.44 when offered, else 1.41; older is refused). socket NULL:
+ * the usual paths of kind in order ($DOCKER_HOST unix://, /var/run/docker.sock, /run/podman/podman.sock,
+ * $XDG_RUNTIME_DIR/podman/podman.sock). Podman is told apart by its Libpod-Api-Version header. */
+struct engine *engine_open(struct loop *l, struct http *h, enum engine_kind kind, const char *socket,
+	struct err *e) CHECK_RESULT;
+void engine_free(struct engine *g);
+const struct engine_info *engine_info(const struct engine *g);
+const char *engine_socket(const struct engine *g);
+
+/* Image id (sha256:…) of a reference that is present locally; ERR_NOT_FOUND with the remedy if not. */
+int engine_image_id(struct engine *g, const char *ref, char **ret_id, struct err *e) CHECK_RESULT;
+/* ERR_NOT_FOUND when there is no such network; "none" is always there. */
+int engine_network_check(struct engine *g, const char *name, struct err *e) CHECK_RESULT;
+
+/* One container to be made: every wall of DESIGN.md "Isolation" that the engine builds. */
+struct container_mount {
+	const char *source, *target;
+	bool read_only;
+};
+struct container_spec {
+	const char *name; /* deterministic, so that a retried create cannot make a twin */
+	const char *image;
+	const struct strv *argv; /* entrypoint and arguments */
+	const struct strv *env;  /* NAME=value */
+	const char *working_dir;
+	const struct pairs *labels;
+	int64_t uid, gid;
+	const struct container_mount *mounts;
+	size_t n_mounts;
+	const char *network; /* "none", a network's name, "container:<id>" */
+	const struct strv *dns; /* not sent with container: */
+	uint64_t memory;     /* no extra swap */
+	int64_t nano_cpus, pids_limit, nofile_limit;
+	uint64_t tmp_size;
+	const char *seccomp_json;
+};
+/* The create body, pure (tested without an engine). */
+int container_body(const struct container_spec *s, enum engine_kind kind, const char *seccomp_path,
+	struct buf *out, struct err *e) CHECK_RESULT;
+
+struct container_state {
+	bool exists, running, oom_killed;
+	int exit_code;
+	char error[256];
+};
+int engine_container_create(struct engine *g, const struct container_spec *s, char **ret_id,
+	struct err *e) CHECK_RESULT;
+int engine_container_start(struct engine *g, const char *id, struct err *e) CHECK_RESULT;
+int engine_container_inspect(struct engine *g, const char *id, struct container_state *ret,
+	struct err *e) CHECK_RESULT; /* a missing one is exists = false, not an error */
+/* Sends SIGKILL through the engine; a container that is gone or not running is no error. */
+int engine_container_kill(struct engine *g, const char *id, struct err *e) CHECK_RESULT;
+/* DELETE force=1&v=1; missing is no error. */
+int engine_container_remove(struct engine *g, const char *id, struct err *e) CHECK_RESULT;
+/* Ids of all containers (any state) that carry label key=value. */
+int engine_container_list(struct engine *g, const char *label, const char *value, struct strv *ret,
+	struct err *e) CHECK_RESULT;
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * A step box: one fresh hardened container, started ahead of its step, that takes one script at a
+ * time. Two ways behind this interface (engine.step_io): the gate (our static PID 1 receives the
+ * script and the output pipe over a unix socket) and attach (the engine's attach stream).
+ *
+ * A box_job holds what the boxes of one job share: engine, limits, mounts, labels and the network
+ * holder container whose network namespace every box joins.
+ *
+ * Runs in the job process only. Call order:
+ *   box_job_open → step_box_prepare (any number ahead) → step_box_launch → on_output* → on_exit
+ *   → [step_box_launch again when isolation = job] → step_box_free → box_job_close
+ * prepare returns at once; its failure surfaces in launch. free removes the container in the
+ * background; box_job_close waits until all of them are gone (bounded).
+ */
+#ifndef ENGINE_STEP_BOX_H
+#define ENGINE_STEP_BOX_H
+
+#include "engine/engine.h"
+
+struct box_job;
+struct step_box;
+
+#define BOX_LABEL_RUNNER "sh.shithub.runner"
+#define BOX_LABEL_JOB "sh.shithub.job"
+#define BOX_LABEL_STEP "sh.shithub.step"
+#define BOX_WORKSPACE "/workspace"
+
+struct box_job_spec {
+	struct loop *loop;
+	struct engine *engine;
+	const struct runner_config *config; /* limits, image, network, user, step_io (not AUTO) */
+	const char *instance_id;            /* label value of this runner */
+	const char *job_id;                 /* label value, part of container names */
+	const char *image;
+	const char *workspace;   /* host path, mounted at /workspace */
+	const char *control_dir; /* existing host folder 0711 owned by us, one subfolder a box */
+	const char *gate_path;
+	const char *seccomp_json;
+};
+/* Starts the holder container in the background. */
+struct box_job *box_job_open(const struct box_job_spec *spec, struct err *e) CHECK_RESULT;
+void box_job_close(struct box_job *j); /* removes holder and leftovers, at most 30 s; NULL fine */
+
+struct step_box *step_box_prepare(struct box_job *j, const char *step_id);
+
+enum step_end {
+	STEP_EXITED,   /* code */
+	STEP_SIGNALED, /* code is the signal */
+	STEP_GONE,     /* the box ended without a status: killed, out of memory, engine lost */
+};
+struct step_result {
+	enum step_end end;
+	int code;
+	bool oom;             /* the memory limit killed something in this box */
+	bool output_cut;      /* a left-over process kept the pipe; drained for a bounded time, then closed */
+	struct err infra;     /* set when STEP_GONE is the platform's fault */
+};
+struct step_launch {
+	const struct strv *argv; /* e.g. bash -e -o pipefail {0}; "{0}" becomes the script's path */
+	const char *script;      /* bytes written to a file inside the box */
+	size_t script_len;
+	const struct strv *env;  /* NAME=value */
+	const char *working_dir; /* absolute inside the container */
+	/* Both streams in the order they were written (attach: as the engine orders them). Never blocks. */
+	void (*on_output)(void *data, const char *p, size_t n);
+	/* Once, after the last on_output. */
+	void (*on_exit)(void *data, const struct step_result *r);
+	void *data;
+};
+/* Blocks until the box is ready (bounded, 60 s), hands over the script and returns; output and exit
+ * come through the loop. -1: the box could not be made (ERR_ENGINE, ERR_NOT_FOUND image, …). */
+int step_box_launch(struct step_box *b, const struct step_launch *l, struct err *e) CHECK_RESULT;
+/* SIGTERM (or another) to everything in the box; no answer is awaited. */
+void step_box_signal(struct step_box *b, int sig);
+/* The Engine's kill: always ends the box; on_exit follows. */
+void step_box_kill(struct step_box *b);
+void step_box_free(struct step_box *b); /* NULL fine; no callback after this */
+
+/* Starts one throw-away gate container and says whether the descriptor crossed (step_io = auto). */
+int step_io_probe(const struct box_job_spec *spec, enum step_io *ret, struct err *e) CHECK_RESULT;
+
+#endif

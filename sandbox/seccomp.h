@@ -1,0 +1,24 @@
+/*
+ * The seccomp table: one list of system calls and argument rules in C, used three ways: printed as
+ * the engine's JSON, and loaded by our own sandboxed children (smaller subsets). x86_64 and aarch64,
+ * each alone in the architecture list.
+ */
+#ifndef SANDBOX_SECCOMP_H
+#define SANDBOX_SECCOMP_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+/* The step profile as compact JSON for HostConfig.SecurityOpt (deny by default, EPERM). */
+int seccomp_profile_json(struct buf *out, struct err *e) CHECK_RESULT;
+/* Refuses what an engine would run as no filter: not JSON, no object, default action other than
+ * ERRNO/KILL*, no architecture, empty allow list, names libseccomp does not know in deny rules. */
+int seccomp_profile_check(const char *text, size_t n, struct err *e) CHECK_RESULT;
+
+enum seccomp_child {
+	SECCOMP_CHECKOUT_NET,  /* fetcher: sockets (inet, inet6, unix), no exec, no file creation */
+	SECCOMP_CHECKOUT_TREE, /* indexer and tree writer: files only, no sockets, no exec */
+};
+int seccomp_load_child(enum seccomp_child which, struct err *e) CHECK_RESULT;
+
+#endif
