@@ -1,0 +1,190 @@
+#!/bin/bash
+# engine.sh start|stop|status [DIR]: a container engine for this machine, with the job network.
+#
+# start   uses the engine that answers already (DOCKER_HOST=unix://..., /var/run/docker.sock), else
+#         starts dockerd by hand with its data in DIR; makes the network shithub-actions; prints the
+#         socket's path on stdout.
+# stop    stops the dockerd of DIR and the containers in it; any other engine stays as it is. While
+#         another program holds DIR/users (flock, shared) the engine stays up.
+# status  prints "own SOCKET", "foreign SOCKET" or "stopped" (exit 1).
+#
+# Works without systemd, in containers and in chroots: control groups are mounted when they are not,
+# a root directory that is no mount point is bound onto itself first (runc's pivot_root needs one),
+# and where overlayfs cannot be stacked dockerd itself falls back to vfs.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+
+verb=${1:-}
+dir=$(readlink -m "${2:-${SHITHUB_ENGINE_DIR:-/var/lib/shithub-local/engine}}")
+socket=$dir/docker.sock
+network=shithub-actions
+
+say() { echo "engine: $*" >&2; }
+die() {
+	say "$@"
+	exit 1
+}
+
+answers() { [ -S "$1" ] && curl -fs -m 5 --unix-socket "$1" http://engine/_ping >/dev/null 2>&1; }
+api() { # api METHOD PATH [BODY]
+	curl -sS -m 60 --unix-socket "$using" -X "$1" -H 'Content-Type: application/json' \
+		${3:+-d "$3"} -w '\n%{http_code}' "http://engine$2"
+}
+
+# A zombie answers kill -0, and a stale pid may be somebody else by now: look at what it is.
+running() {
+	local state
+	state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) && [ "$state" != Z ]
+}
+alive() { # alive PID-FILE: a process of this DIR
+	local pid
+	pid=$(cat "$1" 2>/dev/null) && running "$pid" &&
+		tr '\0' ' ' <"/proc/$pid/cmdline" | grep -qF " $dir/"
+}
+
+find_engine() { # sets using and kind
+	local candidate
+	for candidate in "${DOCKER_HOST:-}" unix:///var/run/docker.sock "unix://$socket"; do
+		case $candidate in
+		unix://*) ;;
+		*) continue ;;
+		esac
+		using=${candidate#unix://}
+		answers "$using" || continue
+		kind=foreign
+		[ "$using" = "$socket" ] && kind=own
+		return 0
+	done
+	return 1
+}
+
+mount_cgroups() {
+	local name hierarchy enabled
+	[ -e /proc/self/stat ] || mount -t proc proc /proc
+	[ -e /sys/kernel ] || mount -t sysfs sysfs /sys
+	awk '$3 ~ /^cgroup2?$/ && $2 ~ "^/sys/fs/cgroup" { found = 1 } END { exit !found }' \
+		/proc/self/mounts && return
+	if awk '!/^#/ && $2 != 0 { v1 = 1 } END { exit !v1 }' /proc/cgroups; then
+		mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup
+		while read -r name hierarchy _ enabled; do
+			if [ "$enabled" != 1 ] || [ "$hierarchy" = 0 ]; then
+				continue
+			fi
+			mkdir "/sys/fs/cgroup/$name"
+			mount -t cgroup -o "$name" cgroup "/sys/fs/cgroup/$name" ||
+				rmdir "/sys/fs/cgroup/$name" # joined with another controller
+		done < <(grep -v '^#' /proc/cgroups)
+	else
+		mount -t cgroup2 cgroup /sys/fs/cgroup
+	fi
+}
+
+# In a container on cgroup v2 our own cgroup holds processes, and a group with processes cannot hand
+# controllers to children. The true root has no cgroup.type and needs nothing.
+open_cgroup2() {
+	local top=/sys/fs/cgroup
+	[ -f $top/cgroup.type ] && [ -w $top/cgroup.subtree_control ] || return 0
+	mkdir -p $top/init
+	xargs -rn1 <$top/cgroup.procs >$top/init/cgroup.procs 2>/dev/null || :
+	sed 's/ / +/g; s/^/+/' <$top/cgroup.controllers >$top/cgroup.subtree_control || :
+}
+
+launch() {
+	local pre=()
+	# shellcheck disable=SC2016
+	if ! awk '$5 == "/" { found = 1 } END { exit !found }' /proc/self/mountinfo; then
+		mkdir -p "$dir/top"
+		pre=(unshare -m --propagation unchanged sh -c
+			'mount --rbind / "$0" && cd "$0" && exec chroot . "$@"' "$dir/top")
+	fi
+	# setsid: survives this script and its terminal
+	"${pre[@]}" setsid dockerd --data-root "$dir/root" --exec-root "$dir/exec" -p "$dir/pid" \
+		-H "unix://$socket" >"$dir/log" 2>&1 </dev/null 8>&- 9>&- &
+	starter=$!
+}
+
+start_own() {
+	local tries file starter
+	[ "$(id -u)" = 0 ] || die "starting dockerd needs root"
+	command -v dockerd >/dev/null || die "no dockerd; run deploy/local/deps.sh run"
+	mkdir -p "$dir/root" "$dir/exec"
+	for file in pid exec/containerd/containerd.pid; do
+		alive "$dir/$file" || rm -f "${dir:?}/$file" # else dockerd refuses to start
+	done
+	mount_cgroups
+	open_cgroup2
+	launch
+	for ((tries = 0; tries < 600; tries++)); do
+		answers "$socket" && return
+		running "$starter" || break
+		sleep 0.05
+	done
+	tail -n 15 "$dir/log" >&2
+	die "dockerd did not come up; its log is $dir/log"
+}
+
+ensure_network() {
+	local answer
+	answer=$(api GET "/networks/$network")
+	[ "${answer##*$'\n'}" != 200 ] || return 0
+	answer=$(api POST /networks/create '{"Name":"'$network'","CheckDuplicate":true,"Driver":"bridge",
+		"IPAM":{"Config":[{"Subnet":"172.30.0.0/24","Gateway":"172.30.0.1"}]},
+		"Options":{"com.docker.network.bridge.name":"'$network'",
+		"com.docker.network.bridge.enable_icc":"false"}}')
+	[ "${answer##*$'\n'}" = 201 ] || die "network $network: ${answer%$'\n'*}"
+}
+
+start() {
+	if ! find_engine; then
+		mkdir -p "$dir" 2>/dev/null || die "cannot make $dir"
+		exec 8>"$dir/lock"
+		flock 8
+		find_engine || {
+			start_own
+			using=$socket
+		}
+		exec 8>&-
+	fi
+	ensure_network
+	echo "$using"
+}
+
+stop() {
+	local id tries pid
+	alive "$dir/pid" || return 0
+	exec 9>>"$dir/users"
+	flock -n 9 || {
+		say "in use by another program, left running"
+		return 0
+	}
+	pid=$(cat "$dir/pid")
+	using=$socket
+	if answers "$socket"; then # dockerd's own way waits ten seconds for each container
+		for id in $(api GET /containers/json | grep -o '"Id":"[0-9a-f]*"' | cut -d'"' -f4); do
+			api DELETE "/containers/$id?force=1" >/dev/null || :
+		done
+	fi
+	kill -TERM "$pid" 2>/dev/null || :
+	for ((tries = 0; tries < 400; tries++)); do
+		alive "$dir/pid" || return 0
+		sleep 0.05
+	done
+	kill -KILL "$pid"
+	die "dockerd $pid did not stop within 20 s, killed"
+}
+
+status() {
+	find_engine || {
+		echo stopped
+		return 1
+	}
+	echo "$kind $using"
+}
+
+case $verb in
+start | stop | status) "$verb" ;;
+*)
+	echo "usage: engine.sh start|stop|status [DIR]" >&2
+	exit 2
+	;;
+esac
