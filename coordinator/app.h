@@ -1,0 +1,37 @@
+/*
+ * What every handler of `shithubd serve` gets: one struct, made in main.c, passed down.
+ */
+#ifndef COORDINATOR_APP_H
+#define COORDINATOR_APP_H
+
+#include "coordinator/httpd.h"
+#include "coordinator/keys.h"
+#include "coordinator/metrics.h"
+#include "coordinator/store.h"
+#include "coordinator/token.h"
+
+struct waiters; /* claim.h: held heartbeats */
+
+struct app {
+	struct loop *loop;
+	struct store *store;
+	struct keys keys;
+	struct httpd *httpd;
+	struct metrics metrics;
+	struct waiters *waiters;
+	char *data_dir;   /* repositories live in <data_dir>/repos */
+	char *public_url; /* no trailing slash; clone URL = <public_url>/<owner>/<name>.git */
+};
+
+/* A job may have become claimable (new run, finished job, undrained runner): held heartbeats try
+ * again in the next tick of the loop. Cheap; call it after the commit. */
+void app_wake(struct app *a);
+
+/* Who calls. All set ERR_AUTH with a line that tells nothing about what exists. */
+/* A personal access token (Bearer or Basic password); *ret is the caller's to release. */
+int auth_pat(struct app *a, const char *token, struct pat_row *ret, struct err *e) CHECK_RESULT;
+/* A checkout token: of this repository, while its job is running on a runner not revoked. For
+ * git-upload-pack only. */
+int auth_checkout(struct app *a, const char *token, int64_t repo_id, struct err *e) CHECK_RESULT;
+
+#endif
