@@ -47,7 +47,7 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 BINARIES := $(B)/shithubd-runner $(B)/shithubd $(B)/shithub-gate
 C_FILES = $(foreach m,$(MODULES) engine/gate tests/unit tests/fuzz tests/bench,$(wildcard $(m)/*.c $(m)/*.h))
 
-.PHONY: all help deps run test test-unit test-system fuzz-replay lint format bench install clean
+.PHONY: all help deps run test test-unit test-system fuzz-replay lint lint-flags format bench install clean
 
 all: $(BINARIES)  ## build the three programs into build/
 
@@ -57,11 +57,13 @@ help: ## list the targets
 deps: ## install what is missing from the distribution's packages (sudo when not root)
 	@deploy/local/deps.sh
 
-run: deps ## the whole system on this machine: engine, image, coordinator, two jobs
+run: ## the whole system on this machine: engine, image, coordinator, two jobs
+	@deploy/local/deps.sh build run
 	@$(MAKE) all
 	@deploy/local/demo.sh $(B)
 
-test: deps ## unit tests, fuzz corpora, then system tests against the real engine
+test: ## unit tests, fuzz corpora, then system tests against the real engine
+	@deploy/local/deps.sh build run test
 	@tests/run.sh $(B) $(SAN)
 
 test-unit: $(UNIT_BIN)
@@ -70,13 +72,18 @@ test-unit: $(UNIT_BIN)
 fuzz-replay: $(FUZZ_BIN)
 	@for t in $^; do n=$${t##*/fuzz_}; $$t tests/fuzz/corpus/$$n; done
 
-lint: deps ## formatting, include arrows, cppcheck, clang-tidy
+lint: ## formatting, include arrows, cppcheck, clang-tidy
+	@deploy/local/deps.sh build lint
 	@tests/lint/lint.sh
+
+lint-flags:
+	@echo -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(PKG_CFLAGS) -DPROJECT_VERSION='"$(VERSION)"'
 
 format:
 	@clang-format -i $(C_FILES)
 
-bench: deps ## ratios against docker run and git, interleaved
+bench: ## ratios against docker run and git, interleaved
+	@deploy/local/deps.sh build run
 	@$(MAKE) all
 	@tests/bench/bench.sh $(B)
 
@@ -105,7 +112,7 @@ $(B)/shithubd: $(B)/coordinator/main.o $(B)/libshithub.a
 # The gate runs as PID 1 inside step containers of any image: static, tiny, no library of ours.
 $(B)/shithub-gate: $(GATE_SRC) $(wildcard engine/gate/*.h) Makefile
 	@mkdir -p $(@D)
-	$(MUSL_CC) -std=gnu11 -D_GNU_SOURCE -Os -static -fno-asynchronous-unwind-tables \
+	$(MUSL_CC) -std=gnu11 -D_GNU_SOURCE -I. -Os -static -fno-asynchronous-unwind-tables \
 		-ffunction-sections -Wl,--gc-sections -Wall -Wextra -Werror -s -o $@ $(GATE_SRC)
 
 $(B)/unit/%: tests/unit/%.c $(UNIT_HELP) $(wildcard tests/unit/*.h) $(B)/libshithub.a
