@@ -27,15 +27,19 @@ static inline void loop_freep(struct loop **l)
 	*l = NULL;
 }
 
-struct mono loop_now(const struct loop *l); /* sampled once a tick */
+struct mono loop_now(const struct loop *l); /* sampled once a tick; fresh outside callbacks */
 
 typedef void (*loop_fn)(struct loop_source *s, void *data);
 typedef void (*loop_io_fn)(struct loop_source *s, int fd, uint32_t events, void *data);
 typedef void (*loop_signal_fn)(struct loop_source *s, const struct signalfd_siginfo *si, void *data);
 
-/* events: EPOLLIN/EPOLLOUT. The fd stays the caller's; free the source before closing it. */
+/* events: EPOLLIN/EPOLLOUT. The fd stays the caller's, has one source at most, and is something epoll
+ * takes (no regular file); free the source before closing it. */
 struct loop_source *loop_io(struct loop *l, int fd, uint32_t events, loop_io_fn fn, void *data);
 void loop_io_events(struct loop_source *s, uint32_t events); /* 0 pauses */
+/* Fires once when the process behind pidfd ended. Watches its own duplicate, so fn may reap and
+ * close pidfd before it frees the source. */
+struct loop_source *loop_pidfd(struct loop *l, int pidfd, loop_io_fn fn, void *data);
 /* Fires once at `at`, then stays idle until set again. MONO_NEVER: idle. */
 struct loop_source *loop_timer(struct loop *l, struct mono at, loop_fn fn, void *data);
 void loop_timer_set(struct loop_source *s, struct mono at);
