@@ -47,7 +47,7 @@ FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 BINARIES := $(B)/shithubd-runner $(B)/shithubd $(B)/shithub-gate
 C_FILES = $(foreach m,$(MODULES) engine/gate tests/unit tests/fuzz tests/bench,$(wildcard $(m)/*.c $(m)/*.h))
 
-.PHONY: all help deps run test test-unit test-system fuzz-replay lint lint-flags format bench install clean
+.PHONY: all help deps run test test-programs test-unit fuzz-replay lint lint-flags format bench install clean
 
 all: $(BINARIES)  ## build the three programs into build/
 
@@ -65,6 +65,8 @@ run: ## the whole system on this machine: engine, image, coordinator, two jobs
 test: ## unit tests, fuzz corpora, then system tests against the real engine
 	@deploy/local/deps.sh build run test
 	@tests/run.sh $(B) $(SAN)
+
+test-programs: $(UNIT_BIN) $(FUZZ_BIN)
 
 test-unit: $(UNIT_BIN)
 	@rc=0; for t in $^; do $$t || rc=1; done; exit $$rc

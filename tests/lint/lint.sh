@@ -1,0 +1,56 @@
+#!/bin/bash
+# lint.sh: every static check of the repository, all of them even after one failed.
+# CC_FILES, CPPFLAGS and WARN come from the Makefile's own lists (make lint-vars).
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+mkdir -p build/lint
+
+passed=0
+failed=()
+
+check() { # check NAME COMMAND...
+	local name=$1 start=$SECONDS
+	shift
+	if "$@" >"build/lint/$name.log" 2>&1; then
+		passed=$((passed + 1))
+		echo "lint: $name ok ($((SECONDS - start)) s)"
+	else
+		failed+=("$name")
+		echo "lint: $name FAILED"
+		head -n 60 "build/lint/$name.log"
+	fi
+}
+
+mapfile -t c_files < <(git ls-files -co --exclude-standard -- '*.c' '*.h')
+mapfile -t units < <(git ls-files -co --exclude-standard -- '*.c' ':!engine/gate' ':!tests/image')
+mapfile -t scripts < <(git ls-files -co --exclude-standard -- '*.sh' .ci/run)
+mapfile -t python < <(git ls-files -co --exclude-standard -- '*.py')
+read -ra flags <<<"$(make -s lint-flags)"
+
+tidy() {
+	printf '%s\0' "${units[@]}" | xargs -0 -n 4 -P "$(nproc)" sh -c '
+		clang-tidy --quiet "$@" -- '"$(printf '%q ' "${flags[@]}")"' 2>/dev/null' tidy
+}
+static_check() {
+	cppcheck -q -j "$(nproc)" --std=c11 --language=c --enable=warning,portability,performance \
+		--inline-suppr --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 \
+		--library=posix -D_GNU_SOURCE -I. --template=gcc "${units[@]}"
+}
+# Nothing that is forbidden may be named in files that cannot include base/banned.h either.
+no_debris() {
+	! git grep -nE '^(<<<<<<<|>>>>>>>) |[[:space:]]+$' -- '*.c' '*.h' '*.py' '*.sh' Makefile
+}
+
+check format clang-format --dry-run --Werror "${c_files[@]}"
+check arrows /usr/bin/python3 tests/lint/arrows.py
+check debris no_debris
+check shellcheck shellcheck "${scripts[@]}"
+check pyflakes /usr/bin/python3 -m pyflakes "${python[@]}"
+check cppcheck static_check
+check clang-tidy tidy
+
+if [ ${#failed[@]} -gt 0 ]; then
+	echo "lint: $passed checks passed, ${#failed[@]} failed: ${failed[*]} (logs in build/lint)"
+	exit 1
+fi
+echo "lint: $passed checks passed"

@@ -1,0 +1,110 @@
+#!/bin/bash
+# run.sh BUILD [SAN]: the whole test run: unit tests, fuzz corpora, system tests on a real engine.
+#
+# A missing prerequisite and a skipped test count as failures. Logs of failures stay in BUILD/test
+# and are shown. Ends with pytest's closing line and "N passed, N failed" over everything.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+build=${1:?usage: tests/run.sh BUILD [SAN]}
+san=${2:-}
+out=$PWD/$build/test
+[ "${build:0:1}" = / ] && out=$build/test
+python=/usr/bin/python3 # the distribution's, which has its pytest
+jobs=$(nproc)
+passed=0
+failed=0
+
+rm -rf "$out"
+mkdir -p "$out/san"
+chmod 1777 "$out/san" # children that dropped their privileges report too
+if [ -n "$san" ]; then
+	export ASAN_OPTIONS="log_path=$out/san/asan:abort_on_error=0:detect_leaks=1"
+	export UBSAN_OPTIONS="log_path=$out/san/ubsan:print_stacktrace=1:halt_on_error=1"
+fi
+
+bad() { # bad NAME REASON LOG
+	failed=$((failed + 1))
+	echo "FAILED $1: $2 (log: $3)"
+	tail -n 40 "$3" | sed 's/^/    /'
+}
+
+# How many tests of a cmocka program's log passed; fails without its closing lines.
+count_of() { # count_of WORD LOG
+	sed -nE "s/.*\[ +$1 +\].* ([0-9]+) test\(s\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+unit_test() {
+	local program=$1 name log rc good wrong skips
+	name=$(basename "$program")
+	log=$out/$name.log
+	timeout 300 "$program" >"$log" 2>&1
+	rc=$?
+	good=$(count_of PASSED "$log")
+	wrong=$(count_of FAILED "$log")
+	skips=$(count_of SKIPPED "$log")
+	passed=$((passed + good))
+	if [ $rc -eq 0 ] && [ "$good" -gt 0 ] && [ "$wrong" = 0 ] && [ "$skips" = 0 ]; then
+		return
+	fi
+	bad "unit $name" "exit $rc, $wrong failed, $skips skipped" "$log"
+	[ "$wrong" -le 1 ] || failed=$((failed + wrong - 1))
+}
+
+fuzz_replay() {
+	local program=$1 name log
+	name=$(basename "$program")
+	log=$out/$name.log
+	if timeout 300 "$program" "tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1; then
+		passed=$((passed + 1))
+	else
+		bad "fuzz $name" "exit $?" "$log"
+	fi
+}
+
+system_tests() {
+	local log=$out/pytest.log
+	SHITHUB_BUILD=$(readlink -f "$build") SHITHUB_TEST_LOGS=$out/system PYTHONDONTWRITEBYTECODE=1 \
+		$python -m pytest -p no:cacheprovider -ra --junitxml="$out/pytest.xml" tests/system 2>&1 |
+		tee "$log"
+	local rc=${PIPESTATUS[0]} total errors
+	read -r total errors < <($python - "$out/pytest.xml" <<'END'
+import sys
+import xml.etree.ElementTree as tree
+try:
+    suites = list(tree.parse(sys.argv[1]).getroot().iter("testsuite"))
+except (OSError, tree.ParseError):
+    suites = []
+count = lambda key: sum(int(suite.get(key, 0)) for suite in suites)
+print(count("tests"), count("failures") + count("errors") + count("skipped"))
+END
+	)
+	[ "$rc" = 0 ] || [ "$errors" != 0 ] || errors=1 # pytest itself failed
+	passed=$((passed + total - errors))
+	failed=$((failed + errors))
+}
+
+if ! make -j"$jobs" SAN="$san" B="$build" all test-programs >"$out/build.log" 2>&1; then
+	bad build "make failed" "$out/build.log"
+	echo "$passed passed, $failed failed"
+	exit 1
+fi
+
+shopt -s nullglob
+for source in tests/unit/test_*.c; do
+	unit_test "$build/unit/$(basename "$source" .c)"
+done
+echo "unit tests: $passed passed, $failed failed"
+for source in tests/fuzz/fuzz_*.c; do
+	fuzz_replay "$build/fuzz/$(basename "$source" .c)"
+done
+closing=
+if compgen -G 'tests/system/test_*.py' >/dev/null; then
+	system_tests
+	closing=$(grep -E '^=+ .* in [0-9.]+s.* =+$' "$out/pytest.log" | tail -n 1)
+fi
+for log in "$out"/san/*; do
+	bad sanitizer "a program reported" "$log"
+done
+[ -z "$closing" ] || echo "$closing"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
