@@ -25,6 +25,8 @@ uint64_t random_below(uint64_t bound);            /* uniform in [0, bound) */
 
 /* Strict UTF-8 (no overlong forms, no surrogates, <= U+10FFFF). */
 bool utf8_valid(const char *p, size_t n);
+/* Bytes (1..4) of the valid character at p; 0 when there is none. */
+size_t utf8_char(const char *p, size_t n);
 /* Length of the longest prefix of p[0..n) that does not end inside a UTF-8 sequence. */
 size_t utf8_whole_prefix(const char *p, size_t n);
 

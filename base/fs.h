@@ -33,7 +33,8 @@ int tree_remove(int dirfd, const char *name, uint64_t *ret_left, struct err *e) 
 /* Exclusive flock on path (created 0600); fd that holds it, or -1 with ERR_CONFLICT if held. */
 int lock_file(const char *path, struct err *e) CHECK_RESULT;
 char *path_join(const char *dir, const char *name) CHECK_RESULT;
-/* True if path is relative, non-empty-component clean: no "..", no leading '/', no NUL. "." ok. */
+/* True if path is relative, non-empty-component clean: no "..", no leading '/', no NUL. "." ok,
+ * one slash at the end too. */
 bool path_is_inside(const char *path);
 
 #endif

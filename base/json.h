@@ -1,5 +1,5 @@
 /*
- * JSON in and out. The only file that includes yajl is json.c.
+ * JSON in and out. The only file that includes yajl is json.c; dispatch lives in json_decode.c.
  *
  * In: text → a bounded tree (bytes, depth, nodes, strict UTF-8, no embedded NUL, duplicate keys
  * refused, integers converted here, position in errors), then a dispatch table copies the tree into
@@ -72,6 +72,12 @@ bool json_get_bool(const struct json_value *v, const char *key, bool fallback);
 		for (const struct json_value *item = (v)->items[item##_i]; item; item = NULL)
 const char *json_type_name(enum json_type t);
 
+/* Salvage from text that json_parse refuses (too large, too deep, duplicate keys, cut): the first
+ * string or number at each dotted path ("job.id"; array items do not count as a level, so
+ * "steps.id" is the first id in any item). No tree, constant memory, any depth; stops quietly where
+ * the text breaks. ret[i] is NULL or an owned string without control characters. */
+void json_scan(const char *text, size_t n, const char *const *paths, size_t n_paths, char **ret);
+
 /* Dispatch tables. The target struct starts zeroed; strings are copied (free them yourself). */
 enum json_kind {
 	JSON_TO_STRING, /* char *; min/max are lengths in bytes, max 0 = LIMIT_NAME */
@@ -107,6 +113,8 @@ struct json_writer {
 	void *gen; /* yajl's generator */
 	bool failed;
 	bool pretty;
+	bool started;   /* a top-level value was begun */
+	unsigned depth; /* open containers, at most JSON_WRITER_DEPTH */
 };
 void json_writer_init(struct json_writer *w, struct buf *out, bool pretty);
 void json_begin_object(struct json_writer *w);

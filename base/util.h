@@ -129,6 +129,8 @@ struct pairs {
 };
 void pairs_set(struct pairs *p, const char *key, const char *value);
 void pairs_set_n(struct pairs *p, const char *key, const char *value, size_t len);
+/* Appends without looking: for keys already known to be distinct. */
+void pairs_add(struct pairs *p, const char *key, const char *value, size_t len);
 const char *pairs_get(const struct pairs *p, const char *key); /* NULL if absent */
 void pairs_release(struct pairs *p);                           /* wipes the values */
 

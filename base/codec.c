@@ -1,0 +1,288 @@
+/* Base64, hex, SHA-256, randomness, UTF-8; see codec.h. */
+#include "base/codec.h"
+
+#include <errno.h>
+#include <openssl/sha.h>
+#include <sys/random.h>
+
+static const char plain_alphabet[65] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char url_alphabet[65] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+static int encode(struct buf *out, const void *p, size_t n, const char *alphabet, bool pad)
+{
+	const unsigned char *in = p;
+	size_t full = n / 3, rest = n % 3, chars;
+	char *to;
+
+	if (!size_mul(full + 1, 4, &chars) || !(to = buf_reserve(out, chars)))
+		return -1;
+	chars = full * 4;
+	for (; full; full--, in += 3, to += 4) {
+		uint32_t v = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
+		to[0] = alphabet[v >> 18];
+		to[1] = alphabet[v >> 12 & 63];
+		to[2] = alphabet[v >> 6 & 63];
+		to[3] = alphabet[v & 63];
+	}
+	if (rest) {
+		uint32_t v = (uint32_t)in[0] << 16 | (rest == 2 ? (uint32_t)in[1] << 8 : 0);
+		to[0] = alphabet[v >> 18];
+		to[1] = alphabet[v >> 12 & 63];
+		to[2] = rest == 2 ? alphabet[v >> 6 & 63] : '=';
+		to[3] = '=';
+		chars += pad ? 4 : rest + 1;
+	}
+	buf_commit(out, chars);
+	return 0;
+}
+
+int base64_encode(struct buf *out, const void *p, size_t n)
+{
+	return encode(out, p, n, plain_alphabet, true);
+}
+
+int base64url_encode(struct buf *out, const void *p, size_t n)
+{
+	return encode(out, p, n, url_alphabet, false);
+}
+
+enum { NOT_A_DIGIT = 64 };
+
+static void invert(const char *alphabet, unsigned char table[256])
+{
+	memset(table, NOT_A_DIGIT, 256);
+	for (unsigned char i = 0; i < 64; i++)
+		table[(unsigned char)alphabet[i]] = i;
+}
+
+/* The first position that is no digit, or n. */
+static size_t decode_digits(
+	const unsigned char *in, size_t n, const unsigned char table[256], unsigned char *to)
+{
+	uint32_t v = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char digit = table[in[i]];
+		if (digit == NOT_A_DIGIT)
+			return i;
+		v = v << 6 | digit;
+		if (i % 4 == 3) {
+			*to++ = (unsigned char)(v >> 16);
+			*to++ = (unsigned char)(v >> 8);
+			*to++ = (unsigned char)v;
+			v = 0;
+		}
+	}
+	if (n % 4 == 2) {
+		*to++ = (unsigned char)(v >> 4);
+	} else if (n % 4 == 3) {
+		*to++ = (unsigned char)(v >> 10);
+		*to++ = (unsigned char)(v >> 2);
+	}
+	return n;
+}
+
+/* Two texts must not decode to the same bytes: bits behind the last byte are zero. */
+static bool stray_bits(const unsigned char *in, size_t n, const unsigned char table[256])
+{
+	if (n % 4 == 2)
+		return table[in[n - 1]] & 15;
+	return n % 4 == 3 && (table[in[n - 1]] & 3);
+}
+
+/* n digits without padding */
+static int decode(struct buf *out, const char *text, size_t n, const char *alphabet, struct err *e)
+{
+	const unsigned char *in = (const unsigned char *)text;
+	size_t bytes = n / 4 * 3 + (n % 4 ? n % 4 - 1 : 0), bad;
+	unsigned char table[256];
+	char *to;
+
+	if (n % 4 == 1)
+		return err_set(e, ERR_INPUT, "base64: %zu digits cannot be whole bytes", n);
+	to = buf_reserve(out, bytes);
+	if (!to)
+		return err_set(e, ERR_LIMIT, "base64: more than %zu bytes", out->max);
+	invert(alphabet, table);
+	bad = decode_digits(in, n, table, (unsigned char *)to);
+	if (bad < n)
+		return err_set(
+			e, ERR_INPUT, "base64: character %zu is not of its alphabet", bad + 1);
+	if (stray_bits(in, n, table))
+		return err_set(e, ERR_INPUT, "base64: stray bits in the last digit");
+	buf_commit(out, bytes);
+	return 0;
+}
+
+int base64_decode(struct buf *out, const char *text, size_t n, struct err *e)
+{
+	if (n % 4)
+		return err_set(e, ERR_INPUT, "base64: length %zu is not a multiple of 4", n);
+	for (int i = 0; i < 2 && n && text[n - 1] == '='; i++)
+		n--;
+	return decode(out, text, n, plain_alphabet, e);
+}
+
+int base64url_decode(struct buf *out, const char *text, size_t n, struct err *e)
+{
+	return decode(out, text, n, url_alphabet, e);
+}
+
+void hex_encode(const void *p, size_t n, char *out)
+{
+	static const char alphabet[] = "0123456789abcdef";
+	const unsigned char *in = p;
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = alphabet[in[i] >> 4];
+		*out++ = alphabet[in[i] & 15];
+	}
+	*out = '\0';
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int hex_decode(const char *text, void *out, size_t n)
+{
+	unsigned char *to = out;
+
+	if (strnlen(text, 2 * n + 1) != 2 * n)
+		return -1;
+	for (size_t i = 0; i < 2 * n; i++)
+		if (hex_digit(text[i]) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		to[i] = (unsigned char)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+	return 0;
+}
+
+bool is_hex_oid(const char *text)
+{
+	return text && strspn(text, "0123456789abcdef") == 40 && text[40] == '\0';
+}
+
+void sha256(const void *p, size_t n, unsigned char out[SHA256_LEN])
+{
+	if (!SHA256(p, n, out))
+		BUG("SHA-256 failed");
+}
+
+void random_bytes(void *p, size_t n)
+{
+	for (unsigned char *to = p; n;) {
+		ssize_t got = getrandom(to, n, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			BUG("the kernel gives no random bytes");
+		to += got;
+		n -= (size_t)got;
+	}
+}
+
+void uuid_v4(char out[UUID_TEXT_MAX])
+{
+	unsigned char raw[16];
+	char hex[33];
+
+	random_bytes(raw, sizeof(raw));
+	raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40);
+	raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
+	hex_encode(raw, sizeof(raw), hex);
+	for (const char *from = hex; *from; from++) {
+		*out++ = *from;
+		size_t done = (size_t)(from - hex) + 1;
+		if (done == 8 || done == 12 || done == 16 || done == 20)
+			*out++ = '-';
+	}
+	*out = '\0';
+}
+
+uint64_t random_below(uint64_t bound)
+{
+	uint64_t v, unfair;
+
+	if (bound == 0)
+		BUG("random number below 0");
+	unfair = -bound % bound; /* 2^64 mod bound: values below would make low results likelier */
+	do {
+		random_bytes(&v, sizeof(v));
+	} while (v < unfair);
+	return v % bound;
+}
+
+static bool is_tail(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+static size_t lead_length(unsigned char c)
+{
+	if (c < 0x80)
+		return 1;
+	if (c < 0xc2) /* a tail, or an overlong form */
+		return 0;
+	if (c < 0xe0)
+		return 2;
+	if (c < 0xf0)
+		return 3;
+	return c < 0xf5 ? 4 : 0;
+}
+
+size_t utf8_char(const char *text, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t len = n ? lead_length(p[0]) : 0;
+
+	if (len == 0 || len > n)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if (!is_tail(p[i]))
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90))
+		return 0; /* overlong */
+	if ((p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf4 && p[1] >= 0x90))
+		return 0; /* a surrogate; above U+10FFFF */
+	return len;
+}
+
+bool utf8_valid(const char *p, size_t n)
+{
+	const char *end = p + n;
+
+	while (p < end) {
+		uint64_t eight;
+		if (end - p >= 8 &&
+			(memcpy(&eight, p, 8), !(eight & UINT64_C(0x8080808080808080)))) {
+			p += 8;
+			continue;
+		}
+		size_t len = utf8_char(p, (size_t)(end - p));
+		if (len == 0)
+			return false;
+		p += len;
+	}
+	return true;
+}
+
+size_t utf8_whole_prefix(const char *text, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		unsigned char c = p[n - back];
+		if (is_tail(c))
+			continue;
+		return lead_length(c) > back ? n - back : n;
+	}
+	return n;
+}
