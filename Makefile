@@ -18,7 +18,7 @@ DESTDIR ?=
 
 CC := gcc
 MUSL_CC := musl-gcc
-PKGS := libcurl yajl libseccomp libcap libgit2 libsystemd yaml-0.1 sqlite3 libmicrohttpd libcrypto
+PKGS := libcurl yajl libseccomp libcap libgit2 libsystemd yaml-0.1 sqlite3 libmicrohttpd libcrypto zlib
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
