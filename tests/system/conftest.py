@@ -1,0 +1,204 @@
+"""Fixtures of the system tests: real engine, real coordinator, real git, real runner.
+
+SHITHUB_BUILD names the build folder (default build), SHITHUB_TEST_LOGS where logs of failures go.
+A missing prerequisite fails the test that needs it; nothing is skipped.
+"""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy/local"))
+
+import driver  # noqa: E402
+from faulty import FaultyCoordinator  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get("SHITHUB_BUILD", ROOT / "build")).resolve()
+LOGS = pathlib.Path(os.environ.get("SHITHUB_TEST_LOGS", ROOT / "build/test/system")).resolve()
+SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
+BOTH_WAYS = ("gate", "attach")
+
+
+class Engine:
+    """The engine's socket, asked with curl: the tests must not trust the runner's own client."""
+
+    def __init__(self, socket):
+        self.socket = socket
+
+    def api(self, method, path, body=None):
+        argv = ["curl", "-sS", "--unix-socket", self.socket, "-X", method,
+                "-H", "Content-Type: application/json", "http://engine" + path]
+        if body is not None:
+            argv += ["-d", json.dumps(body)]
+        out = driver.run(argv).stdout
+        return json.loads(out) if out.strip() else None
+
+    def containers(self, label):
+        wanted = urllib.parse.quote(json.dumps({"label": [label]}))
+        return self.api("GET", f"/containers/json?all=1&filters={wanted}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    setattr(item, "report_" + call.when, outcome.get_result())
+
+
+@pytest.fixture(scope="session")
+def build():
+    for name in ("shithubd-runner", "shithubd", "shithub-gate"):
+        assert (BUILD / name).is_file(), f"{BUILD / name} is missing: make all"
+    return BUILD
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The machine's engine, or one of our own that is stopped at the end."""
+    script = ROOT / "deploy/local/engine.sh"
+    had = subprocess.run([script, "status"], stdout=subprocess.DEVNULL).returncode == 0
+    socket = driver.run([script, "start"]).stdout.decode().strip()
+    os.environ["DOCKER_HOST"] = "unix://" + socket
+    yield Engine(socket)
+    if not had:
+        driver.run([script, "stop"])
+
+
+@pytest.fixture(scope="session")
+def image(engine):
+    driver.run([ROOT / "tests/image/build.sh", "--full"], timeout=600)
+    return "shithub/runner-test:1"
+
+
+@pytest.fixture
+def folder(request):
+    """A short path (unix sockets live below) that the step user may pass through."""
+    made = pathlib.Path(tempfile.mkdtemp(prefix="sht-"))
+    made.chmod(0o711)
+    yield made
+    reports = [getattr(request.node, "report_" + when, None) for when in ("setup", "call")]
+    logs = sorted(made.rglob("*.log"))
+    dirty = [log for log in logs if SANITIZER.search(log.read_text(errors="replace"))]
+    if dirty or any(report and report.failed for report in reports):
+        keep_logs(request.node.name, logs)
+    shutil.rmtree(made, ignore_errors=True)
+    assert not dirty, f"sanitizer reports in {[log.name for log in dirty]}, kept in {LOGS}"
+
+
+def keep_logs(name, logs):
+    kept = LOGS / re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    kept.mkdir(parents=True, exist_ok=True)
+    for log in logs:
+        shutil.copy(log, kept / f"{log.parent.name}-{log.name}")
+        tail = log.read_text(errors="replace").splitlines()[-60:]
+        print(f"---- {log.name} (kept in {kept})", *tail, sep="\n")
+
+
+@pytest.fixture
+def coordinator(build, folder):
+    made = driver.Coordinator(build, folder / "coordinator")
+    yield made.start()
+    assert made.stop() == 0, "shithubd serve must end with 0 on SIGTERM"
+
+
+@pytest.fixture
+def pat(coordinator):
+    return coordinator.create_token()
+
+
+@pytest.fixture
+def repository(coordinator, pat):
+    """repository("owner/name", private=False) adds one and gives a clone to push from."""
+    return lambda name="demo/sample", private=False: coordinator.repository(name, pat, private)
+
+
+@pytest.fixture
+def faulty():
+    made = FaultyCoordinator()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def runner(build, folder, image, engine):
+    """runner(base, token, **flags): a runner with its own state; checks that it leaves nothing."""
+    made = []
+
+    def make(base, token, **flags):
+        flags.setdefault("engine_socket", engine.socket)
+        one = driver.Runner(build, folder / f"runner-{len(made)}", base, token, image, **flags)
+        made.append(one)
+        return one
+
+    yield make
+    for one in made:
+        one.stop()
+    for one in made:
+        assert one.left_over() == [], "workspaces left behind"
+        for name in one.instance_ids():
+            assert engine.containers(f"sh.shithub.runner={name}") == [], "containers left behind"
+
+
+@pytest.fixture
+def joined(coordinator, runner):
+    """joined(**flags): a runner registered with the coordinator."""
+    def make(name="runner-1", capacity=1, **flags):
+        token = coordinator.register_runner(name, capacity=capacity)["token"]
+        return runner(coordinator.base, token, capacity=str(capacity), **flags)
+    return make
+
+
+@pytest.fixture
+def job(repository, coordinator, joined):
+    """job(steps_yaml, **flags): runs one workflow with that job; the ended Job."""
+    def make(steps, name="demo/sample", head="", files=None, **flags):
+        repo = repository(name)
+        text = workflow(steps, head)
+        repo.commit({"README.md": "# sample\n", ".shithub/workflows/ci.yml": text, **(files or {})})
+        repo.push()
+        one = joined(**flags)
+        program = one.once()
+        return Job(coordinator, coordinator.show(newest_run(coordinator)), program, one)
+    return make
+
+
+def workflow(steps, head=""):
+    """A workflow with one job `main`; steps is the YAML of its steps, at any indentation."""
+    lines = [line for line in steps.strip("\n").splitlines()]
+    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    body = "\n".join("      " + line[margin:] for line in lines)
+    return (f"name: CI\non:\n  push:\n    branches: [trunk]\n{head}jobs:\n  main:\n"
+            f"    runs-on: ubuntu-latest\n    steps:\n{body}\n")
+
+
+def newest_run(coordinator):
+    return max(run["id"] for run in coordinator.runs())
+
+
+class Job:
+    """The one job of a run, as the coordinator shows it."""
+
+    def __init__(self, coordinator, run, program, runner):
+        self.coordinator, self.run, self.program, self.runner = coordinator, run, program, runner
+        self.row = run["jobs"][0]
+        self.steps = self.row["steps"]
+
+    @property
+    def conclusion(self):
+        return self.row["conclusion"]
+
+    def log(self, index):
+        return self.coordinator.step_log(self.row["id"], index)
+
+    def text(self, index):
+        return self.log(index).decode(errors="replace")
+
+    def conclusions(self):
+        return [step["conclusion"] for step in self.steps]

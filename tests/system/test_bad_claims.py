@@ -1,0 +1,164 @@
+"""Malformed claims and broken surroundings: the job is reported as failed with the reason in its
+log, the runner lives on and the next job runs."""
+import json
+import subprocess
+
+import pytest
+
+import driver
+from faulty import claim, first_token
+
+JOB = 7
+CHECKOUT = [{"run": "", "uses": "actions/checkout@v4"}]
+
+
+def changed(**changes):
+    return json.dumps(claim(JOB, **changes)).encode()
+
+
+def without(*keys):
+    made = claim(JOB)
+    for key in keys:
+        del made["job"][key]
+    return json.dumps(made).encode()
+
+
+def payload(text):
+    """The event payload replaced by raw JSON text."""
+    return changed(event_payload="@").replace(b'"@"', text)
+
+
+# name: (claim, a word that the reason must hold)
+REPORTED = {
+    "steps-missing": (without("steps"), "steps"),
+    "steps-empty": (changed(steps=[]), "step"),
+    "steps-wrong-type": (changed(steps={}) .replace(b'"steps": []', b'"steps": "x"'), "steps"),
+    "run-id-wrong-type": (changed(run_id="ten"), "run_id"),
+    "run-id-negative": (changed(run_id=-4), "run_id"),
+    "timeout-wrong-type": (changed(timeout_minutes="5"), "timeout_minutes"),
+    "timeout-too-long": (changed(timeout_minutes=4321), "timeout_minutes"),
+    "env-wrong-type": (changed(env=["A=1"]), "env"),
+    "run-and-uses": (changed(steps=[{"run": "true", "uses": "actions/checkout@v4"}]), "run"),
+    "neither-run-nor-uses": (changed(steps=[{"run": ""}]), "run"),
+    "unknown-action": (changed(steps=[{"run": "", "uses": "evil/action@v1"}]), "evil/action@v1"),
+    "duplicate-key": (changed().replace(b'"run_id"', b'"run_id": 1, "run_id"', 1), "run_id"),
+    "deep": (payload(b"[" * 10000 + b"]" * 10000), "deep"),
+    "large": (payload(b'"' + b"x" * (50 << 20) + b'"'), "large"),
+    "cut": (changed()[:-20], ""),
+    "embedded-nul": (changed(job_name="a\0b"), "job_name"),
+    "directory-absolute": (changed(steps=[{"working_directory": "/etc"}]), "working_directory"),
+    "directory-escapes": (changed(steps=[{"working_directory": "a/../../b"}]),
+                          "working_directory"),
+    "url-credentials": (changed(steps=CHECKOUT, checkout_url="https://u:p@example.test/a/b.git"),
+                        "checkout_url"),
+    "url-file": (changed(steps=CHECKOUT, checkout_url="file:///etc"), "checkout_url"),
+    "url-ssh": (changed(steps=CHECKOUT, checkout_url="ssh://git@example.test/a.git"),
+                "checkout_url"),
+    "url-option": (changed(steps=CHECKOUT, checkout_url="--upload-pack=x"), "checkout_url"),
+    "sha-name": (changed(steps=CHECKOUT, head_sha="HEAD"), "head_sha"),
+    "sha-short": (changed(steps=CHECKOUT, head_sha="a" * 39), "head_sha"),
+    "sha-option": (changed(steps=CHECKOUT, head_sha="--" + "a" * 38), "head_sha"),
+}
+UNREPORTED = {
+    "no-job-id": without("id"),
+    "job-id-text": changed(id="seven"),
+    "no-token": changed().replace(b'"token"', b'"tokens"', 1),
+    "no-json": b"<html>hello</html>",
+    "array": b"[]",
+    "empty": b"",
+}
+
+
+@pytest.fixture
+def started(faulty, runner):
+    """A runner that polls the faulty coordinator."""
+    def make(**flags):
+        program = runner(faulty.base, faulty.token, poll_interval="100ms", **flags).start()
+        faulty.wait(lambda: faulty.heartbeats, 30, "the first heartbeat")
+        return program
+    return make
+
+
+def next_job_runs(faulty, program, number=JOB + 1):
+    assert program.alive(), program.log()
+    following = faulty.offer_job(number)
+    assert faulty.wait_final(following) == ("completed", "success")
+    assert following.log() == b"fine\n"
+    assert following.replays == 0
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_reported(faulty, started, name):
+    bad, word = REPORTED[name]
+    program = started()
+    job = faulty.expect(JOB)
+    faulty.offer(bad)
+    assert faulty.wait_final(job) == ("completed", "failure")
+    text = job.log().decode(errors="replace")
+    assert text.strip(), "the reason stands in the job's log"
+    assert word in text, text
+    assert "p@example" not in text, "no credential in the log"
+    next_job_runs(faulty, program)
+    assert program.stop() == 0
+
+
+@pytest.mark.parametrize("name", UNREPORTED)
+def test_unreported(faulty, started, name):
+    program = started()
+    faulty.offer(UNREPORTED[name])
+    next_job_runs(faulty, program)
+    assert first_token(JOB) not in program.log(), "tokens stay out of the log"
+    assert program.stop() == 0
+
+
+def test_image_missing(faulty, started, engine, image):
+    name, tag = "shithub/late", "missing"
+    subprocess.run(["curl", "-s", "--unix-socket", engine.socket, "-X", "DELETE",
+                    f"http://engine/images/{name}:{tag}"], stdout=subprocess.DEVNULL)
+    program = started(image=f"{name}:{tag}")
+    job = faulty.offer_job(JOB)
+    assert faulty.wait_final(job) == ("completed", "failure")
+    assert f"{name}:{tag}" in job.log().decode()
+    engine.api("POST", f"/images/{image}/tag?repo={name}&tag={tag}")
+    try:
+        next_job_runs(faulty, program)
+    finally:
+        engine.api("DELETE", f"/images/{name}:{tag}")
+
+
+def test_engine_socket_absent(faulty, started, engine, folder):
+    socket = folder / "engine.sock"
+    program = started(engine_socket=socket)
+    job = faulty.offer_job(JOB)
+    assert faulty.wait_final(job) == ("completed", "failure")
+    assert str(socket) in job.log().decode()
+    socket.symlink_to(engine.socket)
+    next_job_runs(faulty, program)
+
+
+def test_workspace_root_is_a_file(faulty, started, folder):
+    root = folder / "work"
+    root.mkdir()
+    program = started(workspace_root=root)
+    root.rmdir()
+    root.write_text("not a folder\n")
+    job = faulty.offer_job(JOB)
+    assert faulty.wait_final(job) == ("completed", "failure")
+    assert str(root) in job.log().decode()
+    root.unlink()
+    root.mkdir()
+    next_job_runs(faulty, program)
+
+
+def test_workspace_root_read_only(faulty, started, folder):
+    root = folder / "work"
+    root.mkdir()
+    program = started(workspace_root=root)
+    driver.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", root])
+    try:
+        job = faulty.offer_job(JOB)
+        assert faulty.wait_final(job) == ("completed", "failure")
+        assert str(root) in job.log().decode()
+    finally:
+        driver.run(["umount", root])
+    next_job_runs(faulty, program)
