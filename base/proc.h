@@ -14,7 +14,7 @@
 
 struct proc_fd {
 	int from; /* descriptor of the parent; stays the parent's */
-	int to;   /* number in the child */
+	int to;   /* number in the child, below 64 */
 };
 struct proc_spec {
 	const char *path;        /* NULL: argv[0] looked up in PATH before fork; "/proc/self/exe" ok */
@@ -39,14 +39,16 @@ void proc_signal(const struct proc *p, int sig);
 int proc_reap(struct proc *p, int *ret_status);
 /* SIGKILL, wait, close. Safe on an empty one. */
 void proc_destroy(struct proc *p);
-/* Loop source that fires when the child ended; reap it in fn with proc_reap. */
+/* Loop source that fires once when the child ended; reap it in fn with proc_reap, then free it. */
 struct loop_source *proc_watch(struct loop *l, struct proc *p, loop_io_fn fn, void *data);
 /* "exit status 3" / "killed by signal 9 (Killed)". Returns out. */
 enum { PROC_STATUS_TEXT = 64 };
 const char *proc_status_text(int status, char out[PROC_STATUS_TEXT]);
 
 /* Runs to the end and captures stdout and stderr, each bounded by its buffer (the rest is drained
- * and dropped, buf.failed set). input may be NULL. ERR_TIMEOUT kills the process group.
+ * and dropped, buf.failed set); a NULL buffer drops all. input may be NULL. The child leads a session
+ * of its own; ERR_TIMEOUT kills that process group. Output of a descendant that outlives the child
+ * (a daemon) is awaited for at most two seconds.
  * *ret_status as waitpid. Blocks on the loop: not from a callback. */
 int proc_run(struct loop *l, const struct proc_spec *spec, const char *input, size_t input_len,
 	struct mono deadline, struct buf *out, struct buf *err_out, int *ret_status,
