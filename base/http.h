@@ -5,6 +5,12 @@
  *
  * An exchange is one request and its answer. Its done callback runs from a deferred source outside
  * curl's stack; afterwards the exchange and its result live until http_exchange_free.
+ * Callbacks (on_body, on_headers, done) may start, cancel and free exchanges, also their own; after a
+ * free nothing is called any more. They may not wait, nor free the struct http.
+ *
+ * Sending twice: a kept-alive connection may end just as a request goes out. GET, HEAD, PUT, DELETE
+ * and OPTIONS are then sent once more on a fresh connection (no byte of an answer had arrived; the
+ * server may have acted on the first). Any other method is never sent twice: HTTP_AMBIGUOUS.
  */
 #ifndef BASE_HTTP_H
 #define BASE_HTTP_H
@@ -17,10 +23,11 @@ struct http_exchange;
 
 enum http_outcome {
 	HTTP_DONE,      /* a complete answer; look at status */
-	HTTP_NOT_SENT,  /* resolve/connect/TLS failed: the server saw nothing, a retry is safe */
+	HTTP_NOT_SENT,  /* resolve/connect/TLS failed or timed out before the first byte of the request
+	                 * was written: the server saw nothing, a retry is safe */
 	HTTP_AMBIGUOUS, /* sent (in part) and no complete answer: the server may have acted */
-	HTTP_TOO_LARGE, /* the answer is larger than max_answer */
-	HTTP_TIMED_OUT, /* overall deadline; as ambiguous as HTTP_AMBIGUOUS */
+	HTTP_TOO_LARGE, /* the answer is larger than max_answer, or its headers than 64 KiB */
+	HTTP_TIMED_OUT, /* overall deadline or stall after sending; as ambiguous as HTTP_AMBIGUOUS */
 	HTTP_ABORTED,   /* http_exchange_cancel or the body callback returned -1 */
 };
 
@@ -37,10 +44,12 @@ struct http_request {
 	const char *content_type; /* NULL with a body: application/json */
 	int64_t connect_timeout_us; /* 0: 10 s */
 	int64_t timeout_us;      /* 0: none */
-	int64_t stall_us;        /* 0: none; abort when less than 1 byte/s moves for so long */
+	int64_t stall_us;        /* 0: none; abort when less than 1 byte/s moves for so long (whole
+	                          * seconds; noticed up to 6 s late, curl averages over 5 s) */
 	size_t max_answer;       /* 0: LIMIT_API_ANSWER; ignored with on_body */
 	/* Streaming: called with body bytes as they arrive; -1 aborts. NULL: collected in the result.
-	 * Answers with status >= 400 are always collected (up to 64 KiB), never streamed. */
+	 * Answers with status >= 400 are always collected, never streamed; past 64 KiB the rest is cut
+	 * off and the answer counts as complete. */
 	int (*on_body)(void *data, const char *p, size_t n);
 	/* Called once when the final header line was read, before any body. NULL: none. */
 	void (*on_headers)(void *data, long status);
@@ -65,7 +74,8 @@ struct http_config {
 typedef void (*http_done_fn)(struct http_exchange *x, void *data);
 
 struct http *http_new(struct loop *l, const struct http_config *c, struct err *e) CHECK_RESULT;
-void http_free(struct http *h); /* aborts what is in flight; exchanges must be freed before */
+/* Aborts what is in flight without calling done; such exchanges are still to be freed. */
+void http_free(struct http *h);
 
 /* done may be NULL when the caller waits with http_wait. NULL and err only for a malformed request. */
 struct http_exchange *http_start(struct http *h, const struct http_request *r, http_done_fn done,
@@ -87,7 +97,9 @@ static inline void http_exchange_freep(struct http_exchange **x)
 /* First header of that lower-case name, or NULL. */
 const char *http_header(const struct http_result *r, const char *name);
 /* One line for people: "HTTP 503: upstream down" or the transport error. Sets class by status:
- * 401/403 ERR_AUTH, 404 ERR_NOT_FOUND, 409 ERR_CONFLICT, transport ERR_NET, else ERR_PROTO. -1. */
+ * 401/403 ERR_AUTH, 404 ERR_NOT_FOUND, 409 ERR_CONFLICT, else ERR_PROTO; without an answer
+ * ERR_TIMEOUT, ERR_LIMIT, ERR_CANCELLED, else ERR_NET. The server's words are the "error" or "message"
+ * of a JSON body, else the body's first line. -1. */
 int http_result_error(const struct http_result *r, struct err *e);
 
 #endif
