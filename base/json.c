@@ -1,7 +1,7 @@
 /*
  * The only user of yajl. yajl knows the grammar; what it lacks is added on both sides of it:
  *
- * - before: scan_text walks the strings of the text once and refuses what yajl lets through or
+ * - before: json_check walks the strings of the text once and refuses what yajl lets through or
  *   decodes into something else (weak UTF-8, \u0000, unpaired surrogates), and too deep nesting, so
  *   yajl's own validation stays off;
  * - in the callbacks: node cap, own number conversion, values in an arena that is wiped on free;
@@ -13,7 +13,6 @@
  */
 #include "base/json.h"
 
-#include <errno.h>
 #include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
@@ -22,6 +21,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "base/codec.h"
+#include "base/json_check.h"
 #include "base/limits.h"
 
 enum {
@@ -144,125 +144,15 @@ static void *yajl_grow(void *ctx, void *p, size_t n)
 /* yajl copies it, although it asks for a pointer it could write through. */
 static const yajl_alloc_funcs memory = { yajl_alloc_bytes, yajl_grow, yajl_give_back, NULL };
 
-/* Errors */
-
-/* "JSON offset 17 (line 2, column 4): reason"; columns count characters. */
 PRINTF_LIKE(4, 5)
-static int refuse(struct parser *p, enum err_class class, size_t at, const char *fmt, ...)
+static void refuse(struct parser *p, enum err_class class, size_t at, const char *fmt, ...)
 {
-	size_t line = 1, column = 1;
 	va_list ap;
-	char reason[256];
 
 	va_start(ap, fmt);
-	vsnprintf(reason, sizeof(reason), fmt, ap);
+	json_error_at(p->e, class, p->text, p->n, at, fmt, ap);
 	va_end(ap);
-	if (at > p->n)
-		at = p->n;
-	for (size_t i = 0; i < at; i++) {
-		if (p->text[i] == '\n') {
-			line++;
-			column = 1;
-		} else if (((unsigned char)p->text[i] & 0xc0) != 0x80) {
-			column++;
-		}
-	}
 	p->failed = true;
-	return err_set(p->e, class, "JSON offset %zu (line %zu, column %zu): %s", at, line, column,
-		reason);
-}
-
-/* Before yajl */
-
-static bool scan_hex4(const struct parser *p, size_t at, unsigned *ret)
-{
-	char digits[5] = { 0 };
-	unsigned char raw[2];
-
-	if (p->n - at < 4)
-		return false;
-	memcpy(digits, p->text + at, 4);
-	if (hex_decode(digits, raw, 2) < 0)
-		return false;
-	*ret = (unsigned)raw[0] << 8 | raw[1];
-	return true;
-}
-
-static bool is_surrogate(unsigned code, unsigned first)
-{
-	return code >= first && code < first + 0x400;
-}
-
-/* *at is behind "\u". Digits that are none are left to yajl. */
-static int scan_escape(struct parser *p, size_t *at)
-{
-	unsigned code, low;
-	size_t start = *at - 2;
-
-	if (!scan_hex4(p, *at, &code))
-		return 0;
-	*at += 4;
-	if (code == 0)
-		return refuse(p, ERR_INPUT, start, "NUL in a string");
-	if (is_surrogate(code, 0xd800)) {
-		if (p->n - *at < 6 || memcmp(p->text + *at, "\\u", 2) != 0 ||
-			!scan_hex4(p, *at + 2, &low) || !is_surrogate(low, 0xdc00))
-			return refuse(p, ERR_INPUT, start, "unpaired surrogate in a string");
-		*at += 6;
-	} else if (is_surrogate(code, 0xdc00)) {
-		return refuse(p, ERR_INPUT, start, "unpaired surrogate in a string");
-	}
-	return 0;
-}
-
-/* *at is behind the opening quote, afterwards behind the closing one or at the end. */
-static int scan_string(struct parser *p, size_t *at)
-{
-	while (*at < p->n) {
-		unsigned char c = (unsigned char)p->text[*at];
-		if (c == '"') {
-			++*at;
-			return 0;
-		}
-		if (c == '\\') {
-			*at += p->n - *at < 2 ? 1 : 2;
-			if (p->text[*at - 1] == 'u' && scan_escape(p, at) < 0)
-				return -1;
-		} else if (c < 0x80) {
-			++*at;
-		} else {
-			size_t len = utf8_char(p->text + *at, p->n - *at);
-			if (len == 0)
-				return refuse(p, ERR_INPUT, *at, "invalid UTF-8 in a string");
-			*at += len;
-		}
-	}
-	return 0;
-}
-
-static int scan_text(struct parser *p)
-{
-	size_t depth = 0;
-
-	for (size_t i = 0; i < p->n;) {
-		switch (p->text[i++]) {
-		case '"':
-			if (scan_string(p, &i) < 0)
-				return -1;
-			break;
-		case '[':
-		case '{':
-			if (++depth > p->lim.depth)
-				return refuse(p, ERR_LIMIT, i - 1, "nested deeper than %zu",
-					p->lim.depth);
-			break;
-		case ']':
-		case '}':
-			depth -= depth > 0; /* yajl refuses the surplus one */
-			break;
-		}
-	}
-	return 0;
 }
 
 /* Callbacks: 1 to go on, 0 to stop */
@@ -513,7 +403,7 @@ struct json_doc *json_parse(
 		err_set(e, ERR_LIMIT, "JSON: %zu bytes, expected at most %zu", n, p.lim.bytes);
 		return NULL;
 	}
-	if (scan_text(&p) < 0)
+	if (json_check(text, n, p.lim.depth, e) < 0)
 		return NULL;
 	p.doc = doc = xcalloc(1, sizeof(*doc));
 	run_yajl(&p);
