@@ -21,11 +21,12 @@ struct mask;
 struct mask *mask_new(void);
 void mask_free(struct mask *m); /* wipes; NULL fine */
 /* Adds a value and its forms: CRLF form, each line (trimmed, >= MASK_PIECE_MIN), base64 at three
- * alignments, URL, JSON and XML escaped. Values shorter than MASK_PIECE_MIN are masked as a whole value
- * only if they are the complete value; *ret_short (may be NULL) says that derived pieces were skipped.
- * Empty values are ignored. Larger than LIMIT_MASK_VALUE or too many: ERR_LIMIT. May be called while
- * streaming: takes effect for the bytes fed afterwards (and those held back). */
-int mask_add(struct mask *m, const char *value, size_t n, bool *ret_short, struct err *e) CHECK_RESULT;
+ * alignments, URL, JSON and XML escaped. Values shorter than MASK_PIECE_MIN are masked as a whole
+ * value only if they are the complete value; *ret_short (may be NULL) says that derived pieces were
+ * skipped. Empty values are ignored. Larger than LIMIT_MASK_VALUE or too many: ERR_LIMIT. May be
+ * called while streaming: takes effect for the bytes fed afterwards (and those held back). */
+int mask_add(
+	struct mask *m, const char *value, size_t n, bool *ret_short, struct err *e) CHECK_RESULT;
 /* Streams: output is handed to emit as it becomes certain. */
 typedef void (*mask_emit_fn)(void *data, const char *p, size_t n);
 void mask_feed(struct mask *m, const char *p, size_t n, mask_emit_fn emit, void *data);

@@ -1,0 +1,30 @@
+/*
+ * The wire between supervisor and job process: a SOCK_SEQPACKET pair, one typed message a packet,
+ * at most CHANNEL_TEXT bytes of text and one descriptor. The job asks, the supervisor re-validates;
+ * a malformed or untimely message makes the supervisor kill the job process.
+ */
+#ifndef RUNNER_CHANNEL_H
+#define RUNNER_CHANNEL_H
+
+#include "base/err.h"
+
+enum { CHANNEL_TEXT = 256 };
+
+enum channel_type {
+	/* job → supervisor */
+	CHANNEL_CHECKOUT = 1, /* fd: the socket a checkout child shall serve as its descriptor 3 */
+	CHANNEL_REPORT,       /* text: conclusion of the job, or "lost"; once, before the end */
+};
+
+struct channel_message {
+	enum channel_type type;
+	int fd; /* -1: none; receiver owns it */
+	char text[CHANNEL_TEXT];
+};
+
+int channel_send(int sock, const struct channel_message *m, struct err *e) CHECK_RESULT;
+/* 1 message, 0 peer closed, -1 malformed or I/O error. Non-blocking sockets: ERR_TIMEOUT if empty.
+ */
+int channel_receive(int sock, struct channel_message *ret, struct err *e) CHECK_RESULT;
+
+#endif

@@ -1,0 +1,168 @@
+/* See janitor.h. */
+#include "runner/janitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/capability.h>
+#include <sys/stat.h>
+
+#include "base/cli.h"
+#include "base/codec.h"
+#include "base/fs.h"
+#include "sandbox/drop.h"
+
+struct order {
+	const char *root;
+	int64_t run, job, uid, gid;
+	char run_name[24], job_name[24];
+};
+
+/* Keeps what is needed of what we have: root and the systemd unit have all three, a runner without
+ * privileges has none and then owns its workspaces itself. */
+static int drop_to_janitor(struct err *e)
+{
+	static const int wanted[] = { CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE };
+	struct drop_spec spec = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	int have[ARRAY_LEN(wanted)];
+	cap_t caps = cap_get_proc();
+
+	if (!caps)
+		return err_set_errno(e, errno, "read capabilities");
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		cap_flag_value_t set = CAP_CLEAR;
+
+		if (cap_get_flag(caps, wanted[i], CAP_PERMITTED, &set) == 0 && set == CAP_SET)
+			have[spec.n_keep_caps++] = wanted[i];
+	}
+	cap_free(caps);
+	spec.keep_caps = have;
+	return drop_privileges(&spec, e);
+}
+
+/* The run's folder below the root: 0711, so that the step user can pass but not list. */
+static int open_run_dir(int root, const struct order *o, bool create, struct err *e)
+{
+	int fd;
+
+	if (create && mkdirat(root, o->run_name, 0711) < 0 && errno != EEXIST)
+		return err_set_errno(e, errno, "create %s/%s", o->root, o->run_name);
+	fd = openat(root, o->run_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_set_errno(e, errno, "open %s/%s", o->root, o->run_name);
+	return fd;
+}
+
+/* Out of the way by rename in the same folder, then deleted as far as it goes. */
+static int clear_old(int run, const struct order *o, struct err *e)
+{
+	CLEAN_STR char *aside = NULL;
+	char uuid[UUID_TEXT_MAX];
+	struct err left = { 0 };
+	uint64_t n = 0;
+
+	uuid_v4(uuid);
+	aside = xasprintf(".stale-%s-%.8s", o->job_name, uuid);
+	if (renameat(run, o->job_name, run, aside) < 0)
+		return errno == ENOENT ? 0
+				       : err_set_errno(e, errno, "move old workspace %s/%s aside",
+						 o->run_name, o->job_name);
+	if (tree_remove(run, aside, &n, &left) < 0)
+		fprintf(stderr, "old workspace kept as %s/%s/%s (%" PRIu64 " entries left): %s\n",
+			o->root, o->run_name, aside, n, left.text);
+	return 0;
+}
+
+static int make_workspace(int root, const struct order *o, struct err *e)
+{
+	CLEAN_FD int run = open_run_dir(root, o, true, e), dir = -1;
+
+	if (run < 0 || clear_old(run, o, e) < 0)
+		return -1;
+	if (mkdirat(run, o->job_name, 0700) < 0)
+		return err_set_errno(
+			e, errno, "create workspace %s/%s/%s", o->root, o->run_name, o->job_name);
+	dir = openat(run, o->job_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_set_errno(e, errno, "open workspace");
+	/* safe: the descriptor is of the folder made one line above, in a folder only we can write
+	 */
+	if (((uid_t)o->uid != geteuid() || (gid_t)o->gid != getegid()) &&
+		fchown(dir, (uid_t)o->uid, (gid_t)o->gid) < 0)
+		return err_set_errno(
+			e, errno, "hand workspace to %" PRId64 ":%" PRId64, o->uid, o->gid);
+	return 0;
+}
+
+static int remove_workspace(int root, const struct order *o, struct err *e)
+{
+	CLEAN_FD int run = open_run_dir(root, o, false, e);
+	uint64_t left = 0;
+
+	if (run < 0) {
+		if (!err_is(e, ERR_NOT_FOUND))
+			return -1;
+		err_clear(e);
+		return 0;
+	}
+	if (tree_remove(run, o->job_name, &left, e) < 0 && !err_is(e, ERR_NOT_FOUND))
+		return err_wrap(e, "remove workspace (%" PRIu64 " entries left)", left);
+	err_clear(e);
+	/* the last job of a run takes the run's folder with it */
+	if (unlinkat(root, o->run_name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY &&
+		errno != EEXIST && errno != ENOENT)
+		return err_set_errno(e, errno, "remove %s/%s", o->root, o->run_name);
+	return 0;
+}
+
+static int open_root(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_set_errno(e, errno, "workspace root %s", path) : fd;
+}
+
+static int obey(const char *action, struct order *o, struct err *e)
+{
+	CLEAN_FD int root = -1;
+
+	if (drop_to_janitor(e) < 0)
+		return -1;
+	umask(0);
+	snprintf(o->run_name, sizeof(o->run_name), "%" PRId64, o->run);
+	snprintf(o->job_name, sizeof(o->job_name), "%" PRId64, o->job);
+	root = open_root(o->root, e);
+	if (root < 0)
+		return -1;
+	if (str_eq(action, "make"))
+		return make_workspace(root, o, e);
+	if (str_eq(action, "remove"))
+		return remove_workspace(root, o, e);
+	return err_set(e, ERR_INPUT, "unknown action %s, expected make or remove", action);
+}
+
+int janitor_role_main(int argc, char **argv)
+{
+	struct order o = { .uid = -1, .gid = -1 };
+	const struct cli_flag flags[] = {
+		{ "root", CLI_STRING, &o.root, "DIR", "workspace root", .required = true },
+		{ "run", CLI_INT, &o.run, "N", "run id", 1, INT64_MAX, true },
+		{ "job", CLI_INT, &o.job, "N", "job id", 1, INT64_MAX, true },
+		{ "uid", CLI_INT, &o.uid, "N", "step user", 0, UINT32_MAX - 1 },
+		{ "gid", CLI_INT, &o.gid, "N", "step group", 0, UINT32_MAX - 1 },
+	};
+	struct err e = { 0 };
+	char **args;
+	int n, rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 1, &args, &n);
+
+	if (rc != 0)
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (n != 1 || (str_eq(args[0], "make") && (o.uid < 0 || o.gid < 0)))
+		return cli_fail(EXIT_USAGE, "janitor: expected make (with --uid, --gid) or remove");
+	if (obey(args[0], &o, &e) < 0) {
+		fprintf(stderr, "%s\n", e.text);
+		return EXIT_FINDINGS;
+	}
+	return EXIT_OK;
+}

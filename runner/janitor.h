@@ -1,0 +1,19 @@
+/*
+ * The janitor role: makes, hands over and deletes one workspace, then exits. The only process that
+ * touches a workspace with capabilities (CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE and nothing else);
+ * descriptor-relative, never follows links, never talks to a network, takes only two numbers and a
+ * configured root as input.
+ *
+ *   janitor make   --root DIR --run N --job N --uid N --gid N
+ *   janitor remove --root DIR --run N --job N
+ *
+ * The workspace is <root>/<run>/<job>, mode 0700, owned by the step user. What already stands there
+ * is removed first; what cannot be removed is renamed in place and reported, so it can never fail
+ * the next job. Exit 0, or 1 with one line on stderr.
+ */
+#ifndef RUNNER_JANITOR_H
+#define RUNNER_JANITOR_H
+
+int janitor_role_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,359 @@
+/* See job.h. */
+#include "runner/job.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/cli.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "config/runner_inherit.h"
+#include "runner/channel.h"
+#include "runner/role.h"
+#include "sandbox/drop.h"
+
+#define CANCEL_POLL_US (5 * USEC_PER_SEC)
+/* Reports are tried as long as the token chain can live; a stopping host does not wait that long.
+ */
+#define REPORT_DEADLINE_US (14 * 60 * USEC_PER_SEC)
+#define SHUTDOWN_DEADLINE_US (20 * USEC_PER_SEC)
+
+/* ---- causes ---- */
+
+static void on_grace(struct loop_source *src, void *data)
+{
+	struct job *j = data;
+
+	(void)src;
+	if (j->box)
+		step_box_kill(j->box);
+}
+
+void job_end(struct job *j, enum job_cause cause)
+{
+	static const char *const names[] = { "none", "cancelled", "timed_out", "shutdown", "lost" };
+
+	if (j->cause != CAUSE_NONE)
+		return;
+	j->cause = cause;
+	log_info("job", "ending", F_STR("cause", names[cause]));
+	loop_timer_set(j->deadline, MONO_NEVER);
+	if (j->checkout) {
+		checkout_free(TAKE(j->checkout));
+		j->step_over = true;
+	}
+	if (!j->box)
+		return;
+	if (j->config->runner.stop_grace_us == 0 || cause == CAUSE_LOST) {
+		step_box_kill(j->box);
+		return;
+	}
+	step_box_signal(j->box, SIGTERM);
+	loop_timer_set(j->grace, mono_add(loop_now(j->loop), j->config->runner.stop_grace_us));
+}
+
+static void on_deadline(struct loop_source *src, void *data)
+{
+	(void)src;
+	job_end(data, CAUSE_TIMED_OUT);
+}
+
+static void on_term(struct loop_source *src, const struct signalfd_siginfo *si, void *data)
+{
+	(void)src, (void)si;
+	job_end(data, CAUSE_SHUTDOWN);
+}
+
+static void on_cancel(void *data)
+{
+	job_end(data, CAUSE_CANCELLED);
+}
+
+static void on_lost(void *data, const char *why)
+{
+	log_error("job", "token_chain_lost", F_STR("error", why));
+	job_end(data, CAUSE_LOST);
+}
+
+/* ---- secrets ---- */
+
+static void mask_value(struct job *j, const char *name, const char *value, struct strv *too_short)
+{
+	bool is_short = false;
+	struct err e = { 0 };
+
+	if (mask_add(j->mask, value, strlen(value), &is_short, &e) < 0)
+		log_warn("job", "mask_value", F_STR("name", name), F_ERR(&e));
+	else if (is_short && name)
+		strv_add(too_short, name);
+}
+
+static void load_mask(struct job *j, struct strv *too_short)
+{
+	j->mask = mask_new();
+	for (size_t i = 0; i < j->spec->secrets.n; i++)
+		mask_value(j, j->spec->secrets.v[i].key, j->spec->secrets.v[i].value, too_short);
+	strv_each (value, &j->spec->mask_values)
+		mask_value(j, NULL, value, too_short);
+	mask_value(j, NULL, j->spec->token, too_short);
+	if (j->spec->checkout_token)
+		mask_value(j, NULL, j->spec->checkout_token, too_short);
+}
+
+/* ---- statuses ---- */
+
+static void report_job(struct job *j, enum outcome o, struct wall start)
+{
+	session_job_status(
+		j->session, &(struct session_status){
+				    .status = o == OUTCOME_CANCELLED ? "cancelled" : "completed",
+				    .conclusion = outcome_text(o),
+				    .started_at = start,
+				    .completed_at = wall_now() });
+}
+
+static enum outcome job_outcome(const struct job *j)
+{
+	if (j->cause == CAUSE_TIMED_OUT)
+		return OUTCOME_TIMED_OUT;
+	if (j->cause != CAUSE_NONE)
+		return OUTCOME_CANCELLED;
+	return j->failed ? OUTCOME_FAILURE : OUTCOME_SUCCESS;
+}
+
+static void deliver(struct job *j)
+{
+	int64_t patience = j->cause == CAUSE_SHUTDOWN ? SHUTDOWN_DEADLINE_US : REPORT_DEADLINE_US;
+	struct err e = { 0 };
+
+	session_stop_cancel(j->session);
+	if (session_flush(j->session, mono_add(loop_now(j->loop), patience), &e) < 0)
+		log_error("job", "reports_undelivered", F_ERR(&e));
+}
+
+/* The platform failed before the first step could run: its reason is the first step's log. */
+static void fail_before_steps(struct job *j, const struct err *why)
+{
+	struct step_spec *first = &j->spec->steps.v[0];
+	struct wall now = wall_now();
+	struct err e = { 0 };
+
+	log_error("job", "not_started", F_ERR(why));
+	j->failed = true;
+	session_step_status(j->session, first->id,
+		&(struct session_status){ .status = "running", .started_at = now });
+	if (step_log_open(&j->logs[0], j->dir, 0, j->mask, j->session, first->id,
+		    j->config->runner.step_log_limit, &e) == 0) {
+		step_log_line(&j->logs[0], "[shithub] error: %s", why->text);
+		step_log_close(&j->logs[0]);
+	}
+	session_step_status(j->session, first->id,
+		&(struct session_status){ .status = "completed",
+			.conclusion = "failure",
+			.started_at = now,
+			.completed_at = wall_now() });
+	for (size_t i = 1; i < j->spec->steps.n; i++)
+		session_step_status(j->session, j->spec->steps.v[i].id,
+			&(struct session_status){ .status = "skipped", .conclusion = "skipped" });
+}
+
+/* ---- the job ---- */
+
+static void note_short_secrets(const struct strv *names)
+{
+	strv_each (name, names)
+		log_warn("job", "secret_short", F_STR("name", name),
+			F_STR("effect", "masked as a whole value only"));
+}
+
+static void start_session(struct job *j)
+{
+	j->session = session_new(&(struct session_spec){ .loop = j->loop,
+		.http = j->http,
+		.base_url = j->config->server.base_url,
+		.job_id = j->spec->id,
+		.token = j->spec->token,
+		.cancel_poll_us = CANCEL_POLL_US,
+		.on_cancel = on_cancel,
+		.on_lost = on_lost,
+		.data = j });
+}
+
+static void run_steps(struct job *j)
+{
+	job_prepare_box(j, 0);
+	for (size_t i = 0; i < j->spec->steps.n; i++)
+		job_step(j, i);
+	step_box_free(TAKE(j->next_box));
+}
+
+static enum outcome run_job(struct job *j)
+{
+	CLEANUP(strv_release) struct strv too_short = { 0 };
+	struct wall start = wall_now();
+	struct err e = { 0 };
+	enum outcome o;
+
+	load_mask(j, &too_short);
+	start_session(j);
+	note_short_secrets(&too_short);
+	session_job_status(
+		j->session, &(struct session_status){ .status = "running", .started_at = start });
+	session_poll_cancel(j->session);
+	loop_timer_set(
+		j->deadline, mono_add(mono_now(), j->spec->timeout_minutes * 60 * USEC_PER_SEC));
+	if (job_setup(j, &e) < 0)
+		fail_before_steps(j, &e);
+	else
+		run_steps(j);
+	o = job_outcome(j);
+	report_job(j, o, start);
+	deliver(j);
+	return o;
+}
+
+/* A claim that cannot be a job, but says whose it is: reported, so that nobody waits for it. */
+static void report_malformed(struct job *j, const struct claim_identity *id, const struct err *why)
+{
+	struct step_log log = { 0 };
+	struct err e = { 0 };
+	struct wall now = wall_now();
+
+	j->mask = mask_new();
+	j->session = session_new(&(struct session_spec){ .loop = j->loop,
+		.http = j->http,
+		.base_url = j->config->server.base_url,
+		.job_id = id->job_id,
+		.token = id->token,
+		.on_cancel = on_cancel,
+		.on_lost = on_lost,
+		.data = j });
+	if (step_log_open(&log, j->dir, 0, j->mask, j->session, id->step_id, LIMIT_STEP_LOG, &e) <
+		0) {
+		log_error("job", "step_log", F_ERR(&e));
+	} else {
+		step_log_line(&log, "[shithub] error: this job could not be read: %s", why->text);
+		step_log_close(&log);
+	}
+	report_job(j, OUTCOME_FAILURE, now);
+	deliver(j);
+	step_log_release(&log);
+}
+
+/* ---- life ---- */
+
+static int read_claim(struct buf *claim, struct err *e)
+{
+	int rc = fd_read_all(ROLE_FD_CLAIM, claim, e);
+
+	close(ROLE_FD_CLAIM);
+	return rc < 0 ? err_wrap(e, "claim") : 0;
+}
+
+static int setup_process(struct job *j, int64_t job_id, struct err *e)
+{
+	struct http_config http = { .user_agent = "shithubd-runner/" PROJECT_VERSION,
+		.ca_file = j->config->server.ca_file };
+
+	if (state_dir_join(&j->state, j->config->runner.state_dir, e) < 0 ||
+		state_dir_job_make(&j->state, job_id, &j->dir, e) < 0)
+		return -1;
+	j->loop = loop_new(e);
+	j->http = j->loop ? http_new(j->loop, &http, e) : NULL;
+	if (!j->http)
+		return -1;
+	j->deadline = loop_timer(j->loop, MONO_NEVER, on_deadline, j);
+	j->grace = loop_timer(j->loop, MONO_NEVER, on_grace, j);
+	j->term = loop_signal(j->loop, SIGTERM, on_term, j);
+	return 0;
+}
+
+static void teardown(struct job *j, int64_t job_id)
+{
+	struct err e = { 0 };
+
+	step_box_free(j->next_box);
+	box_job_close(j->boxes);
+	for (size_t i = 0; j->logs && i < j->spec->steps.n; i++)
+		step_log_release(&j->logs[i]);
+	free(j->logs);
+	session_free(j->session);
+	mask_free(j->mask);
+	engine_free(j->engine);
+	loop_source_free(j->deadline);
+	loop_source_free(j->grace);
+	loop_source_free(j->term);
+	http_free(j->http);
+	loop_free(j->loop);
+	if (j->dir && state_dir_job_remove(&j->state, job_id, &e) < 0)
+		log_warn("job", "folder_kept", F_ERR(&e));
+	state_dir_release(&j->state);
+	job_spec_free(j->spec);
+	free(j->dir);
+	free(j->workspace);
+	free(j->seccomp);
+	free(j->gate_path);
+}
+
+static void report_to_supervisor(const struct job *j, const char *conclusion)
+{
+	struct channel_message m = { .type = CHANNEL_REPORT, .fd = -1 };
+	struct err e = { 0 };
+
+	snprintf(m.text, sizeof(m.text), "%s", conclusion);
+	if (channel_send(j->channel, &m, &e) < 0)
+		log_warn("job", "supervisor_gone", F_ERR(&e));
+}
+
+static int live(struct job *j)
+{
+	CLEAN_BUF struct buf claim = BUF_INIT(LIMIT_CLAIM_BYTES + 1);
+	CLEANUP(claim_identity_release) struct claim_identity id = { 0 };
+	struct err e = { 0 };
+	const char *conclusion = "failure";
+
+	if (read_claim(&claim, &e) < 0)
+		return cli_fail(EXIT_FINDINGS, "job: %s", e.text);
+	claim_identity_scan(buf_cstr(&claim), claim.len, &id);
+	if (setup_process(j, id.job_id, &e) < 0)
+		return cli_fail(EXIT_FINDINGS, "job: %s", e.text);
+	j->spec = job_spec_parse(buf_cstr(&claim), claim.len, &e);
+	wipe(claim.data, claim.len);
+	if (j->spec) {
+		wipe_charp(&id.token);
+		j->logs = xcalloc(j->spec->steps.n, sizeof(*j->logs));
+		for (size_t i = 0; i < j->spec->steps.n; i++)
+			j->logs[i].spool.fd = -1;
+		conclusion = outcome_text(run_job(j));
+	} else {
+		log_error("job", "claim_malformed", F_ERR(&e));
+		report_malformed(j, &id, &e);
+	}
+	report_to_supervisor(j, session_final_accepted(j->session) ? conclusion : "lost");
+	teardown(j, id.job_id);
+	return EXIT_OK;
+}
+
+int job_role_main(int argc, char **argv)
+{
+	struct job j = { .channel = ROLE_FD_CHANNEL, .state = STATE_DIR_INIT };
+	const struct cli_flag flags[] = { { "no-workspace", CLI_STRING, &j.no_workspace, "TEXT",
+		"why there is no workspace" } };
+	struct drop_spec drop = { .uid = (uid_t)-1, .gid = (gid_t)-1, .keep_groups = true };
+	struct runner_config config = { 0 };
+	struct err e = { 0 };
+	char **args;
+	int n, rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &args, &n);
+
+	if (rc != 0)
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (drop_privileges(&drop, &e) < 0 || runner_config_inherit(&config, &e) < 0)
+		return cli_fail(EXIT_FINDINGS, "job: %s", e.text);
+	j.config = &config;
+	log_setup(config.runner.log_level, config.runner.log_format, STDERR_FILENO);
+	rc = live(&j);
+	runner_config_release(&config);
+	return rc;
+}

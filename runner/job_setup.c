@@ -1,0 +1,131 @@
+/* What a job needs before its first step: engine, seccomp profile, gate, boxes. */
+#include "runner/job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "sandbox/seccomp.h"
+
+/* Beside the program as built, else where `make install` puts it. */
+static char *find_gate(const struct runner_config *c, struct err *e)
+{
+	static const char *const places[] = { "%s/shithub-gate", "%s/../lib/shithub/shithub-gate" };
+	char exe[PATH_MAX];
+	ssize_t n;
+
+	if (c->engine.gate_path)
+		return xstrdup(c->engine.gate_path);
+	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	if (n < 0) {
+		err_set_errno(e, errno, "find the gate: /proc/self/exe");
+		return NULL;
+	}
+	exe[n] = '\0';
+	*strrchr(exe, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		CLEAN_STR char *path = xasprintf(places[i], exe);
+
+		if (access(path, X_OK) == 0)
+			return TAKE(path);
+	}
+	err_set(e, ERR_NOT_FOUND,
+		"shithub-gate is neither in %s nor in %s/../lib/shithub; set engine.gate_path", exe,
+		exe);
+	return NULL;
+}
+
+static char *load_seccomp(const struct runner_config *c, struct err *e)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(MIB(1));
+
+	if (!c->engine.seccomp_profile) {
+		if (seccomp_profile_json(&text, e) < 0)
+			return NULL;
+	} else if (file_read(c->engine.seccomp_profile, &text, e) < 0 ||
+		   seccomp_profile_check(buf_cstr(&text), text.len, e) < 0) {
+		err_wrap(e, "seccomp profile %s", c->engine.seccomp_profile);
+		return NULL;
+	}
+	return buf_take(&text);
+}
+
+static int open_boxes(struct job *j, struct err *e)
+{
+	CLEAN_STR char *job_id = xasprintf("%" PRId64, j->spec->id);
+	CLEAN_STR char *control = path_join(j->dir, "ctl");
+	struct box_job_spec spec = { .loop = j->loop,
+		.engine = j->engine,
+		.config = j->config,
+		.instance_id = j->state.instance_id,
+		.job_id = job_id,
+		.image = j->config->engine.default_image,
+		.workspace = j->workspace,
+		.control_dir = control,
+		.gate_path = j->gate_path,
+		.seccomp_json = j->seccomp };
+
+	j->boxes = box_job_open(&spec, e);
+	return j->boxes ? 0 : -1;
+}
+
+/* What would fail every step is found here, before a checkout is made for nothing. */
+static int check_engine(struct job *j, struct err *e)
+{
+	const struct runner_config *c = j->config;
+	CLEAN_STR char *image_id = NULL;
+
+	j->engine = engine_open(j->loop, j->http, c->engine.kind, c->engine.socket, e);
+	if (!j->engine)
+		return -1;
+	if (engine_image_id(j->engine, c->engine.default_image, &image_id, e) < 0)
+		return -1;
+	trace("job", "image %s is %s", c->engine.default_image, image_id);
+	return engine_network_check(j->engine, c->engine.network, e);
+}
+
+static bool has_run_step(const struct job_spec *s)
+{
+	for (size_t i = 0; i < s->steps.n; i++)
+		if (!str_empty(s->steps.v[i].run))
+			return true;
+	return false;
+}
+
+int job_setup(struct job *j, struct err *e)
+{
+	if (j->no_workspace)
+		return err_set(e, ERR_IO, "no workspace: %s", j->no_workspace);
+	j->workspace = xasprintf("%s/%" PRId64 "/%" PRId64, j->config->runner.workspace_root,
+		j->spec->run_id, j->spec->id);
+	if (!has_run_step(j->spec))
+		return 0;
+	j->seccomp = load_seccomp(j->config, e);
+	if (!j->seccomp)
+		return -1;
+	j->gate_path = find_gate(j->config, e);
+	if (!j->gate_path || check_engine(j, e) < 0)
+		return -1;
+	return open_boxes(j, e);
+}
+
+void job_prepare_box(struct job *j, size_t index)
+{
+	if (j->next_box || !j->boxes || j->cause != CAUSE_NONE)
+		return;
+	for (size_t i = index; i < j->spec->steps.n; i++) {
+		const struct step_spec *s = &j->spec->steps.v[i];
+
+		if (str_empty(s->run))
+			continue;
+		CLEAN_STR char *label = xasprintf("%" PRId64, s->id);
+
+		j->next_box = step_box_prepare(j->boxes, label);
+		j->next_box_step = i;
+		return;
+	}
+}

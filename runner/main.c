@@ -1,0 +1,53 @@
+/* shithubd-runner: the verb table. Roles are hidden verbs of the same binary (runner/role.h). */
+#include "base/cli.h"
+#include "checkout/checkout.h"
+#include "runner/janitor.h"
+#include "runner/job.h"
+#include "runner/verb_config.h"
+#include "runner/verb_mask.h"
+#include "runner/verb_run.h"
+#include "runner/verb_seccomp.h"
+
+static const struct cli_verb config_verbs[] = {
+	{ .name = "check",
+		.summary = "print the resolved configuration and where each value comes from",
+		.usage = "[--config FILE] [--output text|json] [flags of run]",
+		.run = verb_config_check },
+	{ 0 },
+};
+
+static const struct cli_verb seccomp_verbs[] = {
+	{ .name = "print",
+		.summary = "write the built-in seccomp profile of steps as the engine's JSON",
+		.run = verb_seccomp_print },
+	{ 0 },
+};
+
+static const struct cli_verb verbs[] = {
+	{ .name = "run",
+		.summary = "claim jobs and run them",
+		.usage = "[--config FILE] [--once] [flags]",
+		.help = verb_run_help,
+		.run = verb_run },
+	{ .name = "config", .summary = "look at the configuration", .sub = config_verbs },
+	{ .name = "seccomp", .summary = "the seccomp profile of steps", .sub = seccomp_verbs },
+	{ .name = "mask",
+		.summary = "filter stdin to stdout with secret values masked",
+		.usage = "--values-file FILE",
+		.run = verb_mask },
+	{ .name = "job", .summary = "role: one job", .run = job_role_main, .hidden = true },
+	{ .name = "checkout",
+		.summary = "role: one checkout",
+		.run = checkout_role_main,
+		.hidden = true },
+	{ .name = "janitor",
+		.summary = "role: one workspace",
+		.run = janitor_role_main,
+		.hidden = true },
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	return cli_main("shithubd-runner", PROJECT_VERSION, verbs, argc, argv);
+}

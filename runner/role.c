@@ -1,0 +1,55 @@
+/* See role.h. */
+#include "runner/role.h"
+
+#include "base/limits.h"
+
+enum { ROLE_ARGS_MAX = 32, ROLE_FDS_MAX = 8 };
+
+int role_start(struct role *r, struct loop *l, char *const *argv, char *const *envp,
+	const struct proc_fd *fds, size_t n_fds, int err_fd, loop_io_fn on_exit, void *data,
+	struct err *e)
+{
+	struct proc_fd all[ROLE_FDS_MAX];
+	char *args[ROLE_ARGS_MAX + 2] = { (char *)"shithubd-runner" };
+	struct proc_spec spec = { .path = "/proc/self/exe",
+		.argv = args,
+		.envp = envp,
+		.fds = all,
+		.n_fds = n_fds + 1,
+		.new_session = true,
+		.die_with_parent = true };
+	size_t n = 0;
+
+	while (argv[n] && n < ROLE_ARGS_MAX) {
+		args[n + 1] = argv[n];
+		n++;
+	}
+	if (argv[n] || n_fds + 1 > ROLE_FDS_MAX)
+		BUG("role %s: too many arguments or descriptors", argv[0]);
+	for (size_t i = 0; i < n_fds; i++)
+		all[i] = fds[i];
+	all[n_fds] = (struct proc_fd){ .from = err_fd >= 0 ? err_fd : STDERR_FILENO,
+		.to = STDERR_FILENO };
+	if (proc_spawn(&r->proc, &spec, e) < 0)
+		return err_wrap(e, "start role %s", argv[0]);
+	r->watch = proc_watch(l, &r->proc, on_exit, data);
+	return 0;
+}
+
+bool role_running(const struct role *r)
+{
+	return r->proc.pid > 0;
+}
+
+void role_reap(struct role *r, int *ret_status)
+{
+	loop_source_free(TAKE(r->watch));
+	if (proc_reap(&r->proc, ret_status) != 1)
+		BUG("a role that ended could not be reaped");
+}
+
+void role_kill(struct role *r)
+{
+	loop_source_free(TAKE(r->watch));
+	proc_destroy(&r->proc);
+}

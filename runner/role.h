@@ -1,0 +1,35 @@
+/*
+ * Starting the roles: fork + exec of this very program with another verb. Supervisor only. Each
+ * role drops its own privileges first thing; descriptors and environment are exactly what is named
+ * here.
+ */
+#ifndef RUNNER_ROLE_H
+#define RUNNER_ROLE_H
+
+#include "base/proc.h"
+
+/* Well-known descriptors in the children. */
+enum {
+	ROLE_FD_CHANNEL = 3, /* job: its end of the channel; checkout: its request socket */
+	ROLE_FD_CLAIM = 4,   /* job: memfd with the claim's bytes */
+};
+
+struct role {
+	struct proc proc;
+	struct loop_source *watch;
+};
+#define ROLE_INIT                 \
+	{                         \
+		.proc = PROC_INIT \
+	}
+
+/* argv[0] is the verb. envp NULL: the minimal environment. err_fd: the child's stderr, -1: ours. */
+int role_start(struct role *r, struct loop *l, char *const *argv, char *const *envp,
+	const struct proc_fd *fds, size_t n_fds, int err_fd, loop_io_fn on_exit, void *data,
+	struct err *e) CHECK_RESULT;
+bool role_running(const struct role *r);
+/* From on_exit: reaps; *ret_status as waitpid. */
+void role_reap(struct role *r, int *ret_status);
+void role_kill(struct role *r); /* SIGKILL, reap, no callback */
+
+#endif

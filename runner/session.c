@@ -1,0 +1,511 @@
+/*
+ * See session.h for the rules. Shape: a queue of items, one exchange in flight, one timer that is
+ * armed for the next reason to send (coalescing delay of a log, backoff after a failure), one timer
+ * for cancel checks. pump() is the only place that starts a request, settle() the only one that
+ * judges an answer.
+ */
+#include "runner/session.h"
+
+#include <inttypes.h>
+
+#include "base/backoff.h"
+#include "base/codec.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+/* A fresh log's first bytes leave after this delay, so that a short step needs one request. */
+#define LOG_FIRST_DELAY_US (100 * USEC_PER_MSEC)
+#define LOG_INTERVAL_US (1 * USEC_PER_SEC)
+#define REQUEST_TIMEOUT_US (60 * USEC_PER_SEC)
+#define BACKOFF_FIRST_US (500 * USEC_PER_MSEC)
+#define BACKOFF_MOST_US (30 * USEC_PER_SEC)
+
+enum item_kind { ITEM_JOB_STATUS, ITEM_STEP_STATUS, ITEM_LOG, ITEM_CANCEL_CHECK };
+
+struct item {
+	struct item *next;
+	enum item_kind kind;
+	int64_t step_id;
+	char *body; /* statuses: ready to send */
+	bool terminal_job;
+	/* logs */
+	struct spool *spool;
+	int64_t seq;
+	struct mono oldest; /* when the oldest unsent byte was appended; us 0: none */
+	bool sent_once, refused;
+};
+
+struct session {
+	struct session_spec spec;
+	char *token;
+	struct item *head, **tail;
+	struct item cancel_item; /* the one cancel check, beside the queue */
+	bool cancel_due, cancel_polling, cancel_seen;
+	struct http_exchange *flight;
+	struct item *flying;
+	size_t flying_bytes; /* raw log bytes of the chunk in flight */
+	struct buf body;     /* of the request in flight, kept for a repeat */
+	char key[UUID_TEXT_MAX];
+	bool repeat; /* the next request repeats body and key */
+	struct backoff backoff;
+	struct loop_source *timer, *poll;
+	bool lost, final_accepted, progressed;
+};
+
+static void pump(struct session *s);
+
+static void on_timer(struct loop_source *src, void *data)
+{
+	(void)src;
+	pump(data);
+}
+
+static void on_poll(struct loop_source *src, void *data)
+{
+	struct session *s = data;
+
+	(void)src;
+	if (!s->cancel_polling || s->lost)
+		return;
+	s->cancel_due = true;
+	pump(s);
+}
+
+struct session *session_new(const struct session_spec *spec)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+
+	s->spec = *spec;
+	s->spec.base_url = xstrdup(spec->base_url);
+	s->token = xstrdup(spec->token);
+	s->spec.token = NULL;
+	s->tail = &s->head;
+	s->cancel_item.kind = ITEM_CANCEL_CHECK;
+	buf_init(&s->body, LIMIT_API_BODY);
+	backoff_init(&s->backoff, BACKOFF_FIRST_US, BACKOFF_MOST_US);
+	s->timer = loop_timer(spec->loop, MONO_NEVER, on_timer, s);
+	s->poll = loop_timer(spec->loop, MONO_NEVER, on_poll, s);
+	return s;
+}
+
+static void item_free(struct item *it)
+{
+	free(it->body);
+	free(it);
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	http_exchange_free(s->flight);
+	while (s->head) {
+		struct item *it = s->head;
+
+		s->head = it->next;
+		item_free(it);
+	}
+	loop_source_free(s->timer);
+	loop_source_free(s->poll);
+	buf_release_wipe(&s->body);
+	wipe_free(s->token);
+	free((char *)s->spec.base_url);
+	free(s);
+}
+
+static struct item *enqueue(struct session *s, enum item_kind kind, int64_t step_id)
+{
+	struct item *it = xcalloc(1, sizeof(*it));
+
+	it->kind = kind;
+	it->step_id = step_id;
+	*s->tail = it;
+	s->tail = &it->next;
+	return it;
+}
+
+static void write_time(struct json_writer *w, const char *key, struct wall t)
+{
+	char text[WALL_TEXT_MAX];
+
+	if (t.us)
+		json_kv_str(w, key, wall_format(t, text));
+}
+
+static char *status_body(const struct session_status *st)
+{
+	struct buf out = BUF_INIT(KIB(4));
+	struct json_writer w;
+	struct err e = { 0 };
+
+	json_writer_init(&w, &out, false);
+	json_begin_object(&w);
+	json_kv_str(&w, "status", st->status);
+	if (st->conclusion)
+		json_kv_str(&w, "conclusion", st->conclusion);
+	write_time(&w, "started_at", st->started_at);
+	write_time(&w, "completed_at", st->completed_at);
+	json_end_object(&w);
+	if (json_writer_finish(&w, &e) < 0)
+		BUG("status body: %s", e.text);
+	return buf_take(&out);
+}
+
+static bool status_terminal(const char *status)
+{
+	return str_eq(status, "completed") || str_eq(status, "cancelled") ||
+	       str_eq(status, "skipped");
+}
+
+void session_job_status(struct session *s, const struct session_status *st)
+{
+	struct item *it;
+
+	if (s->lost)
+		return;
+	it = enqueue(s, ITEM_JOB_STATUS, 0);
+	it->body = status_body(st);
+	it->terminal_job = status_terminal(st->status);
+	pump(s);
+}
+
+void session_step_status(struct session *s, int64_t step_id, const struct session_status *st)
+{
+	if (s->lost || step_id <= 0)
+		return;
+	enqueue(s, ITEM_STEP_STATUS, step_id)->body = status_body(st);
+	pump(s);
+}
+
+void session_log(struct session *s, int64_t step_id, struct spool *spool)
+{
+	if (s->lost)
+		return;
+	enqueue(s, ITEM_LOG, step_id)->spool = spool;
+	pump(s);
+}
+
+void session_wake(struct session *s)
+{
+	pump(s);
+}
+
+void session_poll_cancel(struct session *s)
+{
+	s->cancel_polling = true;
+	loop_timer_set(s->poll, mono_add(loop_now(s->spec.loop), s->spec.cancel_poll_us));
+}
+
+void session_stop_cancel(struct session *s)
+{
+	s->cancel_polling = false;
+	s->cancel_due = false;
+	loop_timer_set(s->poll, MONO_NEVER);
+}
+
+bool session_idle(const struct session *s)
+{
+	return s->lost || (!s->head && !s->flight);
+}
+
+bool session_lost(const struct session *s)
+{
+	return s->lost;
+}
+
+bool session_final_accepted(const struct session *s)
+{
+	return s->final_accepted;
+}
+
+/* ---- choosing what to send ---- */
+
+static void pop_head(struct session *s)
+{
+	struct item *it = s->head;
+
+	s->head = it->next;
+	if (!s->head)
+		s->tail = &s->head;
+	item_free(it);
+}
+
+static bool log_finished(const struct item *it)
+{
+	return it->spool->closed && spool_pending(it->spool) == 0;
+}
+
+/* When the log at the head should send; us INT64_MAX: not before something changes. */
+static struct mono log_due(struct session *s, struct item *it)
+{
+	uint64_t pending = spool_pending(it->spool);
+	struct mono now = loop_now(s->spec.loop);
+
+	if (pending == 0)
+		return MONO_NEVER;
+	if (it->oldest.us == 0)
+		it->oldest = now;
+	if (it->spool->closed || pending >= LIMIT_LOG_CHUNK || s->cancel_seen)
+		return now;
+	return mono_add(it->oldest, it->sent_once ? LOG_INTERVAL_US : LOG_FIRST_DELAY_US);
+}
+
+/* The next item that may go out now, or NULL with the timer armed. */
+static struct item *next_item(struct session *s)
+{
+	if (s->cancel_due)
+		return &s->cancel_item;
+	while (s->head && s->head->kind == ITEM_LOG && log_finished(s->head))
+		pop_head(s);
+	if (!s->head)
+		return NULL;
+	if (s->head->kind == ITEM_LOG) {
+		struct mono due = log_due(s, s->head);
+
+		if (due.us > loop_now(s->spec.loop).us) {
+			loop_timer_set(s->timer, due);
+			return NULL;
+		}
+	}
+	return s->head;
+}
+
+/* ---- building requests ---- */
+
+static int log_body(struct session *s, struct item *it, struct err *e)
+{
+	CLEAN_BUF struct buf raw = BUF_INIT(LIMIT_LOG_CHUNK), text = BUF_INIT(LIMIT_API_BODY);
+	struct json_writer w;
+	char *room = buf_reserve(&raw, LIMIT_LOG_CHUNK);
+	int64_t n = spool_peek(it->spool, room, LIMIT_LOG_CHUNK, e);
+
+	if (n < 0)
+		return -1;
+	if (base64_encode(&text, room, (size_t)n) < 0)
+		BUG("chunk of %" PRId64 " bytes does not fit a body", n);
+	json_writer_init(&w, &s->body, false);
+	json_begin_object(&w);
+	json_kv_int(&w, "seq", it->seq);
+	json_kv_str(&w, "chunk", buf_cstr(&text));
+	if (it->step_id > 0)
+		json_kv_int(&w, "step_id", it->step_id);
+	json_end_object(&w);
+	s->flying_bytes = (size_t)n;
+	return json_writer_finish(&w, e);
+}
+
+static int build_body(struct session *s, struct item *it, struct err *e)
+{
+	buf_clear(&s->body);
+	s->flying_bytes = 0;
+	if (it->kind == ITEM_LOG)
+		return log_body(s, it, e);
+	return buf_adds(&s->body, it->kind == ITEM_CANCEL_CHECK ? "{}" : it->body);
+}
+
+static char *item_url(const struct session *s, const struct item *it)
+{
+	const char *base = s->spec.base_url;
+	int64_t job = s->spec.job_id;
+
+	switch (it->kind) {
+	case ITEM_JOB_STATUS:
+		return xasprintf("%s/api/v1/jobs/%" PRId64 "/status", base, job);
+	case ITEM_STEP_STATUS:
+		return xasprintf("%s/api/v1/jobs/%" PRId64 "/steps/%" PRId64 "/status", base, job,
+			it->step_id);
+	case ITEM_LOG:
+		return xasprintf("%s/api/v1/jobs/%" PRId64 "/logs", base, job);
+	case ITEM_CANCEL_CHECK:
+		return xasprintf("%s/api/v1/jobs/%" PRId64 "/cancel-check", base, job);
+	}
+	BUG("item kind %d", it->kind);
+}
+
+static void on_answer(struct http_exchange *x, void *data);
+
+static void send_item(struct session *s, struct item *it)
+{
+	CLEAN_STR char *url = item_url(s, it);
+	CLEANUP(strv_release) struct strv headers = { 0 };
+	struct http_request r = { .method = "POST",
+		.url = url,
+		.headers = &headers,
+		.bearer = s->token,
+		.body = s->body.data,
+		.body_len = s->body.len,
+		.timeout_us = REQUEST_TIMEOUT_US };
+	struct err e = { 0 };
+
+	strv_addf(&headers, "Idempotency-Key: %s", s->key);
+	s->flying = it;
+	s->flight = http_start(s->spec.http, &r, on_answer, s, &e);
+	if (!s->flight)
+		BUG("request to %s: %s", url, e.text);
+}
+
+static void lose(struct session *s, const char *why)
+{
+	if (s->lost)
+		return;
+	s->lost = true;
+	while (s->head)
+		pop_head(s);
+	session_stop_cancel(s);
+	s->spec.on_lost(s->spec.data, why);
+}
+
+static void pump(struct session *s)
+{
+	struct err e = { 0 };
+	struct item *it;
+
+	if (s->flight || s->lost || backoff_waiting(&s->backoff, loop_now(s->spec.loop)))
+		return;
+	it = s->repeat ? s->flying : next_item(s);
+	if (!it) {
+		s->progressed = true;
+		return;
+	}
+	if (!s->repeat) {
+		uuid_v4(s->key);
+		if (build_body(s, it, &e) < 0) {
+			lose(s, e.text);
+			return;
+		}
+	}
+	send_item(s, it);
+}
+
+/* ---- judging answers ---- */
+
+static void take_token(struct session *s, const struct json_value *answer, bool expected)
+{
+	const char *next = json_get_string(answer, "next_token");
+
+	if (!str_empty(next) && strlen(next) <= LIMIT_TOKEN) {
+		wipe_free(s->token);
+		s->token = xstrdup(next);
+	} else if (expected) {
+		lose(s, "the coordinator's answer carries no next_token");
+	}
+}
+
+static void advance_log(struct session *s, struct item *it)
+{
+	spool_ack(it->spool, s->flying_bytes);
+	it->seq++;
+	it->sent_once = true;
+	it->oldest = spool_pending(it->spool) ? loop_now(s->spec.loop) : (struct mono){ 0 };
+}
+
+static void cancel_answered(struct session *s, const struct json_value *answer)
+{
+	s->cancel_due = false;
+	if (s->cancel_polling)
+		loop_timer_set(s->poll, mono_add(loop_now(s->spec.loop), s->spec.cancel_poll_us));
+	if (!json_get_bool(answer, "cancelled", false) || s->cancel_seen)
+		return;
+	s->cancel_seen = true;
+	session_stop_cancel(s);
+	s->spec.on_cancel(s->spec.data);
+}
+
+static void accepted(struct session *s, struct item *it, const struct http_result *r)
+{
+	struct err e = { 0 };
+	CLEAN_JSON struct json_doc *doc = json_parse(buf_cstr(&r->body), r->body.len, NULL, &e);
+	const struct json_value *answer = doc ? json_root(doc) : NULL;
+	bool terminal = it->kind == ITEM_JOB_STATUS && it->terminal_job;
+
+	take_token(s, answer, !terminal);
+	if (it->kind == ITEM_CANCEL_CHECK) {
+		cancel_answered(s, answer);
+		return;
+	}
+	if (terminal)
+		s->final_accepted = true;
+	if (s->lost)
+		return;
+	if (it->kind == ITEM_LOG)
+		advance_log(s, it);
+	else
+		pop_head(s);
+}
+
+/* The coordinator understood and declined: never again with the same content. */
+static void refused(struct session *s, struct item *it, const struct err *why)
+{
+	if (it->kind == ITEM_LOG) {
+		if (!it->refused)
+			log_warn("session", "log_chunk_refused", F_INT("step", it->step_id),
+				F_ERR(why));
+		it->refused = true;
+		advance_log(s, it);
+	} else if (it->kind == ITEM_CANCEL_CHECK) {
+		log_warn("session", "cancel_check_refused", F_ERR(why));
+		s->cancel_due = false;
+	} else {
+		log_warn("session", "status_refused", F_INT("step", it->step_id), F_ERR(why));
+		pop_head(s);
+	}
+}
+
+static bool worth_repeating(const struct http_result *r)
+{
+	return r->outcome != HTTP_DONE || r->status == 429 || r->status >= 500;
+}
+
+static void settle(struct session *s, const struct http_result *r)
+{
+	struct item *it = s->flying;
+	struct err e = { 0 };
+
+	s->repeat = false;
+	if (r->outcome == HTTP_DONE && r->status / 100 == 2) {
+		backoff_reset(&s->backoff);
+		accepted(s, it, r);
+		return;
+	}
+	http_result_error(r, &e);
+	if (r->outcome == HTTP_DONE && r->status == 401) {
+		lose(s, e.text);
+	} else if (worth_repeating(r)) {
+		int64_t wait = backoff_next(&s->backoff, loop_now(s->spec.loop), r->retry_after_us);
+
+		if (backoff_count(&s->backoff) == 1)
+			log_warn("session", "call_failed", F_ERR(&e),
+				F_INT("retry_ms", wait / 1000));
+		s->repeat = true;
+		loop_timer_set(s->timer, s->backoff.until);
+	} else {
+		refused(s, it, &e);
+	}
+}
+
+static void on_answer(struct http_exchange *x, void *data)
+{
+	struct session *s = data;
+
+	s->flight = NULL;
+	settle(s, http_result(x));
+	http_exchange_free(x);
+	s->progressed = true;
+	pump(s);
+}
+
+int session_flush(struct session *s, struct mono deadline, struct err *e)
+{
+	while (!session_idle(s)) {
+		s->progressed = false;
+		pump(s);
+		if (session_idle(s))
+			break;
+		if (loop_wait(s->spec.loop, &s->progressed, deadline, e) < 0)
+			return err_wrap(e, "reports not delivered");
+	}
+	if (s->lost && !s->final_accepted)
+		return err_set(e, ERR_AUTH, "the job's token chain is lost");
+	return 0;
+}

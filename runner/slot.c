@@ -1,0 +1,337 @@
+/* See slot.h. */
+#include "runner/slot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+enum slot_state { SLOT_MAKING, SLOT_RUNNING, SLOT_REMOVING, SLOT_OVER };
+
+struct slot {
+	struct slot_owner owner;
+	struct claim_identity id;
+	enum slot_state state;
+	int claim_fd; /* memfd until the job process has it */
+	int channel;  /* our end */
+	struct loop_source *channel_watch;
+	struct role job, checkout, janitor;
+	int janitor_err;       /* read end of the janitor's stderr */
+	char *workspace_error; /* why there is no workspace; NULL: there is one */
+	char conclusion[CHANNEL_TEXT];
+	bool cancelled;
+};
+
+static void slot_enter(struct slot *s, enum slot_state next);
+
+static int store_claim(struct slice claim, struct err *e)
+{
+	CLEAN_FD int fd = memfd_create("claim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return err_set_errno(e, errno, "memory file for the claim");
+	if (fd_write_all(fd, claim.ptr, claim.len, e) < 0)
+		return -1;
+	if (lseek(fd, 0, SEEK_SET) < 0 ||
+		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) <
+			0)
+		return err_set_errno(e, errno, "seal the claim");
+	return TAKE_FD(fd);
+}
+
+struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *identity,
+	struct slice claim, struct err *e)
+{
+	struct slot *s;
+	int fd = store_claim(claim, e);
+
+	if (fd < 0)
+		return NULL;
+	s = xcalloc(1, sizeof(*s));
+	s->owner = *owner;
+	s->id = *identity;
+	*identity = (struct claim_identity){ 0 };
+	wipe_charp(&s->id.token); /* the job process reads its own from the claim */
+	s->claim_fd = fd;
+	s->channel = s->janitor_err = -1;
+	s->job = s->checkout = s->janitor = (struct role)ROLE_INIT;
+	slot_enter(s, SLOT_MAKING);
+	return s;
+}
+
+void slot_free(struct slot *s)
+{
+	if (!s)
+		return;
+	role_kill(&s->checkout);
+	role_kill(&s->job);
+	role_kill(&s->janitor);
+	loop_source_free(s->channel_watch);
+	close_fdp(&s->channel);
+	close_fdp(&s->claim_fd);
+	close_fdp(&s->janitor_err);
+	free(s->workspace_error);
+	claim_identity_release(&s->id);
+	free(s);
+}
+
+bool slot_over(const struct slot *s)
+{
+	return s->state == SLOT_OVER;
+}
+
+int64_t slot_job_id(const struct slot *s)
+{
+	return s->id.job_id;
+}
+
+const char *slot_conclusion(const struct slot *s)
+{
+	return *s->conclusion ? s->conclusion : "crashed";
+}
+
+void slot_cancel(struct slot *s)
+{
+	s->cancelled = true;
+	if (role_running(&s->job))
+		proc_signal(&s->job.proc, SIGTERM);
+}
+
+/* ---- janitor ---- */
+
+/* The janitor's one line of why; its exit status says whether. */
+static char *janitor_complaint(struct slot *s)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(KIB(4));
+	struct err ignored = { 0 };
+
+	if (fd_read_all(s->janitor_err, &text, &ignored) < 0 && text.len == 0)
+		return xstrdup(ignored.text);
+	while (text.len && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	return xstrdup(buf_cstr(&text));
+}
+
+static void on_janitor_exit(struct loop_source *src, int fd, uint32_t events, void *data)
+{
+	struct slot *s = data;
+	CLEAN_STR char *said = NULL;
+	int status = 0;
+
+	(void)src, (void)fd, (void)events;
+	role_reap(&s->janitor, &status);
+	said = janitor_complaint(s);
+	close_fdp(&s->janitor_err);
+	if (*said)
+		log_warn("supervisor",
+			s->state == SLOT_MAKING ? "workspace_make" : "workspace_remove",
+			F_INT("job", s->id.job_id), F_STR("said", said));
+	if (s->state == SLOT_MAKING) {
+		if (status != 0)
+			s->workspace_error =
+				xstrdup(*said ? said : "the workspace could not be made");
+		slot_enter(s, SLOT_RUNNING);
+	} else {
+		slot_enter(s, SLOT_OVER);
+	}
+}
+
+static int start_janitor(struct slot *s, const char *action, struct err *e)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	const struct runner_config *c = s->owner.config;
+	int pipe_fds[2], rc;
+
+	strv_add(&argv, "janitor");
+	strv_add(&argv, action);
+	strv_addf(&argv, "--root=%s", c->runner.workspace_root);
+	strv_addf(&argv, "--run=%" PRId64, s->id.run_id);
+	strv_addf(&argv, "--job=%" PRId64, s->id.job_id);
+	strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
+	strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_set_errno(e, errno, "pipe for the janitor");
+	s->janitor_err = pipe_fds[0];
+	rc = role_start(&s->janitor, s->owner.loop, argv.v, NULL, NULL, 0, pipe_fds[1],
+		on_janitor_exit, s, e);
+	close(pipe_fds[1]);
+	return rc;
+}
+
+static void enter_making(struct slot *s)
+{
+	struct err e = { 0 };
+
+	if (s->id.run_id <= 0) {
+		s->workspace_error = xstrdup("the claim names no run");
+		slot_enter(s, SLOT_RUNNING);
+	} else if (start_janitor(s, "make", &e) < 0) {
+		s->workspace_error = xstrdup(e.text);
+		slot_enter(s, SLOT_RUNNING);
+	}
+}
+
+static void enter_removing(struct slot *s)
+{
+	struct err e = { 0 };
+
+	if (s->workspace_error) {
+		slot_enter(s, SLOT_OVER);
+	} else if (start_janitor(s, "remove", &e) < 0) {
+		log_error("supervisor", "workspace_remove", F_INT("job", s->id.job_id), F_ERR(&e));
+		slot_enter(s, SLOT_OVER);
+	}
+}
+
+/* ---- checkout children ---- */
+
+static void on_checkout_exit(struct loop_source *src, int fd, uint32_t events, void *data)
+{
+	struct slot *s = data;
+	char text[PROC_STATUS_TEXT];
+	int status = 0;
+
+	(void)src, (void)fd, (void)events;
+	role_reap(&s->checkout, &status);
+	if (status != 0)
+		log_debug("supervisor", "checkout_ended", F_INT("job", s->id.job_id),
+			F_STR("status", proc_status_text(status, text)));
+}
+
+/* safe: the child gets nothing but the job's own socket and this job's step user; what the socket
+ * asks for is re-checked by the child after it has dropped to that user. */
+static int start_checkout(struct slot *s, int socket_fd, struct err *e)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	const struct runner_config *c = s->owner.config;
+	struct proc_fd fd = { .from = socket_fd, .to = ROLE_FD_CHANNEL };
+
+	if (s->workspace_error || role_running(&s->checkout))
+		return err_set(e, ERR_PROTO, "untimely checkout request");
+	strv_add(&argv, "checkout");
+	strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
+	strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
+	return role_start(
+		&s->checkout, s->owner.loop, argv.v, NULL, &fd, 1, -1, on_checkout_exit, s, e);
+}
+
+/* ---- the job process ---- */
+
+static int handle_message(struct slot *s, struct channel_message *m, struct err *e)
+{
+	if (m->type == CHANNEL_CHECKOUT)
+		return start_checkout(s, m->fd, e);
+	memcpy(s->conclusion, m->text, sizeof(s->conclusion));
+	return 0;
+}
+
+static void on_channel(struct loop_source *src, int fd, uint32_t events, void *data)
+{
+	struct slot *s = data;
+	struct channel_message m = { .fd = -1 };
+	struct err e = { 0 };
+	int rc = channel_receive(fd, &m, &e);
+
+	(void)events;
+	if (rc == 0 || (rc < 0 && !err_is(&e, ERR_TIMEOUT)))
+		loop_io_events(src, 0); /* the exit is reported by the process itself */
+	if (rc == 1 && handle_message(s, &m, &e) < 0)
+		rc = -1;
+	close_fdp(&m.fd);
+	if (rc < 0 && !err_is(&e, ERR_TIMEOUT)) {
+		log_error(
+			"supervisor", "job_process_killed", F_INT("job", s->id.job_id), F_ERR(&e));
+		proc_signal(&s->job.proc, SIGKILL);
+	}
+}
+
+/* What the job process said before it ended is still in the channel. */
+static void drain_channel(struct slot *s)
+{
+	struct channel_message m = { .fd = -1 };
+	struct err e = { 0 };
+
+	while (s->channel >= 0 && channel_receive(s->channel, &m, &e) == 1) {
+		if (m.type == CHANNEL_REPORT)
+			memcpy(s->conclusion, m.text, sizeof(s->conclusion));
+		close_fdp(&m.fd);
+	}
+	loop_source_free(TAKE(s->channel_watch));
+	close_fdp(&s->channel);
+}
+
+static void on_job_exit(struct loop_source *src, int fd, uint32_t events, void *data)
+{
+	struct slot *s = data;
+	char text[PROC_STATUS_TEXT];
+	int status = 0;
+
+	(void)src, (void)fd, (void)events;
+	role_reap(&s->job, &status);
+	drain_channel(s);
+	role_kill(&s->checkout);
+	if (status != 0)
+		log_error("supervisor", "job_process_ended", F_INT("job", s->id.job_id),
+			F_STR("status", proc_status_text(status, text)));
+	slot_enter(s, SLOT_REMOVING);
+}
+
+static int start_job(struct slot *s, struct err *e)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	int pair[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_set_errno(e, errno, "channel to the job process");
+	strv_add(&argv, "job");
+	if (s->workspace_error)
+		strv_addf(&argv, "--no-workspace=%s", s->workspace_error);
+	rc = role_start(&s->job, s->owner.loop, argv.v, s->owner.job_env->v,
+		(struct proc_fd[]){ { pair[1], ROLE_FD_CHANNEL }, { s->claim_fd, ROLE_FD_CLAIM } },
+		2, -1, on_job_exit, s, e);
+	close(pair[1]);
+	s->channel = pair[0];
+	close_fdp(&s->claim_fd);
+	if (rc == 0)
+		s->channel_watch = loop_io(s->owner.loop, s->channel, EPOLLIN, on_channel, s);
+	return rc;
+}
+
+static void enter_running(struct slot *s)
+{
+	struct err e = { 0 };
+
+	if (start_job(s, &e) < 0) {
+		log_error("supervisor", "job_process_start", F_INT("job", s->id.job_id), F_ERR(&e));
+		slot_enter(s, SLOT_REMOVING);
+	} else if (s->cancelled) {
+		slot_cancel(s);
+	}
+}
+
+static void slot_enter(struct slot *s, enum slot_state next)
+{
+	static const char *const names[] = { "making", "running", "removing", "over" };
+
+	trace("job", "slot of job %" PRId64 ": %s", s->id.job_id, names[next]);
+	s->state = next;
+	switch (next) {
+	case SLOT_MAKING:
+		enter_making(s);
+		break;
+	case SLOT_RUNNING:
+		enter_running(s);
+		break;
+	case SLOT_REMOVING:
+		enter_removing(s);
+		break;
+	case SLOT_OVER:
+		s->owner.on_over(s->owner.data);
+		break;
+	}
+}

@@ -1,0 +1,41 @@
+/*
+ * One claimed job as the supervisor sees it, from the claim to the end of clean-up:
+ *
+ *   MAKING   the janitor makes the workspace
+ *   RUNNING  the job process works; its checkout requests are served
+ *   REMOVING the janitor removes the workspace
+ *   over     on_over tells the owner, who frees the slot from a callback of its own
+ *
+ * States change in slot_enter only. The supervisor never looks into the claim beyond its ids.
+ */
+#ifndef RUNNER_SLOT_H
+#define RUNNER_SLOT_H
+
+#include "config/runner_config.h"
+#include "runner/channel.h"
+#include "runner/job_spec.h"
+#include "runner/role.h"
+
+struct slot;
+
+struct slot_owner {
+	struct loop *loop;
+	const struct runner_config *config;
+	const struct strv *job_env;  /* environment of job processes: the resolved configuration */
+	void (*on_over)(void *data); /* some slot is over: look with slot_over, later, not inside */
+	void *data;
+};
+
+/* Starts at once. Takes identity over; claim is copied into a sealed memory file. NULL: the claim
+ * could not even be stored. */
+struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *identity,
+	struct slice claim, struct err *e) CHECK_RESULT;
+/* Asks the job process to end its job as cancelled (second SIGTERM, shutdown). */
+void slot_cancel(struct slot *s);
+bool slot_over(const struct slot *s);
+int64_t slot_job_id(const struct slot *s);
+/* What the job process reported: "success", "failure", …, "lost"; "crashed" if nothing. */
+const char *slot_conclusion(const struct slot *s);
+void slot_free(struct slot *s); /* kills what still runs; NULL fine */
+
+#endif

@@ -1,0 +1,137 @@
+/* See state_dir.h. */
+#include "runner/state_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "base/codec.h"
+#include "base/fs.h"
+
+static int read_instance_id(struct state_dir *s, struct err *e)
+{
+	CLEAN_STR char *path = path_join(s->path, "instance_id");
+	CLEAN_BUF struct buf text = BUF_INIT(UUID_TEXT_MAX);
+
+	if (file_read(path, &text, e) < 0)
+		return -1;
+	while (text.len && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	if (text.len != UUID_TEXT_MAX - 1)
+		return err_set(e, ERR_INPUT,
+			"%s: expected a UUID, found %zu bytes; remove the file", path, text.len);
+	s->instance_id = buf_take(&text);
+	return 0;
+}
+
+static int make_instance_id(struct state_dir *s, struct err *e)
+{
+	CLEAN_STR char *path = path_join(s->path, "instance_id");
+	char uuid[UUID_TEXT_MAX];
+
+	if (read_instance_id(s, e) == 0)
+		return 0;
+	if (!err_is(e, ERR_NOT_FOUND))
+		return -1;
+	err_clear(e);
+	uuid_v4(uuid);
+	if (file_replace(path, uuid, strlen(uuid), 0600, e) < 0)
+		return -1;
+	s->instance_id = xstrdup(uuid);
+	return 0;
+}
+
+int state_dir_own(struct state_dir *s, const char *path, struct err *e)
+{
+	CLEAN_STR char *lock = path_join(path, "lock");
+	CLEAN_STR char *jobs = path_join(path, "jobs");
+
+	s->path = xstrdup(path);
+	if (dir_ensure_parents(path, 0700, e) < 0)
+		return err_wrap(e, "state directory");
+	s->lock_fd = lock_file(lock, e);
+	if (s->lock_fd < 0)
+		return err_is(e, ERR_CONFLICT)
+			       ? err_set(e, ERR_CONFLICT,
+					 "state directory %s is in use by another shithubd-runner; "
+					 "give this one its own runner.state_dir",
+					 path)
+			       : err_wrap(e, "state directory");
+	if (dir_ensure(jobs, 0700, e) < 0 || make_instance_id(s, e) < 0)
+		return err_wrap(e, "state directory");
+	return 0;
+}
+
+int state_dir_join(struct state_dir *s, const char *path, struct err *e)
+{
+	s->path = xstrdup(path);
+	return read_instance_id(s, e);
+}
+
+void state_dir_release(struct state_dir *s)
+{
+	close_fdp(&s->lock_fd);
+	free_charp(&s->path);
+	free_charp(&s->instance_id);
+}
+
+static int open_jobs(const struct state_dir *s, struct err *e)
+{
+	CLEAN_STR char *jobs = path_join(s->path, "jobs");
+
+	return dir_open(jobs, e);
+}
+
+static int remove_entry(int jobs, const char *name, struct err *e)
+{
+	uint64_t left = 0;
+
+	if (tree_remove(jobs, name, &left, e) < 0 && !err_is(e, ERR_NOT_FOUND))
+		return err_wrap(e, "job folder %s", name);
+	err_clear(e);
+	return 0;
+}
+
+int state_dir_job_remove(const struct state_dir *s, int64_t job, struct err *e)
+{
+	CLEAN_STR char *name = xasprintf("%" PRId64, job);
+	CLEAN_FD int jobs = open_jobs(s, e);
+
+	return jobs < 0 ? -1 : remove_entry(jobs, name, e);
+}
+
+int state_dir_job_make(const struct state_dir *s, int64_t job, char **ret_dir, struct err *e)
+{
+	CLEAN_STR char *dir = xasprintf("%s/jobs/%" PRId64, s->path, job);
+	CLEAN_STR char *ctl = path_join(dir, "ctl");
+
+	if (state_dir_job_remove(s, job, e) < 0)
+		return -1;
+	if (mkdir(dir, 0700) < 0 || mkdir(ctl, 0711) < 0 || chmod(ctl, 0711) < 0)
+		return err_set_errno(e, errno, "job folder %s", dir);
+	*ret_dir = TAKE(dir);
+	return 0;
+}
+
+int state_dir_sweep(const struct state_dir *s, uint64_t *ret_removed, struct err *e)
+{
+	CLEAN_STR char *path = path_join(s->path, "jobs");
+	CLEAN_FD int jobs = open_jobs(s, e);
+	DIR *d = jobs < 0 ? NULL : opendir(path);
+	int rc = 0;
+
+	if (jobs < 0)
+		return -1;
+	if (!d)
+		return err_set_errno(e, errno, "list %s", path);
+	for (struct dirent *ent; rc == 0 && (ent = readdir(d));) {
+		if (str_eq(ent->d_name, ".") || str_eq(ent->d_name, ".."))
+			continue;
+		rc = remove_entry(jobs, ent->d_name, e);
+		*ret_removed += rc == 0;
+	}
+	closedir(d);
+	return rc;
+}

@@ -1,0 +1,109 @@
+/* See step_log.h. */
+#include "runner/step_log.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/codec.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *mask,
+	struct session *session, int64_t step_id, uint64_t limit, struct err *e)
+{
+	CLEAN_STR char *path = xasprintf("%s/step-%" PRId64 ".log", dir, n);
+
+	*l = (struct step_log){
+		.mask = mask, .session = session, .spool = SPOOL_INIT, .limit = limit, .last = '\n'
+	};
+	if (spool_open(&l->spool, path, e) < 0)
+		return -1;
+	if (session)
+		session_log(session, step_id, &l->spool);
+	return 0;
+}
+
+static void put(struct step_log *l, const char *p, size_t n)
+{
+	struct err e = { 0 };
+
+	if (l->failed || n == 0)
+		return;
+	if (spool_append(&l->spool, p, n, &e) < 0) {
+		l->failed = true;
+		log_error("job", "log_write_failed", F_ERR(&e));
+		return;
+	}
+	l->last = p[n - 1];
+}
+
+static void put_marker(struct step_log *l)
+{
+	CLEAN_STR char *marker =
+		xasprintf("%s[shithub] log truncated: this step wrote more than %" PRIu64
+			  " bytes, the rest is dropped\n",
+			l->last == '\n' ? "" : "\n", l->limit);
+
+	l->truncated = true;
+	put(l, marker, strlen(marker));
+}
+
+/* What the masker has decided: the limit counts masked bytes and never splits a UTF-8 sequence. */
+static void on_masked(void *data, const char *p, size_t n)
+{
+	struct step_log *l = data;
+	uint64_t room = l->limit > l->spool.written ? l->limit - l->spool.written : 0;
+
+	if (l->truncated)
+		return;
+	if (n <= room) {
+		put(l, p, n);
+		return;
+	}
+	put(l, p, utf8_whole_prefix(p, (size_t)room));
+	put_marker(l);
+}
+
+static void wake(struct step_log *l)
+{
+	if (l->session)
+		session_wake(l->session);
+}
+
+void step_log_bytes(struct step_log *l, const char *p, size_t n)
+{
+	mask_feed(l->mask, p, n, on_masked, l);
+	wake(l);
+}
+
+void step_log_line(struct step_log *l, const char *fmt, ...)
+{
+	struct buf line = BUF_INIT(KIB(8));
+	char text[KIB(4)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (l->last != '\n' || mask_held(l->mask))
+		buf_addc(&line, '\n');
+	buf_adds(&line, text);
+	buf_addc(&line, '\n');
+	step_log_bytes(l, line.data, line.len);
+	buf_release_wipe(&line);
+}
+
+void step_log_close(struct step_log *l)
+{
+	if (l->spool.fd < 0 || l->spool.closed)
+		return;
+	mask_end(l->mask, on_masked, l);
+	spool_close(&l->spool);
+	wake(l);
+}
+
+void step_log_release(struct step_log *l)
+{
+	spool_release(&l->spool);
+}
