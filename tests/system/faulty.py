@@ -22,6 +22,8 @@ class Recorded:
     def __init__(self, token):
         self.tokens = [token]  # every token handed out, the last one is valid
         self.calls = []        # (what, step id or None, body)
+        self.keys = []         # Idempotency-Key of each call
+        self.answers = {}      # by key: what was answered, for a repeated call
         self.cancelled = False
         self.replays = 0
 
@@ -53,6 +55,9 @@ class FaultyCoordinator:
         self.script = []      # answers to come, oldest first
         self.jobs = {}
         self.refusals = []    # [pattern, status, headers, how often]
+        self.idempotent = True # replays the stored answer when a key comes again
+        self.holds = True      # honours Prefer: wait
+        self.drops = []        # paths whose next call is done but not answered
         self.revoked = False
         self.stopping = False
         handler = type("Handler", (Handler,), {"coordinator": self})
@@ -91,6 +96,19 @@ class FaultyCoordinator:
         with self.lock:
             self.refusals.append([re.compile(pattern), status, headers or {}, times])
 
+    def drop(self, pattern):
+        """The next call of that path takes effect, but its answer is lost on the way."""
+        with self.lock:
+            self.drops.append(re.compile(pattern))
+
+    def dropped(self, path):
+        with self.lock:
+            for pattern in self.drops:
+                if pattern.search(path):
+                    self.drops.remove(pattern)
+                    return True
+        return False
+
     def heartbeat(self, headers, body):
         hold = re.search(r"wait=(\d+)", headers.get("Prefer") or "")
         with self.lock:
@@ -98,7 +116,7 @@ class FaultyCoordinator:
             self.lock.notify_all()
             if self.revoked or headers.get("Authorization") != f"Bearer {self.token}":
                 return 401, {}, b'{"error":"runner token is not valid"}'
-            if hold:
+            if hold and self.holds:
                 self.lock.wait_for(lambda: self.script or self.stopping or self.revoked,
                                    min(float(hold.group(1)), HOLD_MOST))
             if self.script:
@@ -110,10 +128,14 @@ class FaultyCoordinator:
             job = self.jobs.get(number)
             if job is None:
                 return 404, {}, b'{"error":"no such job"}'
+            key = headers.get("Idempotency-Key")
+            if key in job.answers:
+                return job.answers[key]
             if headers.get("Authorization") != f"Bearer {job.tokens[-1]}":
                 job.replays += 1
                 return 401, {}, b'{"error":"token was used before"}'
             job.calls.append((what, step, body))
+            job.keys.append(headers.get("Idempotency-Key"))
             self.lock.notify_all()
             answer = {"accepted": True} if what == "logs" else {
                 "cancelled": job.cancelled} if what == "cancel-check" else {
@@ -122,7 +144,10 @@ class FaultyCoordinator:
                 job.tokens.append(f"job.{number}.{len(job.tokens)}")
                 answer["next_token"] = job.tokens[-1]
                 answer["next_token_expires_at"] = "2100-01-01T00:00:00Z"
-        return 202 if what == "logs" else 200, {}, json.dumps(answer).encode()
+            whole = 202 if what == "logs" else 200, {}, json.dumps(answer).encode()
+            if key and self.idempotent:
+                job.answers[key] = whole
+            return whole
 
     def refusal(self, path):
         with self.lock:
@@ -151,6 +176,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         status, headers, body = self.coordinator.refusal(self.path) or self.route(raw)
+        if self.coordinator.dropped(self.path):
+            self.close_connection = True
+            return
         try:
             self.send_response(status)
             for name, value in headers.items():

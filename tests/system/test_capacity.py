@@ -1,0 +1,52 @@
+"""Capacity is real concurrency: so many jobs at once and not one more."""
+import driver
+from conftest import workflow
+
+WAITING = workflow("""
+- run: |
+    touch started
+    until [ -e go ]; do sleep 0.05; done
+""")
+
+
+def started(runner):
+    return sorted(runner.workspaces.glob("*/*/started"))
+
+
+def test_two_of_three_at_once(coordinator, repository, joined):
+    repo = repository()
+    for number in range(3):
+        repo.commit({"README.md": f"{number}\n", ".shithub/workflows/ci.yml": WAITING})
+        repo.push()
+    runner = joined(capacity=2)
+    program = runner.start()
+    first = driver.wait_for(lambda: len(started(runner)) == 2 and started(runner), 60, "two jobs")
+    states = sorted(coordinator.show(run["id"])["jobs"][0]["status"]
+                    for run in coordinator.runs())
+    assert states == ["queued", "running", "running"]
+
+    (first[0].parent / "go").touch()
+    second = driver.wait_for(lambda: [path for path in started(runner) if path not in first], 60,
+                             "the third job")
+    for path in (first[1], second[0]):
+        (path.parent / "go").touch()
+    driver.wait_for(lambda: all(run["status"] == "completed" for run in coordinator.runs()), 60,
+                    "all jobs")
+    assert {run["conclusion"] for run in coordinator.runs()} == {"success"}
+    assert program.stop() == 0
+
+
+def test_same_commands_in_two_runners(coordinator, repository, joined):
+    """Two runners of one pool never get the same job."""
+    repo = repository()
+    runners = [joined(f"runner-{number}") for number in range(2)]
+    programs = [runner.start() for runner in runners]
+    for number in range(4):
+        repo.commit({"README.md": f"{number}\n",
+                     ".shithub/workflows/ci.yml": workflow("- run: echo $SHITHUB_RUN_ID")})
+        repo.push()
+    driver.wait_for(lambda: sum(run["status"] == "completed" for run in coordinator.runs()) == 4,
+                    90, "four runs")
+    assert {run["conclusion"] for run in coordinator.runs()} == {"success"}
+    claimed = sum(program.log().count("job_claimed") for program in programs)
+    assert claimed == 4

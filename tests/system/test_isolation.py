@@ -1,0 +1,159 @@
+"""The walls around a step, seen from inside, in both ways of running steps."""
+import json
+import re
+
+import pytest
+
+import driver
+from conftest import BOTH_WAYS
+
+both = pytest.mark.parametrize("way", BOTH_WAYS)
+CGROUP = r"""
+v1=/sys/fs/cgroup
+first() { for f in "$@"; do [ -r "$f" ] && { cat "$f"; return; }; done; echo none; }
+echo "pids=$(first $v1/pids/pids.max $v1/pids.max)"
+echo "memory=$(first $v1/memory/memory.limit_in_bytes $v1/memory.max)"
+echo "cpu=$(first $v1/cpu/cpu.cfs_quota_us $v1/cpu.max)"
+"""
+LOOK = r"""
+id -u; id -g
+grep -E '^(Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs|Seccomp|Groups):' /proc/self/status
+echo "nofile=$(ulimit -n) core=$(ulimit -c)"
+echo "pwd=$PWD pid1=$(tr '\0' ' ' </proc/1/cmdline)"
+touch /root-is-writable 2>&1 || :
+touch /etc/passwd 2>&1 || :
+touch /tmp/fine "$PWD/fine" && echo writable
+find / -xdev -type s 2>/dev/null | sed 's/^/socket /'
+ls -d /var/run/docker.sock /run/docker.sock /run/podman 2>/dev/null | sed 's/^/engine /'
+find / -xdev -perm /6000 -type f -newer /etc/passwd 2>/dev/null | sed 's/^/setuid /'
+ls -ld /dev/kmsg /dev/mem /dev/sda /dev/vda 2>/dev/null | sed 's/^/device /'
+"""
+
+
+def yaml(script, indent=0):
+    pad = " " * indent
+    body = "\n".join(pad + "    " + line for line in script.strip("\n").splitlines())
+    return f"{pad}- run: |\n{body}\n"
+
+
+@both
+def test_walls(job, way):
+    done = job(yaml(LOOK + CGROUP), step_io=way)
+    text = done.text(0)
+    assert done.conclusion == "success", text
+    lines = text.splitlines()
+    assert lines[:2] == ["65534", "65534"]
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert f"{name}:\t0000000000000000" in lines, f"{name} is not empty"
+    assert "NoNewPrivs:\t1" in lines
+    assert "Seccomp:\t2" in lines
+    assert "nofile=4096 core=0" in lines
+    assert text.count("Read-only file system") == 2, text
+    assert "writable" in lines
+    assert "pids=512" in lines
+    assert f"memory={2 << 30}" in lines
+    assert "cpu=200000" in lines or "cpu=200000 100000" in lines
+    assert "pwd=/workspace" in text
+    for found in ("socket ", "engine ", "setuid ", "device "):
+        assert not [line for line in lines if line.startswith(found)], text
+
+
+@both
+def test_limits_bite(job, way):
+    done = job(yaml("""
+        head -c 200m /dev/zero | tail | wc -c
+    """) + yaml("exit 0"), step_io=way, memory="64m")
+    assert done.conclusions()[0] == "failure"
+    many = job(yaml("""
+        n=0
+        for i in $(seq 700); do sleep 300 2>/dev/null & n=$((n + 1)); done 2>/dev/null || :
+        ps -e --no-headers 2>/dev/null | wc -l || echo full
+    """), name="demo/forks", step_io=way)
+    assert many.row["status"] == "completed", "a fork storm ends with its step"
+
+
+@both
+def test_denied_calls(job, way):
+    done = job(yaml(r"""
+        unshare -U true 2>&1 || echo "unshare denied"
+        mount -t tmpfs none /mnt 2>&1 || echo "mount denied"
+        python3 - <<'END'
+        import socket
+        for family in (40, 38, 17):
+            try:
+                socket.socket(family, socket.SOCK_DGRAM if family != 17 else socket.SOCK_RAW)
+                print("opened", family)
+            except OSError as error:
+                print("closed", family)
+        socket.socket(socket.AF_UNIX)
+        END
+        python3 -c 'import threading; t = threading.Thread(target=print, args=("thread",)); t.start()'
+    """), step_io=way)
+    text = done.text(0)
+    assert done.conclusion == "success", text
+    assert "unshare denied" in text and "mount denied" in text
+    assert "opened" not in text and text.count("closed") == 3
+    assert "thread" in text
+
+
+@both
+def test_fresh_container_per_step(job, way):
+    done = job(yaml("echo x >/tmp/mark; echo x >mark; (sleep 300 >/dev/null 2>&1 &)")
+               + yaml("ls /tmp /workspace; ps -e -o comm="), step_io=way)
+    assert done.conclusion == "success"
+    text = done.text(1)
+    assert "mark" in text.split("/workspace")[1], "the workspace stays"
+    assert "mark" not in text.split("/workspace")[0], "/tmp does not"
+    assert "sleep" not in text, "nor do processes"
+
+
+def test_one_container_per_job(job):
+    done = job(yaml("echo x >/tmp/mark") + yaml("cat /tmp/mark"), isolation="job")
+    assert done.conclusions() == ["success", "success"]
+    assert done.log(1) == b"x\n"
+
+
+@both
+def test_network(job, way):
+    closed = job(yaml("cat /proc/net/dev"), step_io=way, network="none")
+    names = re.findall(r"^ *(\w+):", closed.text(0), re.M)
+    assert names == ["lo"]
+    bridged = job(yaml("cat /proc/net/dev; cat /etc/resolv.conf; cat /proc/net/route"),
+                  name="demo/bridged", step_io=way)
+    assert "eth0" in bridged.text(0)
+    assert re.search(r"^nameserver (172\.30\.0\.1|127\.0\.0\.11)$", bridged.text(0), re.M)
+
+
+def test_engine_sees_no_script(coordinator, repository, joined, engine):
+    """What the engine stores of a container holds neither script nor environment (gate)."""
+    repo = repository()
+    repo.commit({"README.md": "x\n", ".shithub/workflows/ci.yml": """
+name: CI
+on: push
+env:
+  PLAIN_VALUE: value-of-the-environment
+jobs:
+  main:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo word-of-the-script "$PLAIN_VALUE" >started
+          until [ -e go ]; do sleep 0.05; done
+"""})
+    repo.push()
+    runner = joined(step_io="gate")
+    program = runner.start("--once")
+    started = driver.wait_for(lambda: next(runner.workspaces.glob("*/*/started"), None), 60,
+                              "the step")
+    label = f"sh.shithub.runner={runner.instance_ids()[0]}"
+    shown = [engine.api("GET", f"/containers/{one['Id']}/json")
+             for one in engine.containers(label)]
+    (started.parent / "go").touch()
+    assert program.wait(60) == 0, program.log()
+    text = json.dumps(shown)
+    assert shown, "the containers carry the instance label"
+    assert "word-of-the-script" not in text and "value-of-the-environment" not in text
+    for one in shown:
+        assert one["HostConfig"]["LogConfig"]["Type"] == "none"
+        assert one["HostConfig"]["ReadonlyRootfs"] is True
+        assert not [mount for mount in one["Mounts"] if "docker.sock" in mount["Source"]]
