@@ -3,12 +3,14 @@
 # Layout decides what is built: every .c in a module folder goes into one static library, main.c of
 # runner/ and coordinator/ become the two programs, engine/gate/ is its own static musl binary, and
 # each tests/unit/test_*.c is one test program, each tests/fuzz/fuzz_*.c one fuzz target.
-# SAN=asan builds and tests with AddressSanitizer and UBSan in its own build folder.
+# V=1 shows whole command lines. SAN=asan builds and tests with AddressSanitizer and UBSan in its own build folder.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -e -o pipefail -c
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-print-directory
+V ?=
+Q := $(if $(V),,@)
 
 SAN ?=
 B := build$(if $(SAN),-$(SAN))
@@ -99,32 +101,38 @@ clean: ## remove the build folders
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/libshithub.a: $(LIB_OBJ)
 	@rm -f $@
 	@ar rcs $@ $^
 
 $(B)/shithubd-runner: $(B)/runner/main.o $(B)/libshithub.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(B)/shithubd: $(B)/coordinator/main.o $(B)/libshithub.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 # The gate runs as PID 1 inside step containers of any image: static, tiny, no library of ours.
 $(B)/shithub-gate: $(GATE_SRC) $(wildcard engine/gate/*.h) Makefile
 	@mkdir -p $(@D)
-	$(MUSL_CC) -std=gnu11 -D_GNU_SOURCE -I. -Os -static -fno-asynchronous-unwind-tables \
+	@echo "  MUSL  $@"
+	$(Q)$(MUSL_CC) -std=gnu11 -D_GNU_SOURCE -I. -Os -static -fno-asynchronous-unwind-tables \
 		-ffunction-sections -Wl,--gc-sections -Wall -Wextra -Werror -s -o $@ $(GATE_SRC)
 
 $(B)/unit/%: tests/unit/%.c $(UNIT_HELP) $(wildcard tests/unit/*.h) $(B)/libshithub.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(UNIT_HELP) $(B)/libshithub.a $(ALL_LDFLAGS) -lcmocka $(PKG_LIBS)
+	@echo "  TEST  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -o $@ $< $(UNIT_HELP) $(B)/libshithub.a $(ALL_LDFLAGS) -lcmocka $(PKG_LIBS)
 
 # Fuzz targets define LLVMFuzzerTestOneInput; the ordinary build links the replay driver, clang with
 # FUZZ=1 links libFuzzer.
 $(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libshithub.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(B)/libshithub.a $(ALL_LDFLAGS) $(PKG_LIBS)
+	@echo "  FUZZ  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< tests/fuzz/replay.c $(B)/libshithub.a $(ALL_LDFLAGS) $(PKG_LIBS)
 
 -include $(LIB_OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d)
