@@ -1,0 +1,27 @@
+/*
+ * Checks of single texts in the runner's option table. Each returns NULL when the text is fine,
+ * else a constant that says what was expected; some normalise *text. Pure.
+ */
+#ifndef CONFIG_RUNNER_CHECK_H
+#define CONFIG_RUNNER_CHECK_H
+
+#include "base/util.h"
+
+const char *check_base_url(char **text);   /* trims trailing slashes */
+bool url_is_plain_remote(const char *url); /* http to a host that is not loopback */
+const char *check_token(char **text);      /* 64 lower-case hex digits */
+const char *check_label(char **text);
+const char *check_path(char **text);         /* absolute, no "..", trailing slashes trimmed */
+const char *check_own_dir(char **text);      /* the same, not "/" */
+const char *check_socket(char **text);       /* path; a leading unix:// is trimmed */
+const char *check_host_pattern(char **text); /* name or *.name, made lower case */
+const char *check_address(char **text);      /* IPv4 or IPv6 literal */
+const char *check_image(char **text);
+const char *check_network(char **text);
+
+/* "2", "0.5": 10^-9 CPUs. False when malformed or outside 0.01 to 1024. */
+bool parse_cpus(const char *text, int64_t *ret_nano) CHECK_RESULT;
+/* "65534:65534" or "65534". */
+bool parse_user(const char *text, int64_t *ret_uid, int64_t *ret_gid) CHECK_RESULT;
+
+#endif

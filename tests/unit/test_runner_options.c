@@ -1,0 +1,523 @@
+/* The runner's option table: sources, precedence, checks, and docs/CONFIG.md. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "config/runner_options.h"
+
+#define TOKEN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OTHER "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+
+/* One load with a file of this text in a temporary folder. */
+struct fixture {
+	char dir[64], file[80], token_file[80];
+	struct runner_config config;
+	struct options o;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	snprintf(f->dir, sizeof(f->dir), "/tmp/test-options-XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	snprintf(f->file, sizeof(f->file), "%s/config.toml", f->dir);
+	snprintf(f->token_file, sizeof(f->token_file), "%s/token", f->dir);
+	*state = f;
+	return 0;
+}
+
+static void release(struct fixture *f)
+{
+	runner_config_release(&f->config);
+	options_release(&f->o);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	release(f);
+	unlink(f->file);
+	unlink(f->token_file);
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static void put_file(const char *path, const char *text, mode_t mode)
+{
+	struct err e = { 0 };
+
+	if (file_replace(path, text, strlen(text), mode, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static int load(struct fixture *f, const char *text, char **env, int argc, char **argv)
+{
+	static char *none[] = { NULL };
+	struct runner_args args;
+	char *all[32] = { "run" };
+
+	release(f);
+	int n = 1;
+	if (text) {
+		put_file(f->file, text, 0600);
+		all[n++] = "--config";
+		all[n++] = f->file;
+	}
+	for (int i = 0; i < argc; i++)
+		all[n++] = argv[i];
+	assert_int_equal(runner_args_parse(&args, n, all, NULL, 0, "test"), 0);
+	return runner_config_load(&f->config, &f->o, &args, env ? env : none);
+}
+#define LOAD(f, text, env, ...)                                                     \
+	load(f, text, env, (int)ARRAY_LEN(((char *[]){ NULL, ##__VA_ARGS__ })) - 1, \
+		((char *[]){ NULL, ##__VA_ARGS__ }) + 1)
+
+static bool has_problem(const struct fixture *f, const char *part)
+{
+	for (size_t i = 0; i < f->o.n_problems; i++) {
+		CLEAN_STR char *line = option_problem_line(&f->o.problems[i]);
+		if (strstr(line, part))
+			return true;
+	}
+	return false;
+}
+
+static void show(const struct fixture *f)
+{
+	for (size_t i = 0; i < f->o.n_problems; i++) {
+		CLEAN_STR char *line = option_problem_line(&f->o.problems[i]);
+		print_error("  %s\n", line);
+	}
+}
+
+static void assert_problem(const struct fixture *f, const char *part)
+{
+	if (has_problem(f, part))
+		return;
+	show(f);
+	fail_msg("no problem says: %s", part);
+}
+
+static void assert_loaded(const struct fixture *f, int rc)
+{
+	if (rc == 0)
+		return;
+	show(f);
+	fail_msg("refused");
+}
+
+static const struct option_value *value(
+	const struct fixture *f, const char *section, const char *key)
+{
+	return &f->o.values[options_find(&f->o, section, key)];
+}
+
+static void test_defaults(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+
+	assert_loaded(f, LOAD(f, "", NULL));
+	const struct runner_config *c = &f->config;
+	assert_null(c->server.base_url);
+	assert_int_equal(c->runner.capacity, 1);
+	assert_int_equal(c->runner.poll_interval_us, 5 * USEC_PER_SEC);
+	assert_int_equal(c->runner.workspace_ttl_us, 24 * 3600 * USEC_PER_SEC);
+	assert_string_equal(c->runner.workspace_root, "/var/lib/shithubd-runner/workspaces");
+	assert_string_equal(c->runner.state_dir, "/var/lib/shithubd-runner");
+	assert_int_equal(c->runner.step_log_limit, LIMIT_STEP_LOG);
+	assert_int_equal(c->runner.stop_grace_us, 5 * USEC_PER_SEC);
+	assert_int_equal(c->runner.log_level, LOG_INFO);
+	assert_int_equal(c->engine.kind, ENGINE_AUTO);
+	assert_int_equal(c->engine.memory, GIB(2));
+	assert_int_equal(c->engine.nano_cpus, INT64_C(2000000000));
+	assert_int_equal(c->engine.uid, 65534);
+	assert_int_equal(c->engine.gid, 65534);
+	assert_int_equal(c->engine.pids_limit, 512);
+	assert_int_equal(c->engine.nofile_limit, 4096);
+	assert_int_equal(c->engine.tmp_size, GIB(1));
+	assert_int_equal(c->engine.dns_servers.n, 1);
+	assert_string_equal(c->engine.dns_servers.v[0], "172.30.0.1");
+	assert_int_equal(runner_config_require(c, &e), -1);
+	assert_non_null(strstr(e.text, "server.base_url is not set"));
+}
+
+static void test_runbook_file(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+	static const char text[] =
+		"[server]\nbase_url = \"https://shithub.example/\"\n"
+		"[runner]\ntoken = \"" TOKEN "\"\n"
+		"labels = [\"self-hosted\", \"linux\", \"ubuntu-latest\", \"x64\"]\n"
+		"capacity = 0x4\npoll_interval = \"1m30s\"\n"
+		"network_allowlist = [\"github.com\", \"*.GitHubUserContent.com\"]\n"
+		"[engine]\nkind = \"docker\"\nmemory = 1073741824\ncpus = 1.5\n"
+		"user = \"1000:1001\"\nseccomp_profile = \"\"\n"
+		"dns_servers = [\"10.0.0.1\", \"fd00::1\"]\nisolation = \"job\"\n";
+
+	assert_loaded(f, LOAD(f, text, NULL));
+	const struct runner_config *c = &f->config;
+	assert_string_equal(c->server.base_url, "https://shithub.example");
+	assert_string_equal(c->runner.token, TOKEN);
+	assert_int_equal(c->runner.labels.n, 4);
+	assert_string_equal(c->runner.labels.v[2], "ubuntu-latest");
+	assert_int_equal(c->runner.capacity, 4);
+	assert_int_equal(c->runner.poll_interval_us, 90 * USEC_PER_SEC);
+	assert_string_equal(c->runner.network_allowlist.v[1], "*.githubusercontent.com");
+	assert_int_equal(c->engine.kind, ENGINE_DOCKER);
+	assert_int_equal(c->engine.memory, GIB(1));
+	assert_int_equal(c->engine.nano_cpus, INT64_C(1500000000));
+	assert_int_equal(c->engine.uid, 1000);
+	assert_int_equal(c->engine.gid, 1001);
+	assert_null(c->engine.seccomp_profile);
+	assert_int_equal(c->engine.dns_servers.n, 2);
+	assert_int_equal(c->engine.isolation, ISOLATION_JOB);
+	assert_int_equal(runner_config_require(c, &e), 0);
+	assert_int_equal(f->o.warnings.n, 0);
+}
+
+static void test_precedence(void **state)
+{
+	struct fixture *f = *state;
+	char *env[] = { "PATH=/bin", "SHITHUB_RUNNER_CAPACITY=3", "SHITHUB_RUNNER_LABELS=a, b",
+		"SHITHUB_RUNNER_SERVER__BASE_URL=http://127.0.0.1:80/x/",
+		"SHITHUB_RUNNER_RUNNER__LOG_LEVEL=debug", "SHITHUB_RUNNER_ENGINE__MEMORY=3g",
+		NULL };
+
+	assert_loaded(f, LOAD(f, "[runner]\ncapacity = 2\nstop_grace = '7s'\nlabels=['x']\n", env,
+				 "--capacity=4", "--dns-servers", "1.1.1.1,9.9.9.9"));
+	assert_int_equal(f->config.runner.capacity, 4);
+	assert_int_equal(f->config.runner.stop_grace_us, 7 * USEC_PER_SEC);
+	assert_int_equal(f->config.runner.labels.n, 2);
+	assert_string_equal(f->config.runner.labels.v[1], "b");
+	assert_string_equal(f->config.server.base_url, "http://127.0.0.1:80/x");
+	assert_int_equal(f->config.runner.log_level, LOG_DEBUG);
+	assert_int_equal(f->config.engine.memory, GIB(3));
+	assert_int_equal(f->config.engine.dns_servers.n, 2);
+	assert_string_equal(value(f, "runner", "capacity")->source, "--capacity");
+	assert_int_equal(value(f, "runner", "capacity")->origin, ORIGIN_FLAG);
+	assert_string_equal(value(f, "runner", "labels")->source, "SHITHUB_RUNNER_LABELS");
+	CLEAN_STR char *place = xasprintf("%s:3", f->file);
+	assert_string_equal(value(f, "runner", "stop_grace")->source, place);
+	assert_int_equal(value(f, "engine", "pids_limit")->origin, ORIGIN_DEFAULT);
+	assert_null(value(f, "engine", "pids_limit")->source);
+}
+
+/* Everything wrong in one file is said at once, each with its place. */
+static void test_all_problems(void **state)
+{
+	struct fixture *f = *state;
+	static const char text[] = "colour = 1\n"                      /* 1 */
+				   "[server]\nbase_url = 'ftp://x'\n"  /* 3 */
+				   "[runner]\ncapcity = 2\n"           /* 5 */
+				   "capacity = 65\n"                   /* 6 */
+				   "labels = ['a b', 'ok', 'ok', 7]\n" /* 7 */
+				   "poll_interval = 5\n"               /* 8 */
+				   "token = 'SECRETSECRET'\n"          /* 9 */
+				   "[engine]\nuser = '0:0'\n"          /* 11 */
+				   "cpus = 'many'\n"                   /* 12 */
+				   "memory = '1k'\n"                   /* 13 */
+				   "dns_servers = ['dns.example']\n"   /* 14 */
+				   "kind = 'lxc'\n"                    /* 15 */
+				   "network = \"a\\u0000b\"\n"         /* 16 */
+				   "[engin]\nx = 1\n";                 /* 17 */
+	static const char *const wanted[] = {
+		"toml:1:1: colour: unknown key",
+		"toml:3:12: server.base_url: \"ftp://x\" refused: expected an http:// or https:// "
+		"URL",
+		"toml:5:1: runner.capcity: unknown key, expected a key of [runner]; did you mean "
+		"\"capacity\"?",
+		"toml:6:12: runner.capacity: \"65\" refused: expected a whole number from 1 to 64",
+		"toml:7:11: runner.labels: \"a b\" refused: expected 1 to 100 letters",
+		"toml:7:24: runner.labels: \"ok\" refused: expected each item once",
+		"toml:7:30: runner.labels: found an integer, expected a string in this array",
+		"toml:8:17: runner.poll_interval: found an integer, expected a duration from 100ms "
+		"to",
+		"toml:9:9: runner.token: value refused (not shown): expected 64 lower-case hex",
+		"toml:11:8: engine.user: \"0:0\" refused: root steps are not supported",
+		"toml:12:8: engine.cpus: \"many\" refused: expected a number of CPUs",
+		"toml:13:10: engine.memory: \"1k\" refused: expected a size from 16m to",
+		"toml:14:16: engine.dns_servers: \"dns.example\" refused: expected an IPv4 or IPv6",
+		"toml:15:8: engine.kind: \"lxc\" refused: expected one of auto, docker, podman",
+		"toml:16:11: engine.network: value holds a NUL",
+		"toml:17:2: engin: unknown section",
+	};
+
+	assert_int_equal(LOAD(f, text, NULL), -1);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		assert_problem(f, wanted[i]);
+	assert_int_equal(f->o.n_problems, ARRAY_LEN(wanted));
+	assert_false(has_problem(f, "SECRETSECRET"));
+	assert_null(f->config.runner.workspace_root);
+}
+
+static void test_syntax(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(LOAD(f, "[runner]\ncapacity = \n", NULL), -1);
+	assert_problem(f, "config.toml:2:12: found the end of the line, expected a value");
+	assert_int_equal(LOAD(f, "runner = 1\n", NULL), -1);
+	assert_problem(f, "toml:1:1: runner: found an integer, expected the section [runner]");
+	assert_int_equal(LOAD(f, "[[runner]]\n", NULL), -1);
+	assert_problem(f, "found an array, expected the section [runner]");
+}
+
+static void test_environment(void **state)
+{
+	struct fixture *f = *state;
+	char *env[] = { "SHITHUB_RUNNER_CAPCITY=3", "SHITHUB_RUNNER_ENGINE__CAPACITY=1",
+		"SHITHUB_RUNNER_TOKEN=" TOKEN, "SHITHUB_RUNNER_RUNNER__TOKEN=" OTHER,
+		"SHITHUB_RUNNER_CA_FILE=/x", "SHITHUB_RUNNER_STOP_GRACE=\t5s",
+		"SHITHUB_RUNNER_LABELS=a,\xff", "SHITHUB_RUNNER_=1", NULL };
+	char *unset[] = { "SHITHUB_RUNNER_TOKEN=", "SHITHUB_RUNNER_LABELS=", NULL };
+	char *empty[] = { "SHITHUB_RUNNER_CAPACITY=", NULL };
+
+	assert_int_equal(LOAD(f, NULL, env), -1);
+	assert_problem(f, "environment SHITHUB_RUNNER_CAPCITY: unknown name, expected a documented "
+			  "one; did you mean SHITHUB_RUNNER_RUNNER__CAPACITY?");
+	assert_problem(f, "environment SHITHUB_RUNNER_ENGINE__CAPACITY: unknown name");
+	assert_problem(f, "environment SHITHUB_RUNNER_RUNNER__TOKEN: runner.token: "
+			  "SHITHUB_RUNNER_TOKEN sets the same key");
+	assert_problem(f, "environment SHITHUB_RUNNER_CA_FILE: unknown name");
+	assert_problem(f, "runner.stop_grace: \"?5s\" refused: expected text without control");
+	assert_problem(f, "runner.labels: \"?\" refused: expected valid UTF-8");
+	assert_problem(f, "environment SHITHUB_RUNNER_: unknown name");
+	assert_int_equal(f->o.n_problems, 7);
+	assert_loaded(f, LOAD(f, "[runner]\ntoken = '" TOKEN "'\nlabels = ['a']\n", unset));
+	assert_null(f->config.runner.token);
+	assert_int_equal(f->config.runner.labels.n, 0);
+	assert_int_equal(LOAD(f, "", empty), -1);
+	assert_problem(f, "environment SHITHUB_RUNNER_CAPACITY: runner.capacity: \"\" refused");
+}
+
+static void test_config_path(void **state)
+{
+	struct fixture *f = *state;
+	CLEAN_STR char *name = xasprintf("SHITHUB_RUNNER_CONFIG=%s", f->file);
+	char *env[] = { name, NULL };
+
+	put_file(f->file, "[runner]\ncapacity = 9\n", 0600);
+	assert_loaded(f, LOAD(f, NULL, env));
+	assert_int_equal(f->config.runner.capacity, 9);
+	assert_int_equal(LOAD(f, NULL, env, "--config", "/nonexistent/x.toml"), -1);
+	assert_problem(f, "/nonexistent/x.toml");
+	unlink(f->file);
+	assert_int_equal(LOAD(f, NULL, env), -1);
+	assert_problem(f, "config.toml");
+	assert_int_equal(LOAD(f, NULL, NULL, "--config", ""), -1);
+	assert_problem(f, "--config: expected the path of a file");
+}
+
+static void test_token_file(void **state)
+{
+	struct fixture *f = *state;
+	CLEAN_STR char *text = xasprintf("[runner]\ntoken_file = '%s'\n", f->token_file);
+	CLEAN_STR char *both = xasprintf("%stoken = '" TOKEN "'\n", text);
+	char *env[] = { "SHITHUB_RUNNER_TOKEN=" OTHER, NULL };
+
+	assert_int_equal(LOAD(f, text, NULL), -1);
+	assert_problem(f, "No such file");
+	put_file(f->token_file, TOKEN "\n", 0640);
+	chmod(f->token_file, 0640);
+	assert_int_equal(LOAD(f, text, NULL), -1);
+	assert_problem(f, "mode 0640), expected 0600: chmod 0600");
+	chmod(f->token_file, 0600);
+	assert_loaded(f, LOAD(f, text, NULL));
+	assert_string_equal(f->config.runner.token, TOKEN);
+	assert_int_equal(LOAD(f, both, NULL), -1);
+	assert_problem(f, "both token and token_file are set");
+	assert_loaded(f, LOAD(f, text, env));
+	assert_string_equal(f->config.runner.token, OTHER);
+	assert_loaded(f, LOAD(f, "", env, "--token-file", f->token_file));
+	assert_string_equal(f->config.runner.token, TOKEN);
+	put_file(f->token_file, "SECRETSECRET\n", 0600);
+	assert_int_equal(LOAD(f, text, NULL), -1);
+	assert_problem(f, "content is no token (not shown), expected 64");
+	assert_false(has_problem(f, "SECRETSECRET"));
+	assert_int_equal(LOAD(f, "", NULL, "--token-file", "/dev/null"), -1);
+	assert_problem(f, "/dev/null: not a regular file");
+}
+
+static void test_warnings(void **state)
+{
+	struct fixture *f = *state;
+
+	static const struct {
+		char *url;
+		size_t warnings;
+	} rows[] = {
+		{ "http://example.com", 1 },
+		{ "http://128.0.0.1", 1 },
+		{ "http://localhost.evil.com:8080/x", 1 },
+		{ "HTTPS://example.com", 0 },
+		{ "http://localhost", 0 },
+		{ "http://127.9.9.9:81", 0 },
+		{ "http://[::1]:81/", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_loaded(f, LOAD(f, "", NULL, "--server-url", rows[i].url));
+		assert_int_equal(f->o.warnings.n, rows[i].warnings);
+	}
+	assert_loaded(f, LOAD(f, "", NULL, "--token", TOKEN));
+	assert_int_equal(f->o.warnings.n, 1);
+	put_file(f->token_file, "[runner]\ntoken = '" TOKEN "'\n", 0644);
+	chmod(f->token_file, 0644);
+	assert_loaded(f, LOAD(f, NULL, NULL, "--config", f->token_file));
+	assert_int_equal(f->o.warnings.n, 1);
+}
+
+/* flag, accepted? */
+static const struct {
+	char *flag, *text;
+	bool fine;
+} values[] = {
+	{ "--server-url", "https://h", true },
+	{ "--server-url", "https://h:65535/a//", true },
+	{ "--server-url", "https://[fd00::1]:1/a", true },
+	{ "--server-url", "https://", false },
+	{ "--server-url", "https://:80", false },
+	{ "--server-url", "https://h:0", false },
+	{ "--server-url", "https://h:65536", false },
+	{ "--server-url", "https://h:8a", false },
+	{ "--server-url", "https://[fd00", false },
+	{ "--server-url", "https://[x]", false },
+	{ "--server-url", "https://[::1]x", false },
+	{ "--server-url", "https://u:p@h", false },
+	{ "--server-url", "https://u@h/x", false },
+	{ "--server-url", "https://h/?q", false },
+	{ "--server-url", "https://h/#f", false },
+	{ "--server-url", "https://h/a b", false },
+	{ "--server-url", "https://h\\x", false },
+	{ "--server-url", "https:h", false },
+	{ "--server-url", "h", false },
+	{ "--token", TOKEN, true },
+	{ "--token", TOKEN "0", false },
+	{ "--token", "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", false },
+	{ "--labels", "a,b_,.-", true },
+	{ "--labels", "a,a", false },
+	{ "--labels", "ä", false },
+	{ "--capacity", "64", true },
+	{ "--capacity", "0", false },
+	{ "--capacity", "1x", false },
+	{ "--poll-interval", "100ms", true },
+	{ "--poll-interval", "10m", true },
+	{ "--poll-interval", "99ms", false },
+	{ "--poll-interval", "601s", false },
+	{ "--poll-interval", "5", false },
+	{ "--workspace-root", "/w/", true },
+	{ "--workspace-root", "/", false },
+	{ "--workspace-root", "///", false },
+	{ "--workspace-root", "w", false },
+	{ "--workspace-root", "/a/../b", false },
+	{ "--workspace-root", "/a/..", false },
+	{ "--workspace-root", "/a..b", true },
+	{ "--network", "none", true },
+	{ "--network", "host", false },
+	{ "--network", "container:x", false },
+	{ "--engine-socket", "unix:///run/docker.sock", true },
+	{ "--engine-socket", "tcp://h:2375", false },
+	{ "--image", "h:5000/a/b@sha256:00", true },
+	{ "--image", "-v", false },
+	{ "--image", "a b", false },
+	{ "--cpus", "0.01", true },
+	{ "--cpus", "0.5", true },
+	{ "--cpus", "1024", true },
+	{ "--cpus", "1024.1", false },
+	{ "--cpus", "0", false },
+	{ "--cpus", ".5", false },
+	{ "--cpus", "1.", false },
+	{ "--cpus", "-1", false },
+	{ "--cpus", "1e3", false },
+	{ "--cpus", "1.0000000001", false },
+	{ "--user", "1", true },
+	{ "--user", "1:0", false },
+	{ "--user", "0:1", false },
+	{ "--user", "1:", false },
+	{ "--user", "nobody", false },
+	{ "--user", "2147483648", false },
+	{ "--memory", "16m", true },
+	{ "--memory", "15m", false },
+	{ "--memory", "2x", false },
+	{ "--dns-servers", "1.2.3.4,::1", true },
+	{ "--dns-servers", "1.2.3", false },
+	{ "--step-io", "gate", true },
+	{ "--isolation", "none", false },
+	{ "--log-format", "json", true },
+	{ "--log-level", "INFO", false },
+};
+
+static void test_values(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+		int rc = LOAD(f, "", NULL, values[i].flag, values[i].text);
+		if ((rc == 0) != values[i].fine) {
+			show(f);
+			fail_msg("%s %s: %s", values[i].flag, values[i].text,
+				rc ? "refused" : "accepted");
+		}
+		if (rc) {
+			assert_problem(f, "expected ");
+			assert_string_equal(f->o.problems[0].source, values[i].flag);
+		}
+	}
+}
+
+/* Every key stands in docs/CONFIG.md with its flag and default. */
+static void test_documented(void **state)
+{
+	CLEAN_BUF struct buf doc = BUF_INIT(MIB(1));
+	struct err e = { 0 };
+
+	(void)state;
+	if (file_read("docs/CONFIG.md", &doc, &e) < 0)
+		fail_msg("%s", e.text);
+	for (size_t i = 0; i < RUNNER_OPTION_COUNT; i++) {
+		const struct option *opt = &runner_option_table[i];
+		CLEAN_STR char *row = xasprintf("\n| `%s` |", opt->key);
+		CLEAN_STR char *section = xasprintf("\n## [%s]", opt->section);
+		CLEAN_STR char *flag = xasprintf("| `--%s` |", opt->flag ? opt->flag : "");
+		const char *from = strstr(doc.data, section);
+		const char *line = from ? strstr(from, row) : NULL;
+		if (!line)
+			fail_msg("no row for %s.%s", opt->section, opt->key);
+		CLEAN_STR char *text = xstrndup(line + 1, strcspn(line + 1, "\n"));
+		if (opt->flag && !strstr(text, flag))
+			fail_msg("%s: flag is not documented", text);
+		if (opt->fallback && !strstr(text, opt->fallback))
+			fail_msg("%s: default %s is not documented", text, opt->fallback);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_defaults, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_runbook_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_precedence, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_all_problems, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_syntax, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_environment, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_config_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_token_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+		cmocka_unit_test(test_documented),
+	};
+
+	return cmocka_run_group_tests_name("runner_options", tests, NULL, NULL);
+}
