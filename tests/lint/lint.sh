@@ -1,6 +1,6 @@
 #!/bin/bash
 # lint.sh: every static check of the repository, all of them even after one failed.
-# CC_FILES, CPPFLAGS and WARN come from the Makefile's own lists (make lint-vars).
+# Compiler flags come from the Makefile (make lint-flags).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 mkdir -p build/lint
@@ -27,16 +27,22 @@ mapfile -t scripts < <(git ls-files -co --exclude-standard -- '*.sh' .ci/run)
 mapfile -t python < <(git ls-files -co --exclude-standard -- '*.py')
 read -ra flags <<<"$(make -s lint-flags)"
 
+tidy_one() {
+	local include=(-include tests/lint/analyzer.h)
+	[ "$1" != base/err.c ] || include=() # defines what analyzer.h wraps
+	# shellcheck disable=SC2086
+	clang-tidy --quiet "$1" -- "${include[@]}" $TIDY_FLAGS 2>/dev/null
+}
 tidy() {
-	printf '%s\0' "${units[@]}" | xargs -0 -n 4 -P "$(nproc)" sh -c '
-		clang-tidy --quiet "$@" -- '"$(printf '%q ' "${flags[@]}")"' 2>/dev/null' tidy
+	export -f tidy_one
+	TIDY_FLAGS="${flags[*]}" xargs -0 -n 1 -P "$(nproc)" bash -c 'tidy_one "$1"' tidy \
+		< <(printf '%s\0' "${units[@]}")
 }
 static_check() {
 	cppcheck -q -j "$(nproc)" --std=c11 --language=c --enable=warning,portability,performance \
 		--inline-suppr --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 \
 		--library=posix -D_GNU_SOURCE -I. --template=gcc "${units[@]}"
 }
-# Nothing that is forbidden may be named in files that cannot include base/banned.h either.
 no_debris() {
 	! git grep -nE '^(<<<<<<<|>>>>>>>) |[[:space:]]+$' -- '*.c' '*.h' '*.py' '*.sh' Makefile
 }
