@@ -35,6 +35,7 @@ tidy_one() {
 }
 tidy() {
 	export -f tidy_one
+	# shellcheck disable=SC2016
 	TIDY_FLAGS="${flags[*]}" xargs -0 -n 1 -P "$(nproc)" bash -c 'tidy_one "$1"' tidy \
 		< <(printf '%s\0' "${units[@]}")
 }
