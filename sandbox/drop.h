@@ -3,6 +3,9 @@
  * anything from outside. Every step is verified after the fact; any failure is returned and the
  * role must exit. Works for root, for an ordinary user with ambient capabilities, and for an
  * ordinary user with none (uid/gid must then be its own).
+ *
+ * A changed uid or gid makes the kernel forget PR_SET_PDEATHSIG: a role that wants to die with its
+ * parent asks for it again afterwards.
  */
 #ifndef SANDBOX_DROP_H
 #define SANDBOX_DROP_H
@@ -13,8 +16,10 @@
 
 struct drop_spec {
 	uid_t uid; /* (uid_t)-1: keep */
-	gid_t gid; /* (gid_t)-1: keep; else supplementary groups are cleared too */
-	const int *keep_caps; /* CAP_* numbers kept permitted+effective (not inheritable, no ambient) */
+	gid_t gid; /* (gid_t)-1: keep; else supplementary groups are cleared too (a process without
+		    * CAP_SETGID cannot clear them and keeps those of its own user) */
+	const int *keep_caps; /* CAP_* numbers kept permitted+effective (not inheritable, no
+				 ambient) */
 	size_t n_keep_caps;
 	bool keep_groups; /* supplementary groups stay (a job process needs the engine's group) */
 };

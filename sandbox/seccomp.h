@@ -1,7 +1,7 @@
 /*
  * The seccomp table: one list of system calls and argument rules in C, used three ways: printed as
- * the engine's JSON, and loaded by our own sandboxed children (smaller subsets). x86_64 and aarch64,
- * each alone in the architecture list.
+ * the engine's JSON, and loaded by our own sandboxed children (smaller subsets). x86_64 and
+ * aarch64, each alone in the architecture list.
  */
 #ifndef SANDBOX_SECCOMP_H
 #define SANDBOX_SECCOMP_H

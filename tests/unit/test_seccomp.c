@@ -1,0 +1,352 @@
+/* The step profile as the engine would compile it, judged call by call; and our children's filters.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/limits.h"
+#include "sandbox/seccomp.h"
+#include "sandbox/seccomp_eval.h"
+#include "sandbox/seccomp_table.h"
+
+static int add(
+	void *data, const char *name, uint32_t action, unsigned n, const struct scmp_arg_cmp *args)
+{
+	int rc = seccomp_rule_add_array(data, action, seccomp_syscall_resolve_name(name), n, args);
+
+	if (rc < 0)
+		print_error("%s: %s\n", name, strerror(-rc));
+	return rc < 0 ? -1 : 0;
+}
+
+static struct seccomp_program *step_program(void)
+{
+	static struct seccomp_program program;
+	struct err e = { 0 };
+	scmp_filter_ctx x = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+
+	assert_non_null(x);
+	assert_int_equal(seccomp_table_each(SC_STEP, add, x), 0);
+	assert_int_equal(seccomp_program_export(x, &program, &e), 0);
+	seccomp_release(x);
+	return &program;
+}
+
+static uint32_t ask(const char *name, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+	uint64_t args[6] = { a0, a1, a2 };
+
+	return seccomp_program_run(step_program(), seccomp_native_audit_arch(),
+		seccomp_syscall_resolve_name(name), args);
+}
+
+#define DENIED (SECCOMP_RET_ERRNO | EPERM)
+#define HIGH (UINT64_C(1) << 32)
+
+static void test_verdicts(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t args[3];
+		uint32_t want;
+	} cases[] = {
+		{ "clone", { SIGCHLD }, SECCOMP_RET_ALLOW },
+		{ "clone", { CLONE_VM | CLONE_THREAD | CLONE_SIGHAND }, SECCOMP_RET_ALLOW },
+		{ "clone", { CLONE_NEWUSER | SIGCHLD }, DENIED },
+		{ "clone", { CLONE_NEWCGROUP }, DENIED },
+		{ "clone", { CLONE_NEWUTS }, DENIED },
+		{ "clone", { CLONE_NEWIPC }, DENIED },
+		{ "clone", { CLONE_NEWPID }, DENIED },
+		{ "clone3", { 0 }, SECCOMP_RET_ERRNO | ENOSYS },
+		{ "unshare", { CLONE_NEWUSER }, DENIED },
+		{ "socket", { AF_UNIX, SOCK_STREAM, 0 }, SECCOMP_RET_ALLOW },
+		{ "socket", { AF_INET, SOCK_STREAM, 0 }, SECCOMP_RET_ALLOW },
+		{ "socket", { AF_INET6, SOCK_DGRAM, 0 }, SECCOMP_RET_ALLOW },
+		{ "socket", { AF_NETLINK, SOCK_RAW, 0 }, SECCOMP_RET_ALLOW },
+		{ "socket", { AF_NETLINK, SOCK_RAW, 9 }, DENIED },
+		{ "socket", { AF_NETLINK, SOCK_RAW, HIGH }, DENIED },
+		{ "socket", { AF_PACKET, SOCK_RAW, 0 }, DENIED },
+		{ "socket", { AF_ALG, SOCK_SEQPACKET, 0 }, DENIED },
+		{ "socket", { AF_VSOCK, SOCK_STREAM, 0 }, DENIED },
+		{ "socket", { HIGH | AF_VSOCK, SOCK_STREAM, 0 }, DENIED },
+		{ "socket", { HIGH | AF_UNIX, SOCK_STREAM, 0 }, DENIED },
+		{ "personality", { 0 }, SECCOMP_RET_ALLOW },
+		{ "personality", { 8 }, SECCOMP_RET_ALLOW },
+		{ "personality", { 0xffffffff }, SECCOMP_RET_ALLOW },
+		{ "personality", { 0x40000 /* no address randomisation */ }, DENIED },
+		{ "ioctl", { 0, TCGETS }, SECCOMP_RET_ALLOW },
+		{ "ioctl", { 0, TIOCGWINSZ }, SECCOMP_RET_ALLOW },
+		{ "ioctl", { 0, 0 }, SECCOMP_RET_ALLOW },
+		{ "ioctl", { 0, UINT32_MAX }, SECCOMP_RET_ALLOW },
+		{ "ioctl", { 0, TIOCSTI - 1 }, SECCOMP_RET_ALLOW },
+		{ "ioctl", { 0, TIOCSTI + 1 }, SECCOMP_RET_ALLOW },
+		{ "ioctl", { 0, TIOCSTI }, DENIED },
+		{ "ioctl", { 0, HIGH | TIOCSTI }, DENIED },
+		{ "ioctl", { 0, 0x541c }, DENIED },
+		{ "ioctl", { 0, HIGH | 0x541c }, DENIED },
+		{ "memfd_secret", { 0 }, DENIED },
+		{ "modify_ldt", { 0 }, DENIED },
+		{ "vmsplice", { 0 }, DENIED },
+		{ "kcmp", { 0 }, DENIED },
+		{ "execve", { 0 }, SECCOMP_RET_ALLOW },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		uint32_t got =
+			ask(cases[i].name, cases[i].args[0], cases[i].args[1], cases[i].args[2]);
+		if (got != cases[i].want)
+			fail_msg("%s(%#llx, %#llx, %#llx): %#x, expected %#x", cases[i].name,
+				(unsigned long long)cases[i].args[0],
+				(unsigned long long)cases[i].args[1],
+				(unsigned long long)cases[i].args[2], got, cases[i].want);
+	}
+}
+
+static void test_foreign_architecture_dies(void **state)
+{
+	uint64_t args[6] = { 0 };
+
+	(void)state;
+	assert_int_not_equal(
+		seccomp_program_run(step_program(), AUDIT_ARCH_I386, 1, args), SECCOMP_RET_ALLOW);
+#ifdef __x86_64__
+	/* x32 shares the architecture and sets a bit in the number */
+	assert_int_not_equal(
+		seccomp_program_run(step_program(), AUDIT_ARCH_X86_64, 0x40000000, args),
+		SECCOMP_RET_ALLOW);
+#endif
+}
+
+static void test_profile_is_good(void **state)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(MIB(1));
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(seccomp_profile_json(&text, &e), 0);
+	assert_true(text.len < KIB(16));
+	if (seccomp_profile_check(text.data, text.len, &e) < 0)
+		fail_msg("%s", e.text);
+	CLEAN_JSON struct json_doc *doc = json_parse(text.data, text.len, NULL, &e);
+	assert_non_null(doc);
+	assert_int_equal(json_get(json_root(doc), "architectures")->count, 1);
+	assert_string_equal(json_get_string(json_root(doc), "defaultAction"), "SCMP_ACT_ERRNO");
+}
+
+#define HEAD                                                                              \
+	"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\"]," \
+	"\"syscalls\":["
+#define ALLOW(names, args) "{\"names\":[" names "],\"action\":\"SCMP_ACT_ALLOW\"" args "}"
+#define BASIC                                                                                      \
+	ALLOW("\"read\",\"write\",\"openat\",\"mmap\",\"execve\",\"exit_group\",\"wait4\","        \
+	      "\"futex\",\"rt_sigaction\",\"ioctl\"",                                              \
+		"")                                                                                \
+	"," ALLOW("\"socket\"",                                                                    \
+		",\"args\":[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]") "," ALLOW("\"sock" \
+											  "et\"",  \
+		",\"args\":[{\"index\":0,\"value\":2,\"op\":\"SCMP_CMP_EQ\"}]")
+#define CLONE                                                                                 \
+	"," ALLOW("\"clone\"", ",\"args\":[{\"index\":0,\"value\":2114060288,\"valueTwo\":0," \
+			       "\"op\":\"SCMP_CMP_MASKED_EQ\"}]")
+#define TAIL "]}"
+
+static void test_profile_check(void **state)
+{
+	static const struct {
+		const char *text, *want; /* NULL: good */
+	} cases[] = {
+		{ HEAD BASIC CLONE TAIL, NULL },
+		{ "", "JSON" },
+		{ "[]", "expected an object" },
+		{ "{}", "\"defaultAction\" is missing" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"x\"],\"syscalls\":[]"
+		  "}",
+			"must deny" },
+		{ "{\"defaultAction\":\"SCMP_ACT_LOG\"}", "not an action" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[]}", "\"architectures\"" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[],\"syscalls\":[]}",
+			"\"architectures\"" },
+		{ HEAD TAIL, "allows nothing" },
+		{ HEAD BASIC TAIL, "denies clone" },
+		{ HEAD BASIC "," ALLOW("\"clone\"", "") TAIL, "allows clone" },
+		{ HEAD BASIC CLONE "," ALLOW("\"bpf\"", "") TAIL, "allows bpf" },
+		{ HEAD BASIC CLONE "," ALLOW("\"socket\"", "") TAIL, "allows socket" },
+		{ HEAD BASIC CLONE "," ALLOW("\"socket\"",
+			  ",\"args\":[{\"index\":0,\"value\":40,\"op\":\"SCMP_CMP_NE\"}]") TAIL,
+			"SCMP_CMP_NE in a rule that allows" },
+		{ HEAD BASIC CLONE "," ALLOW("\"personality\"",
+			  ",\"args\":[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"},"
+			  "{\"index\":0,\"value\":2,\"op\":\"SCMP_CMP_EQ\"}]") TAIL,
+			"two arguments of index 0" },
+		{ HEAD BASIC CLONE
+			",{\"names\":[\"uprobe_of_tomorrow\"],\"action\":\"SCMP_ACT_ERRNO\"}" TAIL,
+			"no system call" },
+		{ HEAD BASIC CLONE ",{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
+				   "\"errnoRet\":5,\"args\":"
+				   "[{\"index\":0,\"value\":9,\"op\":\"SCMP_CMP_EQ\"}]}" TAIL,
+			"dead" },
+		{ HEAD BASIC CLONE ",{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_NOTIFY\"}" TAIL,
+			"not an action" },
+		{ HEAD BASIC CLONE ",{\"names\":[\"bpf\"],\"acton\":\"SCMP_ACT_ERRNO\"}" TAIL,
+			"unknown key \"acton\"" },
+		/* needs a capability that no step has: as good as absent */
+		{ HEAD BASIC CLONE ",{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_ALLOW\","
+				   "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}" TAIL,
+			NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err e = { 0 };
+		int rc = seccomp_profile_check(cases[i].text, strlen(cases[i].text), &e);
+		if (!cases[i].want ? rc != 0 : rc == 0 || !strstr(e.text, cases[i].want))
+			fail_msg("case %zu: %d \"%s\", expected \"%s\"", i, rc, e.text,
+				cases[i].want ? cases[i].want : "good");
+	}
+}
+
+/* Runs fn in a child under a filter; returns its wait status. */
+static int in_child(enum seccomp_child which, int (*fn)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct err e = { 0 };
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (seccomp_load_child(which, &e) < 0)
+			_exit(99);
+		_exit(fn());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static int net_things(void)
+{
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (s < 0)
+		return 1;
+	if (open("/dev/null", O_RDONLY) < 0)
+		return 2;
+	if (open("/dev/null", O_WRONLY) >= 0 || errno != ENOSYS)
+		return 3;
+	if (open("/tmp/never-made", O_RDONLY | O_CREAT, 0600) >= 0)
+		return 4;
+	if (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || socket(AF_NETLINK, SOCK_RAW, 9) >= 0)
+		return 5;
+	return unlink("/tmp/never-made") == 0 ? 6 : 0;
+}
+
+static int tree_things(void)
+{
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0)
+		return 1;
+	if (ioctl(0, TCGETS, 0) == 0 || errno != ENOTTY)
+		return 2;
+	return open("/dev/null", O_WRONLY) < 0 ? 3 : 0;
+}
+
+static int run_program(void)
+{
+	char *const argv[] = { (char *)"true", NULL };
+
+	execv("/bin/true", argv);
+	return 0;
+}
+
+static int fork_one(void)
+{
+	return fork() >= 0;
+}
+
+static void test_children(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(SECCOMP_CHECKOUT_NET, net_things), 0);
+	assert_int_equal(in_child(SECCOMP_CHECKOUT_TREE, tree_things), 0);
+	for (int which = SECCOMP_CHECKOUT_NET; which <= SECCOMP_CHECKOUT_TREE; which++) {
+		int status = in_child((enum seccomp_child)which, run_program);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+		/* fork is clone here, without the flags of a thread */
+		assert_int_equal(in_child((enum seccomp_child)which, fork_one), 0);
+	}
+}
+
+/* What people run in steps, under the very table, loaded for real. */
+static int run_under_step(const char *script)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		char *const argv[] = { (char *)"bash", (char *)"-ec", (char *)script, NULL };
+		scmp_filter_ctx x = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+			seccomp_table_each(SC_STEP, add, x) < 0 || seccomp_load(x) < 0)
+			_exit(99);
+		execv("/bin/bash", argv);
+		_exit(98);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void test_step_programs(void **state)
+{
+	static const char *const scripts[] = {
+		"d=$(mktemp -d); cd $d; printf 'int main(void){return 0;}' >a.c; gcc a.c -o a; "
+		"./a; rm -r $d",
+		"d=$(mktemp -d); cd $d; git init -q .; echo x >x; git add x; "
+		"git -c user.name=a -c user.email=b@c commit -qm m; git log | grep -q m; rm -rf $d",
+		"/usr/bin/python3 -c 'import threading,asyncio,multiprocessing as m,subprocess;"
+		"t=threading.Thread(target=print);t.start();t.join();"
+		"p=m.Process(target=print);p.start();p.join();assert p.exitcode==0;"
+		"asyncio.run(asyncio.sleep(0));subprocess.run([\"true\"],check=True)' >/dev/null",
+		"tar -C /etc -cf - hostname | tar -tf - >/dev/null; seq 100 | xargs -n 10 -P 4 "
+		"echo | wc -l "
+		">/dev/null; find /etc -maxdepth 1 -name passwd | grep -q passwd",
+		/* what must fail, fails as a refusal */
+		"! unshare -U true 2>/dev/null",
+		"! mount -t tmpfs none /mnt 2>/dev/null",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(scripts); i++) {
+		int status = run_under_step(scripts[i]);
+		if (status != 0)
+			fail_msg("status %#x: %s", status, scripts[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_foreign_architecture_dies),
+		cmocka_unit_test(test_profile_is_good),
+		cmocka_unit_test(test_profile_check),
+		cmocka_unit_test(test_children),
+		cmocka_unit_test(test_step_programs),
+	};
+
+	return cmocka_run_group_tests_name("seccomp", tests, NULL, NULL);
+}
