@@ -412,26 +412,34 @@ static void cancel_answered(struct session *s, const struct json_value *answer)
 	s->spec.on_cancel(s->spec.data);
 }
 
+static void apply_answer(struct session *s, struct item *it, const struct json_value *answer)
+{
+	switch (it->kind) {
+	case ITEM_CANCEL_CHECK:
+		cancel_answered(s, answer);
+		break;
+	case ITEM_LOG:
+		advance_log(s, it);
+		break;
+	case ITEM_JOB_STATUS:
+		s->final_accepted |= it->terminal_job;
+		pop_head(s);
+		break;
+	case ITEM_STEP_STATUS:
+		pop_head(s);
+		break;
+	}
+}
+
 static void accepted(struct session *s, struct item *it, const struct http_result *r)
 {
 	struct err e = { 0 };
 	CLEAN_JSON struct json_doc *doc = json_parse(buf_cstr(&r->body), r->body.len, NULL, &e);
 	const struct json_value *answer = doc ? json_root(doc) : NULL;
-	bool terminal = it->kind == ITEM_JOB_STATUS && it->terminal_job;
+	bool last = it->kind == ITEM_JOB_STATUS && it->terminal_job;
 
-	take_token(s, answer, !terminal);
-	if (it->kind == ITEM_CANCEL_CHECK) {
-		cancel_answered(s, answer);
-		return;
-	}
-	if (terminal)
-		s->final_accepted = true;
-	if (s->lost)
-		return;
-	if (it->kind == ITEM_LOG)
-		advance_log(s, it);
-	else
-		pop_head(s);
+	apply_answer(s, it, answer);
+	take_token(s, answer, !last); /* at the end: losing the chain drops every item */
 }
 
 /* The coordinator understood and declined: never again with the same content. */
@@ -488,8 +496,8 @@ static void on_answer(struct http_exchange *x, void *data)
 {
 	struct session *s = data;
 
+	settle(s, http_result(x)); /* still in flight for whoever calls us back from there */
 	s->flight = NULL;
-	settle(s, http_result(x));
 	http_exchange_free(x);
 	s->progressed = true;
 	pump(s);

@@ -1,0 +1,403 @@
+/*
+ * The session against a small model coordinator that enforces the token chain: order, rotation,
+ * repeats, refusals, cancel checks and the lost chain. The real coordinator is in the system tests;
+ * here its failures are chosen one by one.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <microhttpd.h>
+
+#include "base/codec.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "runner/session.h"
+
+enum fault {
+	FINE,
+	DROP_BEFORE, /* closed without reading anything into the chain */
+	DROP_AFTER,  /* committed, then closed without an answer */
+	UNAVAILABLE, /* 503 */
+	REFUSE,      /* 400 */
+	EXPIRED,     /* 401 */
+	CANCEL,      /* a cancel check answers true */
+	NO_NEXT_TOKEN,
+};
+
+enum { RECORDS_MAX = 256 };
+
+struct record {
+	char path[128], body[256];
+	size_t chunk_bytes;
+};
+
+struct model {
+	struct MHD_Daemon *daemon;
+	pthread_mutex_t lock;
+	enum fault faults[RECORDS_MAX]; /* for the nth request */
+	int requests;
+	int generation; /* the token the chain is at */
+	char last_key[64];
+	struct record records[RECORDS_MAX]; /* committed calls, in order */
+	int n_records;
+	struct buf log; /* all log bytes of committed chunks */
+};
+
+struct call {
+	struct buf body;
+};
+
+static void commit(struct model *m, const char *url, const struct buf *body)
+{
+	struct record *r = &m->records[m->n_records++];
+	struct err e = { 0 };
+	CLEAN_JSON struct json_doc *doc = json_parse(buf_cstr(body), body->len, NULL, &e);
+	const char *chunk = doc ? json_get_string(json_root(doc), "chunk") : NULL;
+	size_t before = m->log.len;
+
+	snprintf(r->path, sizeof(r->path), "%s", url);
+	snprintf(r->body, sizeof(r->body), "%s", buf_cstr(body));
+	if (chunk && base64_decode(&m->log, chunk, strlen(chunk), &e) < 0)
+		BUG("chunk: %s", e.text);
+	r->chunk_bytes = m->log.len - before;
+	m->generation++;
+}
+
+static enum MHD_Result reply(struct MHD_Connection *c, unsigned status, const char *text)
+{
+	struct MHD_Response *r = MHD_create_response_from_buffer(
+		strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
+	enum MHD_Result rc = MHD_queue_response(c, status, r);
+
+	MHD_destroy_response(r);
+	return rc;
+}
+
+/* The token is good, or the very same call is repeated with its key. */
+static bool admitted(struct model *m, struct MHD_Connection *c, bool *ret_replay)
+{
+	const char *auth = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
+	const char *key = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Idempotency-Key");
+	char want[64];
+
+	snprintf(want, sizeof(want), "Bearer token-%d", m->generation - 1);
+	*ret_replay = str_eq(auth, want) && str_eq(key, m->last_key);
+	if (*ret_replay)
+		return true;
+	snprintf(want, sizeof(want), "Bearer token-%d", m->generation);
+	snprintf(m->last_key, sizeof(m->last_key), "%s", key ? key : "");
+	return str_eq(auth, want);
+}
+
+static enum MHD_Result handle(
+	struct model *m, struct MHD_Connection *c, const char *url, const struct buf *body)
+{
+	enum fault f = m->faults[m->requests++];
+	char answer[128];
+	bool replay;
+
+	if (f == DROP_BEFORE)
+		return MHD_NO;
+	if (f == UNAVAILABLE)
+		return reply(c, 503, "{\"error\":\"down\"}");
+	if (f == EXPIRED || !admitted(m, c, &replay))
+		return reply(c, 401, "{\"error\":\"used\"}");
+	if (f == REFUSE)
+		return reply(c, 400, "{\"error\":\"no\"}");
+	if (!replay)
+		commit(m, url, body);
+	if (f == DROP_AFTER)
+		return MHD_NO;
+	snprintf(answer, sizeof(answer), "{\"cancelled\":%s,\"%s\":\"token-%d\"}",
+		f == CANCEL ? "true" : "false", f == NO_NEXT_TOKEN ? "other" : "next_token",
+		m->generation);
+	return reply(c, 200, answer);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url,
+	const char *method, const char *version, const char *data, size_t *n, void **state)
+{
+	struct model *m = cls;
+	struct call *call = *state;
+	enum MHD_Result rc;
+
+	(void)method, (void)version;
+	if (!call) {
+		*state = call = xcalloc(1, sizeof(*call));
+		buf_init(&call->body, LIMIT_API_BODY);
+		return MHD_YES;
+	}
+	if (*n) {
+		buf_add(&call->body, data, *n);
+		*n = 0;
+		return MHD_YES;
+	}
+	pthread_mutex_lock(&m->lock);
+	rc = handle(m, c, url, &call->body);
+	pthread_mutex_unlock(&m->lock);
+	return rc;
+}
+
+static void on_completed(
+	void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode code)
+{
+	struct call *call = *state;
+
+	(void)cls, (void)c, (void)code;
+	if (call)
+		buf_release(&call->body);
+	free(call);
+	*state = NULL;
+}
+
+struct fixture {
+	struct model model;
+	struct loop *loop;
+	struct http *http;
+	struct session *session;
+	struct spool spool;
+	char path[64];
+	int cancels, losses;
+	char base[64];
+};
+
+static void note_cancel(void *data)
+{
+	((struct fixture *)data)->cancels++;
+}
+
+static void note_lost(void *data, const char *why)
+{
+	assert_non_null(why);
+	((struct fixture *)data)->losses++;
+}
+
+static struct fixture *begin(void)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct http_config http = { .user_agent = "test" };
+	struct err e = { 0 };
+
+	pthread_mutex_init(&f->model.lock, NULL);
+	buf_init(&f->model.log, MIB(16));
+	f->model.daemon =
+		MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request,
+			&f->model, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+	assert_non_null(f->model.daemon);
+	snprintf(f->base, sizeof(f->base), "http://127.0.0.1:%u",
+		MHD_get_daemon_info(f->model.daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+	f->loop = loop_new(&e);
+	assert_non_null(f->loop);
+	f->http = http_new(f->loop, &http, &e);
+	assert_non_null(f->http);
+	f->session = session_new(&(struct session_spec){ .loop = f->loop,
+		.http = f->http,
+		.base_url = f->base,
+		.job_id = 42,
+		.token = "token-0",
+		.cancel_poll_us = 20 * USEC_PER_MSEC,
+		.on_cancel = note_cancel,
+		.on_lost = note_lost,
+		.data = f });
+	f->spool = (struct spool)SPOOL_INIT;
+	snprintf(f->path, sizeof(f->path), "/tmp/session-spool-%d", (int)getpid());
+	assert_int_equal(spool_open(&f->spool, f->path, &e), 0);
+	return f;
+}
+
+static void end(struct fixture *f)
+{
+	session_free(f->session);
+	http_free(f->http);
+	loop_free(f->loop);
+	MHD_stop_daemon(f->model.daemon);
+	pthread_mutex_destroy(&f->model.lock);
+	buf_release(&f->model.log);
+	spool_release(&f->spool);
+	free(f);
+}
+
+static int flush(struct fixture *f)
+{
+	struct err e = { 0 };
+	int rc = session_flush(f->session, mono_add(mono_now(), 30 * USEC_PER_SEC), &e);
+
+	if (err_is(&e, ERR_TIMEOUT))
+		fail_msg("%s", e.text);
+	return rc;
+}
+
+static void status(struct fixture *f, int64_t step, const char *text)
+{
+	struct session_status s = { .status = text,
+		.conclusion = str_eq(text, "completed") ? "success" : NULL };
+
+	if (step)
+		session_step_status(f->session, step, &s);
+	else
+		session_job_status(f->session, &s);
+}
+
+static void append(struct fixture *f, const char *text)
+{
+	struct err e = { 0 };
+
+	assert_int_equal(spool_append(&f->spool, text, strlen(text), &e), 0);
+	session_wake(f->session);
+}
+
+/* The calls of a whole job, with a fault at one of them. */
+static void whole_job(struct fixture *f)
+{
+	status(f, 0, "running");
+	status(f, 7, "running");
+	session_log(f->session, 7, &f->spool);
+	append(f, "hello\n");
+	status(f, 7, "completed");
+	spool_close(&f->spool);
+	session_wake(f->session);
+	status(f, 0, "completed");
+}
+
+static const char *const whole_paths[] = {
+	"/api/v1/jobs/42/status",
+	"/api/v1/jobs/42/steps/7/status",
+	"/api/v1/jobs/42/logs",
+	"/api/v1/jobs/42/steps/7/status",
+	"/api/v1/jobs/42/status",
+};
+
+static void expect_whole(struct fixture *f)
+{
+	assert_int_equal(f->model.n_records, ARRAY_LEN(whole_paths));
+	for (size_t i = 0; i < ARRAY_LEN(whole_paths); i++)
+		assert_string_equal(f->model.records[i].path, whole_paths[i]);
+	assert_string_equal(buf_cstr(&f->model.log), "hello\n");
+	assert_true(session_final_accepted(f->session));
+	assert_int_equal(f->losses, 0);
+}
+
+/* Each kind of transient fault at each call: the same calls in the same order, each once. */
+static void survives_faults_anywhere(void **state)
+{
+	static const enum fault kinds[] = { FINE, DROP_BEFORE, DROP_AFTER, UNAVAILABLE };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		for (size_t at = 0; at < ARRAY_LEN(whole_paths); at++) {
+			struct fixture *f = begin();
+
+			f->model.faults[at] = kinds[k];
+			whole_job(f);
+			assert_int_equal(flush(f), 0);
+			expect_whole(f);
+			end(f);
+			if (kinds[k] == FINE)
+				break;
+		}
+	}
+}
+
+static void loses_the_chain_once(void **state)
+{
+	static const enum fault kinds[] = { EXPIRED, NO_NEXT_TOKEN };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		struct fixture *f = begin();
+		int before;
+
+		f->model.faults[1] = kinds[k];
+		whole_job(f);
+		assert_int_equal(flush(f), -1);
+		assert_int_equal(f->losses, 1);
+		assert_true(session_lost(f->session));
+		before = f->model.requests;
+		status(f, 7, "running");
+		assert_int_equal(flush(f), -1);
+		assert_int_equal(f->model.requests, before);
+		end(f);
+	}
+}
+
+static void drops_a_refused_chunk(void **state)
+{
+	struct fixture *f = begin();
+
+	(void)state;
+	f->model.faults[2] = REFUSE;
+	whole_job(f);
+	assert_int_equal(flush(f), 0);
+	assert_int_equal(f->model.log.len, 0);
+	assert_true(session_final_accepted(f->session));
+	end(f);
+}
+
+static void splits_and_numbers_chunks(void **state)
+{
+	struct fixture *f = begin();
+	CLEAN_STR char *big = xmalloc(MIB(1) + 2);
+	int logs = 0;
+
+	(void)state;
+	memset(big, 'x', MIB(1) + 1);
+	big[MIB(1) + 1] = '\0';
+	session_log(f->session, 7, &f->spool);
+	append(f, big);
+	spool_close(&f->spool);
+	session_wake(f->session);
+	assert_int_equal(flush(f), 0);
+	assert_int_equal(f->model.log.len, MIB(1) + 1);
+	for (int i = 0; i < f->model.n_records; i++) {
+		CLEAN_STR char *seq = xasprintf("{\"seq\":%d,", logs++);
+
+		assert_true(str_starts(f->model.records[i].body, seq));
+		assert_true(f->model.records[i].chunk_bytes <= LIMIT_LOG_CHUNK);
+	}
+	assert_int_equal(logs, 3);
+	end(f);
+}
+
+/* An open, silent log holds the queue but not the cancel checks. */
+static void cancel_overtakes_an_open_log(void **state)
+{
+	struct fixture *f = begin();
+	struct mono deadline = mono_add(mono_now(), 30 * USEC_PER_SEC);
+
+	(void)state;
+	for (int i = 0; i < RECORDS_MAX; i++)
+		f->model.faults[i] = i < 2 ? FINE : CANCEL;
+	session_log(f->session, 7, &f->spool);
+	status(f, 7, "completed");
+	session_poll_cancel(f->session);
+	while (f->cancels == 0 && mono_diff(deadline, mono_now()) > 0) {
+		bool never = false;
+		struct err e = { 0 };
+
+		if (loop_wait(f->loop, &never, mono_add(mono_now(), USEC_PER_MSEC), &e) == 0)
+			fail();
+	}
+	assert_int_equal(f->cancels, 1);
+	assert_string_equal(f->model.records[0].path, "/api/v1/jobs/42/cancel-check");
+	spool_close(&f->spool);
+	session_wake(f->session);
+	assert_int_equal(flush(f), 0);
+	assert_int_equal(f->cancels, 1);
+	end(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(survives_faults_anywhere),
+		cmocka_unit_test(loses_the_chain_once),
+		cmocka_unit_test(drops_a_refused_chunk),
+		cmocka_unit_test(splits_and_numbers_chunks),
+		cmocka_unit_test(cancel_overtakes_an_open_log),
+	};
+
+	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}
