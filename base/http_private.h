@@ -69,6 +69,11 @@ struct http_exchange {
 void exchange_finish(struct http_exchange *x, CURLcode code); /* leaves curl, fills the result */
 void exchange_release(struct http_exchange *x);               /* unlinks and frees */
 
+/* http_request.c */
+int request_build(
+	struct http_exchange *x, const struct http_request *r, struct err *e) CHECK_RESULT;
+void request_release(struct http_exchange *x); /* curl's objects and the copies of what was sent */
+
 /* http_multi.c */
 int multi_init(struct http *h, struct err *e) CHECK_RESULT;
 void multi_release(struct http *h);
