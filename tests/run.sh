@@ -62,8 +62,11 @@ fuzz_replay() {
 }
 
 system_tests() {
-	local log=$out/pytest.log
-	SHITHUB_BUILD=$(readlink -f "$build") SHITHUB_TEST_LOGS=$out/system PYTHONDONTWRITEBYTECODE=1 \
+	local log=$out/pytest.log as_root=()
+	[ "$(id -u)" = 0 ] || as_root=(sudo) # engine and workspaces need it, as on a runner host
+	"${as_root[@]}" env SHITHUB_BUILD="$(readlink -f "$build")" SHITHUB_TEST_LOGS="$out/system" \
+		PYTHONDONTWRITEBYTECODE=1 ASAN_OPTIONS="${ASAN_OPTIONS:-}" \
+		UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} \
 		$python -m pytest -p no:cacheprovider -ra --junitxml="$out/pytest.xml" tests/system 2>&1 |
 		tee "$log"
 	local rc=${PIPESTATUS[0]} total errors

@@ -246,6 +246,12 @@ class Runner:
         for program in self.programs:
             program.stop()
 
+    def instance_ids(self):
+        """The label value on everything this runner makes in the engine; empty before it ran."""
+        with contextlib.suppress(FileNotFoundError):
+            return [(self.state / "instance_id").read_text().strip()]
+        return []
+
     def left_over(self):
         """What a finished runner must not leave behind: workspaces of jobs."""
         with contextlib.suppress(FileNotFoundError):

@@ -1,5 +1,6 @@
 #!/bin/bash
-# engine.sh start|stop|status [DIR]: a container engine for this machine, with the job network.
+# engine.sh start|stop|status [DIR], engine.sh with COMMAND...: a container engine for this machine,
+# with the job network. DIR is SHITHUB_ENGINE_DIR or /var/lib/shithub-local/engine when not given.
 #
 # start   uses the engine that answers already (DOCKER_HOST=unix://..., /var/run/docker.sock), else
 #         starts dockerd by hand with its data in DIR; makes the network shithub-actions; prints the
@@ -7,6 +8,7 @@
 # stop    stops the dockerd of DIR and the containers in it; any other engine stays as it is. While
 #         another program holds DIR/users (flock, shared) the engine stays up.
 # status  prints "own SOCKET", "foreign SOCKET" or "stopped" (exit 1).
+# with    start, COMMAND with DOCKER_HOST set, then stop if it was started here; COMMAND's exit code.
 #
 # Works without systemd, in containers and in chroots: control groups are mounted when they are not,
 # a root directory that is no mount point is bound onto itself first (runc's pivot_root needs one),
@@ -15,7 +17,8 @@ set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
 verb=${1:-}
-dir=$(readlink -m "${2:-${SHITHUB_ENGINE_DIR:-/var/lib/shithub-local/engine}}")
+[ "$verb" = with ] && folder='' || folder=${2:-}
+dir=$(readlink -m "${folder:-${SHITHUB_ENGINE_DIR:-/var/lib/shithub-local/engine}}")
 socket=$dir/docker.sock
 network=shithub-actions
 
@@ -181,10 +184,30 @@ status() {
 	echo "$kind $using"
 }
 
+end_with() {
+	exec 7>&-
+	[ "$started_here" = no ] || "$0" stop "$dir"
+}
+with() {
+	local path
+	mkdir -p "$dir"
+	exec 7>>"$dir/users" # while we hold it nobody else's stop ends the engine
+	flock -s 7
+	started_here=no
+	status >/dev/null || started_here=yes
+	trap end_with EXIT
+	path=$("$0" start "$dir" 7>&-)
+	DOCKER_HOST=unix://$path "$@" 7>&-
+}
+
 case $verb in
 start | stop | status) "$verb" ;;
+with)
+	shift
+	with "$@"
+	;;
 *)
-	echo "usage: engine.sh start|stop|status [DIR]" >&2
+	echo "usage: engine.sh start|stop|status [DIR] or engine.sh with COMMAND..." >&2
 	exit 2
 	;;
 esac

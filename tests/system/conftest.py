@@ -3,6 +3,7 @@
 SHITHUB_BUILD names the build folder (default build), SHITHUB_TEST_LOGS where logs of failures go.
 A missing prerequisite fails the test that needs it; nothing is skipped.
 """
+import fcntl
 import json
 import os
 import pathlib
@@ -63,10 +64,14 @@ def build():
 def engine():
     """The machine's engine, or one of our own that is stopped at the end."""
     script = ROOT / "deploy/local/engine.sh"
-    had = subprocess.run([script, "status"], stdout=subprocess.DEVNULL).returncode == 0
-    socket = driver.run([script, "start"]).stdout.decode().strip()
-    os.environ["DOCKER_HOST"] = "unix://" + socket
-    yield Engine(socket)
+    folder = pathlib.Path(os.environ.get("SHITHUB_ENGINE_DIR", "/var/lib/shithub-local/engine"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "users", "a") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)  # nobody else's stop ends it meanwhile
+        had = subprocess.run([script, "status"], stdout=subprocess.DEVNULL).returncode == 0
+        socket = driver.run([script, "start"]).stdout.decode().strip()
+        os.environ["DOCKER_HOST"] = "unix://" + socket
+        yield Engine(socket)
     if not had:
         driver.run([script, "stop"])
 
