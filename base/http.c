@@ -7,8 +7,9 @@
  * ambiguous.
  *
  * Sent twice: when a kept-alive connection ends before the first byte of the answer, curl 7.88
- * silently sends the request again on a fresh connection, a POST too. The pre-request callback runs ahead of every attempt, so there a second attempt of a non-idempotent
- * request is stopped if the first one had written anything.
+ * silently sends the request again on a fresh connection, a POST too. The pre-request callback runs
+ * ahead of every attempt, so there a second attempt of a non-idempotent request is stopped if the
+ * first one had written anything.
  */
 #include "base/http_private.h"
 
