@@ -334,8 +334,10 @@ static int on_end_object(void *ctx)
 {
 	struct parser *p = ctx;
 	const struct frame *f = close_container(p);
-	const struct pending *twice = find_duplicate(p->pending + f->first, f->container->count);
+	const struct pending *twice = NULL;
 
+	if (f->container->count > 1)
+		twice = find_duplicate(&p->pending[f->first], f->container->count);
 	if (!twice)
 		return 1;
 	refuse(p, ERR_INPUT, twice->at, "duplicate key \"%.64s\"", twice->value->key);
@@ -354,16 +356,21 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end_array,
 };
 
-/* yajl's words for its own findings, without the context lines it can add (they quote the text). */
+/* yajl's words for its own findings, without the context lines it can add (they quote the text).
+ * It stops behind the offending character or token: point at that one. */
 static void grammar_error(struct parser *p)
 {
-	unsigned char *text = yajl_get_error(p->handle, 0, NULL, 0);
-	size_t at = p->complete ? p->n : yajl_get_bytes_consumed(p->handle);
+	char *text = (char *)yajl_get_error(p->handle, 0, NULL, 0);
+	size_t consumed = p->complete ? p->n : yajl_get_bytes_consumed(p->handle);
+	size_t at = token_start(p);
 
-	if (at < p->end)
-		at = p->end;
-	refuse(p, ERR_INPUT, at, "%.*s", (int)strcspn((const char *)text, "\n"), (char *)text);
-	yajl_free_error(p->handle, text);
+	if (strstr(text, "EOF"))
+		at = p->n;
+	else if (consumed > p->end && (str_starts(text, "lexical") || consumed <= at))
+		at = consumed - 1;
+	text[strcspn(text, "\n")] = '\0';
+	refuse(p, ERR_INPUT, at, "%s", text);
+	yajl_free_error(p->handle, (unsigned char *)text);
 }
 
 static void run_yajl(struct parser *p)
