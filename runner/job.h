@@ -39,7 +39,7 @@ const char *outcome_text(enum outcome o);
 struct job {
 	struct loop *loop;
 	struct http *http;
-	const struct runner_config *config;
+	struct runner_config *config; /* ours: step_io is resolved in job_setup */
 	struct state_dir state;
 	int channel;
 	const char *no_workspace; /* the supervisor's reason; NULL: there is one */

@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "runner/step_io.h"
 #include "sandbox/seccomp.h"
 
 /* Beside the program as built, else where `make install` puts it. */
@@ -69,6 +70,9 @@ static int open_boxes(struct job *j, struct err *e)
 		.gate_path = j->gate_path,
 		.seccomp_json = j->seccomp };
 
+	/* the configuration says auto until the engine was asked */
+	if (step_io_resolve(&spec, j->state.path, &j->config->engine.step_io, e) < 0)
+		return -1;
 	j->boxes = box_job_open(&spec, e);
 	return j->boxes ? 0 : -1;
 }
