@@ -39,5 +39,9 @@
 #define LIMIT_PACK GIB(4)
 #define LIMIT_TREE_ENTRIES 1000000
 #define LIMIT_TREE_DEPTH 200
+#define LIMIT_TREE_BYTES GIB(32)       /* all files of one tree, unpacked */
+#define LIMIT_TREE_FILE GIB(4)         /* one of them */
+#define LIMIT_PACK_OBJECTS 20000000
+#define LIMIT_REF_LIST MIB(64)         /* a ref advertisement */
 
 #endif

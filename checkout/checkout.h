@@ -11,13 +11,13 @@
 #include "base/loop.h"
 
 struct checkout_request {
-	const char *url;   /* https://host/owner/repo[.git], http allowed; no credentials, no query */
-	const char *token; /* Basic password of user "x-access-token"; NULL: anonymous */
-	const char *sha;   /* 40 hex */
-	const char *ref;   /* refs/heads/…, for the fallback and the reflog; may be NULL */
+	const char *url; /* https://host/owner/repo[.git], http allowed; no credentials, no query */
+	const char *token;     /* Basic password of user "x-access-token"; NULL: anonymous */
+	const char *sha;       /* 40 hex */
+	const char *ref;       /* refs/heads/…, for the fallback and the reflog; may be NULL */
 	const char *workspace; /* absolute, exists, owned by the child's uid */
-	const char *path;  /* relative target below it, "." or NULL: the workspace itself */
-	int64_t depth;     /* 1.. ; 0 = full history */
+	const char *path;      /* relative target below it, "." or NULL: the workspace itself */
+	int64_t depth;         /* 1.. ; 0 = full history */
 	const char *ca_file;
 	int64_t timeout_us; /* whole checkout; 0: 1 h */
 };
@@ -36,8 +36,8 @@ int checkout_request_check(const struct checkout_request *r, struct err *e) CHEC
 struct checkout;
 typedef void (*checkout_line_fn)(void *data, const char *line); /* no newline */
 typedef void (*checkout_done_fn)(void *data, const struct checkout_result *r);
-/* Sends the request over fd (a connected SOCK_STREAM; taken over, also on failure). on_done fires once:
- * result, or a child that died. */
+/* Sends the request over fd (a connected SOCK_STREAM; taken over, also on failure). on_done fires
+ * once: result, or a child that died. */
 struct checkout *checkout_start(struct loop *l, int fd, const struct checkout_request *r,
 	checkout_line_fn on_line, checkout_done_fn on_done, void *data, struct err *e) CHECK_RESULT;
 /* Closes the socket: the child sees it and ends. No callback afterwards. NULL fine. */

@@ -1,0 +1,129 @@
+/* The job's side of one checkout: request out, lines and a result in, one callback at the end. */
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "base/limits.h"
+#include "checkout/frame.h"
+#include "checkout/message.h"
+
+#define DEFAULT_TIMEOUT_US (3600 * USEC_PER_SEC)
+/* The child has the same deadline and a better message; this one only catches a stuck child. */
+#define GRACE_US (10 * USEC_PER_SEC)
+
+struct checkout {
+	int fd;
+	struct loop_source *io, *timer;
+	struct frame_reader in;
+	checkout_line_fn on_line;
+	checkout_done_fn on_done;
+	void *data;
+	bool done;
+};
+
+static void finish(struct checkout *c, const struct checkout_result *r)
+{
+	if (c->done)
+		return;
+	c->done = true;
+	loop_io_events(c->io, 0);
+	loop_timer_set(c->timer, MONO_NEVER);
+	c->on_done(c->data, r); /* may free c: last */
+}
+
+static void fail(struct checkout *c, const struct err *cause)
+{
+	struct checkout_result r = { .error = *cause };
+
+	finish(c, &r);
+}
+
+/* One report; false when the checkout ended with it. */
+static bool take_report(struct checkout *c, struct slice text)
+{
+	struct checkout_result result = { 0 };
+	CLEAN_STR char *line = NULL;
+	struct err e = { 0 };
+	int kind = report_decode(text, &line, &result, &e);
+
+	frame_drop(&c->in);
+	if (kind < 0) {
+		fail(c, &e);
+		return false;
+	}
+	if (kind == 0) {
+		finish(c, &result);
+		return false;
+	}
+	c->on_line(c->data, line);
+	return true;
+}
+
+static void on_readable(struct loop_source *s, int fd, uint32_t events, void *data)
+{
+	struct checkout *c = data;
+	struct err e = { 0 };
+	struct slice text;
+	int more = frame_fill(&c->in, fd, MSG_DONTWAIT, &e), rc = 0;
+
+	(void)s, (void)events;
+	while (more >= 0 && (rc = frame_peek(&c->in, &text, &e)) == 1)
+		if (!take_report(c, text))
+			return;
+	if (more < 0 || rc < 0) {
+		fail(c, &e);
+	} else if (more == 0) {
+		err_set(&e, ERR_INTERNAL, "the checkout process died without a result");
+		fail(c, &e);
+	}
+}
+
+static void on_deadline(struct loop_source *s, void *data)
+{
+	struct err e = { 0 };
+
+	(void)s;
+	err_set(&e, ERR_TIMEOUT, "the checkout took too long");
+	fail(data, &e);
+}
+
+static int send_request(int fd, const struct checkout_request *r, struct err *e)
+{
+	CLEANUP(buf_release_wipe) struct buf text = BUF_INIT(FRAME_SMALL);
+
+	if (checkout_request_check(r, e) < 0 || request_encode(r, true, &text, e) < 0)
+		return -1;
+	/* smaller than any socket buffer: this does not block */
+	return frame_send(fd, buf_slice(&text), e);
+}
+
+struct checkout *checkout_start(struct loop *l, int fd, const struct checkout_request *r,
+	checkout_line_fn on_line, checkout_done_fn on_done, void *data, struct err *e)
+{
+	CLEAN_FD int mine = fd;
+	struct checkout *c;
+
+	if (send_request(mine, r, e) < 0) {
+		err_wrap(e, "checkout");
+		return NULL;
+	}
+	c = xcalloc(1, sizeof(*c));
+	*c = (struct checkout){
+		.fd = TAKE_FD(mine), .on_line = on_line, .on_done = on_done, .data = data
+	};
+	frame_reader_init(&c->in, FRAME_SMALL);
+	c->io = loop_io(l, c->fd, EPOLLIN, on_readable, c);
+	int64_t timeout = r->timeout_us ? r->timeout_us : DEFAULT_TIMEOUT_US;
+	c->timer = loop_timer(l, mono_add(mono_now(), timeout + GRACE_US), on_deadline, c);
+	return c;
+}
+
+void checkout_free(struct checkout *c)
+{
+	if (!c)
+		return;
+	loop_source_free(c->io);
+	loop_source_free(c->timer);
+	frame_reader_release(&c->in);
+	close_fdp(&c->fd);
+	free(c);
+}

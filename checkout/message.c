@@ -1,0 +1,246 @@
+#include "base/codec.h"
+#include "base/limits.h"
+#include "checkout/frame.h"
+#include "checkout/message.h"
+
+void request_copy_release(struct request_copy *c)
+{
+	wipe_free(c->token);
+	free(c->url);
+	free(c->sha);
+	free(c->ref);
+	free(c->workspace);
+	free(c->path);
+	free(c->ca_file);
+	*c = (struct request_copy){ 0 };
+}
+
+struct checkout_request request_view(const struct request_copy *c)
+{
+	return (struct checkout_request){
+		.url = c->url,
+		.token = c->token,
+		.sha = c->sha,
+		.ref = c->ref,
+		.workspace = c->workspace,
+		.path = c->path,
+		.ca_file = c->ca_file,
+		.depth = c->depth,
+		.timeout_us = c->timeout_us,
+	};
+}
+
+static void kv_optional(struct json_writer *w, const char *key, const char *value)
+{
+	if (value)
+		json_kv_str(w, key, value);
+}
+
+int request_encode(
+	const struct checkout_request *r, bool with_token, struct buf *out, struct err *e)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out, false);
+	json_begin_object(&w);
+	json_kv_str(&w, "url", r->url);
+	if (with_token)
+		kv_optional(&w, "token", r->token);
+	json_kv_str(&w, "sha", r->sha);
+	kv_optional(&w, "ref", r->ref);
+	json_kv_str(&w, "workspace", r->workspace);
+	kv_optional(&w, "path", r->path);
+	kv_optional(&w, "ca_file", r->ca_file);
+	json_kv_int(&w, "depth", r->depth);
+	json_kv_int(&w, "timeout_us", r->timeout_us);
+	json_end_object(&w);
+	return json_writer_finish(&w, e) < 0 ? err_wrap(e, "checkout request") : 0;
+}
+
+#define FIELD(name, kind, flags, max)                                                 \
+	{                                                                             \
+#name, kind, offsetof(struct request_copy, name), flags, 0, max, NULL \
+	}
+
+static const struct json_field request_fields[] = {
+	FIELD(url, JSON_TO_STRING, JSON_REQUIRED, LIMIT_NAME),
+	FIELD(token, JSON_TO_STRING, 0, LIMIT_TOKEN),
+	FIELD(sha, JSON_TO_STRING, JSON_REQUIRED, 64),
+	FIELD(ref, JSON_TO_STRING, 0, LIMIT_NAME),
+	FIELD(workspace, JSON_TO_STRING, JSON_REQUIRED, LIMIT_NAME),
+	FIELD(path, JSON_TO_STRING, 0, LIMIT_NAME),
+	FIELD(ca_file, JSON_TO_STRING, 0, LIMIT_NAME),
+	FIELD(depth, JSON_TO_INT, JSON_REQUIRED, INT32_MAX),
+	FIELD(timeout_us, JSON_TO_INT, 0, INT64_MAX),
+};
+
+int request_decode(struct slice text, struct request_copy *ret, struct err *e)
+{
+	CLEAN_JSON struct json_doc *doc = json_parse(text.ptr, text.len, NULL, e);
+
+	if (!doc || json_decode(json_root(doc), request_fields, ARRAY_LEN(request_fields), ret,
+			    JSON_STRICT, e) < 0) {
+		request_copy_release(ret);
+		return err_wrap(e, "checkout request");
+	}
+	return 0;
+}
+
+void end_message_release(struct end_message *m)
+{
+	strv_release(&m->shallow);
+	ref_list_release(&m->refs);
+}
+
+int end_encode(const struct end_message *m, struct buf *out, struct err *e)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out, false);
+	json_begin_object(&w);
+	json_kv_strv(&w, "shallow", &m->shallow);
+	json_kv_strv(&w, "names", &m->refs.names);
+	json_kv_strv(&w, "oids", &m->refs.oids);
+	json_end_object(&w);
+	return json_writer_finish(&w, e) < 0 ? err_wrap(e, "end of the pack") : 0;
+}
+
+static const struct json_field end_fields[] = {
+	{ "shallow", JSON_TO_STRV, offsetof(struct end_message, shallow), JSON_REQUIRED, 0,
+		ANSWER_SHALLOW_MAX, NULL },
+	{ "names", JSON_TO_STRV, offsetof(struct end_message, refs.names), JSON_REQUIRED, 0,
+		ADVERT_REFS_MAX, NULL },
+	{ "oids", JSON_TO_STRV, offsetof(struct end_message, refs.oids), JSON_REQUIRED, 0,
+		ADVERT_REFS_MAX, NULL },
+};
+
+static int check_oids(const struct strv *list, struct err *e)
+{
+	strv_each (oid, list)
+		if (!is_hex_oid(oid))
+			return err_set(e, ERR_PROTO, "\"%.60s\" is no object id", oid);
+	return 0;
+}
+
+int end_decode(struct slice text, struct end_message *ret, struct err *e)
+{
+	struct json_limits lim = { .bytes = FRAME_LARGE,
+		.nodes = ANSWER_SHALLOW_MAX + 2 * ADVERT_REFS_MAX + 10 };
+	CLEAN_JSON struct json_doc *doc = json_parse(text.ptr, text.len, &lim, e);
+
+	if (!doc || json_decode(json_root(doc), end_fields, ARRAY_LEN(end_fields), ret, JSON_STRICT,
+			    e) < 0)
+		return err_wrap(e, "end of the pack");
+	if (check_oids(&ret->shallow, e) < 0 || check_oids(&ret->refs.oids, e) < 0)
+		return err_wrap(e, "end of the pack");
+	if (ret->refs.names.n != ret->refs.oids.n)
+		return err_set(e, ERR_PROTO, "end of the pack: names and ids differ in number");
+	return 0;
+}
+
+/* A copy that any terminal and any JSON reader takes. */
+static char *printable(const char *line)
+{
+	char *copy = xstrdup(line);
+	bool utf8 = utf8_valid(copy, strlen(copy));
+
+	for (char *p = copy; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || (!utf8 && (unsigned char)*p >= 0x80))
+			*p = '?';
+	return copy;
+}
+
+int line_encode(const char *line, struct buf *out, struct err *e)
+{
+	CLEAN_STR char *clean = printable(line);
+	struct json_writer w;
+
+	json_writer_init(&w, out, false);
+	json_begin_object(&w);
+	json_kv_str(&w, "line", clean);
+	json_end_object(&w);
+	return json_writer_finish(&w, e);
+}
+
+struct result_wire {
+	struct checkout_result r;
+	char *text;
+	int64_t class, errnum, pack_bytes, objects, files;
+};
+
+#define RESULT(name, kind, at, max)                                                       \
+	{                                                                                 \
+		name, kind, offsetof(struct result_wire, at), JSON_REQUIRED, 0, max, NULL \
+	}
+
+static const struct json_field result_fields[] = {
+	RESULT("ok", JSON_TO_BOOL, r.ok, 0),
+	RESULT("retryable", JSON_TO_BOOL, r.retryable, 0),
+	RESULT("class", JSON_TO_INT, class, ERR_INTERNAL),
+	RESULT("errnum", JSON_TO_INT, errnum, 4096),
+	RESULT("error", JSON_TO_STRING, text, ERR_TEXT_MAX * 3),
+	RESULT("pack_bytes", JSON_TO_INT, pack_bytes, INT64_MAX),
+	RESULT("objects", JSON_TO_INT, objects, INT64_MAX),
+	RESULT("files", JSON_TO_INT, files, INT64_MAX),
+	RESULT("fetch_us", JSON_TO_INT, r.fetch_us, INT64_MAX),
+	RESULT("index_us", JSON_TO_INT, r.index_us, INT64_MAX),
+	RESULT("write_us", JSON_TO_INT, r.write_us, INT64_MAX),
+};
+
+int result_encode(const struct checkout_result *r, struct buf *out, struct err *e)
+{
+	CLEAN_STR char *text = printable(r->error.text);
+	struct json_writer w;
+
+	json_writer_init(&w, out, false);
+	json_begin_object(&w);
+	json_kv_bool(&w, "ok", r->ok);
+	json_kv_bool(&w, "retryable", r->retryable);
+	json_kv_int(&w, "class", r->error.class);
+	json_kv_int(&w, "errnum", r->error.errnum);
+	json_kv_str(&w, "error", text);
+	json_kv_int(&w, "pack_bytes", (int64_t)r->pack_bytes);
+	json_kv_int(&w, "objects", (int64_t)r->objects);
+	json_kv_int(&w, "files", (int64_t)r->files);
+	json_kv_int(&w, "fetch_us", r->fetch_us);
+	json_kv_int(&w, "index_us", r->index_us);
+	json_kv_int(&w, "write_us", r->write_us);
+	json_end_object(&w);
+	return json_writer_finish(&w, e);
+}
+
+static int result_decode(const struct json_value *v, struct checkout_result *ret, struct err *e)
+{
+	struct result_wire w = { 0 };
+	int rc = json_decode(v, result_fields, ARRAY_LEN(result_fields), &w, JSON_STRICT, e);
+
+	if (rc == 0) {
+		*ret = w.r;
+		ret->pack_bytes = (uint64_t)w.pack_bytes;
+		ret->objects = (uint64_t)w.objects;
+		ret->files = (uint64_t)w.files;
+		if (!ret->ok)
+			err_set(&ret->error, w.class ? (enum err_class)w.class : ERR_INTERNAL, "%s",
+				w.text);
+		ret->error.errnum = (int)w.errnum;
+	}
+	free(w.text);
+	return rc;
+}
+
+int report_decode(
+	struct slice text, char **ret_line, struct checkout_result *ret_result, struct err *e)
+{
+	CLEAN_JSON struct json_doc *doc = json_parse(text.ptr, text.len, NULL, e);
+	const char *line;
+
+	if (!doc)
+		return err_wrap(e, "checkout report");
+	line = json_get_string(json_root(doc), "line");
+	if (line) {
+		*ret_line = xstrdup(line);
+		return 1;
+	}
+	return result_decode(json_root(doc), ret_result, e) < 0 ? err_wrap(e, "checkout report")
+								: 0;
+}

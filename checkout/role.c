@@ -1,0 +1,146 @@
+/*
+ * The child is split before it reads anything: the tree writer is forked first, so the token never
+ * exists in its memory. What parses hostile packs has no network and no secret; what holds the
+ * secret and talks to the network writes no file.
+ *
+ *   job ──3── fetcher (network, token) ──pipe: pack bytes──▶ tree writer (workspace)
+ *                     └──────────────── control: order, end ▶
+ *                     ◀──────────────── lines, result ──────┘
+ *
+ * Either end closing its socket ends the others: the fetcher watches the job, the kernel kills the
+ * writer with the fetcher (a Landlock domain may not signal its sibling).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/cli.h"
+#include "base/limits.h"
+#include "checkout/frame.h"
+#include "checkout/message.h"
+#include "checkout/role.h"
+#include "sandbox/drop.h"
+
+enum { PIPE_BYTES = 1 << 20, CPU_SECONDS = 3600, OPEN_FILES = 256 };
+#define ADDRESS_SPACE GIB(24) /* libgit2 maps up to 8 GiB of packs; beyond this it is a bomb */
+
+static int limit(int what, rlim_t most, struct err *e)
+{
+	struct rlimit now;
+
+	if (getrlimit((__rlimit_resource_t)what, &now) < 0)
+		return err_set_errno(e, errno, "read limit %d", what);
+	if (now.rlim_max == RLIM_INFINITY || now.rlim_max > most)
+		now.rlim_max = most;
+	now.rlim_cur = now.rlim_max;
+	if (setrlimit((__rlimit_resource_t)what, &now) < 0)
+		return err_set_errno(e, errno, "set limit %d", what);
+	return 0;
+}
+
+int role_limits(bool writes_files, struct err *e)
+{
+	if (limit(RLIMIT_CORE, 0, e) < 0 || limit(RLIMIT_NOFILE, OPEN_FILES, e) < 0 ||
+		limit(RLIMIT_CPU, CPU_SECONDS, e) < 0 ||
+		limit(RLIMIT_FSIZE, writes_files ? LIMIT_PACK + MIB(1) : 0, e) < 0)
+		return -1;
+#ifndef __SANITIZE_ADDRESS__ /* its shadow memory alone is larger than any sensible limit */
+	if (limit(RLIMIT_AS, ADDRESS_SPACE, e) < 0)
+		return -1;
+#endif
+	return 0;
+}
+
+void role_send_line(int fd, const char *line)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
+
+	if (line_encode(line, &text, NULL) == 0 && frame_send(fd, buf_slice(&text), NULL) < 0)
+		return;
+}
+
+void role_send_result(int fd, const struct checkout_result *r)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
+
+	if (result_encode(r, &text, NULL) == 0 && frame_send(fd, buf_slice(&text), NULL) < 0)
+		return;
+}
+
+/* A changed uid made the kernel forget what the parent had asked for. */
+static void die_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+static int drop_all(int64_t uid, int64_t gid, struct err *e)
+{
+	struct drop_spec spec = { .uid = (uid_t)uid, .gid = (gid_t)gid };
+
+	if (drop_privileges(&spec, e) < 0)
+		return -1;
+	die_with_parent();
+	umask(022);
+	/* a closed pipe and a full file size are errors to report, not deaths */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	return 0;
+}
+
+static int run_writer(pid_t fetcher, const int pack[2], const int control[2])
+{
+	close(CHECKOUT_SOCKET);
+	close(pack[1]);
+	close(control[0]);
+	die_with_parent();
+	if (getppid() != fetcher)
+		return EXIT_FINDINGS;
+	return role_write(pack[0], control[1]);
+}
+
+static int split(struct err *e)
+{
+	pid_t self = getpid();
+	int pack[2], control[2];
+
+	if (pipe2(pack, O_CLOEXEC) < 0 ||
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) < 0)
+		return err_set_errno(e, errno, "pipes");
+	fcntl(pack[1], F_SETPIPE_SZ, PIPE_BYTES); /* smaller is only slower */
+	pid_t writer = fork();
+	if (writer < 0)
+		return err_set_errno(e, errno, "fork");
+	if (writer == 0)
+		_exit(run_writer(self, pack, control));
+	close(pack[0]);
+	close(control[1]);
+	_exit(role_fetch(CHECKOUT_SOCKET, pack[1], control[0], writer));
+}
+
+int checkout_role_main(int argc, char **argv)
+{
+	int64_t uid = -1, gid = -1;
+	const struct cli_flag flags[] = {
+		{ "uid", CLI_INT, &uid, "N", "user to become", 0, UINT32_MAX - 1, true },
+		{ "gid", CLI_INT, &gid, "N", "group to become", 0, UINT32_MAX - 1, true },
+	};
+	char **rest;
+	int n_rest;
+	struct stat st;
+	struct checkout_result failed = { 0 };
+
+	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), "internal: fetches one commit", 0,
+		&rest, &n_rest);
+	if (rc)
+		return rc < 0 ? EXIT_USAGE : EXIT_OK;
+	if (fstat(CHECKOUT_SOCKET, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return cli_fail(
+			EXIT_USAGE, "checkout: descriptor %d must be a socket", CHECKOUT_SOCKET);
+	if (drop_all(uid, gid, &failed.error) < 0 || split(&failed.error) < 0)
+		role_send_result(CHECKOUT_SOCKET, &failed);
+	return EXIT_FINDINGS;
+}

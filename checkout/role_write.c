@@ -1,0 +1,162 @@
+/* The tree writer: waits for its order, locks itself in, then turns pack bytes into files. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/exits.h"
+#include "base/fs.h"
+#include "checkout/frame.h"
+#include "checkout/message.h"
+#include "checkout/role.h"
+#include "checkout/tree.h"
+#include "sandbox/landlock.h"
+#include "sandbox/seccomp.h"
+
+enum { READ_BYTES = 256 << 10 };
+
+/* Makes the folders of `path` below dirfd, one component at a time, following no link. */
+static int open_target(int workspace, const char *path, struct err *e)
+{
+	CLEANUP(strv_release) struct strv parts = { 0 };
+	CLEAN_FD int at = open_beneath(workspace, ".", O_PATH | O_DIRECTORY, 0, e);
+
+	if (at < 0)
+		return -1;
+	strv_split(&parts, path ? path : ".", '/');
+	strv_each (part, &parts) {
+		if (str_eq(part, "."))
+			continue;
+		if (mkdirat(at, part, 0755) < 0 && errno != EEXIST)
+			return err_set_errno(e, errno, "make \"%.200s\"", part);
+		int next = open_beneath(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, e);
+		if (next < 0)
+			return err_wrap(e, "checkout path");
+		close(at);
+		at = next;
+	}
+	return TAKE_FD(at);
+}
+
+/* A second checkout into the same folder starts from nothing, as `clean: true` promises. */
+static int empty_folder(int dirfd, struct err *e)
+{
+	int list = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = list < 0 ? NULL : fdopendir(list);
+	uint64_t left = 0;
+	int rc = 0;
+
+	if (!d) {
+		err_set_errno(e, errno, "list the target");
+		close_fdp(&list);
+		return -1;
+	}
+	for (struct dirent *ent; rc == 0 && (ent = readdir(d));)
+		if (!str_eq(ent->d_name, ".") && !str_eq(ent->d_name, ".."))
+			rc = tree_remove(dirfd, ent->d_name, &left, e);
+	closedir(d);
+	if (rc == 0 && left)
+		rc = err_set(e, ERR_CONFLICT, "%llu old entries cannot be removed",
+			(unsigned long long)left);
+	return rc < 0 ? err_wrap(e, "empty the target") : 0;
+}
+
+static int enter_target(const struct checkout_request *r, struct err *e)
+{
+	CLEAN_FD int workspace = dir_open(r->workspace, e);
+	CLEAN_FD int target = workspace < 0 ? -1 : open_target(workspace, r->path, e);
+
+	if (target < 0)
+		return -1;
+	if (empty_folder(target, e) < 0)
+		return -1;
+	return fchdir(target) < 0 ? err_set_errno(e, errno, "enter the target") : 0;
+}
+
+static int lock_in(struct err *e)
+{
+	static const struct landlock_path paths[] = {
+		{ ".", true },
+		{ "/dev/urandom", false },
+		{ "/etc/localtime", false },
+	};
+
+	if (role_limits(true, e) < 0)
+		return err_wrap(e, "tree writer");
+	if (landlock_restrict(paths, ARRAY_LEN(paths), true, e) < 0)
+		return -1;
+	return seccomp_load_child(SECCOMP_CHECKOUT_TREE, e);
+}
+
+static int index_stream(struct tree *t, int pack_fd, struct err *e)
+{
+	CLEAN_STR char *block = xmalloc(READ_BYTES);
+
+	for (;;) {
+		ssize_t n = read(pack_fd, block, READ_BYTES);
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set_errno(e, errno, "read the pack");
+		if (tree_append(t, block, (size_t)n, e) < 0)
+			return -1;
+	}
+}
+
+static void say_received(int control, const struct checkout_result *r)
+{
+	CLEAN_STR char *line = xasprintf("Received %llu objects, %.1f MiB",
+		(unsigned long long)r->objects, (double)r->pack_bytes / (1 << 20));
+
+	role_send_line(control, line);
+}
+
+static int write_tree(const struct checkout_request *r, struct frame_reader *in, int pack_fd,
+	int control, struct checkout_result *ret)
+{
+	struct err *e = &ret->error;
+	struct slice text;
+	CLEANUP(end_message_release) struct end_message end = { 0 };
+	CLEANUP(tree_freep) struct tree *t = NULL;
+
+	if (enter_target(r, e) < 0 || lock_in(e) < 0)
+		return -1;
+	t = tree_open(r, e);
+	if (!t || index_stream(t, pack_fd, e) < 0)
+		return -1;
+	/* only the fetcher knows whether the pack was whole; without its word nothing is written */
+	if (frame_recv(in, control, &text, e) < 0 || end_decode(text, &end, e) < 0 ||
+		tree_index(t, ret, e) < 0)
+		return -1;
+	say_received(control, ret);
+	if (tree_finish(t, &end, ret, e) < 0)
+		return -1;
+	CLEAN_STR char *line = xasprintf("HEAD is now at %s", r->sha);
+	role_send_line(control, line);
+	return 0;
+}
+
+int role_write(int pack_fd, int control)
+{
+	CLEANUP(frame_reader_release) struct frame_reader in = { 0 };
+	CLEANUP(request_copy_release) struct request_copy order = { 0 };
+	struct checkout_result result = { 0 };
+	struct slice text;
+
+	frame_reader_init(&in, FRAME_LARGE);
+	if (frame_recv(&in, control, &text, &result.error) < 0)
+		return EXIT_FINDINGS; /* the fetcher got no request: nobody to tell */
+	int rc = request_decode(text, &order, &result.error);
+	frame_drop(&in);
+	if (rc == 0) {
+		struct checkout_request r = request_view(&order);
+		rc = checkout_request_check(&r, &result.error);
+		if (rc == 0)
+			rc = write_tree(&r, &in, pack_fd, control, &result);
+	}
+	result.ok = rc == 0;
+	role_send_result(control, &result);
+	return rc == 0 ? EXIT_OK : EXIT_FINDINGS;
+}
