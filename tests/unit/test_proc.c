@@ -212,8 +212,8 @@ static void signals_start_clean(void **state UNUSED)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN);
-	run_sh("grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\t0 \\n'", &spec, NULL,
-		&out, NULL);
+	run_sh("grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\t0 \\n'", &spec, NULL, &out,
+		NULL);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	signal(SIGHUP, SIG_DFL);
 	assert_string_equal(buf_cstr(&out), "SigBlk:SigIgn:");
