@@ -11,6 +11,7 @@
 #include "coordinator/token.h"
 
 struct waiters; /* claim.h: held heartbeats */
+struct git_session;
 
 struct app {
 	struct loop *loop;
@@ -19,6 +20,7 @@ struct app {
 	struct httpd *httpd;
 	struct metrics metrics;
 	struct waiters *waiters;
+	struct git_session *git_sessions; /* git_http_session.h: all that are open */
 	char *data_dir;   /* repositories live in <data_dir>/repos */
 	char *public_url; /* no trailing slash; clone URL = <public_url>/<owner>/<name>.git */
 };

@@ -69,7 +69,7 @@ struct repo_file {
 struct repo_files {
 	struct repo_file *v;
 	size_t n;
-	size_t skipped; /* more than REPO_WORKFLOWS_MAX, or names that are not UTF-8 */
+	size_t skipped; /* more than REPO_WORKFLOWS_MAX, or names not printable */
 };
 void repo_files_release(struct repo_files *f);
 /* The *.yml and *.yaml files right below REPO_WORKFLOW_DIR; none is no error. */

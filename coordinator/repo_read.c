@@ -198,6 +198,17 @@ static bool is_workflow(const git_tree_entry *t)
 	       (str_ends(name, ".yml") || str_ends(name, ".yaml"));
 }
 
+/* The name stands in the store, in messages and on terminals. */
+static bool printable(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			return false;
+	return n <= 255 && utf8_valid(name, n);
+}
+
 /* The size comes from the object's header first: a huge blob is never loaded. */
 static int load_file(struct repo *r, const git_tree_entry *t, struct repo_file *f, struct err *e)
 {
@@ -250,8 +261,7 @@ int repo_workflows(struct repo *r, const char *commit, struct repo_files *ret, s
 		const char *name = git_tree_entry_name(t);
 		if (!is_workflow(t))
 			continue;
-		if (files.n == REPO_WORKFLOWS_MAX || !utf8_valid(name, strlen(name)) ||
-			strlen(name) > 255) {
+		if (files.n == REPO_WORKFLOWS_MAX || !printable(name)) {
 			files.skipped++;
 			continue;
 		}

@@ -1,0 +1,59 @@
+/*
+ * Shared by git_http_session.c (the request and the answer), git_http_spawn.c (the child) and
+ * git_http_input.c (body bytes on their way to it). Nobody else includes it.
+ */
+#ifndef COORDINATOR_GIT_HTTP_SESSION_PRIVATE_H
+#define COORDINATOR_GIT_HTTP_SESSION_PRIVATE_H
+
+#include <zlib.h>
+
+#include "base/proc.h"
+#include "coordinator/git_http_session.h"
+#include "coordinator/trigger_push.h"
+
+enum { GIT_SESSIONS_MAX = 64 };
+#define GIT_EARLY_MAX MIB(8)        /* put aside while the body still comes in */
+#define GIT_UPLOAD_BODY_MAX MIB(64) /* wants and haves, inflated; packs are git's to limit */
+
+/* raw (as sent) → plain (inflated) → the child's stdin */
+struct git_input {
+	bool gzip, gzip_ended, failed, broken; /* broken: the child reads no more */
+	z_stream z;
+	struct buf raw, plain;
+	uint64_t total, max; /* plain bytes so far; max 0: unlimited */
+	bool scanning;
+	struct push_scan scan;
+};
+int git_input_init(struct git_input *in, bool gzip, bool push, struct err *e) CHECK_RESULT;
+void git_input_release(struct git_input *in);
+int git_input_add(struct git_input *in, const char *p, size_t n, struct err *e) CHECK_RESULT;
+bool git_input_pending(const struct git_input *in);
+/* Inflates and sends until there is nothing left or fd would block. */
+int git_input_move(struct git_input *in, int fd, struct err *e) CHECK_RESULT;
+
+struct git_session {
+	struct app *app;
+	struct git_session *next, **link;
+	struct httpd_request *request; /* NULL: the client has gone */
+	struct repo_row repo;
+	char *pusher;
+	enum git_service service;
+	bool advertise, version2;
+
+	struct proc proc;
+	int in, out, said; /* its stdin, stdout; a memfd of its stderr */
+	struct loop_source *on_in, *on_out, *on_exit;
+	struct git_input input;
+	struct buf early;
+	size_t prefix; /* of early: the service line, which says nothing yet */
+	bool body_done, answered, out_ended, exited;
+	int status; /* waitpid form, when exited */
+};
+
+/* Allocates, links and spawns; no loop sources yet. */
+struct git_session *git_session_spawn(
+	struct app *a, const struct git_session_spec *spec, struct err *e) CHECK_RESULT;
+void git_session_free(struct git_session *s);
+void git_session_feed(struct git_session *s);
+
+#endif
