@@ -94,6 +94,7 @@ static void on_done(struct http_exchange *x, void *data)
 	struct err e = { 0 };
 	struct heartbeat_answer a = { .kind = classify(r),
 		.claim = buf_slice(&r->body),
+		.cut = r->outcome == HTTP_TOO_LARGE,
 		.retry_after_us = r->retry_after_us,
 		.held = http_header(r, "preference-applied") != NULL };
 

@@ -19,6 +19,7 @@ struct heartbeat_answer {
 	enum heartbeat_kind kind;
 	struct slice claim;     /* borrowed until the callback returns; may be cut (too large) */
 	int64_t retry_after_us; /* -1: none */
+	bool cut;               /* the claim was larger than LIMIT_CLAIM_BYTES */
 	bool held;              /* the coordinator honoured Prefer: wait */
 	const char *reason;     /* one line for REFUSED and FAILED */
 };

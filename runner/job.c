@@ -307,7 +307,7 @@ static void report_to_supervisor(const struct job *j, const char *conclusion)
 		log_warn("job", "supervisor_gone", F_ERR(&e));
 }
 
-static int live(struct job *j)
+static int live(struct job *j, bool cut)
 {
 	CLEAN_BUF struct buf claim = BUF_INIT(LIMIT_CLAIM_BYTES + 1);
 	CLEANUP(claim_identity_release) struct claim_identity id = { 0 };
@@ -317,9 +317,14 @@ static int live(struct job *j)
 	if (read_claim(&claim, &e) < 0)
 		return cli_fail(EXIT_FINDINGS, "job: %s", e.text);
 	claim_identity_scan(buf_cstr(&claim), claim.len, &id);
+	CLEAN_STR char *job_id = xasprintf("%" PRId64, id.job_id);
+	log_context("job", job_id);
 	if (setup_process(j, id.job_id, &e) < 0)
 		return cli_fail(EXIT_FINDINGS, "job: %s", e.text);
-	j->spec = job_spec_parse(buf_cstr(&claim), claim.len, &e);
+	if (cut)
+		err_set(&e, ERR_LIMIT, "the claim is larger than %zu MiB", LIMIT_CLAIM_BYTES >> 20);
+	else
+		j->spec = job_spec_parse(buf_cstr(&claim), claim.len, &e);
 	wipe(claim.data, claim.len);
 	if (j->spec) {
 		wipe_charp(&id.token);
@@ -339,8 +344,11 @@ static int live(struct job *j)
 int job_role_main(int argc, char **argv)
 {
 	struct job j = { .channel = ROLE_FD_CHANNEL, .state = STATE_DIR_INIT };
-	const struct cli_flag flags[] = { { "no-workspace", CLI_STRING, &j.no_workspace, "TEXT",
-		"why there is no workspace" } };
+	bool cut = false;
+	const struct cli_flag flags[] = {
+		{ "claim-cut", CLI_BOOL, &cut, .help = "the claim is not whole" },
+		{ "no-workspace", CLI_STRING, &j.no_workspace, "TEXT", "why there is no workspace" }
+	};
 	struct drop_spec drop = { .uid = (uid_t)-1, .gid = (gid_t)-1, .keep_groups = true };
 	struct runner_config config = { 0 };
 	struct err e = { 0 };
@@ -353,7 +361,7 @@ int job_role_main(int argc, char **argv)
 		return cli_fail(EXIT_FINDINGS, "job: %s", e.text);
 	j.config = &config;
 	log_setup(config.runner.log_level, config.runner.log_format, STDERR_FILENO);
-	rc = live(&j);
+	rc = live(&j, cut);
 	runner_config_release(&config);
 	return rc;
 }

@@ -24,7 +24,7 @@ struct slot {
 	int janitor_err;       /* read end of the janitor's stderr */
 	char *workspace_error; /* why there is no workspace; NULL: there is one */
 	char conclusion[CHANNEL_TEXT];
-	bool cancelled;
+	bool claim_cut, cancelled;
 };
 
 static void slot_enter(struct slot *s, enum slot_state next);
@@ -45,7 +45,7 @@ static int store_claim(struct slice claim, struct err *e)
 }
 
 struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *identity,
-	struct slice claim, struct err *e)
+	struct slice claim, bool cut, struct err *e)
 {
 	struct slot *s;
 	int fd = store_claim(claim, e);
@@ -58,6 +58,7 @@ struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *i
 	*identity = (struct claim_identity){ 0 };
 	wipe_charp(&s->id.token); /* the job process reads its own from the claim */
 	s->claim_fd = fd;
+	s->claim_cut = cut;
 	s->channel = s->janitor_err = -1;
 	s->job = s->checkout = s->janitor = (struct role)ROLE_INIT;
 	slot_enter(s, SLOT_MAKING);
@@ -289,6 +290,8 @@ static int start_job(struct slot *s, struct err *e)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return err_set_errno(e, errno, "channel to the job process");
 	strv_add(&argv, "job");
+	if (s->claim_cut)
+		strv_add(&argv, "--claim-cut");
 	if (s->workspace_error)
 		strv_addf(&argv, "--no-workspace=%s", s->workspace_error);
 	rc = role_start(&s->job, s->owner.loop, argv.v, s->owner.job_env->v,

@@ -26,10 +26,11 @@ struct slot_owner {
 	void *data;
 };
 
-/* Starts at once. Takes identity over; claim is copied into a sealed memory file. NULL: the claim
- * could not even be stored. */
+/* Starts at once. Takes identity over; the claim is copied into a sealed memory file. cut: it is
+ * not all of the claim, so the job can only be reported. NULL: the claim could not even be stored.
+ */
 struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *identity,
-	struct slice claim, struct err *e) CHECK_RESULT;
+	struct slice claim, bool cut, struct err *e) CHECK_RESULT;
 /* Asks the job process to end its job as cancelled (second SIGTERM, shutdown). */
 void slot_cancel(struct slot *s);
 bool slot_over(const struct slot *s);

@@ -29,6 +29,7 @@ enum { SLOTS_MAX = 64 };
 struct waiting_claim {
 	struct waiting_claim *next;
 	struct buf bytes;
+	bool cut;
 };
 
 struct supervisor {
@@ -97,8 +98,9 @@ static bool slot_has_job(const struct supervisor *s, int64_t job)
 	return false;
 }
 
-static void start_slot(struct supervisor *s, struct slice claim)
+static void start_slot(struct supervisor *s, const struct waiting_claim *w)
 {
+	struct slice claim = buf_slice(&w->bytes);
 	struct slot_owner owner = { .loop = s->loop,
 		.config = s->spec.config,
 		.job_env = s->spec.job_env,
@@ -119,7 +121,7 @@ static void start_slot(struct supervisor *s, struct slice claim)
 	} else {
 		log_info("supervisor", "job_claimed", F_INT("job", id.job_id),
 			F_INT("run", id.run_id));
-		slot = slot_start(&owner, &id, claim, &e);
+		slot = slot_start(&owner, &id, claim, w->cut, &e);
 		if (!slot)
 			log_error("supervisor", "job_start", F_ERR(&e));
 	}
@@ -141,16 +143,17 @@ static void start_waiting(struct supervisor *s)
 		struct waiting_claim *w = s->waiting;
 
 		s->waiting = w->next;
-		start_slot(s, buf_slice(&w->bytes));
+		start_slot(s, w);
 		buf_release_wipe(&w->bytes);
 		free(w);
 	}
 }
 
-static void keep_claim(struct supervisor *s, struct slice claim)
+static void keep_claim(struct supervisor *s, struct slice claim, bool cut)
 {
 	struct waiting_claim *w = xcalloc(1, sizeof(*w)), **tail = &s->waiting;
 
+	w->cut = cut;
 	buf_init(&w->bytes, claim.len + 1);
 	if (buf_add(&w->bytes, claim.ptr, claim.len) < 0)
 		BUG("claim of %zu bytes", claim.len);
@@ -204,7 +207,7 @@ static void answered(struct supervisor *s, const struct heartbeat_answer *a)
 			       ? now
 			       : mono_add(now, s->spec.config->runner.poll_interval_us);
 	if (a->kind == HEARTBEAT_CLAIM)
-		keep_claim(s, a->claim);
+		keep_claim(s, a->claim, a->cut);
 }
 
 static void on_answer(void *data, const struct heartbeat_answer *a)
