@@ -352,6 +352,23 @@ static int daemon_start(struct httpd *h, int fd, struct err *e)
 	return 0;
 }
 
+/* The caller's arrays may be on its stack. */
+static void config_keep(struct httpd *h)
+{
+	size_t n = h->config.n_tables;
+	h->tables = xcalloc(n, sizeof(*h->tables));
+	h->table_sizes = xcalloc(n, sizeof(*h->table_sizes));
+	memcpy(h->tables, h->config.tables, n * sizeof(*h->tables));
+	memcpy(h->table_sizes, h->config.table_sizes, n * sizeof(*h->table_sizes));
+}
+
+static void httpd_forget(struct httpd *h)
+{
+	free(h->tables);
+	free(h->table_sizes);
+	free(h);
+}
+
 struct httpd *httpd_new(struct loop *l, const struct httpd_config *c, struct err *e)
 {
 	CLEAN_FD int fd = listen_open(c->listen, e);
@@ -360,9 +377,10 @@ struct httpd *httpd_new(struct loop *l, const struct httpd_config *c, struct err
 	struct httpd *h = xcalloc(1, sizeof(*h));
 	h->loop = l;
 	h->config = *c;
+	config_keep(h);
 	address_read(h, fd);
 	if (daemon_start(h, fd, e)) {
-		free(h);
+		httpd_forget(h);
 		return NULL;
 	}
 	fd = -1; /* the daemon closes it */
@@ -397,5 +415,5 @@ void httpd_free(struct httpd *h)
 		request_wake(r);
 	}
 	MHD_stop_daemon(h->daemon);
-	free(h);
+	httpd_forget(h);
 }

@@ -14,6 +14,8 @@ enum { HTTPD_PARAMS_MAX = 6 };
 struct httpd {
 	struct loop *loop;
 	struct httpd_config config;
+	const struct httpd_route **tables; /* config's, copied */
+	size_t *table_sizes;
 	struct MHD_Daemon *daemon;
 	struct loop_source *io, *timer, *kick;
 	char address[64];

@@ -37,8 +37,8 @@ void request_route(struct httpd_request *r)
 	const struct httpd_config *c = &r->h->config;
 	const struct httpd_route *other = NULL;
 	for (size_t i = 0; i < c->n_tables; i++) {
-		for (size_t k = 0; k < c->table_sizes[i]; k++) {
-			const struct httpd_route *t = &c->tables[i][k];
+		for (size_t k = 0; k < r->h->table_sizes[i]; k++) {
+			const struct httpd_route *t = &r->h->tables[i][k];
 			pairs_release(&r->params);
 			if (!pattern_match(t->pattern, r->path, &r->params))
 				continue;

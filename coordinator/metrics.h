@@ -24,7 +24,7 @@ enum metric {
 	METRIC_LOG_BYTES,
 	METRIC_JOB_CANCELS,
 	METRIC_STEP_TIMEOUTS,
-	METRIC_RUNS,
+	METRIC_RUNS, /* whoever creates a run counts it */
 	METRIC_REVOCATIONS,
 	METRIC_COUNT,
 };

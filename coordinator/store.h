@@ -256,6 +256,8 @@ int store_step_list(
 	struct store *s, int64_t job_id, struct step_list *ret, struct err *e) CHECK_RESULT;
 
 /* ---- jobs (store_job.c) ---- */
+/* Is there a job for these labels? A cheap look without the write lock: 1, 0, -1. */
+int store_job_claimable(struct store *s, const struct strv *labels, struct err *e) CHECK_RESULT;
 /* Hands the oldest claimable job to the runner: queued, needs succeeded, all its labels among
  * `labels`, and the runner neither revoked, drained nor at capacity; checked and taken in one
  * transaction. 1 and *ret filled, 0 nothing to claim, -1. */

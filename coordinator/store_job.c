@@ -140,18 +140,20 @@ static int claim_allowed(struct store *s, int64_t runner_id, struct err *e)
 	return free;
 }
 
+int store_job_claimable(struct store *s, const struct strv *labels, struct err *e)
+{
+	int64_t id = 0;
+	return claim_find(s, labels, &id, e);
+}
+
 int store_job_claim(struct store *s, int64_t runner_id, const struct strv *labels, struct wall now,
 	struct job_row *ret, struct err *e)
 {
 	int64_t id = 0;
-	/* Most heartbeats find nothing: look without the write lock first. */
-	int rc = claim_find(s, labels, &id, e);
-	if (rc <= 0)
-		return rc;
 	CLEAN_TX struct store_tx tx = { 0 };
 	if (store_begin(s, &tx, e))
 		return -1;
-	rc = claim_allowed(s, runner_id, e);
+	int rc = claim_allowed(s, runner_id, e);
 	if (rc > 0)
 		rc = claim_find(s, labels, &id, e);
 	if (rc <= 0)

@@ -19,8 +19,9 @@ bool oid_is_zero(const char *oid)
 static int packet_length(const char *p)
 {
 	unsigned char raw[2];
+	char digits[5] = { p[0], p[1], p[2], p[3] }; /* hex_decode wants the text to end there */
 
-	if (hex_decode(p, raw, 2) < 0)
+	if (hex_decode(digits, raw, 2) < 0)
 		return -1;
 	int n = raw[0] << 8 | raw[1];
 	return n >= 1 && n < 4 ? -1 : n;

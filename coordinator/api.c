@@ -1,0 +1,40 @@
+#include "coordinator/api.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+
+static void api_metrics(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	CLEAN_BUF struct buf page = BUF_INIT(MIB(4));
+	struct err e = { 0 };
+	if (metrics_page(&a->metrics, a->store, &page, &e))
+		httpd_reply_err(r, &e);
+	else
+		httpd_reply(r, 200, "text/plain; version=0.0.4", buf_cstr(&page), page.len);
+}
+
+/* Healthy means that the store answers. */
+static void api_healthz(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	if (store_schema_version(a->store) < 1)
+		httpd_reply(r, 503, "text/plain", "store does not answer\n", 22);
+	else
+		httpd_reply(r, 200, "text/plain", "ok\n", 3);
+}
+
+#define API "/api/v1"
+const struct httpd_route api_routes[] = {
+	{ "POST", API "/runners/heartbeat", HTTPD_BUFFERED, KIB(64), NULL, api_heartbeat },
+	{ "POST", API "/jobs/{id}/status", HTTPD_BUFFERED, KIB(64), NULL, api_job_status },
+	{ "POST", API "/jobs/{id}/steps/{step}/status", HTTPD_BUFFERED, KIB(64), NULL,
+		api_step_status },
+	{ "POST", API "/jobs/{id}/logs", HTTPD_BUFFERED, LIMIT_API_BODY, NULL, api_job_logs },
+	{ "POST", API "/jobs/{id}/cancel-check", HTTPD_BUFFERED, KIB(64), NULL, api_cancel_check },
+	{ "POST", API "/jobs/{id}/cancel", HTTPD_NO_BODY, 0, NULL, api_job_cancel },
+	{ "POST", API "/runs/{id}/rerun", HTTPD_NO_BODY, 0, NULL, api_run_rerun },
+	{ "GET", "/metrics", HTTPD_NO_BODY, 0, NULL, api_metrics },
+	{ "GET", "/healthz", HTTPD_NO_BODY, 0, NULL, api_healthz },
+};
+const size_t api_routes_n = ARRAY_LEN(api_routes);

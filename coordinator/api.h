@@ -1,0 +1,23 @@
+/*
+ * The API below /api/v1 (PROTOCOL.md), /metrics and /healthz: one route table.
+ * api_runner.c: heartbeats. api_job.c: the calls of a job's token. api_user.c: calls with a PAT.
+ */
+#ifndef COORDINATOR_API_H
+#define COORDINATOR_API_H
+
+#include "coordinator/app.h"
+
+extern const struct httpd_route api_routes[];
+extern const size_t api_routes_n;
+
+void api_heartbeat(struct httpd_request *r, void *app);
+
+void api_job_status(struct httpd_request *r, void *app);
+void api_step_status(struct httpd_request *r, void *app);
+void api_job_logs(struct httpd_request *r, void *app);
+void api_cancel_check(struct httpd_request *r, void *app);
+
+void api_job_cancel(struct httpd_request *r, void *app);
+void api_run_rerun(struct httpd_request *r, void *app);
+
+#endif

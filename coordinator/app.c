@@ -1,0 +1,36 @@
+/* Who calls: personal access tokens and checkout tokens. */
+#include "coordinator/app.h"
+
+#include "base/limits.h"
+
+int auth_pat(struct app *a, const char *token, struct pat_row *ret, struct err *e)
+{
+	unsigned char sha[SHA256_LEN];
+	if (!token || !str_starts(token, PAT_PREFIX) || strlen(token) >= PAT_TEXT_MAX)
+		return err_set(e, ERR_AUTH, "token is unknown, expired or revoked");
+	token_hash(token, sha);
+	return store_pat_find(a->store, sha, wall_now(), ret, e);
+}
+
+static int runner_trusted(struct store *s, int64_t runner_id)
+{
+	struct runner_row r = { 0 };
+	if (store_runner_get(s, runner_id, &r, NULL))
+		return false;
+	bool ok = !r.revoked_at.us;
+	runner_row_release(&r);
+	return ok;
+}
+
+int auth_checkout(struct app *a, const char *token, int64_t repo_id, struct err *e)
+{
+	struct claims c;
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+	if (jwt_verify(&a->keys, token, PURPOSE_CHECKOUT, wall_now(), &c, e))
+		return -1;
+	if (c.repo_id != repo_id || store_job_get(a->store, c.job_id, &job, NULL) ||
+		job.repo_id != repo_id || job.runner_id != c.runner_id ||
+		job.state.status != STATUS_RUNNING || !runner_trusted(a->store, c.runner_id))
+		return err_set(e, ERR_AUTH, "checkout token is not valid here");
+	return 0;
+}

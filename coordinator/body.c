@@ -1,0 +1,160 @@
+#include "coordinator/body.h"
+
+#include "base/limits.h"
+
+enum { LABEL_MAX = 100, CAPACITY_MAX = 64, HOST_TEXT_MAX = 4096 };
+
+bool label_valid(const char *label)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_.-";
+	size_t n = strlen(label);
+	return n >= 1 && n <= LABEL_MAX && strspn(label, allowed) == n;
+}
+
+static int body_decode(
+	struct slice text, const struct json_field *fields, size_t n, void *out, struct err *e)
+{
+	struct json_limits lim = { .bytes = LIMIT_API_BODY };
+	CLEAN_JSON struct json_doc *d = json_parse(text.ptr, text.len, &lim, e);
+	if (!d)
+		return -1;
+	if (json_root(d)->type != JSON_OBJECT)
+		return err_set(e, ERR_INPUT, "body is a JSON %s, expected an object",
+			json_type_name(json_root(d)->type));
+	return json_decode(json_root(d), fields, n, out, JSON_STRICT, e);
+}
+
+/* ---- heartbeat ---- */
+
+static int labels_take(const struct json_value *v, void *target, struct err *e)
+{
+	struct heartbeat_body *b = target;
+	if (v->type == JSON_NULL)
+		return 0;
+	if (v->type != JSON_ARRAY || v->count > LIMIT_LABELS)
+		return err_set(e, ERR_INPUT, "expected a list of at most %d labels", LIMIT_LABELS);
+	json_array_each (item, v) {
+		if (item->type != JSON_STRING || !label_valid(item->string))
+			return err_set(e, ERR_INPUT,
+				"expected labels of 1 to %d of the characters A-Z a-z 0-9 _ . -",
+				LABEL_MAX);
+		if (!strv_contains(&b->labels, item->string))
+			strv_add(&b->labels, item->string);
+	}
+	b->labels_given = true;
+	return 0;
+}
+
+static const struct json_field heartbeat_fields[] = {
+	{ "labels", JSON_TO_CUSTOM, 0, .fn = labels_take },
+	{ "capacity", JSON_TO_INT, offsetof(struct heartbeat_body, capacity), 0, 1, CAPACITY_MAX },
+	{ "host_name", JSON_TO_STRING, offsetof(struct heartbeat_body, host_name), 0, 0,
+		HOST_TEXT_MAX },
+	{ "version", JSON_TO_STRING, offsetof(struct heartbeat_body, version), 0, 0,
+		HOST_TEXT_MAX },
+};
+
+static void metadata_cut(char *text)
+{
+	if (text && strlen(text) > LIMIT_METADATA)
+		text[utf8_whole_prefix(text, LIMIT_METADATA)] = 0;
+}
+
+int heartbeat_parse(struct slice text, struct heartbeat_body *ret, struct err *e)
+{
+	if (body_decode(text, heartbeat_fields, ARRAY_LEN(heartbeat_fields), ret, e))
+		return -1;
+	metadata_cut(ret->host_name);
+	metadata_cut(ret->version);
+	return 0;
+}
+
+void heartbeat_release(struct heartbeat_body *b)
+{
+	strv_release(&b->labels);
+	free(b->host_name);
+	free(b->version);
+	*b = (struct heartbeat_body){ 0 };
+}
+
+/* ---- status reports ---- */
+
+static int status_take(const struct json_value *v, void *target, struct err *e)
+{
+	if (v->type != JSON_STRING)
+		return err_set(e, ERR_INPUT, "expected a text");
+	return status_parse(v->string, target, e);
+}
+
+static int conclusion_take(const struct json_value *v, void *target, struct err *e)
+{
+	if (v->type != JSON_STRING && v->type != JSON_NULL)
+		return err_set(e, ERR_INPUT, "expected a text");
+	return conclusion_parse(v->type == JSON_NULL ? NULL : v->string, target, e);
+}
+
+static int time_take(const struct json_value *v, void *target, struct err *e)
+{
+	if (v->type == JSON_NULL)
+		return 0;
+	if (v->type != JSON_STRING)
+		return err_set(e, ERR_INPUT, "expected an RFC 3339 time");
+	return wall_parse(v->string, target, e);
+}
+
+static const struct json_field report_fields[] = {
+	{ "status", JSON_TO_CUSTOM, offsetof(struct report, state.status), JSON_REQUIRED,
+		.fn = status_take },
+	{ "conclusion", JSON_TO_CUSTOM, offsetof(struct report, state.conclusion),
+		.fn = conclusion_take },
+	{ "started_at", JSON_TO_CUSTOM, offsetof(struct report, started_at), .fn = time_take },
+	{ "completed_at", JSON_TO_CUSTOM, offsetof(struct report, completed_at), .fn = time_take },
+};
+
+int report_parse(struct slice text, struct report *ret, struct err *e)
+{
+	return body_decode(text, report_fields, ARRAY_LEN(report_fields), ret, e);
+}
+
+/* ---- log chunks ---- */
+
+static int chunk_take(const struct json_value *v, void *target, struct err *e)
+{
+	struct buf *chunk = target;
+	if (v->type != JSON_STRING)
+		return err_set(e, ERR_INPUT, "expected base64 text");
+	if (v->len / 4 * 3 > LIMIT_LOG_CHUNK + 2)
+		return err_set(e, ERR_LIMIT, "larger than %zu bytes", LIMIT_LOG_CHUNK);
+	buf_init(chunk, LIMIT_LOG_CHUNK + 2);
+	if (base64_decode(chunk, v->string, v->len, e))
+		return -1;
+	if (chunk->len > LIMIT_LOG_CHUNK)
+		return err_set(e, ERR_LIMIT, "larger than %zu bytes", LIMIT_LOG_CHUNK);
+	if (!chunk->len)
+		return err_set(e, ERR_INPUT, "is empty, expected 1 to %zu bytes", LIMIT_LOG_CHUNK);
+	return 0;
+}
+
+static const struct json_field log_fields[] = {
+	{ "seq", JSON_TO_INT, offsetof(struct log_body, seq), JSON_REQUIRED, 0, INT32_MAX },
+	{ "step_id", JSON_TO_INT, offsetof(struct log_body, step_id), 0, 1, INT64_MAX },
+	{ "chunk", JSON_TO_CUSTOM, offsetof(struct log_body, chunk), JSON_REQUIRED,
+		.fn = chunk_take },
+};
+
+int log_parse(struct slice text, struct log_body *ret, struct err *e)
+{
+	return body_decode(text, log_fields, ARRAY_LEN(log_fields), ret, e);
+}
+
+void log_release(struct log_body *b)
+{
+	buf_release_wipe(&b->chunk);
+}
+
+int empty_parse(struct slice text, struct err *e)
+{
+	char none;
+	return body_decode(text, NULL, 0, &none, e);
+}

@@ -1,0 +1,39 @@
+/*
+ * Request bodies of the API: one strict JSON object each, decoded by table into a plain struct.
+ * Pure, so that they can be tested and fuzzed without a server. An unknown key, a wrong type, a
+ * value out of range is ERR_INPUT and names the field.
+ */
+#ifndef COORDINATOR_BODY_H
+#define COORDINATOR_BODY_H
+
+#include "base/json.h"
+#include "coordinator/store.h"
+
+/* ^[A-Za-z0-9_.-]{1,100}$ */
+bool label_valid(const char *label);
+
+struct heartbeat_body {
+	struct strv labels;
+	bool labels_given;
+	int64_t capacity;          /* 0: not given */
+	char *host_name, *version; /* cut at LIMIT_METADATA bytes; NULL: not given */
+};
+int heartbeat_parse(struct slice text, struct heartbeat_body *ret, struct err *e) CHECK_RESULT;
+void heartbeat_release(struct heartbeat_body *b);
+
+/* {status, conclusion?, started_at?, completed_at?} */
+int report_parse(struct slice text, struct report *ret, struct err *e) CHECK_RESULT;
+
+struct log_body {
+	int64_t seq;
+	int64_t step_id; /* 0: not given */
+	struct buf chunk;
+};
+/* A chunk of more than LIMIT_LOG_CHUNK raw bytes is ERR_LIMIT. */
+int log_parse(struct slice text, struct log_body *ret, struct err *e) CHECK_RESULT;
+void log_release(struct log_body *b);
+
+/* {} */
+int empty_parse(struct slice text, struct err *e) CHECK_RESULT;
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * Held heartbeats wait in a list, oldest first. app_wake arms one deferred source however often it
+ * is called; its callback lets each waiter try. A waiter whose peer has gone is passed over before
+ * it could consume a job: its connection is asked right before the claim.
+ */
+#include "coordinator/claim.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+struct waiter {
+	struct app *app;
+	struct httpd_request *request;
+	int64_t runner_id;
+	struct strv labels;
+	struct loop_source *deadline;
+	struct waiter *next, **link;
+};
+
+/* The times of a runner's last heartbeats, a ring. */
+struct beats {
+	int64_t runner_id;
+	int64_t at_us[HEARTBEATS_PER_MINUTE];
+	size_t next;
+};
+
+struct waiters {
+	struct waiter *first, **last;
+	struct loop_source *wake;
+	struct loop_source *socket;
+	int fd;
+	char *socket_path;
+	struct beats *beats;
+	size_t n_beats;
+};
+
+/* ---- claiming ---- */
+
+static int tokens_mint(struct app *a, const struct job_row *job, struct wall now, struct buf *api,
+	struct buf *checkout, struct claim_tokens *ret, struct err *e)
+{
+	struct claims c = { .runner_id = job->runner_id,
+		.job_id = job->id,
+		.run_id = job->run_id,
+		.repo_id = job->repo_id,
+		.purpose = PURPOSE_CHECKOUT };
+	if (jwt_mint(&a->keys, &c, now, checkout, e))
+		return -1;
+	c.purpose = PURPOSE_API;
+	if (jwt_mint(&a->keys, &c, now, api, e))
+		return -1;
+	*ret = (struct claim_tokens){ buf_cstr(api), buf_cstr(checkout), c.expires_at };
+	return 0;
+}
+
+static int claim_answer(
+	struct app *a, const struct job_row *job, struct wall now, struct buf *out, struct err *e)
+{
+	struct buf api = BUF_INIT(LIMIT_TOKEN), checkout = BUF_INIT(LIMIT_TOKEN);
+	struct claim_tokens t;
+	int rc = tokens_mint(a, job, now, &api, &checkout, &t, e);
+	if (rc == 0)
+		rc = claim_json(a, job, &t, out, e);
+	buf_release_wipe(&api);
+	buf_release_wipe(&checkout);
+	return rc;
+}
+
+/* The job would otherwise block every job behind it. */
+static int claim_fail(struct app *a, const struct job_row *job, const struct err *why,
+	struct wall now, struct err *e)
+{
+	struct report r = { .state = { STATUS_COMPLETED, CONCLUSION_FAILURE } };
+	struct state st, run;
+	CLEAN_STR char *line = xasprintf("The job could not be handed out: %s\n", why->text);
+	log_error("claim", "job_not_handed_out", F_INT("job", job->id), F_ERR(why));
+	if (store_log_append(a->store, job->id, 0, 0, line, strlen(line), now, e))
+		return -1;
+	return store_job_report(a->store, job->id, &r, now, &st, &run, e);
+}
+
+/* 1 handed out, 0 nothing there, 2 this one failed and the next may be tried, -1. */
+static int claim_once(
+	struct app *a, int64_t runner_id, const struct strv *labels, struct buf *out, struct err *e)
+{
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+	CLEAN_TX struct store_tx tx = { 0 };
+	struct wall now = wall_now();
+	struct err why = { 0 };
+	/* Most tries find nothing: look before the write lock is taken. The claim joins the
+	 * transaction, so that a claimed job and its answer stand or fall together. */
+	int rc = store_job_claimable(a->store, labels, e);
+	if (rc <= 0)
+		return rc;
+	if (store_begin(a->store, &tx, e))
+		return -1;
+	rc = store_job_claim(a->store, runner_id, labels, now, &job, e);
+	if (rc <= 0)
+		return rc;
+	buf_clear(out);
+	bool bad = claim_answer(a, &job, now, out, &why) != 0;
+	if (bad && claim_fail(a, &job, &why, now, e))
+		return -1;
+	if (store_commit(&tx, e))
+		return -1;
+	if (bad)
+		return 2;
+	metrics_claim(&a->metrics, now.us - job.created_at.us);
+	metric_add(&a->metrics, METRIC_JWT_ISSUED, 2);
+	log_info("claim", "job_claimed", F_INT("job", job.id), F_INT("run", job.run_id),
+		F_INT("runner", runner_id));
+	return 1;
+}
+
+int claim_try(
+	struct app *a, int64_t runner_id, const struct strv *labels, struct buf *out, struct err *e)
+{
+	int rc;
+	do {
+		rc = claim_once(a, runner_id, labels, out, e);
+	} while (rc == 2);
+	return rc;
+}
+
+/* ---- held heartbeats ---- */
+
+static void waiter_free(struct waiter *w)
+{
+	*w->link = w->next;
+	if (w->next)
+		w->next->link = w->link;
+	else
+		w->app->waiters->last = w->link;
+	httpd_on_close(w->request, NULL, NULL);
+	loop_source_free(w->deadline);
+	strv_release(&w->labels);
+	free(w);
+}
+
+static void waiter_end(struct waiter *w)
+{
+	struct httpd_request *r = w->request;
+	waiter_free(w);
+	httpd_reply(r, 204, NULL, NULL, 0);
+}
+
+static void on_deadline(struct loop_source *s UNUSED, void *data)
+{
+	waiter_end(data);
+}
+
+static void on_gone(struct httpd_request *r UNUSED, void *data)
+{
+	waiter_free(data);
+}
+
+void claim_wait(struct app *a, struct httpd_request *r, int64_t runner_id,
+	const struct strv *labels, int64_t seconds)
+{
+	struct waiters *all = a->waiters;
+	struct waiter *w = xcalloc(1, sizeof(*w));
+	w->app = a;
+	w->request = r;
+	w->runner_id = runner_id;
+	for (size_t i = 0; i < labels->n; i++)
+		strv_add(&w->labels, labels->v[i]);
+	w->deadline = loop_timer(
+		a->loop, mono_add(loop_now(a->loop), seconds * USEC_PER_SEC), on_deadline, w);
+	w->link = all->last;
+	*all->last = w;
+	all->last = &w->next;
+	httpd_on_close(r, on_gone, w);
+	httpd_hold(r);
+}
+
+static void waiter_try(struct waiter *w)
+{
+	struct buf out = BUF_INIT(LIMIT_CLAIM_BYTES);
+	struct err e = { 0 };
+	struct httpd_request *r = w->request;
+	if (!httpd_alive(r))
+		return; /* its close callback is about to come */
+	int rc = claim_try(w->app, w->runner_id, &w->labels, &out, &e);
+	if (rc) {
+		waiter_free(w);
+		if (rc > 0)
+			httpd_reply_json(r, 200, &out);
+		else
+			httpd_reply_err(r, &e);
+	}
+	buf_release_wipe(&out);
+}
+
+static void on_wake(struct loop_source *s UNUSED, void *data)
+{
+	struct app *a = data;
+	for (struct waiter *w = a->waiters->first, *next; w; w = next) {
+		next = w->next;
+		waiter_try(w);
+	}
+}
+
+void app_wake(struct app *a)
+{
+	loop_defer_arm(a->waiters->wake);
+}
+
+/* ---- the rate of heartbeats ---- */
+
+static struct beats *beats_of(struct waiters *w, int64_t runner_id)
+{
+	for (size_t i = 0; i < w->n_beats; i++)
+		if (w->beats[i].runner_id == runner_id)
+			return &w->beats[i];
+	w->beats = xrealloc(w->beats, (w->n_beats + 1) * sizeof(*w->beats));
+	w->beats[w->n_beats] = (struct beats){ .runner_id = runner_id };
+	return &w->beats[w->n_beats++];
+}
+
+int64_t heartbeat_limit(struct app *a, int64_t runner_id)
+{
+	const int64_t minute = 60 * USEC_PER_SEC;
+	struct beats *b = beats_of(a->waiters, runner_id);
+	int64_t now = loop_now(a->loop).us, oldest = b->at_us[b->next];
+	if (oldest && now - oldest < minute)
+		return (minute - (now - oldest) + USEC_PER_SEC - 1) / USEC_PER_SEC;
+	b->at_us[b->next] = now;
+	b->next = (b->next + 1) % HEARTBEATS_PER_MINUTE;
+	return 0;
+}
+
+/* ---- the wake socket ---- */
+
+static int wake_address(const char *path, struct sockaddr_un *a, struct err *e)
+{
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (snprintf(a->sun_path, sizeof(a->sun_path), "%s", path) >= (int)sizeof(a->sun_path))
+		return err_set(e, ERR_INPUT, "%s: longer than a socket's path may be (%zu)", path,
+			sizeof(a->sun_path) - 1);
+	return 0;
+}
+
+static int wake_listen(const char *path, struct err *e)
+{
+	struct sockaddr_un a;
+	if (wake_address(path, &a, e))
+		return -1;
+	CLEAN_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* The data folder's lock is ours: a socket there is a dead one's. */
+	if (fd < 0 || (unlink(path) && errno != ENOENT) ||
+		bind(fd, (struct sockaddr *)&a, sizeof(a)))
+		return err_set_errno(e, errno, "%s", path);
+	return TAKE_FD(fd);
+}
+
+void wake_send(const char *data_dir)
+{
+	CLEAN_STR char *path = path_join(data_dir, "wake.sock");
+	struct sockaddr_un a;
+	CLEAN_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || wake_address(path, &a, NULL))
+		return;
+	/* A full queue means that a wake-up is pending already. */
+	if (sendto(fd, "w", 1, 0, (struct sockaddr *)&a, sizeof(a)) < 0)
+		trace("http", "wake: %s: errno %d", path, errno);
+}
+
+static void on_socket(struct loop_source *s UNUSED, int fd, uint32_t events UNUSED, void *data)
+{
+	char byte[16];
+	while (recv(fd, byte, sizeof(byte), 0) > 0)
+		;
+	app_wake(data);
+}
+
+/* ---- life ---- */
+
+int waiters_new(struct app *a, struct err *e)
+{
+	CLEAN_STR char *path = path_join(a->data_dir, "wake.sock");
+	int fd = wake_listen(path, e);
+	if (fd < 0)
+		return -1;
+	struct waiters *w = xcalloc(1, sizeof(*w));
+	w->last = &w->first;
+	w->fd = fd;
+	w->socket_path = TAKE(path);
+	w->wake = loop_defer(a->loop, on_wake, a);
+	w->socket = loop_io(a->loop, fd, EPOLLIN, on_socket, a);
+	a->waiters = w;
+	return 0;
+}
+
+void waiters_free(struct app *a)
+{
+	struct waiters *w = a->waiters;
+	if (!w)
+		return;
+	while (w->first)
+		waiter_end(w->first);
+	a->waiters = NULL;
+	loop_source_free(w->wake);
+	loop_source_free(w->socket);
+	unlink(w->socket_path);
+	close(w->fd);
+	free(w->socket_path);
+	free(w->beats);
+	free(w);
+}

@@ -1,0 +1,40 @@
+/*
+ * Handing out jobs: at once, or to heartbeats that are held (`Prefer: wait=N`) until a job becomes
+ * claimable. Owns the held heartbeats, the rate limit of heartbeats and the wake socket
+ * <data>/wake.sock through which the admin verbs of other processes say that something changed.
+ */
+#ifndef COORDINATOR_CLAIM_H
+#define COORDINATOR_CLAIM_H
+
+#include "coordinator/app.h"
+
+enum { WAIT_MAX_S = 30, HEARTBEATS_PER_MINUTE = 60 };
+
+int waiters_new(struct app *a, struct err *e) CHECK_RESULT; /* fills a->waiters */
+void waiters_free(struct app *a);                           /* answers 204 to everyone held */
+
+/* Tries to claim for the runner: 1 and the answer's JSON in out, 0, -1. A job that cannot be handed
+ * out (its secrets do not open, it is too large) fails with the reason in its log, and the next one
+ * is tried. */
+int claim_try(struct app *a, int64_t runner_id, const struct strv *labels, struct buf *out,
+	struct err *e) CHECK_RESULT;
+/* Holds the request until a job is there or the seconds passed. Copies the labels. */
+void claim_wait(struct app *a, struct httpd_request *r, int64_t runner_id,
+	const struct strv *labels, int64_t seconds);
+/* Counts a heartbeat; 0, or the seconds to wait when it was one too many. */
+int64_t heartbeat_limit(struct app *a, int64_t runner_id);
+
+/* claim_json.c: the claim's answer. */
+struct claim_tokens {
+	const char *job_token, *checkout_token;
+	struct wall expires_at;
+};
+int claim_json(struct app *a, const struct job_row *job, const struct claim_tokens *t,
+	struct buf *out, struct err *e) CHECK_RESULT;
+/* Context under which a secret of a repository is sealed; the caller's. */
+char *secret_context(int64_t repo_id, const char *name);
+
+/* Sends one datagram to the wake socket of data_dir; nobody listening is fine. */
+void wake_send(const char *data_dir);
+
+#endif

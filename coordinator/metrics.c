@@ -1,0 +1,173 @@
+#include "coordinator/metrics.h"
+
+#include <stdio.h>
+
+#include "coordinator/store.h"
+
+#define PREFIX "shithub_actions_"
+#define STALE_US (2 * 60 * USEC_PER_SEC)
+
+static const struct {
+	const char *name, *help;
+} counters[METRIC_COUNT] = {
+	[METRIC_REGISTRATIONS] = { PREFIX "runner_registrations_total", "Runners registered." },
+	[METRIC_HEARTBEATS] = { PREFIX "runner_heartbeats_total", "Heartbeats accepted." },
+	[METRIC_HEARTBEATS_LIMITED] = { PREFIX "runner_heartbeats_limited_total",
+		"Heartbeats refused with 429." },
+	[METRIC_CLAIMS] = { PREFIX "claims_total", "Jobs handed to runners." },
+	[METRIC_JWT_ISSUED] = { PREFIX "runner_jwt_issued_total", "Job tokens issued." },
+	[METRIC_JWT_REPLAYS] = { PREFIX "runner_jwt_replays_total", "Used job tokens refused." },
+	[METRIC_JWT_REFUSED] = { PREFIX "runner_jwt_refused_total",
+		"Job tokens refused for another reason." },
+	[METRIC_ANSWERS_REPLAYED] = { PREFIX "answers_replayed_total",
+		"Answers given again to a repeated call with its Idempotency-Key." },
+	[METRIC_LOG_CHUNKS] = { PREFIX "log_chunks_total", "Log chunks accepted." },
+	[METRIC_LOG_BYTES] = { PREFIX "log_bytes_total", "Bytes of log chunks accepted." },
+	[METRIC_JOB_CANCELS] = { PREFIX "job_cancellations_total", "Cancel requests accepted." },
+	[METRIC_STEP_TIMEOUTS] = { PREFIX "step_timeouts_total", "Steps that ended timed_out." },
+	[METRIC_RUNS] = { PREFIX "runs_created_total", "Workflow runs created." },
+	[METRIC_REVOCATIONS] = { PREFIX "runner_revocations_total", "Runners revoked." },
+};
+/* Upper bounds of the claim latency, milliseconds. */
+static const int64_t bucket_ms[CLAIM_BUCKETS] = { 10, 20, 50, 100, 500, 1000, 5000, 30000, 300000,
+	3600000 };
+
+void metrics_claim(struct metrics *m, int64_t waited_us)
+{
+	size_t i = 0;
+	while (i < CLAIM_BUCKETS && waited_us > bucket_ms[i] * USEC_PER_MSEC)
+		i++;
+	m->claim_bucket[i]++;
+	m->claim_count++;
+	m->claim_sum_us += waited_us;
+	metric_add(m, METRIC_CLAIMS, 1);
+}
+
+int metrics_flush(struct metrics *m, struct store *s, struct err *e)
+{
+	CLEAN_TX struct store_tx tx = { 0 };
+	bool any = false;
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		any = any || m->pending[i];
+	if (!any)
+		return 0;
+	if (store_begin(s, &tx, e))
+		return -1;
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		if (m->pending[i] && store_counter_add(s, counters[i].name, m->pending[i], e))
+			return -1;
+	if (store_commit(&tx, e))
+		return -1;
+	memset(m->pending, 0, sizeof(m->pending));
+	return 0;
+}
+
+int metric_count_now(struct store *s, enum metric which, struct err *e)
+{
+	return store_counter_add(s, counters[which].name, 1, e);
+}
+
+/* ---- the page ---- */
+
+static void head(struct buf *out, const char *name, const char *type, const char *help)
+{
+	buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void gauge(struct buf *out, const char *name, const char *help, int64_t value)
+{
+	head(out, name, "gauge", help);
+	buf_addf(out, "%s %lld\n", name, (long long)value);
+}
+
+static void counter_take(void *data, const char *name, int64_t value)
+{
+	int64_t *values = data;
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		if (str_eq(name, counters[i].name))
+			values[i] = value;
+}
+
+static int page_counters(struct store *s, struct buf *out, struct err *e)
+{
+	int64_t values[METRIC_COUNT] = { 0 };
+	if (store_counter_each(s, counter_take, values, e))
+		return -1;
+	for (size_t i = 0; i < METRIC_COUNT; i++) {
+		head(out, counters[i].name, "counter", counters[i].help);
+		buf_addf(out, "%s %lld\n", counters[i].name, (long long)values[i]);
+	}
+	return 0;
+}
+
+static int page_runners(struct store *s, struct buf *out, struct err *e)
+{
+	CLEANUP(runner_list_release) struct runner_list l = { 0 };
+	int64_t online = 0, stale = 0, draining = 0, revoked = 0, active = 0;
+	struct wall now = wall_now();
+	if (store_runner_list(s, &l, e))
+		return -1;
+	for (size_t i = 0; i < l.n; i++) {
+		const struct runner_row *r = &l.v[i];
+		bool fresh = r->last_heartbeat_at.us + STALE_US > now.us && !r->offline_at.us;
+		active += r->active_jobs;
+		revoked += r->revoked_at.us != 0;
+		if (r->revoked_at.us)
+			continue;
+		online += fresh;
+		stale += !fresh && r->last_heartbeat_at.us;
+		draining += r->drained_at.us != 0;
+	}
+	gauge(out, PREFIX "runners_online", "Runners with a heartbeat in the last two minutes.",
+		online);
+	gauge(out, PREFIX "runners_stale", "Runners whose last heartbeat is older.", stale);
+	gauge(out, PREFIX "runners_draining", "Runners that get no new jobs.", draining);
+	gauge(out, PREFIX "runners_revoked", "Runners that are revoked.", revoked);
+	gauge(out, PREFIX "jobs_running", "Jobs that run on a runner now.", active);
+	return 0;
+}
+
+static int page_queue(struct store *s, struct buf *out, struct err *e)
+{
+	CLEANUP(queue_list_release) struct queue_list l = { 0 };
+	if (store_queue(s, &l, e))
+		return -1;
+	head(out, PREFIX "queue_depth", "gauge", "Queued jobs by the labels they ask for.");
+	for (size_t i = 0; i < l.n; i++) {
+		buf_adds(out, PREFIX "queue_depth{label=\"");
+		for (size_t k = 0; k < l.v[i].labels.n; k++)
+			for (const char *c = l.v[i].labels.v[k]; *c; c++) {
+				if (*c == '"' || *c == '\\')
+					buf_addc(out, '\\');
+				buf_addc(out, *c == '\n' ? ' ' : *c);
+				if (!c[1] && k + 1 < l.v[i].labels.n)
+					buf_addc(out, ',');
+			}
+		buf_addf(out, "\"} %lld\n", (long long)l.v[i].jobs);
+	}
+	return 0;
+}
+
+static void page_latency(const struct metrics *m, struct buf *out)
+{
+	static const char name[] = PREFIX "claim_latency_seconds";
+	int64_t sum = 0;
+	head(out, name, "histogram", "From queued to claimed, since the start of this process.");
+	for (size_t i = 0; i < CLAIM_BUCKETS; i++) {
+		sum += m->claim_bucket[i];
+		buf_addf(out, "%s_bucket{le=\"%g\"} %lld\n", name, (double)bucket_ms[i] / 1e3,
+			(long long)sum);
+	}
+	buf_addf(out, "%s_bucket{le=\"+Inf\"} %lld\n", name, (long long)m->claim_count);
+	buf_addf(out, "%s_sum %.6f\n%s_count %lld\n", name, (double)m->claim_sum_us / 1e6, name,
+		(long long)m->claim_count);
+}
+
+int metrics_page(struct metrics *m, struct store *s, struct buf *out, struct err *e)
+{
+	if (metrics_flush(m, s, e) || page_counters(s, out, e) || page_runners(s, out, e) ||
+		page_queue(s, out, e))
+		return -1;
+	page_latency(m, out);
+	return buf_ok(out) ? 0 : err_set(e, ERR_LIMIT, "metrics page is too large");
+}

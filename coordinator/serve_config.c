@@ -1,0 +1,106 @@
+#include "coordinator/serve_config.h"
+
+#include <stdio.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "config/options.h"
+#include "coordinator/admin.h"
+
+#define ROOT_KEY_ENV "SHITHUB_TOTP_KEY"
+
+/* Trims a slash at the end; the rest is checked where it matters, by those who clone. */
+static const char *url_check(char **text)
+{
+	size_t n = strlen(*text);
+	while (n && (*text)[n - 1] == '/')
+		(*text)[--n] = 0;
+	if (!str_starts(*text, "http://") && !str_starts(*text, "https://"))
+		return "another scheme, expected http:// or https://";
+	if (strpbrk(strstr(*text, "//") + 2, " @?#\"\\"))
+		return "credentials, query, fragment or blanks in it, expected "
+		       "scheme://host[/path]";
+	return NULL;
+}
+
+static const struct option table[] = {
+	{ "server", "listen", OPTION_STRING, offsetof(struct serve_config, listen),
+		"127.0.0.1:8080", .flag = "listen", .meta = "HOST:PORT",
+		.help = "address; port 0: a free one" },
+	{ "server", "public_url", OPTION_STRING, offsetof(struct serve_config, public_url), NULL,
+		.flag = "public-url", .meta = "URL", .help = "how runners and git reach it",
+		.check = url_check },
+	{ "server", "data_dir", OPTION_STRING, offsetof(struct serve_config, data_dir),
+		COORDINATOR_DATA_DIR, .flag = "data", .meta = "DIR", .help = "data folder" },
+	{ "auth", "totp_key_b64", OPTION_STRING, offsetof(struct serve_config, totp_key_b64), NULL,
+		.sensitive = true, .help = "root key" },
+};
+
+void serve_config_release(struct serve_config *c)
+{
+	free(c->listen);
+	free(c->public_url);
+	free(c->data_dir);
+	wipe_free(c->totp_key_b64);
+	*c = (struct serve_config){ 0 };
+}
+
+static int problems_print(const struct options *o)
+{
+	for (size_t i = 0; i < o->n_problems; i++) {
+		CLEAN_STR char *line = option_problem_line(&o->problems[i]);
+		cli_fail(EXIT_USAGE, "%s", line);
+	}
+	return -1;
+}
+
+static int options_resolve(struct serve_config *c, const char *file, const char *const *texts)
+{
+	static const struct option_names names = { .prefix = "SHITHUBD_", .home = "server" };
+	CLEAN_OPTIONS struct options o;
+	struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
+	struct err e = { 0 };
+	options_init(&o, table, ARRAY_LEN(table));
+	options_defaults(&o);
+	if (file && file_read(file, &text, &e)) {
+		cli_fail(EXIT_USAGE, "%s", e.text);
+		return -1;
+	}
+	if (file)
+		options_file(&o, file, buf_cstr(&text), text.len);
+	buf_release_wipe(&text);
+	options_environment(&o, &names, environ);
+	options_flags(&o, texts);
+	return options_apply(&o, c) ? problems_print(&o) : 0;
+}
+
+int serve_config_load(struct serve_config *c, const char **ret_ready_file, int argc, char **argv)
+{
+	const char *file = NULL, *texts[ARRAY_LEN(table)] = { 0 };
+	struct cli_flag flags[ARRAY_LEN(table) + 2] = {
+		{ "config", CLI_STRING, &file, "FILE", "TOML: [server] and [auth]" },
+		{ "ready-file", CLI_STRING, ret_ready_file, "FILE",
+			"written with the base URL once it listens" },
+	};
+	CLEANUP(strv_release) struct strv own = { 0 };
+	char **args;
+	int n;
+	size_t more = options_cli_flags(table, ARRAY_LEN(table), texts, &own, flags + 2);
+	int rc = cli_parse(argc, argv, flags, 2 + more, NULL, 0, &args, &n);
+	if (rc)
+		return rc;
+	if (options_resolve(c, file, texts))
+		return -1;
+	const char *env = getenv(ROOT_KEY_ENV);
+	if (!str_empty(env)) {
+		wipe_free(c->totp_key_b64);
+		c->totp_key_b64 = xstrdup(env);
+	}
+	return 0;
+}
+
+int serve_keys_load(struct keys *k, const char *data_dir, struct err *e)
+{
+	const char *env = getenv(ROOT_KEY_ENV);
+	return keys_load(k, str_empty(env) ? NULL : env, data_dir, e);
+}

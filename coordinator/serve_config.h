@@ -1,0 +1,28 @@
+/*
+ * What `serve` is told: defaults < file < environment < flags, by the same option tables as the
+ * runner's. Environment names begin with SHITHUBD_; the root key is also SHITHUB_TOTP_KEY.
+ */
+#ifndef COORDINATOR_SERVE_CONFIG_H
+#define COORDINATOR_SERVE_CONFIG_H
+
+#include "coordinator/keys.h"
+
+struct serve_config {
+	char *listen;     /* HOST:PORT */
+	char *public_url; /* NULL: http:// and the address it listens on */
+	char *data_dir;
+	char *totp_key_b64; /* NULL: the environment's, else <data>/root.key */
+};
+void serve_config_release(struct serve_config *c);
+
+/* Fills *c and *ret_ready_file (borrowed from argv) from argv and the environment. 0, 1 help was
+ * printed, -1 problems were printed. */
+int serve_config_load(
+	struct serve_config *c, const char **ret_ready_file, int argc, char **argv) CHECK_RESULT;
+
+/* The keys for verbs outside serve: SHITHUB_TOTP_KEY, else what serve uses. serve keeps the key of
+ * a configuration file out of the data folder, so verbs that seal want it in the environment then.
+ */
+int serve_keys_load(struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;
+
+#endif
