@@ -46,6 +46,7 @@ static void resize(struct buf *b, size_t cap)
 		b->data = data;
 	}
 	b->cap = cap;
+	b->data[b->len] = '\0'; /* also when the caller reserves and then adds nothing */
 }
 
 /* Room for n bytes and the NUL. Doubles, but never past what max can need. */

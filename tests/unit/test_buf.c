@@ -81,6 +81,7 @@ static void reserves_and_commits(UNUSED void **state)
 	char *room = buf_reserve(&b, 100);
 
 	assert_non_null(room);
+	assert_int_equal(room[0], 0);
 	memset(room, 'r', 100);
 	buf_commit(&b, 100);
 	assert_int_equal(b.len, 100);
