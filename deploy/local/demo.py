@@ -30,6 +30,11 @@ def verdict(row):
     return "/".join(filter(None, (row["status"], row.get("conclusion"))))
 
 
+def title(step):
+    """What the author called it, else what it does."""
+    return step.get("name") or step.get("uses") or step["run"].splitlines()[0]
+
+
 def print_log(log):
     for line in log.decode(errors="replace").splitlines():
         print(f"      | {line}")
@@ -43,7 +48,7 @@ def print_run(coordinator, shown, wall):
         print(f"    job {job['key']:<22} {verdict(job):<20} {duration(job)}   "
               f"(runner, start to end: {wall:.3f} s)")
         for step in job["steps"]:
-            print(f"    step {step['index']} {step['name']:<19} {verdict(step):<20} "
+            print(f"    step {step['index']} {title(step):<19} {verdict(step):<20} "
                   f"{duration(step)}")
             print_log(coordinator.step_log(job["id"], step["index"]))
 

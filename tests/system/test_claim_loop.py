@@ -102,10 +102,9 @@ def test_server_errors_back_off(faulty, runner):
     program = runner(faulty.base, faulty.token, poll_interval="100ms").start()
     beats(faulty, 1)
     assert "heartbeat_failed" in program.log()
-    driver.wait_for(lambda: "heartbeat_restored" in program.log() or len(faulty.heartbeats) > 1,
-                    30, "recovery")
     job = faulty.offer_job(JOB)
     assert faulty.wait_final(job) == ("completed", "success")
+    assert "heartbeat_restored" in program.log()
 
 
 def test_unreachable_then_back(runner):
@@ -192,6 +191,7 @@ def test_second_signal_cancels(faulty, polling):
 
 def test_killed_runner_leaves_nothing_after_a_restart(faulty, polling, engine):
     one, program = polling()
+    one.keeps_workspaces = True  # until workspace_ttl: no journal says yet whose they are
     faulty.offer_job(JOB, steps=WAITING)
     waiting_step(one)
     label = f"sh.shithub.runner={one.instance_ids()[0]}"
