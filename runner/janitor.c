@@ -116,9 +116,14 @@ static int remove_workspace(int root, const struct order *o, struct err *e)
 	return 0;
 }
 
+/* Made when missing: 0711, as the step user must pass and nobody needs to list. */
 static int open_root(const char *path, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (dir_ensure_parents(path, 0711, e) < 0)
+		return err_wrap(e, "workspace root");
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 ? err_set_errno(e, errno, "workspace root %s", path) : fd;
 }

@@ -183,10 +183,10 @@ static void start_session(struct job *j)
 
 static void run_steps(struct job *j)
 {
-	job_prepare_box(j, 0);
+	job_prepare_boxes(j, 0);
 	for (size_t i = 0; i < j->spec->steps.n; i++)
 		job_step(j, i);
-	step_box_free(TAKE(j->next_box));
+	job_free_boxes(j);
 }
 
 static enum outcome run_job(struct job *j)
@@ -274,7 +274,8 @@ static void teardown(struct job *j, int64_t job_id)
 {
 	struct err e = { 0 };
 
-	step_box_free(j->next_box);
+	job_free_boxes(j);
+	free(j->ahead);
 	box_job_close(j->boxes);
 	for (size_t i = 0; j->logs && i < j->spec->steps.n; i++)
 		step_log_release(&j->logs[i]);
@@ -329,6 +330,7 @@ static int live(struct job *j, bool cut)
 	if (j->spec) {
 		wipe_charp(&id.token);
 		j->logs = xcalloc(j->spec->steps.n, sizeof(*j->logs));
+		j->ahead = xcalloc(j->spec->steps.n, sizeof(struct step_box *));
 		for (size_t i = 0; i < j->spec->steps.n; i++)
 			j->logs[i].spool.fd = -1;
 		conclusion = outcome_text(run_job(j));

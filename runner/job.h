@@ -51,8 +51,7 @@ struct job {
 	struct mask *mask;
 	struct engine *engine;
 	struct box_job *boxes;
-	struct step_box *next_box; /* prepared for next_box_step */
-	size_t next_box_step;
+	struct step_box **ahead; /* one a step: its box while it is prepared; isolation job: [0] */
 	char *seccomp, *gate_path;
 
 	struct step_log *logs; /* one a step, kept until everything is delivered */
@@ -76,8 +75,10 @@ int job_role_main(int argc, char **argv);
 int job_setup(struct job *j, struct err *e) CHECK_RESULT;
 /* job_step.c: one step to its end, statuses and log included. */
 enum outcome job_step(struct job *j, size_t index);
-/* Prepares a box for the first run step at or after index, if none is prepared. */
-void job_prepare_box(struct job *j, size_t index);
+/* Prepares boxes for the first JOB_BOXES_AHEAD run steps at or after index that have none yet. */
+enum { JOB_BOXES_AHEAD = 2 };
+void job_prepare_boxes(struct job *j, size_t index);
+void job_free_boxes(struct job *j);
 /* step_env.c: NAME=value for a step: defaults of the runner, job env, step env. */
 void step_env(const struct job *j, const struct step_spec *s, struct strv *ret);
 

@@ -117,19 +117,39 @@ int job_setup(struct job *j, struct err *e)
 	return open_boxes(j, e);
 }
 
-void job_prepare_box(struct job *j, size_t index)
+static bool wants_box(const struct job *j, size_t index)
 {
-	if (j->next_box || !j->boxes || j->cause != CAUSE_NONE)
-		return;
-	for (size_t i = index; i < j->spec->steps.n; i++) {
-		const struct step_spec *s = &j->spec->steps.v[i];
+	return !str_empty(j->spec->steps.v[index].run);
+}
 
-		if (str_empty(s->run))
+static void prepare_one(struct job *j, size_t step, size_t place)
+{
+	CLEAN_STR char *label = xasprintf("%" PRId64, j->spec->steps.v[step].id);
+
+	if (!j->ahead[place])
+		j->ahead[place] = step_box_prepare(j->boxes, label);
+}
+
+void job_prepare_boxes(struct job *j, size_t index)
+{
+	size_t left = JOB_BOXES_AHEAD;
+
+	if (!j->boxes || j->cause != CAUSE_NONE)
+		return;
+	for (size_t i = index; i < j->spec->steps.n && left > 0; i++) {
+		if (!wants_box(j, i))
 			continue;
-		CLEAN_STR char *label = xasprintf("%" PRId64, s->id);
-
-		j->next_box = step_box_prepare(j->boxes, label);
-		j->next_box_step = i;
-		return;
+		if (j->config->engine.isolation == ISOLATION_JOB) {
+			prepare_one(j, i, 0);
+			return;
+		}
+		prepare_one(j, i, i);
+		left--;
 	}
+}
+
+void job_free_boxes(struct job *j)
+{
+	for (size_t i = 0; j->ahead && i < j->spec->steps.n; i++)
+		step_box_free(TAKE(j->ahead[i]));
 }

@@ -210,25 +210,26 @@ static int refuse_expressions(const struct step_spec *s, struct err *e)
 	return 0;
 }
 
-static struct step_box *take_box(struct job *j, size_t index)
+/* A box of its own for each step, or the same one again (isolation = job). */
+static size_t box_place(const struct job *j, size_t index)
 {
-	if (j->config->engine.isolation == ISOLATION_JOB || j->next_box_step == index)
-		return TAKE(j->next_box);
-	step_box_free(TAKE(j->next_box));
-	return NULL;
+	return j->config->engine.isolation == ISOLATION_JOB ? 0 : index;
 }
 
-/* A box of its own for each step, or the same one again (isolation = job). */
-static void give_back(struct job *j, size_t index)
+static struct step_box *take_box(struct job *j, size_t index)
+{
+	job_prepare_boxes(j, index);
+	return TAKE(j->ahead[box_place(j, index)]);
+}
+
+static void give_back(struct job *j)
 {
 	struct step_box *box = TAKE(j->box);
 
-	if (j->config->engine.isolation == ISOLATION_JOB && j->cause == CAUSE_NONE) {
-		j->next_box = box;
-		j->next_box_step = index;
-	} else {
+	if (j->config->engine.isolation == ISOLATION_JOB && j->cause == CAUSE_NONE)
+		j->ahead[0] = box;
+	else
 		step_box_free(box);
-	}
 }
 
 static enum outcome judge(struct job *j, const struct step_result *r)
@@ -285,10 +286,6 @@ static enum outcome run_script(struct job *j, size_t index)
 	if (refuse_expressions(s, &e) < 0)
 		return step_fails(j, &e);
 	j->box = take_box(j, index);
-	if (!j->box) {
-		job_prepare_box(j, index);
-		j->box = take_box(j, index);
-	}
 	if (!j->box)
 		return interrupted(j);
 	j->step_over = false;
@@ -297,14 +294,14 @@ static enum outcome run_script(struct job *j, size_t index)
 		return step_fails(j, &e);
 	}
 	if (j->config->engine.isolation == ISOLATION_STEP)
-		job_prepare_box(j, index + 1);
+		job_prepare_boxes(j, index + 1);
 	if (j->cause != CAUSE_NONE) /* it came while the box was made ready */
 		step_box_kill(j->box);
 	if (loop_wait(j->loop, &j->step_over, MONO_NEVER, &e) < 0)
 		BUG("waiting for a step: %s", e.text);
 	loop_timer_set(j->grace, MONO_NEVER);
 	o = judge(j, &w.result);
-	give_back(j, index);
+	give_back(j);
 	return o;
 }
 

@@ -68,7 +68,6 @@ static void add_lines(struct builder *b, const char *p, size_t n)
 			from++;
 		while (to > from && is_blank(p[to - 1]))
 			to--;
-		/* duplicates within one value are few and short next to the cost of looking */
 		add_piece(b, p + from, to - from);
 		line += end ? 1 : 0;
 		p += line;

@@ -6,7 +6,8 @@
  * the value alone, and also the last one when the value ends the data) and the lines of 76
  * characters that base64(1) cuts; percent-encoding in upper and lower case, as encodeURIComponent
  * and as form data; JSON with and without escaped non-ASCII, slashes and HTML characters; XML with
- * named and numeric quotes; the shell's '\'' form.
+ * named and numeric quotes; the shell's '\'' form. A piece below the least length stays visible,
+ * e.g. the last line of a wrapped base64 text when it holds the last one or two bytes only.
  */
 #ifndef RUNNER_MASK_FORMS_H
 #define RUNNER_MASK_FORMS_H
