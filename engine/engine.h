@@ -17,16 +17,18 @@ struct engine_info {
 	char server[96];       /* Server header: "Docker/20.10.24 (linux)" */
 };
 
-/* Probes _ping, negotiates the version (1.44 when offered, else 1.41; older is refused). socket NULL:
- * the usual paths of kind in order ($DOCKER_HOST unix://, /var/run/docker.sock, /run/podman/podman.sock,
- * $XDG_RUNTIME_DIR/podman/podman.sock). Podman is told apart by its Libpod-Api-Version header. */
-struct engine *engine_open(struct loop *l, struct http *h, enum engine_kind kind, const char *socket,
-	struct err *e) CHECK_RESULT;
+/* Probes _ping, negotiates the version (1.44 when offered, else 1.41; older is refused). socket
+ * NULL: the usual paths of kind in order ($DOCKER_HOST unix://, /var/run/docker.sock,
+ * /run/podman/podman.sock, $XDG_RUNTIME_DIR/podman/podman.sock). Podman is told apart by its
+ * Libpod-Api-Version header. */
+struct engine *engine_open(struct loop *l, struct http *h, enum engine_kind kind,
+	const char *socket, struct err *e) CHECK_RESULT;
 void engine_free(struct engine *g);
 const struct engine_info *engine_info(const struct engine *g);
 const char *engine_socket(const struct engine *g);
 
-/* Image id (sha256:…) of a reference that is present locally; ERR_NOT_FOUND with the remedy if not. */
+/* Image id (sha256:…) of a reference that is present locally; ERR_NOT_FOUND with the remedy if not.
+ */
 int engine_image_id(struct engine *g, const char *ref, char **ret_id, struct err *e) CHECK_RESULT;
 /* ERR_NOT_FOUND when there is no such network; "none" is always there. */
 int engine_network_check(struct engine *g, const char *name, struct err *e) CHECK_RESULT;
@@ -46,20 +48,22 @@ struct container_spec {
 	int64_t uid, gid;
 	const struct container_mount *mounts;
 	size_t n_mounts;
-	const char *network; /* "none", a network's name, "container:<id>" */
-	const struct strv *dns; /* not sent with container: */
-	uint64_t memory;     /* no extra swap */
+	const char *network;    /* "none", a network's name, "container:<id>" */
+	const struct strv *dns; /* not sent with container: and none */
+	uint64_t memory;        /* no extra swap */
 	int64_t nano_cpus, pids_limit, nofile_limit;
 	uint64_t tmp_size;
 	const char *seccomp_json;
+	const char *seccomp_path; /* host file with the same profile: Podman takes no inline one */
 };
 /* The create body, pure (tested without an engine). */
-int container_body(const struct container_spec *s, enum engine_kind kind, const char *seccomp_path,
-	struct buf *out, struct err *e) CHECK_RESULT;
+int container_body(const struct container_spec *s, enum engine_kind kind, struct buf *out,
+	struct err *e) CHECK_RESULT;
 
 struct container_state {
 	bool exists, running, oom_killed;
 	int exit_code;
+	int64_t pid; /* of process 1 as the engine sees it, 0 when not running */
 	char error[256];
 };
 int engine_container_create(struct engine *g, const struct container_spec *s, char **ret_id,
@@ -74,5 +78,41 @@ int engine_container_remove(struct engine *g, const char *id, struct err *e) CHE
 /* Ids of all containers (any state) that carry label key=value. */
 int engine_container_list(struct engine *g, const char *label, const char *value, struct strv *ret,
 	struct err *e) CHECK_RESULT;
+
+/*
+ * The same without blocking: _begin starts the exchange (done as in http_start, may be NULL), _end
+ * reads its result after it finished; the caller frees the exchange. A NULL exchange is the error.
+ */
+struct http_exchange *engine_create_begin(struct engine *g, const struct container_spec *s,
+	http_done_fn done, void *data, struct err *e) CHECK_RESULT;
+/* ERR_CONFLICT: the name is taken. An ambiguous transport loss is ERR_NET. */
+int engine_create_end(
+	struct engine *g, struct http_exchange *x, char **ret_id, struct err *e) CHECK_RESULT;
+struct http_exchange *engine_start_begin(struct engine *g, const char *id, http_done_fn done,
+	void *data, struct err *e) CHECK_RESULT;
+int engine_start_end(struct engine *g, struct http_exchange *x, struct err *e) CHECK_RESULT;
+struct http_exchange *engine_inspect_begin(struct engine *g, const char *id, http_done_fn done,
+	void *data, struct err *e) CHECK_RESULT;
+int engine_inspect_end(struct engine *g, struct http_exchange *x, struct container_state *ret,
+	struct err *e) CHECK_RESULT;
+struct http_exchange *engine_kill_begin(struct engine *g, const char *id, int sig,
+	http_done_fn done, void *data, struct err *e) CHECK_RESULT;
+int engine_kill_end(struct engine *g, struct http_exchange *x, struct err *e) CHECK_RESULT;
+struct http_exchange *engine_remove_begin(struct engine *g, const char *id_or_name,
+	http_done_fn done, void *data, struct err *e) CHECK_RESULT;
+int engine_remove_end(struct engine *g, struct http_exchange *x, struct err *e) CHECK_RESULT;
+
+/* The output of a container as frames (engine/demux.h). Attach before start, and start only after
+ * on_headers said 200: earlier bytes are lost. Ends when the container's output does; never stop
+ * reading it. Callbacks as in struct http_request. */
+struct engine_attach {
+	int (*on_body)(void *data, const char *p, size_t n);
+	void (*on_headers)(void *data, long status);
+	void *data;
+};
+struct http_exchange *engine_attach_begin(struct engine *g, const char *id,
+	const struct engine_attach *a, http_done_fn done, struct err *e) CHECK_RESULT;
+/* Why the attach failed, in the engine's words. Always -1. */
+int engine_exchange_error(struct engine *g, struct http_exchange *x, struct err *e);
 
 #endif

@@ -43,32 +43,43 @@ void box_job_close(struct box_job *j); /* removes holder and leftovers, at most 
 
 struct step_box *step_box_prepare(struct box_job *j, const char *step_id);
 
+/* What a step's left-over processes may still write after it ended, and how long the engine may
+ * take to end a killed box before it counts as stuck. */
+#define BOX_DRAIN_US (2 * USEC_PER_SEC)
+#define BOX_KILL_US (10 * USEC_PER_SEC)
+#define BOX_READY_US (60 * USEC_PER_SEC) /* launch waits so long for its box */
+#define BOX_CLOSE_US (30 * USEC_PER_SEC)
+
 enum step_end {
-	STEP_EXITED,   /* code */
+	STEP_EXITED,   /* code; the attach way tells a signal as 128 + n like a shell */
 	STEP_SIGNALED, /* code is the signal */
 	STEP_GONE,     /* the box ended without a status: killed, out of memory, engine lost */
 };
 struct step_result {
 	enum step_end end;
 	int code;
-	bool oom;             /* the memory limit killed something in this box */
-	bool output_cut;      /* a left-over process kept the pipe; drained for a bounded time, then closed */
-	struct err infra;     /* set when STEP_GONE is the platform's fault */
+	bool oom;         /* the memory limit killed something in this box */
+	bool output_cut;  /* a left-over process kept the pipe; drained for a bounded time, then
+			     closed */
+	struct err infra; /* set when STEP_GONE is the platform's fault */
 };
 struct step_launch {
 	const struct strv *argv; /* e.g. bash -e -o pipefail {0}; "{0}" becomes the script's path */
-	const char *script;      /* bytes written to a file inside the box */
+	const char *script;      /* bytes written to a file inside the box; NULL: none */
 	size_t script_len;
+	const char *script_name; /* file name the interpreter sees ("step.py"); NULL: "script" */
 	const struct strv *env;  /* NAME=value */
 	const char *working_dir; /* absolute inside the container */
-	/* Both streams in the order they were written (attach: as the engine orders them). Never blocks. */
+	/* Both streams in the order they were written. Must not block. With the attach way the
+	 * first output may come while step_box_launch still waits for the engine's answer. */
 	void (*on_output)(void *data, const char *p, size_t n);
 	/* Once, after the last on_output. */
 	void (*on_exit)(void *data, const struct step_result *r);
 	void *data;
 };
-/* Blocks until the box is ready (bounded, 60 s), hands over the script and returns; output and exit
- * come through the loop. -1: the box could not be made (ERR_ENGINE, ERR_NOT_FOUND image, …). */
+/* Blocks until the box is ready (bounded, BOX_READY_US), hands over the script and returns; output
+ * and exit come through the loop. -1: the box could not be made (ERR_ENGINE, ERR_NOT_FOUND image,
+ * …). */
 int step_box_launch(struct step_box *b, const struct step_launch *l, struct err *e) CHECK_RESULT;
 /* SIGTERM (or another) to everything in the box; no answer is awaited. */
 void step_box_signal(struct step_box *b, int sig);

@@ -1,0 +1,62 @@
+#include "engine/dialect.h"
+
+#include "base/json.h"
+
+static const struct dialect_tmpfs podman_tmpfs[] = {
+	{ "/run", "rw,noexec,nosuid,nodev,size=64k,mode=755" },
+	{ "/var/tmp", "rw,noexec,nosuid,nodev,size=64k,mode=755" },
+};
+
+static const struct dialect dialects[] = {
+	[ENGINE_DOCKER] = { .name = "Docker", .seccomp_inline = true, .network_disabled = true },
+	[ENGINE_PODMAN] = { .name = "Podman",
+		.tmpfs = podman_tmpfs,
+		.n_tmpfs = ARRAY_LEN(podman_tmpfs) },
+};
+
+const struct dialect *dialect_of(enum engine_kind kind)
+{
+	if (kind != ENGINE_DOCKER && kind != ENGINE_PODMAN)
+		BUG("engine kind %d has no dialect", (int)kind);
+	return &dialects[kind];
+}
+
+/* {"message": …} of both, or the bare text both use now and then. */
+static char *error_words(struct slice body)
+{
+	CLEAN_JSON struct json_doc *doc = json_parse(body.ptr, body.len, NULL, NULL);
+	const char *message = doc ? json_get_string(json_root(doc), "message") : NULL;
+	size_t n = body.len < 300 ? body.len : 300;
+
+	if (message)
+		return xstrdup(message);
+	while (n > 0 && (body.ptr[n - 1] == '\n' || body.ptr[n - 1] == '\r'))
+		n--;
+	return n ? xmemdup0(body.ptr, n) : xstrdup("no reason given");
+}
+
+int dialect_error(const struct dialect *d, long status, struct slice body, struct err *e)
+{
+	static const struct {
+		long status;      /* 0: any */
+		const char *text; /* NULL: any */
+		enum err_class class;
+	} rules[] = {
+		{ 404, NULL, ERR_NOT_FOUND },
+		{ 409, NULL, ERR_CONFLICT },
+		{ 0, "already in use", ERR_CONFLICT },
+		{ 0, "container state improper", ERR_CONFLICT },
+		{ 0, "no such container", ERR_NOT_FOUND },
+		{ 0, "image not known", ERR_NOT_FOUND },
+		{ 0, "network not found", ERR_NOT_FOUND },
+	};
+	CLEAN_STR char *words = error_words(body);
+	enum err_class class = ERR_ENGINE;
+
+	for (size_t i = 0; i < ARRAY_LEN(rules) && class == ERR_ENGINE; i++) {
+		if ((!rules[i].status || rules[i].status == status) &&
+			(!rules[i].text || strstr(words, rules[i].text)))
+			class = rules[i].class;
+	}
+	return err_set(e, class, "%s: %s (HTTP %ld)", d->name, words, status);
+}

@@ -1,0 +1,82 @@
+/*
+ * What step_box.c (the state machine), box_job.c (what boxes share), box_gate.c and box_attach.c
+ * (the two ways) share. Nobody else includes this.
+ *
+ * A box: PREPARING → READY → RUNNING → (READY again, or SPENT), or FAILED with the reason. The
+ * object outlives step_box_free until the next dispatch, so callbacks that free their box return
+ * into valid memory; `freed` then tells them to leave.
+ */
+#ifndef ENGINE_STEP_BOX_PRIVATE_H
+#define ENGINE_STEP_BOX_PRIVATE_H
+
+#include "engine/box_container.h"
+#include "engine/gate/gate_proto.h"
+#include "engine/step_box.h"
+
+enum box_state { BOX_WAITING, BOX_PREPARING, BOX_READY, BOX_FAILED, BOX_RUNNING, BOX_SPENT };
+
+struct box_way {
+	int (*prepare)(
+		struct step_box *b, struct err *e); /* the holder is up; ends in box_settle */
+	int (*launch)(struct step_box *b, const struct step_launch *l, struct err *e);
+	void (*signal)(struct step_box *b, int sig);
+	void (*kill)(struct step_box *b);    /* running; on_exit must follow */
+	void (*release)(struct step_box *b); /* everything but the memory of b->impl */
+};
+extern const struct box_way box_way_gate, box_way_attach;
+
+struct step_box {
+	struct box_job *job;
+	struct step_box *next;
+	char *step_id;
+	const struct box_way *way;
+	void *impl; /* the way's own; freed with the box */
+	enum box_state state;
+	bool settled; /* READY or FAILED: launch waits for it */
+	bool killed;  /* by step_box_kill */
+	bool freed;
+	bool launching;   /* step_box_launch is on the stack */
+	struct err error; /* of FAILED */
+	void (*on_output)(void *data, const char *p, size_t n);
+	void (*on_exit)(void *data, const struct step_result *r);
+	void *data;
+	struct step_result result;
+};
+
+enum { BOX_READ_MAX = 256 << 10 }; /* bytes of output handled in one dispatch */
+
+struct box_job {
+	struct loop *loop;
+	struct engine *engine;
+	const struct runner_config *config;
+	char *instance_id, *job_id, *image, *workspace, *control_dir, *gate_path, *seccomp_json;
+	char *seccomp_path; /* Podman: the profile as a file */
+	char nonce[9];      /* makes container names ours beyond doubt */
+	unsigned serial;
+	int64_t ready_us;
+	struct box_list containers;
+	struct box_container *holder;
+	bool holder_up, holder_failed;
+	struct err holder_error;
+	char *network; /* of boxes: "none" or "container:<holder>"; NULL until the holder is up */
+	struct step_box *boxes, *dead;
+	struct loop_source *bury;
+	char *read_buf; /* BOX_READ_MAX */
+};
+
+/* step_box.c */
+void box_begin(struct step_box *b);                       /* the holder is up */
+void box_settle(struct step_box *b, const struct err *e); /* NULL: ready */
+/* Hands output on; false when the callback freed the box. */
+bool box_output(struct step_box *b, const char *p, size_t n);
+/* Calls on_exit with b->result: the last touch of the caller. */
+void box_finish(struct step_box *b, bool reusable);
+/* argv with every "{0}" replaced by path (NULL: kept). */
+void box_argv(const struct strv *argv, const char *path, struct strv *ret);
+
+/* box_job.c */
+/* A step container's plan: all walls, workspace and gate mounted; argv and env are the caller's. */
+void box_job_plan(struct box_job *j, const char *step_id, struct box_plan *ret);
+void box_job_bury(struct box_job *j, struct step_box *b); /* frees it in the next dispatch */
+
+#endif
