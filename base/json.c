@@ -191,7 +191,8 @@ static struct json_value *add_value(struct parser *p, enum json_type type)
 		return NULL;
 	}
 	v = arena(p->doc, sizeof(*v));
-	*v = (struct json_value){ .type = type, .key = TAKE(p->key) };
+	*v = (struct json_value){ .type = type, .key = p->key };
+	p->key = NULL;
 	if (p->n_frames == 0) {
 		p->doc->root = v;
 		return v;
