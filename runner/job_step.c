@@ -236,7 +236,9 @@ static enum outcome judge(struct job *j, const struct step_result *r)
 {
 	if (r->output_cut)
 		step_log_line(j->log,
-			"[shithub] a background process still held the output open and was ended");
+			"[shithub] a background process still held the output open; %s",
+			j->config->engine.isolation == ISOLATION_JOB ? "what it writes is dropped"
+								     : "it was ended");
 	if (j->cause != CAUSE_NONE)
 		return interrupted(j);
 	if (r->oom)
