@@ -4,6 +4,7 @@ SHITHUB_BUILD names the build folder (default build), SHITHUB_TEST_LOGS where lo
 A missing prerequisite fails the test that needs it; nothing is skipped.
 """
 import fcntl
+import itertools
 import json
 import os
 import pathlib
@@ -155,7 +156,10 @@ def runner(build, folder, image, engine):
 @pytest.fixture
 def joined(coordinator, runner):
     """joined(**flags): a runner registered with the coordinator."""
-    def make(name="runner-1", capacity=1, **flags):
+    numbers = itertools.count(1)
+
+    def make(capacity=1, **flags):
+        name = f"runner-{next(numbers)}"
         token = coordinator.register_runner(name, capacity=capacity)["token"]
         return runner(coordinator.base, token, capacity=str(capacity), **flags)
     return make

@@ -39,7 +39,7 @@ def test_two_of_three_at_once(coordinator, repository, joined):
 def test_same_commands_in_two_runners(coordinator, repository, joined):
     """Two runners of one pool never get the same job."""
     repo = repository()
-    runners = [joined(f"runner-{number}") for number in range(2)]
+    runners = [joined(), joined()]
     programs = [runner.start() for runner in runners]
     for number in range(4):
         repo.commit({"README.md": f"{number}\n",
