@@ -15,7 +15,7 @@
 
 #include "runner/mask_automaton.h"
 
-enum { SPANS_FLUSH = 256 };
+enum { SPANS_FLUSH = 256, HELD_MAX = 2 * MASK_FORMS_BYTES };
 
 struct span {
 	uint64_t from, to;
@@ -49,7 +49,7 @@ struct mask *mask_new(void)
 {
 	struct mask *m = xcalloc(1, sizeof(*m));
 
-	buf_init(&m->held, MASK_FORMS_BYTES);
+	buf_init(&m->held, HELD_MAX);
 	m->held.secret = true;
 	m->dense_bytes = MASK_DENSE_BYTES;
 	return m;
@@ -184,8 +184,8 @@ static void renew(struct mask *m)
 	m->automaton = mask_automaton_new(&m->forms, m->dense_bytes);
 	m->stale = false;
 	m->state = 0;
-	for (size_t i = 0; i < m->held.len; i++)
-		step(m, (unsigned char)m->held.data[i], m->at - m->held.len + i);
+	for (uint64_t at = m->done; at < m->at; at++)
+		step(m, (unsigned char)m->held.data[m->held.len - (m->at - at)], at);
 }
 
 /* Spans stay few, so that their memory does not grow with the chunk. */
@@ -226,18 +226,21 @@ static void walk(const struct feed *f)
 	}
 }
 
-/* Keeps the bytes from done on for the next call. */
+/* Keeps the bytes from done on for the next call. Older ones are dropped when they are the larger
+ * part, so that many small chunks do not move a long held text each time. */
 static void hold_back(const struct feed *f)
 {
 	struct mask *m = f->m;
+	size_t live = m->done < f->base ? (size_t)(f->base - m->done) : 0;
 
-	if (m->done >= f->base) {
+	if (live == 0) {
 		buf_clear(&m->held);
 		if (m->at > m->done)
 			buf_add(&m->held, f->p + (m->done - f->base), (size_t)(m->at - m->done));
 		return;
 	}
-	buf_consume(&m->held, m->held.len - (size_t)(f->base - m->done));
+	if (m->held.len - live >= live)
+		buf_consume(&m->held, m->held.len - live);
 	buf_add(&m->held, f->p, f->n);
 }
 
