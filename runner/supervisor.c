@@ -47,6 +47,7 @@ struct supervisor {
 	bool ready; /* orphans are gone; before that no slot starts, or its containers would go too
 		     */
 	bool claimed_once, draining, cancelling, stopped;
+	bool token_refused; /* drains like a stop signal, ends with another exit code */
 	int64_t jobs_done;
 };
 
@@ -177,10 +178,7 @@ static void refused(struct supervisor *s, const char *reason)
 	log_error("supervisor", "token_refused", F_STR("error", reason),
 		F_STR("remedy", "register the runner again or rotate its token, then put the new "
 				"token into runner.token"));
-	s->draining = true;
-	heartbeat_abort(s->heartbeat);
-	if (s->n_slots == 0)
-		stop(s, EXIT_REFUSED);
+	s->draining = s->token_refused = true;
 }
 
 static void failed(struct supervisor *s, const struct heartbeat_answer *a)
@@ -265,7 +263,7 @@ static void decide(struct supervisor *s)
 	start_waiting(s);
 	tell_systemd(s);
 	if (s->n_slots == 0 && !s->waiting && (s->draining || (s->spec.once && s->claimed_once)))
-		stop(s, EXIT_OK);
+		stop(s, s->token_refused ? EXIT_REFUSED : EXIT_OK);
 	else
 		beat(s);
 }
