@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "checkout/tree.h"
 #include "checkout/tree_judge.h"
+#include "checkout/tree_write.h"
 
 struct tree {
 	const struct checkout_request *r;
@@ -15,18 +16,6 @@ struct tree {
 	git_indexer_progress progress;
 	int64_t index_us;
 };
-
-/* The class follows who is to blame: the disk, a limit, or the sender of these bytes. */
-static int git_fail(struct err *e, const char *what)
-{
-	const git_error *g = git_error_last();
-	int klass = g ? g->klass : GIT_ERROR_NONE;
-	enum err_class class = klass == GIT_ERROR_OS         ? ERR_IO
-			       : klass == GIT_ERROR_NOMEMORY ? ERR_LIMIT
-							     : ERR_PROTO;
-
-	return err_set(e, class, "%s: %s", what, g && g->message ? g->message : "no reason given");
-}
 
 /* Measured: strict verification and fsync cost a third of the time and buy nothing here, ids are
  * computed while indexing and a crashed checkout is thrown away whole. */
@@ -161,16 +150,6 @@ static int lookup_commit(struct tree *t, git_commit **ret, git_oid *ret_id, stru
 	return -1;
 }
 
-static int write_files(struct tree *t, git_commit *commit, struct err *e)
-{
-	git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
-
-	options.checkout_strategy = GIT_CHECKOUT_FORCE;
-	if (git_checkout_tree(t->repo, (const git_object *)commit, &options) < 0)
-		return git_fail(e, "write the files");
-	return 0;
-}
-
 /* refs/heads/x is the remote's branch here; tags keep their name, the rest goes below remotes. */
 static char *local_ref(const char *ref)
 {
@@ -228,6 +207,7 @@ int tree_finish(
 	struct tree *t, const struct end_message *m, struct checkout_result *ret, struct err *e)
 {
 	struct mono start = mono_now();
+	CLEANUP(tree_list_release) struct tree_list list = { 0 };
 	git_commit *commit = NULL;
 	git_oid id;
 	int rc = -1;
@@ -235,10 +215,11 @@ int tree_finish(
 	if (write_shallow(t, &m->shallow, e) < 0 || refresh(t, e) < 0 ||
 		lookup_commit(t, &commit, &id, e) < 0)
 		return -1;
-	if (tree_judge(t->repo, commit, &ret->files, e) == 0 && write_files(t, commit, e) == 0 &&
+	if (tree_judge(t->repo, commit, &list, e) == 0 && tree_write(t->repo, &list, &id, e) == 0 &&
 		write_refs(t, &m->refs, &id, e) == 0)
 		rc = set_head(t, &id, e);
 	git_commit_free(commit);
+	ret->files = list.files;
 	ret->write_us = mono_diff(mono_now(), start);
 	return rc;
 }

@@ -120,8 +120,8 @@ const struct seccomp_rule seccomp_rules[] = {
 	{ "personality", SC_STEP, SCMP_ACT_ALLOW, 1, { ARG_EQ(0, PER_UNAME26) } },
 	{ "personality", SC_STEP, SCMP_ACT_ALLOW, 1, { ARG_EQ(0, PER_UNAME26 | PER_LINUX32) } },
 	{ "personality", SC_STEP, SCMP_ACT_ALLOW, 1, { ARG_EQ(0, PER_QUERY) } },
-	/* the resolver's thread, never a process */
-	{ "clone", SC_NET, SCMP_ACT_ALLOW, 1,
+	/* threads (the resolver's, the file writers'), never a process */
+	{ "clone", SC_NET | SC_TREE, SCMP_ACT_ALLOW, 1,
 		{ ARG_MASK(0, CLONE_THREAD_FLAGS | CLONE_NAMESPACES, CLONE_THREAD_FLAGS) } },
 	/* reading certificates and resolver files is all the fetcher may do with paths */
 	{ "open", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_MASK(1, OPEN_WRITES, 0) } },

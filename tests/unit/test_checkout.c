@@ -80,6 +80,10 @@ static const char make_repositories[] =
 	"evil slash '100644 ../../escaped'\n"
 	"evil absolute '100644 /tmp/escaped'\n"
 	"evil modules '120000 .gitmodules'\n"
+	"evil hfs '100644 .g\342\200\214it'\n"
+	"evil stream '100644 .GIT::$INDEX_ALLOCATION'\n"
+	"evil twice '100644 f' '100644 f'\n"
+	"evil linkdir '120000 d' '40000 d'\n"
 	"evil good '100644 f'\n"
 	"sub=$empty; for i in $(seq 250); do\n"
 	"  sub=$(printf \"40000 d\\\\0$(echo $sub | sed 's/../\\\\x&/g')\" | git hash-object -t "
@@ -499,7 +503,11 @@ static void test_hostile_trees(void **state)
 		{ "dotdot", ERR_INPUT, "\"..\": reserved" },
 		{ "slash", ERR_INPUT, "reserved name" },
 		{ "absolute", ERR_INPUT, "reserved name" },
-		{ "modules", ERR_PROTO, "write the files" },
+		{ "modules", ERR_INPUT, "link in place of .gitmodules" },
+		{ "hfs", ERR_INPUT, "reserved" },
+		{ "stream", ERR_INPUT, "reserved" },
+		{ "twice", ERR_INPUT, "in the tree twice" },
+		{ "linkdir", ERR_INPUT, "in the tree twice" },
 		{ "deep", ERR_LIMIT, "nested too deeply" },
 		{ "bomb", ERR_LIMIT, "too many entries" },
 	};
