@@ -48,7 +48,7 @@ static struct option_value *value_named(struct options *o, const char *section, 
 
 static void load_text(struct options *o, const char *path, bool optional)
 {
-	CLEANUP(buf_release_wipe) struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
+	CLEANUP(buf_release_wipe) struct buf text = BUF_INIT_SECRET(LIMIT_CONFIG_FILE);
 	struct err e = { 0 };
 	struct stat st;
 
@@ -89,7 +89,7 @@ static void load_file(struct options *o, const struct runner_args *args, char *c
 /* The token in runner.token_file, or NULL with an error. */
 static char *read_token(const char *path, struct err *e)
 {
-	CLEANUP(buf_release_wipe) struct buf text = BUF_INIT(LIMIT_TOKEN);
+	CLEANUP(buf_release_wipe) struct buf text = BUF_INIT_SECRET(LIMIT_TOKEN);
 	CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 

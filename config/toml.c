@@ -419,7 +419,7 @@ struct toml_doc *toml_parse(const char *text, size_t n, struct toml_error *ret_e
 		.n = n,
 		.doc = d,
 		.error = ret_error,
-		.scratch = BUF_INIT(LIMIT_CONFIG_FILE + 1),
+		.scratch = BUF_INIT_SECRET(LIMIT_CONFIG_FILE + 1),
 		.mark_line = 1,
 		.mark_column = 1,
 	};

@@ -150,6 +150,8 @@ static void build_grams(struct mask_automaton *a, const struct mask_forms *forms
 
 	for (size_t i = 0; i < forms->n; i++)
 		least = forms->v[i].len < least ? forms->v[i].len : least;
+	if (least < 1 || least == SIZE_MAX)
+		BUG("an empty form, or none");
 	a->gram_len = least < GRAM_MAX ? (unsigned)least : GRAM_MAX;
 	a->gram_mask = UINT32_MAX >> (32 - 8 * a->gram_len);
 	a->stride = least - a->gram_len + 1;

@@ -220,7 +220,7 @@ static void test_random(void **state)
 	};
 	static const size_t dense[] = { 0, 2048, MASK_DENSE_BYTES };
 	struct dice d = { 2 };
-	char text[1200];
+	char text[1200] = "";
 
 	(void)state;
 	for (int round = 0; round < 600; round++) {
