@@ -240,8 +240,7 @@ static void test_all_problems(void **state)
 		"toml:7:11: runner.labels: \"a b\" refused: expected 1 to 100 letters",
 		"toml:7:24: runner.labels: \"ok\" refused: expected each item once",
 		"toml:7:30: runner.labels: found an integer, expected a string in this array",
-		"toml:8:17: runner.poll_interval: found an integer, expected a duration from 100ms "
-		"to",
+		"toml:8:17: runner.poll_interval: found an integer, expected a duration from",
 		"toml:9:9: runner.token: value refused (not shown): expected 64 lower-case hex",
 		"toml:11:8: engine.user: \"0:0\" refused: root steps are not supported",
 		"toml:12:8: engine.cpus: \"many\" refused: expected a number of CPUs",
