@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/proc.h"
 #include "checkout/checkout.h"
+#include "checkout/tree_judge.h"
 #include "git_server.h"
 
 #define TOKEN "sekrit-token-0123456789"
@@ -532,6 +533,40 @@ static void test_hostile_trees(void **state)
 	run_close(&r);
 }
 
+static void test_dot_git_names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool dot_git;
+	} cases[] = {
+		{ ".git", true },
+		{ ".GiT", true },
+		{ ".git.", true },
+		{ ".git. . ..", true },
+		{ ".git   ", true },
+		{ "git~1", true },
+		{ "GIT~1. ", true },
+		{ ".git::$INDEX_ALLOCATION", true },
+		{ ".git:stream", true },
+		{ "\xef\xbb\xbf.g\xe2\x80\x8ci\xe2\x81\xaft", true },
+		{ ".github", false },
+		{ ".gitignore", false },
+		{ ".gitt", false },
+		{ ".gi", false },
+		{ "git", false },
+		{ "git~12", false },
+		{ ".git .x", false },
+		{ "..git", false },
+		{ "\xe2\x80", false },
+		{ "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		if (name_is_dot_git(cases[i].name) != cases[i].dot_git)
+			fail_msg("\"%s\": expected %d", cases[i].name, cases[i].dot_git);
+}
+
 static void test_timeout(void **state)
 {
 	struct run r;
@@ -661,6 +696,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_many_files),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_hostile_trees),
+		cmocka_unit_test(test_dot_git_names),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_child_dies),
 		cmocka_unit_test(test_job_goes_away),
