@@ -107,7 +107,7 @@ if compgen -G 'tests/system/test_*.py' >/dev/null; then
 fi
 for log in "$out"/san/*; do
 	bad sanitizer "a program reported" "$log"
+	[ -z "$closing" ] || echo "$closing"
 done
-[ -z "$closing" ] || echo "$closing"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
