@@ -106,12 +106,12 @@ static void load_mask(struct job *j, struct strv *too_short)
 
 static void report_job(struct job *j, enum outcome o, struct wall start)
 {
-	session_job_status(
-		j->session, &(struct session_status){
-				    .status = o == OUTCOME_CANCELLED ? "cancelled" : "completed",
-				    .conclusion = outcome_text(o),
-				    .started_at = start,
-				    .completed_at = wall_now() });
+	report_job_status(
+		j->report, &(struct report_status){
+				   .status = o == OUTCOME_CANCELLED ? "cancelled" : "completed",
+				   .conclusion = outcome_text(o),
+				   .started_at = start,
+				   .completed_at = wall_now() });
 }
 
 static enum outcome job_outcome(const struct job *j)
@@ -128,8 +128,8 @@ static void deliver(struct job *j)
 	int64_t patience = j->cause == CAUSE_SHUTDOWN ? SHUTDOWN_DEADLINE_US : REPORT_DEADLINE_US;
 	struct err e = { 0 };
 
-	session_stop_cancel(j->session);
-	if (session_flush(j->session, mono_add(loop_now(j->loop), patience), &e) < 0)
+	report_poll_cancel(j->report, false);
+	if (report_flush(j->report, mono_add(loop_now(j->loop), patience), &e) < 0)
 		log_error("job", "reports_undelivered", F_ERR(&e));
 }
 
@@ -142,21 +142,21 @@ static void fail_before_steps(struct job *j, const struct err *why)
 
 	log_error("job", "not_started", F_ERR(why));
 	j->failed = true;
-	session_step_status(j->session, first->id,
-		&(struct session_status){ .status = "running", .started_at = now });
-	if (step_log_open(&j->logs[0], j->dir, 0, j->mask, j->session, first->id,
+	report_step_status(j->report, first->id,
+		&(struct report_status){ .status = "running", .started_at = now });
+	if (step_log_open(&j->logs[0], j->dir, 0, j->mask, j->report, first->id,
 		    j->config->runner.step_log_limit, &e) == 0) {
 		step_log_line(&j->logs[0], "[shithub] error: %s", why->text);
 		step_log_close(&j->logs[0]);
 	}
-	session_step_status(j->session, first->id,
-		&(struct session_status){ .status = "completed",
+	report_step_status(j->report, first->id,
+		&(struct report_status){ .status = "completed",
 			.conclusion = "failure",
 			.started_at = now,
 			.completed_at = wall_now() });
 	for (size_t i = 1; i < j->spec->steps.n; i++)
-		session_step_status(j->session, j->spec->steps.v[i].id,
-			&(struct session_status){ .status = "skipped", .conclusion = "skipped" });
+		report_step_status(j->report, j->spec->steps.v[i].id,
+			&(struct report_status){ .status = "skipped", .conclusion = "skipped" });
 }
 
 /* ---- the job ---- */
@@ -170,7 +170,7 @@ static void note_short_secrets(const struct strv *names)
 
 static void start_session(struct job *j)
 {
-	j->session = session_new(&(struct session_spec){ .loop = j->loop,
+	j->report = session_new(&(struct session_spec){ .loop = j->loop,
 		.http = j->http,
 		.base_url = j->config->server.base_url,
 		.job_id = j->spec->id,
@@ -199,9 +199,9 @@ static enum outcome run_job(struct job *j)
 	load_mask(j, &too_short);
 	start_session(j);
 	note_short_secrets(&too_short);
-	session_job_status(
-		j->session, &(struct session_status){ .status = "running", .started_at = start });
-	session_poll_cancel(j->session);
+	report_job_status(
+		j->report, &(struct report_status){ .status = "running", .started_at = start });
+	report_poll_cancel(j->report, true);
 	loop_timer_set(
 		j->deadline, mono_add(mono_now(), j->spec->timeout_minutes * 60 * USEC_PER_SEC));
 	if (job_setup(j, &e) < 0)
@@ -222,7 +222,7 @@ static void report_malformed(struct job *j, const struct claim_identity *id, con
 	struct wall now = wall_now();
 
 	j->mask = mask_new();
-	j->session = session_new(&(struct session_spec){ .loop = j->loop,
+	j->report = session_new(&(struct session_spec){ .loop = j->loop,
 		.http = j->http,
 		.base_url = j->config->server.base_url,
 		.job_id = id->job_id,
@@ -230,7 +230,7 @@ static void report_malformed(struct job *j, const struct claim_identity *id, con
 		.on_cancel = on_cancel,
 		.on_lost = on_lost,
 		.data = j });
-	if (step_log_open(&log, j->dir, 0, j->mask, j->session, id->step_id, LIMIT_STEP_LOG, &e) <
+	if (step_log_open(&log, j->dir, 0, j->mask, j->report, id->step_id, LIMIT_STEP_LOG, &e) <
 		0) {
 		log_error("job", "step_log", F_ERR(&e));
 	} else {
@@ -280,7 +280,7 @@ static void teardown(struct job *j, int64_t job_id)
 	for (size_t i = 0; j->logs && i < j->spec->steps.n; i++)
 		step_log_release(&j->logs[i]);
 	free(j->logs);
-	session_free(j->session);
+	report_free(j->report);
 	mask_free(j->mask);
 	engine_free(j->engine);
 	loop_source_free(j->deadline);
@@ -338,7 +338,7 @@ static int live(struct job *j, bool cut)
 		log_error("job", "claim_malformed", F_ERR(&e));
 		report_malformed(j, &id, &e);
 	}
-	report_to_supervisor(j, session_final_accepted(j->session) ? conclusion : "lost");
+	report_to_supervisor(j, report_final_accepted(j->report) ? conclusion : "lost");
 	teardown(j, id.job_id);
 	return EXIT_OK;
 }

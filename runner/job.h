@@ -16,6 +16,7 @@
 #include "engine/step_box.h"
 #include "runner/job_spec.h"
 #include "runner/state_dir.h"
+#include "runner/session.h"
 #include "runner/step_log.h"
 
 enum job_cause {
@@ -47,7 +48,7 @@ struct job {
 	char *workspace;          /* host path */
 
 	struct job_spec *spec;
-	struct session *session;
+	struct report *report;
 	struct mask *mask;
 	struct engine *engine;
 	struct box_job *boxes;

@@ -325,14 +325,14 @@ static enum outcome run_step(struct job *j, size_t index)
 
 static void report_skipped(struct job *j, const struct step_spec *s)
 {
-	session_step_status(j->session, s->id,
-		&(struct session_status){ .status = "skipped", .conclusion = "skipped" });
+	report_step_status(j->report, s->id,
+		&(struct report_status){ .status = "skipped", .conclusion = "skipped" });
 }
 
 static void report_end(struct job *j, const struct step_spec *s, enum outcome o, struct wall start)
 {
-	session_step_status(j->session, s->id,
-		&(struct session_status){
+	report_step_status(j->report, s->id,
+		&(struct report_status){
 			.status = o == OUTCOME_CANCELLED ? "cancelled" : "completed",
 			.conclusion = outcome_text(o),
 			.started_at = start,
@@ -358,10 +358,10 @@ enum outcome job_step(struct job *j, size_t index)
 		report_skipped(j, s);
 		return OUTCOME_SKIPPED;
 	}
-	session_step_status(j->session, s->id,
-		&(struct session_status){ .status = "running", .started_at = start });
+	report_step_status(j->report, s->id,
+		&(struct report_status){ .status = "running", .started_at = start });
 	j->log = &j->logs[index];
-	if (step_log_open(j->log, j->dir, (int64_t)index, j->mask, j->session, s->id,
+	if (step_log_open(j->log, j->dir, (int64_t)index, j->mask, j->report, s->id,
 		    j->config->runner.step_log_limit, &e) < 0) {
 		log_error("job", "step_log", F_ERR(&e));
 	} else {

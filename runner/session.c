@@ -37,6 +37,7 @@ struct item {
 };
 
 struct session {
+	struct report report;
 	struct session_spec spec;
 	char *token;
 	struct item *head, **tail;
@@ -72,33 +73,16 @@ static void on_poll(struct loop_source *src, void *data)
 	pump(s);
 }
 
-struct session *session_new(const struct session_spec *spec)
-{
-	struct session *s = xcalloc(1, sizeof(*s));
-
-	s->spec = *spec;
-	s->spec.base_url = xstrdup(spec->base_url);
-	s->token = xstrdup(spec->token);
-	s->spec.token = NULL;
-	s->tail = &s->head;
-	s->cancel_item.kind = ITEM_CANCEL_CHECK;
-	buf_init(&s->body, LIMIT_API_BODY);
-	backoff_init(&s->backoff, BACKOFF_FIRST_US, BACKOFF_MOST_US);
-	s->timer = loop_timer(spec->loop, MONO_NEVER, on_timer, s);
-	s->poll = loop_timer(spec->loop, MONO_NEVER, on_poll, s);
-	return s;
-}
-
 static void item_free(struct item *it)
 {
 	free(it->body);
 	free(it);
 }
 
-void session_free(struct session *s)
+static void session_free(struct report *r)
 {
-	if (!s)
-		return;
+	struct session *s = (struct session *)r;
+
 	http_exchange_free(s->flight);
 	while (s->head) {
 		struct item *it = s->head;
@@ -133,7 +117,7 @@ static void write_time(struct json_writer *w, const char *key, struct wall t)
 		json_kv_str(w, key, wall_format(t, text));
 }
 
-static char *status_body(const struct session_status *st)
+static char *status_body(const struct report_status *st)
 {
 	struct buf out = BUF_INIT(KIB(4));
 	struct json_writer w;
@@ -158,8 +142,9 @@ static bool status_terminal(const char *status)
 	       str_eq(status, "skipped");
 }
 
-void session_job_status(struct session *s, const struct session_status *st)
+static void session_job_status(struct report *r, const struct report_status *st)
 {
+	struct session *s = (struct session *)r;
 	struct item *it;
 
 	if (s->lost)
@@ -170,53 +155,60 @@ void session_job_status(struct session *s, const struct session_status *st)
 	pump(s);
 }
 
-void session_step_status(struct session *s, int64_t step_id, const struct session_status *st)
+static void session_step_status(struct report *r, int64_t step_id, const struct report_status *st)
 {
+	struct session *s = (struct session *)r;
+
 	if (s->lost || step_id <= 0)
 		return;
 	enqueue(s, ITEM_STEP_STATUS, step_id)->body = status_body(st);
 	pump(s);
 }
 
-void session_log(struct session *s, int64_t step_id, struct spool *spool)
+static void session_log(struct report *r, int64_t step_id, struct spool *spool)
 {
+	struct session *s = (struct session *)r;
+
 	if (s->lost)
 		return;
 	enqueue(s, ITEM_LOG, step_id)->spool = spool;
 	pump(s);
 }
 
-void session_wake(struct session *s)
+static void session_wake(struct report *r)
 {
-	pump(s);
+	pump((struct session *)r);
 }
 
-void session_poll_cancel(struct session *s)
+static void start_cancel(struct session *s)
 {
 	s->cancel_polling = true;
 	loop_timer_set(s->poll, mono_add(loop_now(s->spec.loop), s->spec.cancel_poll_us));
 }
 
-void session_stop_cancel(struct session *s)
+static void stop_cancel(struct session *s)
 {
 	s->cancel_polling = false;
 	s->cancel_due = false;
 	loop_timer_set(s->poll, MONO_NEVER);
 }
 
-bool session_idle(const struct session *s)
+static void session_poll_cancel(struct report *r, bool on)
+{
+	if (on)
+		start_cancel((struct session *)r);
+	else
+		stop_cancel((struct session *)r);
+}
+
+static bool idle(const struct session *s)
 {
 	return s->lost || (!s->head && !s->flight);
 }
 
-bool session_lost(const struct session *s)
+static bool session_final_accepted(const struct report *r)
 {
-	return s->lost;
-}
-
-bool session_final_accepted(const struct session *s)
-{
-	return s->final_accepted;
+	return ((const struct session *)r)->final_accepted;
 }
 
 /* ---- choosing what to send ---- */
@@ -352,7 +344,7 @@ static void lose(struct session *s, const char *why)
 	s->lost = true;
 	while (s->head)
 		pop_head(s);
-	session_stop_cancel(s);
+	stop_cancel(s);
 	s->spec.on_lost(s->spec.data, why);
 }
 
@@ -408,7 +400,7 @@ static void cancel_answered(struct session *s, const struct json_value *answer)
 	if (!json_get_bool(answer, "cancelled", false) || s->cancel_seen)
 		return;
 	s->cancel_seen = true;
-	session_stop_cancel(s);
+	stop_cancel(s);
 	s->spec.on_cancel(s->spec.data);
 }
 
@@ -503,12 +495,14 @@ static void on_answer(struct http_exchange *x, void *data)
 	pump(s);
 }
 
-int session_flush(struct session *s, struct mono deadline, struct err *e)
+static int session_flush(struct report *r, struct mono deadline, struct err *e)
 {
-	while (!session_idle(s)) {
+	struct session *s = (struct session *)r;
+
+	while (!idle(s)) {
 		s->progressed = false;
 		pump(s);
-		if (session_idle(s))
+		if (idle(s))
 			break;
 		if (loop_wait(s->spec.loop, &s->progressed, deadline, e) < 0)
 			return err_wrap(e, "reports not delivered");
@@ -516,4 +510,33 @@ int session_flush(struct session *s, struct mono deadline, struct err *e)
 	if (s->lost && !s->final_accepted)
 		return err_set(e, ERR_AUTH, "the job's token chain is lost");
 	return 0;
+}
+
+static const struct report_ops session_ops = {
+	.job_status = session_job_status,
+	.step_status = session_step_status,
+	.log = session_log,
+	.wake = session_wake,
+	.poll_cancel = session_poll_cancel,
+	.flush = session_flush,
+	.final_accepted = session_final_accepted,
+	.free = session_free,
+};
+
+struct report *session_new(const struct session_spec *spec)
+{
+	struct session *s = xcalloc(1, sizeof(*s));
+
+	s->report.ops = &session_ops;
+	s->spec = *spec;
+	s->spec.base_url = xstrdup(spec->base_url);
+	s->token = xstrdup(spec->token);
+	s->spec.token = NULL;
+	s->tail = &s->head;
+	s->cancel_item.kind = ITEM_CANCEL_CHECK;
+	buf_init(&s->body, LIMIT_API_BODY);
+	backoff_init(&s->backoff, BACKOFF_FIRST_US, BACKOFF_MOST_US);
+	s->timer = loop_timer(spec->loop, MONO_NEVER, on_timer, s);
+	s->poll = loop_timer(spec->loop, MONO_NEVER, on_poll, s);
+	return &s->report;
 }

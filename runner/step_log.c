@@ -10,17 +10,17 @@
 #include "base/log.h"
 
 int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *mask,
-	struct session *session, int64_t step_id, uint64_t limit, struct err *e)
+	struct report *report, int64_t step_id, uint64_t limit, struct err *e)
 {
 	CLEAN_STR char *path = xasprintf("%s/step-%" PRId64 ".log", dir, n);
 
 	*l = (struct step_log){
-		.mask = mask, .session = session, .spool = SPOOL_INIT, .limit = limit, .last = '\n'
+		.mask = mask, .report = report, .spool = SPOOL_INIT, .limit = limit, .last = '\n'
 	};
 	if (spool_open(&l->spool, path, e) < 0)
 		return -1;
-	if (session)
-		session_log(session, step_id, &l->spool);
+	if (report)
+		report_log(report, step_id, &l->spool);
 	return 0;
 }
 
@@ -67,8 +67,8 @@ static void on_masked(void *data, const char *p, size_t n)
 
 static void wake(struct step_log *l)
 {
-	if (l->session)
-		session_wake(l->session);
+	if (l->report)
+		report_wake(l->report);
 }
 
 void step_log_bytes(struct step_log *l, const char *p, size_t n)

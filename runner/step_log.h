@@ -1,17 +1,17 @@
 /*
  * One step's log path: bytes from the box (or from the runner itself) → masker → limit → spool →
- * session. Bytes, never lines; never blocks the step: past the limit everything is counted and
+ * report. Bytes, never lines; never blocks the step: past the limit everything is counted and
  * dropped after one marker line. Runs in the job process, one at a time per job.
  */
 #ifndef RUNNER_STEP_LOG_H
 #define RUNNER_STEP_LOG_H
 
 #include "runner/mask.h"
-#include "runner/session.h"
+#include "runner/report.h"
 
 struct step_log {
-	struct mask *mask;       /* the job's; shared, flushed at each step's end */
-	struct session *session; /* NULL: bytes stay in the spool */
+	struct mask *mask;     /* the job's; shared, flushed at each step's end */
+	struct report *report; /* NULL: bytes stay in the spool */
 	struct spool spool;
 	uint64_t limit;
 	bool truncated, failed;
@@ -20,11 +20,11 @@ struct step_log {
 
 /* Opens `dir/step-<n>.log` and starts streaming it as the log of step_id. */
 int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *mask,
-	struct session *session, int64_t step_id, uint64_t limit, struct err *e) CHECK_RESULT;
+	struct report *report, int64_t step_id, uint64_t limit, struct err *e) CHECK_RESULT;
 void step_log_bytes(struct step_log *l, const char *p, size_t n);
 /* A line of the runner's own (masked too); a newline is added, and one before it if needed. */
 void step_log_line(struct step_log *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void step_log_close(struct step_log *l);   /* end of stream: flushes what the masker held back */
-void step_log_release(struct step_log *l); /* after the session is idle */
+void step_log_release(struct step_log *l); /* after the report is idle */
 
 #endif

@@ -157,7 +157,7 @@ struct fixture {
 	struct model model;
 	struct loop *loop;
 	struct http *http;
-	struct session *session;
+	struct report *session;
 	struct spool spool;
 	char path[64];
 	int cancels, losses;
@@ -210,7 +210,7 @@ static struct fixture *begin(void)
 
 static void end(struct fixture *f)
 {
-	session_free(f->session);
+	report_free(f->session);
 	http_free(f->http);
 	loop_free(f->loop);
 	MHD_stop_daemon(f->model.daemon);
@@ -223,7 +223,7 @@ static void end(struct fixture *f)
 static int flush(struct fixture *f)
 {
 	struct err e = { 0 };
-	int rc = session_flush(f->session, mono_add(mono_now(), 30 * USEC_PER_SEC), &e);
+	int rc = report_flush(f->session, mono_add(mono_now(), 30 * USEC_PER_SEC), &e);
 
 	if (err_is(&e, ERR_TIMEOUT))
 		fail_msg("%s", e.text);
@@ -232,13 +232,13 @@ static int flush(struct fixture *f)
 
 static void status(struct fixture *f, int64_t step, const char *text)
 {
-	struct session_status s = { .status = text,
+	struct report_status s = { .status = text,
 		.conclusion = str_eq(text, "completed") ? "success" : NULL };
 
 	if (step)
-		session_step_status(f->session, step, &s);
+		report_step_status(f->session, step, &s);
 	else
-		session_job_status(f->session, &s);
+		report_job_status(f->session, &s);
 }
 
 static void append(struct fixture *f, const char *text)
@@ -246,7 +246,7 @@ static void append(struct fixture *f, const char *text)
 	struct err e = { 0 };
 
 	assert_int_equal(spool_append(&f->spool, text, strlen(text), &e), 0);
-	session_wake(f->session);
+	report_wake(f->session);
 }
 
 /* The calls of a whole job, with a fault at one of them. */
@@ -254,11 +254,11 @@ static void whole_job(struct fixture *f)
 {
 	status(f, 0, "running");
 	status(f, 7, "running");
-	session_log(f->session, 7, &f->spool);
+	report_log(f->session, 7, &f->spool);
 	append(f, "hello\n");
 	status(f, 7, "completed");
 	spool_close(&f->spool);
-	session_wake(f->session);
+	report_wake(f->session);
 	status(f, 0, "completed");
 }
 
@@ -276,7 +276,7 @@ static void expect_whole(struct fixture *f)
 	for (size_t i = 0; i < ARRAY_LEN(whole_paths); i++)
 		assert_string_equal(f->model.records[i].path, whole_paths[i]);
 	assert_string_equal(buf_cstr(&f->model.log), "hello\n");
-	assert_true(session_final_accepted(f->session));
+	assert_true(report_final_accepted(f->session));
 	assert_int_equal(f->losses, 0);
 }
 
@@ -314,7 +314,6 @@ static void loses_the_chain_once(void **state)
 		whole_job(f);
 		assert_int_equal(flush(f), -1);
 		assert_int_equal(f->losses, 1);
-		assert_true(session_lost(f->session));
 		before = f->model.requests;
 		status(f, 7, "running");
 		assert_int_equal(flush(f), -1);
@@ -332,7 +331,7 @@ static void drops_a_refused_chunk(void **state)
 	whole_job(f);
 	assert_int_equal(flush(f), 0);
 	assert_int_equal(f->model.log.len, 0);
-	assert_true(session_final_accepted(f->session));
+	assert_true(report_final_accepted(f->session));
 	end(f);
 }
 
@@ -345,10 +344,10 @@ static void splits_and_numbers_chunks(void **state)
 	(void)state;
 	memset(big, 'x', MIB(1) + 1);
 	big[MIB(1) + 1] = '\0';
-	session_log(f->session, 7, &f->spool);
+	report_log(f->session, 7, &f->spool);
 	append(f, big);
 	spool_close(&f->spool);
-	session_wake(f->session);
+	report_wake(f->session);
 	assert_int_equal(flush(f), 0);
 	assert_int_equal(f->model.log.len, MIB(1) + 1);
 	for (int i = 0; i < f->model.n_records; i++) {
@@ -370,9 +369,9 @@ static void cancel_overtakes_an_open_log(void **state)
 	(void)state;
 	for (int i = 0; i < RECORDS_MAX; i++)
 		f->model.faults[i] = i < 2 ? FINE : CANCEL;
-	session_log(f->session, 7, &f->spool);
+	report_log(f->session, 7, &f->spool);
 	status(f, 7, "completed");
-	session_poll_cancel(f->session);
+	report_poll_cancel(f->session, true);
 	while (f->cancels == 0 && mono_diff(deadline, mono_now()) > 0) {
 		bool never = false;
 		struct err e = { 0 };
@@ -383,7 +382,7 @@ static void cancel_overtakes_an_open_log(void **state)
 	assert_int_equal(f->cancels, 1);
 	assert_string_equal(f->model.records[0].path, "/api/v1/jobs/42/cancel-check");
 	spool_close(&f->spool);
-	session_wake(f->session);
+	report_wake(f->session);
 	assert_int_equal(flush(f), 0);
 	assert_int_equal(f->cancels, 1);
 	end(f);
