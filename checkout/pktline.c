@@ -141,7 +141,7 @@ static int packet_begin(struct answer *a, struct err *e)
 static int choose_band(struct answer *a, char c, struct err *e)
 {
 	if (c >= 1 && c <= 3) {
-		a->band = c;
+		a->band = (unsigned char)c;
 		return 1;
 	}
 	if (c != 'E')

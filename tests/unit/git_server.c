@@ -19,8 +19,8 @@ enum { ANSWER_BLOCK = 64 << 10, CUT_AFTER = 3000 };
 struct git_server {
 	struct MHD_Daemon *daemon;
 	char *root, *password;
-	_Atomic enum git_server_mode mode;
-	_Atomic unsigned requests;
+	atomic_int mode; /* enum git_server_mode */
+	atomic_uint requests;
 	int stop[2]; /* readable when hanging answers must end */
 };
 
@@ -76,7 +76,7 @@ static struct answer_pipe *run_git(
 	posix_spawn_file_actions_t acts;
 	int out[2], bad;
 
-	a->mode = s->mode;
+	a->mode = (enum git_server_mode)s->mode;
 	if (pipe2(out, O_CLOEXEC) < 0)
 		abort();
 	posix_spawn_file_actions_init(&acts);
@@ -185,10 +185,12 @@ static enum MHD_Result answer(
 {
 	struct pollfd stop = { .fd = s->stop[0], .events = POLLIN };
 
+	int mode = s->mode;
+
 	s->requests++;
 	if (!authorized(s, c))
 		return reply_text(c, 401, "who are you?\n");
-	switch (s->mode) {
+	switch (mode) {
 	case GIT_GARBAGE:
 		return reply_text(c, 200, "<html>Welcome to the wrong page</html>\n");
 	case GIT_REDIRECT:

@@ -304,24 +304,24 @@ static void test_commits(void **state)
 	static const struct {
 		const char *sha, *ref;
 		int64_t depth;
-		enum git_server_mode mode;
 		const char *commits; /* in git log */
 		const char *made_ref;
+		enum git_server_mode mode;
 		unsigned requests;
 	} cases[] = {
-		{ "tip", "refs/heads/trunk", 1, GIT_SERVE, "1\n", "refs/remotes/origin/trunk", 1 },
-		{ "tip", "refs/heads/trunk", 1, GIT_SERVE_V0, "1\n", "refs/remotes/origin/trunk",
+		{ "tip", "refs/heads/trunk", 1, "1\n", "refs/remotes/origin/trunk", GIT_SERVE, 1 },
+		{ "tip", "refs/heads/trunk", 1, "1\n", "refs/remotes/origin/trunk", GIT_SERVE_V0,
 			1 },
-		{ "first", "refs/heads/trunk", 1, GIT_SERVE, "1\n", "refs/remotes/origin/trunk",
+		{ "first", "refs/heads/trunk", 1, "1\n", "refs/remotes/origin/trunk", GIT_SERVE,
 			1 },
-		{ "second", "refs/tags/v1", 1, GIT_SERVE, "1\n", "refs/tags/v1", 1 },
-		{ "side", "refs/pull/7/merge", 1, GIT_SERVE, "1\n", "refs/remotes/pull/7/merge",
+		{ "second", "refs/tags/v1", 1, "1\n", "refs/tags/v1", GIT_SERVE, 1 },
+		{ "side", "refs/pull/7/merge", 1, "1\n", "refs/remotes/pull/7/merge", GIT_SERVE,
 			1 },
-		{ "tip", NULL, 2, GIT_SERVE, "2\n", NULL, 1 },
-		{ "tip", "refs/heads/trunk", 50, GIT_SERVE, "3\n", "refs/remotes/origin/trunk", 1 },
-		{ "first", "refs/heads/trunk", 1, GIT_REFUSE_IDS, "1\n",
-			"refs/remotes/origin/trunk", 4 },
-		{ "side", "refs/heads/trunk", 0, GIT_SERVE, "3\n", "refs/remotes/origin/side", 2 },
+		{ "tip", NULL, 2, "2\n", NULL, GIT_SERVE, 1 },
+		{ "tip", "refs/heads/trunk", 50, "3\n", "refs/remotes/origin/trunk", GIT_SERVE, 1 },
+		{ "first", "refs/heads/trunk", 1, "1\n", "refs/remotes/origin/trunk",
+			GIT_REFUSE_IDS, 4 },
+		{ "side", "refs/heads/trunk", 0, "3\n", "refs/remotes/origin/side", GIT_SERVE, 2 },
 	};
 
 	(void)state;

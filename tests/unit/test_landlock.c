@@ -59,6 +59,13 @@ static int restricted_child(bool deny_net, int (*fn)(void))
 	char path[128]; \
 	snprintf(path, sizeof(path), "%s/%s", dir, name)
 
+static bool opens(const char *path, int flags)
+{
+	CLEAN_FD int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	return fd >= 0;
+}
+
 static int files(void)
 {
 	PATH(inside, "a");
@@ -69,15 +76,15 @@ static int files(void)
 	if (unlink(path) < 0 || mkdir(path, 0700) < 0 || rmdir(path) < 0 ||
 		symlink("/etc/passwd", path) < 0)
 		return 2;
-	if (open(path, O_RDONLY) >= 0 || errno != EACCES) /* through the link: outside */
+	if (opens(path, O_RDONLY) || errno != EACCES) /* through the link: outside */
 		return 3;
 	if (unlink(path) < 0 || mkfifo(path, 0600) == 0)
 		return 4;
-	if (open("/dev/urandom", O_RDONLY) < 0 || open("/dev/urandom", O_WRONLY) >= 0)
+	if (!opens("/dev/urandom", O_RDONLY) || opens("/dev/urandom", O_WRONLY))
 		return 5;
-	if (open("/etc/passwd", O_RDONLY) >= 0 || open("/", O_RDONLY | O_DIRECTORY) >= 0)
+	if (opens("/etc/passwd", O_RDONLY) || opens("/", O_RDONLY | O_DIRECTORY))
 		return 6;
-	if (open("/proc/self/status", O_RDONLY) >= 0)
+	if (opens("/proc/self/status", O_RDONLY))
 		return 7;
 	return 0;
 }
@@ -85,7 +92,7 @@ static int files(void)
 static int make_outside(void)
 {
 	PATH(outside, "b");
-	return open(path, O_CREAT | O_WRONLY, 0600) >= 0 || mkdir(path, 0700) == 0;
+	return opens(path, O_CREAT | O_WRONLY) || mkdir(path, 0700) == 0;
 }
 
 static int execute(void)

@@ -238,30 +238,42 @@ static int in_child(enum seccomp_child which, int (*fn)(void))
 	return status;
 }
 
+static bool opens(const char *path, int flags)
+{
+	CLEAN_FD int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	return fd >= 0;
+}
+
+static bool talks(int family, int type, int protocol)
+{
+	CLEAN_FD int fd = socket(family, type, protocol);
+
+	return fd >= 0;
+}
+
 static int net_things(void)
 {
-	int s = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (s < 0)
+	if (!talks(AF_INET, SOCK_STREAM, 0))
 		return 1;
-	if (open("/dev/null", O_RDONLY) < 0)
+	if (!opens("/dev/null", O_RDONLY))
 		return 2;
-	if (open("/dev/null", O_WRONLY) >= 0 || errno != ENOSYS)
+	if (opens("/dev/null", O_WRONLY) || errno != ENOSYS)
 		return 3;
-	if (open("/tmp/never-made", O_RDONLY | O_CREAT, 0600) >= 0)
+	if (opens("/tmp/never-made", O_RDONLY | O_CREAT))
 		return 4;
-	if (socket(AF_PACKET, SOCK_RAW, 0) >= 0 || socket(AF_NETLINK, SOCK_RAW, 9) >= 0)
+	if (talks(AF_PACKET, SOCK_RAW, 0) || talks(AF_NETLINK, SOCK_RAW, 9))
 		return 5;
 	return unlink("/tmp/never-made") == 0 ? 6 : 0;
 }
 
 static int tree_things(void)
 {
-	if (socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0)
+	if (talks(AF_INET, SOCK_STREAM, 0) || talks(AF_UNIX, SOCK_STREAM, 0))
 		return 1;
 	if (ioctl(0, TCGETS, 0) == 0 || errno != ENOTTY)
 		return 2;
-	return open("/dev/null", O_WRONLY) < 0 ? 3 : 0;
+	return !opens("/dev/null", O_WRONLY) ? 3 : 0;
 }
 
 static int run_program(void)
