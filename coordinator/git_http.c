@@ -122,20 +122,21 @@ static const char *protocol_of(const struct httpd_request *r)
 }
 
 static struct git_session *start(
-	struct app *a, struct httpd_request *r, struct git_session_spec *spec)
+	struct app *a, struct httpd_request *r, const struct git_session_spec *asked)
 {
+	struct git_session_spec spec = *asked;
 	CLEANUP(repo_row_release) struct repo_row repo = { 0 };
 	CLEANUP(caller_release) struct caller caller = { 0 };
 	struct err e = { 0 };
 
-	if (!admit(a, r, spec->service, &repo, &caller))
+	if (!admit(a, r, spec.service, &repo, &caller))
 		return NULL;
 	no_cache(r);
-	spec->request = r;
-	spec->repo = &repo;
-	spec->pusher = caller.name;
-	spec->protocol = protocol_of(r);
-	struct git_session *s = git_session_start(a, spec, &e);
+	spec.request = r;
+	spec.repo = &repo;
+	spec.pusher = caller.name;
+	spec.protocol = protocol_of(r);
+	struct git_session *s = git_session_start(a, &spec, &e);
 	if (!s && err_is(&e, ERR_CONFLICT)) {
 		httpd_add_header(r, "Retry-After", "2");
 		httpd_error(r, 503, "%s", e.text);
