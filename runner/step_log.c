@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 
+enum { UTF8_MOST = 4 };
+
 int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *mask,
 	struct report *report, int64_t step_id, uint64_t limit, struct err *e)
 {
@@ -49,20 +51,45 @@ static void put_marker(struct step_log *l)
 	put(l, marker, strlen(marker));
 }
 
-/* What the masker has decided: the limit counts masked bytes and never splits a UTF-8 sequence. */
+/* Puts what of tail and p ends no UTF-8 sequence half-way; the rest becomes the tail. */
+static void put_whole(struct step_log *l, const char *p, size_t n)
+{
+	size_t whole;
+
+	if (l->tail_len == 0) {
+		whole = utf8_whole_prefix(p, n);
+		put(l, p, whole);
+		p += whole;
+		n -= whole;
+	}
+	if (l->tail_len + n > sizeof(l->tail))
+		BUG("%zu bytes of an unfinished character", l->tail_len + n);
+	memcpy(l->tail + l->tail_len, p, n);
+	l->tail_len += n;
+	whole = utf8_whole_prefix(l->tail, l->tail_len);
+	put(l, l->tail, whole);
+	l->tail_len -= whole;
+	memmove(l->tail, l->tail + whole, l->tail_len);
+}
+
+/* What the masker has decided. The limit counts masked bytes and never splits a UTF-8 sequence:
+ * within reach of it an unfinished character waits in the tail, however the bytes arrive. */
 static void on_masked(void *data, const char *p, size_t n)
 {
 	struct step_log *l = data;
-	uint64_t room = l->limit > l->spool.written ? l->limit - l->spool.written : 0;
+	uint64_t used = l->spool.written + l->tail_len;
+	uint64_t room = l->limit > used ? l->limit - used : 0;
 
 	if (l->truncated)
 		return;
-	if (n <= room) {
+	if (n + UTF8_MOST <= room) {
 		put(l, p, n);
-		return;
+	} else if (n <= room) {
+		put_whole(l, p, n);
+	} else {
+		put_whole(l, p, (size_t)room);
+		put_marker(l);
 	}
-	put(l, p, utf8_whole_prefix(p, (size_t)room));
-	put_marker(l);
 }
 
 static void wake(struct step_log *l)
@@ -99,6 +126,8 @@ void step_log_close(struct step_log *l)
 	if (l->spool.fd < 0 || l->spool.closed)
 		return;
 	mask_end(l->mask, on_masked, l);
+	if (!l->truncated)
+		put(l, l->tail, l->tail_len);
 	spool_close(&l->spool);
 	wake(l);
 }

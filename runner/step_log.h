@@ -15,6 +15,8 @@ struct step_log {
 	struct spool spool;
 	uint64_t limit;
 	bool truncated, failed;
+	char tail[8]; /* an unfinished character near the limit */
+	size_t tail_len;
 	char last; /* last byte that went out, for whole lines of our own */
 };
 

@@ -69,7 +69,7 @@ static void limits_and_marks(void **state)
 		{ 6, "hello\nworld\n", "hello\n%s" },
 		{ 4, "ab\xc3\xa4\xc3\xa4", "ab\xc3\xa4\n%s" },
 		{ 3, "ab\xc3\xa4", "ab\n%s" },
-		{ 3, "\xf0\x9f\x98\x80", "\n%s" },
+		{ 3, "\xf0\x9f\x98\x80", "%s" },
 		{ 100, "a s3cret-value b", "a *** b" },
 		{ 5, "a s3cret-value b", "a ***\n%s" },
 	};
