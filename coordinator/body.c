@@ -17,8 +17,13 @@ static int body_decode(
 {
 	struct json_limits lim = { .bytes = LIMIT_API_BODY };
 	CLEAN_JSON struct json_doc *d = json_parse(text.ptr, text.len, &lim, e);
-	if (!d)
+	if (!d) {
+		/* Too deep or too many values is malformed here; too many bytes the route refused.
+		 */
+		if (e)
+			e->class = ERR_INPUT;
 		return -1;
+	}
 	if (json_root(d)->type != JSON_OBJECT)
 		return err_set(e, ERR_INPUT, "body is a JSON %s, expected an object",
 			json_type_name(json_root(d)->type));

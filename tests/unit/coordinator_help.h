@@ -16,6 +16,7 @@
 #include "base/http.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "coordinator/api.h"
 #include "coordinator/claim.h"
 
