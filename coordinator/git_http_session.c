@@ -314,6 +314,8 @@ struct git_session *git_session_start(
 
 void git_sessions_stop(struct app *a)
 {
-	while (a->git_sessions)
-		git_session_free(a->git_sessions);
+	for (struct git_session *s = a->git_sessions, *next; s; s = next) {
+		next = s->next;
+		git_session_free(s);
+	}
 }

@@ -248,30 +248,37 @@ static int workflow_tree(struct repo *r, const char *oid, git_tree **ret, struct
 	return rc < 0 ? git_failed(e, rc, REPO_WORKFLOW_DIR) : 0;
 }
 
-int repo_workflows(struct repo *r, const char *commit, struct repo_files *ret, struct err *e)
+static int load_files(struct repo *r, const git_tree *tree, struct repo_files *files, struct err *e)
 {
-	CLEANUP(repo_files_release) struct repo_files files = { 0 };
-	CLEANUP(free_tree) git_tree *tree = NULL;
-
-	if (workflow_tree(r, commit, &tree, e) < 0)
-		return -1;
-	files.v = xcalloc(REPO_WORKFLOWS_MAX, sizeof(*files.v));
-	for (size_t i = 0; tree && i < git_tree_entrycount(tree); i++) {
+	for (size_t i = 0; i < git_tree_entrycount(tree); i++) {
 		const git_tree_entry *t = git_tree_entry_byindex(tree, i);
 		const char *name = git_tree_entry_name(t);
 		if (!is_workflow(t))
 			continue;
-		if (files.n == REPO_WORKFLOWS_MAX || !printable(name)) {
-			files.skipped++;
+		if (files->n == REPO_WORKFLOWS_MAX || !printable(name)) {
+			files->skipped++;
 			continue;
 		}
-		struct repo_file *f = &files.v[files.n++];
+		struct repo_file *f = &files->v[files->n++];
 		f->path = xasprintf(REPO_WORKFLOW_DIR "/%s", name);
 		if (load_file(r, t, f, e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int repo_workflows(struct repo *r, const char *commit, struct repo_files *ret, struct err *e)
+{
+	CLEANUP(free_tree) git_tree *tree = NULL;
+
+	if (workflow_tree(r, commit, &tree, e) < 0)
+		return -1;
+	struct repo_files files = { .v = xcalloc(REPO_WORKFLOWS_MAX, sizeof(*files.v)) };
+	if (tree && load_files(r, tree, &files, e) < 0) {
+		repo_files_release(&files);
+		return -1;
+	}
 	*ret = files;
-	files = (struct repo_files){ 0 };
 	return 0;
 }
 

@@ -86,22 +86,28 @@ static int add_packet(struct push *push, const char *p, size_t n, struct err *e)
 	return 0;
 }
 
-int push_parse(const char *p, size_t n, struct push *ret, struct err *e)
+static int add_packets(struct push *push, const char *p, size_t n, struct err *e)
 {
-	CLEAN_PUSH struct push push = { 0 };
-	size_t at = 0;
-
-	for (;;) {
+	for (size_t at = 0;;) {
 		int length = n - at >= 4 ? packet_length(p + at) : -1;
 		if (length < 0 || (size_t)length > n - at)
 			return err_set(e, ERR_INPUT, "push offset %zu: expected a packet", at);
 		if (length == 0)
-			break;
-		if (add_packet(&push, p + at + 4, (size_t)length - 4, e) < 0)
+			return 0;
+		if (add_packet(push, p + at + 4, (size_t)length - 4, e) < 0)
 			return -1;
 		at += (size_t)length;
 	}
+}
+
+int push_parse(const char *p, size_t n, struct push *ret, struct err *e)
+{
+	struct push push = { 0 };
+
+	if (add_packets(&push, p, n, e) < 0) {
+		push_release(&push);
+		return -1;
+	}
 	*ret = push;
-	push = (struct push){ 0 };
 	return 0;
 }

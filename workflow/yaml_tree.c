@@ -244,6 +244,8 @@ static int on_open(struct builder *b, enum yaml_kind kind, const yaml_event_t *e
 
 static int on_close(struct builder *b)
 {
+	if (b->depth == 0)
+		BUG("the end of a collection that never began");
 	struct open_node *o = &b->open[--b->depth];
 
 	anchor_add(b->doc, o->anchor, o->node);
