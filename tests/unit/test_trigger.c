@@ -11,7 +11,6 @@
 
 #define ZERO "0000000000000000000000000000000000000000"
 #define A40 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define UPPER_CASE "005cAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA " A40 " refs/x0000"
 #define B40 "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 /* ---- the commands of a push ---- */
@@ -46,6 +45,8 @@ static void parses_commands(void **state)
 
 static void refuses_bad_commands(void **state)
 {
+	static const char upper_case[] =
+		"005cAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA " A40 " refs/x0000";
 	static const char *const bad[] = {
 		"",
 		"000",
@@ -53,7 +54,7 @@ static void refuses_bad_commands(void **state)
 		"0003",
 		"0008abcd0000",
 		"0010abc",
-		UPPER_CASE,
+		upper_case,
 		"000dpush-cert0000",
 	};
 	(void)state;
