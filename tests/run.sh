@@ -5,32 +5,45 @@
 # and are shown. Ends with pytest's closing line and "N passed, N failed" over everything.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
-build=${1:?usage: tests/run.sh BUILD [SAN]}
+build=$(readlink -m "${1:?usage: tests/run.sh BUILD [SAN]}")
 san=${2:-}
-out=$PWD/$build/test
-[ "${build:0:1}" = / ] && out=$build/test
+out=$build/test
 python=/usr/bin/python3 # the distribution's, which has its pytest
-jobs=$(nproc)
 passed=0
 failed=0
+
+if [ "${3:-}" != inside ]; then
+	mkdir -p "$build"
+	if ! make -j"$(nproc)" SAN="$san" B="$1" all test-programs >"$build/build.log" 2>&1; then
+		grep -aE -A5 'error|undefined|No such|\*\*\*' "$build/build.log" | head -n 60
+		echo "0 passed, 1 failed: make all test-programs (log: $build/build.log)"
+		exit 1
+	fi
+	# Engine and workspaces need root, as on a runner host; what we leave behind is the caller's.
+	as_root=()
+	[ "$(id -u)" = 0 ] || as_root=(sudo ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"})
+	exec "${as_root[@]}" deploy/local/engine.sh with tests/run.sh "$build" "$san" inside
+fi
 
 rm -rf "$out"
 mkdir -p "$out/san"
 chmod 1777 "$out/san" # children that dropped their privileges report too
+trap '[ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-}" "$out"' EXIT
 if [ -n "$san" ]; then
 	export ASAN_OPTIONS="log_path=$out/san/asan:abort_on_error=0:detect_leaks=1"
 	export UBSAN_OPTIONS="log_path=$out/san/ubsan:print_stacktrace=1:halt_on_error=1"
 fi
+export SHITHUB_TEST_ENGINE=${DOCKER_HOST#unix://} SHITHUB_TEST_IMAGE=shithub/runner-test:1
 
 bad() { # bad NAME REASON LOG
 	failed=$((failed + 1))
 	echo "FAILED $1: $2 (log: $3)"
-	tail -n 40 "$3" | sed 's/^/    /'
+	tail -n 40 "$3" | LC_ALL=C tr "\\000-\\010\\013-\\037" "?" | sed 's/^/    /'
 }
 
 # How many tests of a cmocka program's log passed; fails without its closing lines.
 count_of() { # count_of WORD LOG
-	sed -nE "s/.*\[ +$1 +\].* ([0-9]+) test\(s\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
+	LC_ALL=C sed -nE "s/.*\[ +$1 +\].* ([0-9]+) test\(s\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
 }
 
 unit_test() {
@@ -62,11 +75,8 @@ fuzz_replay() {
 }
 
 system_tests() {
-	local log=$out/pytest.log as_root=()
-	[ "$(id -u)" = 0 ] || as_root=(sudo) # engine and workspaces need it, as on a runner host
-	"${as_root[@]}" env SHITHUB_BUILD="$(readlink -f "$build")" SHITHUB_TEST_LOGS="$out/system" \
-		PYTHONDONTWRITEBYTECODE=1 ASAN_OPTIONS="${ASAN_OPTIONS:-}" \
-		UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} \
+	local log=$out/pytest.log
+	SHITHUB_BUILD=$build SHITHUB_TEST_LOGS=$out/system PYTHONDONTWRITEBYTECODE=1 \
 		$python -m pytest -p no:cacheprovider -ra --junitxml="$out/pytest.xml" tests/system 2>&1 |
 		tee "$log"
 	local rc=${PIPESTATUS[0]} total errors
@@ -86,10 +96,8 @@ END
 	failed=$((failed + errors))
 }
 
-if ! make -j"$jobs" SAN="$san" B="$build" all test-programs >"$out/build.log" 2>&1; then
-	bad build "make failed" "$out/build.log"
-	echo "$passed passed, $failed failed"
-	exit 1
+if ! tests/image/build.sh --full >"$out/image.log" 2>&1; then
+	bad image "the step image could not be built" "$out/image.log"
 fi
 
 shopt -s nullglob
