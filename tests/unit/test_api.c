@@ -411,7 +411,6 @@ static void test_wait(void **state)
 {
 	struct world *w = *state;
 	char token[TOKEN_HEX_MAX];
-	int64_t took = 0;
 	world_runner(w, "r2", "linux", 1, token);
 	struct call_spec a = {
 		.path = HEARTBEAT, .token = w->runner_token, .body = LINUX, .prefer = "wait=20"
@@ -425,14 +424,32 @@ static void test_wait(void **state)
 	heartbeats_in(w, 2);
 	assert_false(http_finished(xa) || http_finished(xb));
 	RUN(w, "a:linux");
-	struct mono start = mono_now();
 	app_wake(&w->app);
 	assert_int_equal(200, http_wait(xa)->status);
-	took = mono_diff(mono_now(), start);
-	if (took > WAKE_LIMIT_US)
-		fail_msg("the held heartbeat was answered after %lld us", (long long)took);
 	assert_int_equal(204, http_wait(xb)->status); /* after its second */
-	print_message("[  MEASURE ] wake to claim answer: %lld us\n", (long long)took);
+}
+
+/* The best of some rounds, so that only a slow server fails it, not a busy machine. */
+static void test_wake_latency(void **state)
+{
+	struct world *w = *state;
+	int64_t best = INT64_MAX;
+	for (int i = 0; i < 10; i++) {
+		struct call_spec a = { .path = HEARTBEAT,
+			.token = w->runner_token,
+			.body = "{\"labels\":[\"linux\"],\"capacity\":64}",
+			.prefer = "wait=20" };
+		CLEAN_EXCHANGE struct http_exchange *x = call_start(w, &a);
+		heartbeats_in(w, i + 1);
+		RUN(w, "a:linux");
+		struct mono start = mono_now();
+		wake_send(w->dir);
+		assert_int_equal(200, http_wait(x)->status);
+		int64_t took = mono_diff(mono_now(), start);
+		best = took < best ? took : best;
+	}
+	print_message("[  MEASURE ] wake to claim answer: %lld us\n", (long long)best);
+	assert_true(best < WAKE_LIMIT_US);
 }
 
 /* The datagram of another process wakes as well. */
@@ -518,6 +535,7 @@ int main(void)
 		T(test_heartbeat_bodies),
 		T(test_heartbeat_rate),
 		T(test_wait),
+		T(test_wake_latency),
 		T(test_wake_socket),
 		T(test_vanished_waiter),
 		T(test_finished_need_wakes),
