@@ -74,6 +74,18 @@ static const struct json_field request_fields[] = {
 	FIELD(timeout_us, JSON_TO_INT, 0, INT64_MAX),
 };
 
+/* Some coordinators name the branch only. */
+static void complete_ref(struct request_copy *c)
+{
+	if (str_empty(c->ref)) {
+		free_charp(&c->ref);
+	} else if (!str_starts(c->ref, "refs/")) {
+		char *full = xasprintf("refs/heads/%s", c->ref);
+		free(c->ref);
+		c->ref = full;
+	}
+}
+
 int request_decode(struct slice text, struct request_copy *ret, struct err *e)
 {
 	CLEAN_JSON struct json_doc *doc = json_parse(text.ptr, text.len, NULL, e);
@@ -83,6 +95,7 @@ int request_decode(struct slice text, struct request_copy *ret, struct err *e)
 		request_copy_release(ret);
 		return err_wrap(e, "checkout request");
 	}
+	complete_ref(ret);
 	return 0;
 }
 

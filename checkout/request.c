@@ -67,13 +67,15 @@ static int check_url(const char *url, struct err *e)
 	return 0;
 }
 
+/* Full names, and bare ones as names of branches (message.c completes them). */
 static int check_ref(const char *ref, struct err *e)
 {
-	if (!ref)
+	if (str_empty(ref))
 		return 0;
-	if (!str_starts(ref, "refs/") || strlen(ref) > 1024 || strpbrk(ref, "~^:?*[\\ ") ||
-		strstr(ref, "..") || strstr(ref, "//") || strstr(ref, "@{") || str_ends(ref, "/") ||
-		str_ends(ref, ".lock") || str_ends(ref, ".") || strstr(ref, "/."))
+	if (ref[0] == '/' || ref[0] == '-' || ref[0] == '.' || strlen(ref) > 1024 ||
+		strpbrk(ref, "~^:?*[\\ ") || strstr(ref, "..") || strstr(ref, "//") ||
+		strstr(ref, "@{") || str_ends(ref, "/") || str_ends(ref, ".lock") ||
+		str_ends(ref, ".") || strstr(ref, "/."))
 		return err_set(e, ERR_INPUT,
 			"checkout ref \"%.100s\": expected refs/heads/NAME or the like", ref);
 	for (const char *p = ref; *p; p++)

@@ -122,7 +122,10 @@ static void test_paths_and_refs(void **state)
 		{ "refs/heads/feature/x", NULL },
 		{ "refs/tags/v1.0", NULL },
 		{ "refs/pull/1/merge", NULL },
-		{ "trunk", "expected refs/" },
+		{ "trunk", NULL },
+		{ "", NULL },
+		{ "-x", "expected refs/" },
+		{ "/x", "expected refs/" },
 		{ "refs/heads/../../config", "expected refs/" },
 		{ "refs/heads/a b", "expected refs/" },
 		{ "refs/heads/x.lock", "expected refs/" },
@@ -181,6 +184,13 @@ static void test_request_message(void **state)
 	buf_clear(&text);
 	assert_int_equal(request_encode(&good, false, &text, &e), 0);
 	assert_null(strstr(text.data, "token"));
+	request_copy_release(&back);
+	struct checkout_request bare = good;
+	bare.ref = "trunk";
+	buf_clear(&text);
+	assert_int_equal(request_encode(&bare, false, &text, &e), 0);
+	assert_int_equal(request_decode(buf_slice(&text), &back, &e), 0);
+	assert_string_equal(back.ref, "refs/heads/trunk");
 }
 
 static void test_report_messages(void **state)

@@ -327,7 +327,8 @@ static void test_step_programs(void **state)
 	static const char *const scripts[] = {
 		"d=$(mktemp -d); cd $d; printf 'int main(void){return 0;}' >a.c; gcc a.c -o a; "
 		"./a; rm -r $d",
-		"d=$(mktemp -d); cd $d; git init -q .; echo x >x; git add x; "
+		"export HOME=/nonexistent XDG_CONFIG_HOME=/nonexistent; d=$(mktemp -d); cd $d; git "
+		"init -q .; echo x >x; git add x; "
 		"git -c user.name=a -c user.email=b@c commit -qm m; git log | grep -q m; rm -rf $d",
 		"/usr/bin/python3 -c 'import threading,asyncio,multiprocessing as m,subprocess;"
 		"t=threading.Thread(target=print);t.start();t.join();"
