@@ -6,6 +6,7 @@
 
 #include "base/exits.h"
 #include "base/fs.h"
+#include "base/limits.h"
 #include "checkout/frame.h"
 #include "checkout/message.h"
 #include "checkout/role.h"
@@ -107,8 +108,10 @@ static int index_stream(struct tree *t, int pack_fd, struct err *e)
 
 static void say_received(int control, const struct checkout_result *r)
 {
-	CLEAN_STR char *line = xasprintf("Received %llu objects, %.1f MiB",
-		(unsigned long long)r->objects, (double)r->pack_bytes / (1 << 20));
+	bool large = r->pack_bytes >= MIB(1);
+	CLEAN_STR char *line = xasprintf("Received %llu objects, %.1f %s",
+		(unsigned long long)r->objects,
+		(double)r->pack_bytes / (double)(large ? MIB(1) : KIB(1)), large ? "MiB" : "KiB");
 
 	role_send_line(control, line);
 }

@@ -14,6 +14,7 @@ struct tree {
 	git_repository *repo;
 	git_indexer *indexer;
 	git_indexer_progress progress;
+	uint64_t bytes; /* the library counts them only for its own transports */
 	int64_t index_us;
 };
 
@@ -91,6 +92,7 @@ int tree_append(struct tree *t, const void *p, size_t n, struct err *e)
 	int rc = git_indexer_append(t->indexer, p, n, &t->progress);
 
 	t->index_us += mono_diff(mono_now(), start);
+	t->bytes += n;
 	return rc < 0 ? git_fail(e, "bad pack") : 0;
 }
 
@@ -102,7 +104,7 @@ int tree_index(struct tree *t, struct checkout_result *ret, struct err *e)
 		return git_fail(e, "bad pack");
 	ret->index_us = t->index_us + mono_diff(mono_now(), start);
 	ret->objects = t->progress.total_objects;
-	ret->pack_bytes = t->progress.received_bytes;
+	ret->pack_bytes = t->bytes;
 	return 0;
 }
 

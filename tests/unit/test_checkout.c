@@ -137,6 +137,9 @@ static void test_many_files(void **state)
 	assert_ok(&r);
 	assert_clean(&r, sha);
 	assert_int_equal(r.result.files, 5000);
+	CLEAN_STR char *received = xasprintf("Received %llu objects, %.1f KiB",
+		(unsigned long long)r.result.objects, (double)r.result.pack_bytes / KIB(1));
+	assert_line(&r, received);
 	assert_out(&r, "find . -path ./.git -prune -o -type f -print | wc -l; cat d50/f100",
 		"5000\n50 100\n");
 	run_close(&r);
