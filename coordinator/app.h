@@ -21,7 +21,7 @@ struct app {
 	struct metrics metrics;
 	struct waiters *waiters;
 	struct git_session *git_sessions; /* git_http_session.h: all that are open */
-	char *data_dir;   /* repositories live in <data_dir>/repos */
+	char *data_dir;                   /* repositories live in <data_dir>/repos */
 	char *public_url; /* no trailing slash; clone URL = <public_url>/<owner>/<name>.git */
 };
 

@@ -302,8 +302,10 @@ void waiters_free(struct app *a)
 	struct waiters *w = a->waiters;
 	if (!w)
 		return;
-	while (w->first)
-		waiter_end(w->first);
+	for (struct waiter *i = w->first, *next; i; i = next) {
+		next = i->next;
+		waiter_end(i);
+	}
 	a->waiters = NULL;
 	loop_source_free(w->wake);
 	loop_source_free(w->socket);

@@ -325,7 +325,7 @@ static int listen_open(const char *text, struct err *e)
 
 static void address_read(struct httpd *h, int fd)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof(a);
 	char host[48] = "", port[8] = "";
 	if (getsockname(fd, (struct sockaddr *)&a, &n) == 0)
@@ -383,7 +383,7 @@ struct httpd *httpd_new(struct loop *l, const struct httpd_config *c, struct err
 		httpd_forget(h);
 		return NULL;
 	}
-	fd = -1; /* the daemon closes it */
+	(void)TAKE_FD(fd); /* the daemon closes it */
 	const union MHD_DaemonInfo *i = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	h->io = loop_io(l, i->epoll_fd, EPOLLIN, on_io, h);
 	h->timer = loop_timer(l, MONO_NEVER, on_tick, h);

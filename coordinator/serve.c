@@ -4,15 +4,13 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "coordinator/admin.h"
 #include "coordinator/admin_verbs.h"
 #include "coordinator/api.h"
 #include "coordinator/claim.h"
 #include "coordinator/git_http.h"
 #include "coordinator/repo.h"
 #include "coordinator/serve_config.h"
-
-#include "base/exits.h"
-#include "base/cli.h"
 
 #define FLUSH_US (5 * USEC_PER_SEC)
 
@@ -52,7 +50,8 @@ static int data_open(struct serve *v, struct err *e)
 	v->lock = lock_file(lock, e);
 	if (v->lock < 0)
 		return err_wrap(e, "another serve uses this data folder");
-	if (keys_load(&a->keys, v->config.totp_key_b64, a->data_dir, e))
+	if (keys_load(&a->keys, v->config.totp_key_b64, a->data_dir, e) ||
+		serve_keys_publish(&a->keys, a->data_dir, e))
 		return -1;
 	a->store = store_open(db, e);
 	return a->store ? 0 : -1;
@@ -134,7 +133,7 @@ int verb_serve(int argc, char **argv)
 	int code = EXIT_FINDINGS;
 	if (data_open(&v, &e) || loop_start(&v, &e) || http_listen(&v, &e) ||
 		url_publish(&v.app, ready_file, &e)) {
-		cli_fail(code, "%s", e.text);
+		code = admin_fail(&e);
 	} else {
 		log_info("serve", "listening", F_STR("address", httpd_address(v.app.httpd)),
 			F_STR("public_url", v.app.public_url));

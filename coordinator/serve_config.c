@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "config/options.h"
@@ -99,8 +100,33 @@ int serve_config_load(struct serve_config *c, const char **ret_ready_file, int a
 	return 0;
 }
 
+/* Tells keys apart without telling anything about them. */
+static void key_id(const struct keys *k, char out[SHA256_HEX_MAX])
+{
+	unsigned char raw[SHA256_LEN];
+	sha256(k->seal, KEY_LEN, raw);
+	hex_encode(raw, SHA256_LEN, out);
+}
+
+int serve_keys_publish(const struct keys *k, const char *data_dir, struct err *e)
+{
+	CLEAN_STR char *path = path_join(data_dir, "key.id");
+	char id[SHA256_HEX_MAX];
+	key_id(k, id);
+	return file_replace(path, id, strlen(id), 0600, e);
+}
+
 int serve_keys_load(struct keys *k, const char *data_dir, struct err *e)
 {
 	const char *env = getenv(ROOT_KEY_ENV);
-	return keys_load(k, str_empty(env) ? NULL : env, data_dir, e);
+	CLEAN_STR char *path = path_join(data_dir, "key.id");
+	CLEAN_BUF struct buf used = BUF_INIT(SHA256_HEX_MAX);
+	char id[SHA256_HEX_MAX];
+	if (keys_load(k, str_empty(env) ? NULL : env, data_dir, e))
+		return -1;
+	key_id(k, id);
+	if (file_read(path, &used, NULL) == 0 && !str_eq(id, buf_cstr(&used)))
+		return err_set(e, ERR_CONFLICT,
+			"the root key is not the one serve uses; give that one in " ROOT_KEY_ENV);
+	return 0;
 }

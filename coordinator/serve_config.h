@@ -20,9 +20,9 @@ void serve_config_release(struct serve_config *c);
 int serve_config_load(
 	struct serve_config *c, const char **ret_ready_file, int argc, char **argv) CHECK_RESULT;
 
-/* The keys for verbs outside serve: SHITHUB_TOTP_KEY, else what serve uses. serve keeps the key of
- * a configuration file out of the data folder, so verbs that seal want it in the environment then.
- */
+/* The keys for verbs outside serve: SHITHUB_TOTP_KEY, else <data>/root.key. ERR_CONFLICT when serve
+ * said with serve_keys_publish that it uses others: what these seal, it could not open. */
 int serve_keys_load(struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;
+int serve_keys_publish(const struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;
 
 #endif

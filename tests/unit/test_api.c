@@ -57,7 +57,7 @@ static void claim(struct world *w, struct claimed *c)
 static void test_whole_job(void **state)
 {
 	struct world *w = *state;
-	struct claimed c;
+	struct claimed c = { 0 };
 	char first[2048];
 	assert_int_equal(204, heartbeat(w, w->runner_token, LINUX, NULL));
 	struct run_created run = RUN(w, "a:linux");
@@ -132,7 +132,7 @@ static void test_strict_bodies(void **state)
 		{ "/steps/999999/status", RUNNING, 404, "step" },
 		{ "/steps/x/status", RUNNING, 404, "step" },
 	};
-	struct claimed c;
+	struct claimed c = { 0 };
 	RUN(w, "a:linux");
 	claim(w, &c);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -151,7 +151,7 @@ static void test_strict_bodies(void **state)
 static void test_deep_and_huge_bodies(void **state)
 {
 	struct world *w = *state;
-	struct claimed c;
+	struct claimed c = { 0 };
 	CLEAN_STR char *huge = xcalloc(1, MIB(50) + 1);
 	RUN(w, "a:linux");
 	claim(w, &c);
@@ -173,7 +173,7 @@ static void test_deep_and_huge_bodies(void **state)
 static void test_log_chunks(void **state)
 {
 	struct world *w = *state;
-	struct claimed c;
+	struct claimed c = { 0 };
 	CLEANUP(step_list_release) struct step_list steps = { 0 };
 	CLEAN_STR char *raw = xcalloc(1, LIMIT_LOG_CHUNK + 1);
 	RUN(w, "a:linux");
@@ -196,7 +196,7 @@ static void test_log_chunks(void **state)
 static void test_wrong_tokens(void **state)
 {
 	struct world *w = *state;
-	struct claimed a, b;
+	struct claimed a = { 0 }, b = { 0 };
 	RUN(w, "a:linux", "b:linux");
 	claim(w, &a);
 	claim(w, &b);
@@ -234,7 +234,7 @@ static void test_wrong_tokens(void **state)
 static void test_idempotent_replay(void **state)
 {
 	struct world *w = *state;
-	struct claimed c;
+	struct claimed c = { 0 };
 	RUN(w, "a:linux");
 	claim(w, &c);
 	CLEAN_JSON struct json_doc *one = NULL;
@@ -273,7 +273,7 @@ static void test_idempotent_replay(void **state)
 static void test_transitions(void **state)
 {
 	struct world *w = *state;
-	struct claimed c;
+	struct claimed c = { 0 };
 	struct run_created run = RUN(w, "a:linux");
 	claim(w, &c);
 	assert_int_equal(200, chain(w, &c, step_path(&c, 0),
@@ -305,7 +305,7 @@ static void pat_make(struct world *w, unsigned scopes, char out[PAT_TEXT_MAX])
 static void test_cancel_and_rerun(void **state)
 {
 	struct world *w = *state;
-	struct claimed c;
+	struct claimed c = { 0 };
 	char writer[PAT_TEXT_MAX], reader[PAT_TEXT_MAX];
 	CLEAN_JSON struct json_doc *d = NULL;
 	pat_make(w, SCOPE_REPO_READ | SCOPE_REPO_WRITE, writer);
@@ -470,7 +470,7 @@ static void test_wake_socket(void **state)
 static void test_vanished_waiter(void **state)
 {
 	struct world *w = *state;
-	struct claimed c;
+	struct claimed c = { 0 };
 	struct call_spec a = {
 		.path = HEARTBEAT, .token = w->runner_token, .body = LINUX, .prefer = "wait=20"
 	};
@@ -485,7 +485,7 @@ static void test_vanished_waiter(void **state)
 static void test_finished_need_wakes(void **state)
 {
 	struct world *w = *state;
-	struct claimed c;
+	struct claimed c = { 0 };
 	RUN(w, "a:linux", "b:linux:a");
 	claim(w, &c);
 	struct call_spec a = {

@@ -142,8 +142,7 @@ static void test_bad_specs(void **state UNUSED)
 	struct world w;
 	world_open(&w);
 	CLEANUP(strv_release)
-	struct strv on = labels_of("linux"),
-		    none = { 0 }, stranger = labels_of("nobody");
+	struct strv on = labels_of("linux"), none = { 0 }, stranger = labels_of("nobody");
 	static const struct run_step_spec good = { .run = "x" }, both = { .run = "x", .uses = "y" },
 					  neither = { .name = "z" };
 	const struct {
