@@ -12,15 +12,18 @@
 #include "config/runner_inherit.h"
 #include "runner/channel.h"
 #include "runner/role.h"
+#include "runner/step_text.h"
 #include "sandbox/drop.h"
 
 #define CANCEL_POLL_US (5 * USEC_PER_SEC)
 /* Reports are tried as long as the token chain can live; a stopping host does not wait that long.
  */
 #define REPORT_DEADLINE_US (14 * 60 * USEC_PER_SEC)
+/* always() and cancelled() steps of a job that was cancelled or timed out, all together. */
+#define LAST_CALL_US (5 * 60 * USEC_PER_SEC)
 #define SHUTDOWN_DEADLINE_US (20 * USEC_PER_SEC)
 
-/* ---- causes ---- */
+/* ---- interrupts and causes ---- */
 
 static void on_grace(struct loop_source *src, void *data)
 {
@@ -31,27 +34,66 @@ static void on_grace(struct loop_source *src, void *data)
 		step_box_kill(j->box);
 }
 
-void job_end(struct job *j, enum job_cause cause)
+void job_interrupt(struct job *j, enum interrupt why)
 {
-	static const char *const names[] = { "none", "cancelled", "timed_out", "shutdown", "lost" };
-
-	if (j->cause != CAUSE_NONE)
+	if (!j->log || j->interrupt != INTERRUPT_NONE)
 		return;
-	j->cause = cause;
-	log_info("job", "ending", F_STR("cause", names[cause]));
-	loop_timer_set(j->deadline, MONO_NEVER);
+	j->interrupt = why;
 	if (j->checkout) {
 		checkout_free(TAKE(j->checkout));
 		j->step_over = true;
 	}
 	if (!j->box)
 		return;
-	if (j->config->runner.stop_grace_us == 0 || cause == CAUSE_LOST) {
+	if (j->config->runner.stop_grace_us == 0 || j->cause == CAUSE_LOST) {
 		step_box_kill(j->box);
 		return;
 	}
 	step_box_signal(j->box, SIGTERM);
 	loop_timer_set(j->grace, mono_add(loop_now(j->loop), j->config->runner.stop_grace_us));
+}
+
+/* A step whose condition holds for a cancelled job too, always() say, is left alone. */
+static bool outlives_cancel(struct job *j)
+{
+	struct err ignored = { 0 };
+
+	return j->cause == CAUSE_CANCELLED && j->log && step_condition(j, j->index, &ignored) == 1;
+}
+
+void job_end(struct job *j, enum job_cause cause)
+{
+	static const char *const names[] = { "none", "cancelled", "timed_out", "shutdown", "lost" };
+
+	if (cause == CAUSE_SHUTDOWN || cause == CAUSE_LOST)
+		j->no_more = true;
+	if (j->cause == CAUSE_NONE) {
+		j->cause = cause;
+		log_info("job", "ending", F_STR("cause", names[cause]));
+	} else if (!j->no_more) {
+		return;
+	}
+	loop_timer_set(j->deadline, MONO_NEVER);
+	loop_timer_set(j->last_call, mono_add(loop_now(j->loop), LAST_CALL_US));
+	if (j->no_more || !outlives_cancel(j))
+		job_interrupt(
+			j, cause == CAUSE_TIMED_OUT ? INTERRUPT_TIMED_OUT : INTERRUPT_CANCELLED);
+}
+
+/* Steps that run although the job was cancelled have had their time. */
+static void on_last_call(struct loop_source *src, void *data)
+{
+	struct job *j = data;
+
+	(void)src;
+	j->no_more = true;
+	job_interrupt(j, INTERRUPT_CANCELLED);
+}
+
+static void on_step_deadline(struct loop_source *src, void *data)
+{
+	(void)src;
+	job_interrupt(data, INTERRUPT_TIMED_OUT);
 }
 
 static void on_deadline(struct loop_source *src, void *data)
@@ -144,10 +186,10 @@ static void fail_before_steps(struct job *j, const struct err *why)
 	j->failed = true;
 	report_step_status(j->report, first->id,
 		&(struct report_status){ .status = "running", .started_at = now });
-	if (step_log_open(&j->logs[0], j->dir, 0, j->mask, j->report, first->id,
+	if (step_log_open(&j->runs[0].log, j->dir, 0, j->mask, j->report, first->id,
 		    j->config->runner.step_log_limit, &e) == 0) {
-		step_log_line(&j->logs[0], "[shithub] error: %s", why->text);
-		step_log_close(&j->logs[0]);
+		step_log_line(&j->runs[0].log, "[shithub] error: %s", why->text);
+		step_log_close(&j->runs[0].log);
 	}
 	report_step_status(j->report, first->id,
 		&(struct report_status){ .status = "completed",
@@ -265,7 +307,9 @@ static int setup_process(struct job *j, int64_t job_id, struct err *e)
 	if (!j->http)
 		return -1;
 	j->deadline = loop_timer(j->loop, MONO_NEVER, on_deadline, j);
+	j->step_deadline = loop_timer(j->loop, MONO_NEVER, on_step_deadline, j);
 	j->grace = loop_timer(j->loop, MONO_NEVER, on_grace, j);
+	j->last_call = loop_timer(j->loop, MONO_NEVER, on_last_call, j);
 	j->term = loop_signal(j->loop, SIGTERM, on_term, j);
 	return 0;
 }
@@ -275,16 +319,21 @@ static void teardown(struct job *j, int64_t job_id)
 	struct err e = { 0 };
 
 	job_free_boxes(j);
-	free(j->ahead);
 	box_job_close(j->boxes);
-	for (size_t i = 0; j->logs && i < j->spec->steps.n; i++)
-		step_log_release(&j->logs[i]);
-	free(j->logs);
+	for (size_t i = 0; j->runs && i < j->spec->steps.n; i++) {
+		step_log_release(&j->runs[i].log);
+		pairs_release(&j->runs[i].outputs);
+	}
+	free(j->runs);
+	pairs_release(&j->env);
+	strv_release(&j->path);
 	report_free(j->report);
 	mask_free(j->mask);
 	engine_free(j->engine);
 	loop_source_free(j->deadline);
+	loop_source_free(j->step_deadline);
 	loop_source_free(j->grace);
+	loop_source_free(j->last_call);
 	loop_source_free(j->term);
 	http_free(j->http);
 	loop_free(j->loop);
@@ -329,10 +378,9 @@ static int live(struct job *j, bool cut)
 	wipe(claim.data, claim.len);
 	if (j->spec) {
 		wipe_charp(&id.token);
-		j->logs = xcalloc(j->spec->steps.n, sizeof(*j->logs));
-		j->ahead = xcalloc(j->spec->steps.n, sizeof(struct step_box *));
+		j->runs = xcalloc(j->spec->steps.n, sizeof(*j->runs));
 		for (size_t i = 0; i < j->spec->steps.n; i++)
-			j->logs[i].spool.fd = -1;
+			j->runs[i].log.spool.fd = -1;
 		conclusion = outcome_text(run_job(j));
 	} else {
 		log_error("job", "claim_malformed", F_ERR(&e));

@@ -37,6 +37,18 @@ enum outcome {
 };
 const char *outcome_text(enum outcome o);
 
+/* Why the running step was interrupted; the first reason stays. */
+enum interrupt { INTERRUPT_NONE, INTERRUPT_CANCELLED, INTERRUPT_TIMED_OUT };
+
+/* A step as it went; one for each of spec->steps, kept until everything is delivered. */
+struct step_run {
+	struct step_log log;
+	struct step_box *box; /* while prepared; isolation job: the first one's is everyone's */
+	bool ended;
+	enum outcome outcome, conclusion; /* they differ by continue-on-error */
+	struct pairs outputs;
+};
+
 struct job {
 	struct loop *loop;
 	struct http *http;
@@ -52,35 +64,45 @@ struct job {
 	struct mask *mask;
 	struct engine *engine;
 	struct box_job *boxes;
-	struct step_box **ahead; /* one a step: its box while it is prepared; isolation job: [0] */
 	char *seccomp, *gate_path;
 
-	struct step_log *logs; /* one a step, kept until everything is delivered */
+	struct step_run *runs;
+	struct pairs env; /* set by steps through SHITHUB_ENV */
+	struct strv path; /* and SHITHUB_PATH, strongest first */
 	enum job_cause cause;
-	bool failed; /* a step failed: later ones are skipped unless their condition says otherwise
-		      */
+	bool failed;  /* a step failed: later ones are skipped unless their condition says otherwise
+		       */
+	bool no_more; /* not even always() steps start any more */
 
-	/* the step that runs now; NULL when none */
+	/* the step that runs now; log NULL when none */
+	size_t index;
 	struct step_log *log;
 	struct step_box *box;
 	struct checkout *checkout;
 	bool step_over;
-	struct loop_source *deadline, *grace, *term;
+	enum interrupt interrupt;
+	struct loop_source *deadline, *step_deadline, *grace, *last_call, *term;
 };
 
 /* Records the cause if it is the first and interrupts what runs. Callable from callbacks. */
 void job_end(struct job *j, enum job_cause cause);
 int job_role_main(int argc, char **argv);
 
+/* Ends the running step: SIGTERM to everything in its box, stop_grace, the engine's kill. */
+void job_interrupt(struct job *j, enum interrupt why);
+
 /* job_setup.c: engine, profile, gate and boxes of a parsed job. -1: the reason for the log. */
 int job_setup(struct job *j, struct err *e) CHECK_RESULT;
-/* job_step.c: one step to its end, statuses and log included. */
-enum outcome job_step(struct job *j, size_t index);
 /* Prepares boxes for the first JOB_BOXES_AHEAD run steps at or after index that have none yet. */
 enum { JOB_BOXES_AHEAD = 2 };
 void job_prepare_boxes(struct job *j, size_t index);
 void job_free_boxes(struct job *j);
-/* step_env.c: NAME=value for a step: defaults of the runner, job env, step env. */
-void step_env(const struct job *j, const struct step_spec *s, struct strv *ret);
+
+/* job_step.c: one step to its end, statuses and log included. */
+void job_step(struct job *j, size_t index);
+/* Logs the reason into the running step and says what that makes of it. */
+enum outcome step_fails(struct job *j, const struct err *e);
+/* What an interrupt makes of the running step. */
+enum outcome step_interrupted(const struct job *j);
 
 #endif

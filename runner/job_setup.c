@@ -126,15 +126,15 @@ static void prepare_one(struct job *j, size_t step, size_t place)
 {
 	CLEAN_STR char *label = xasprintf("%" PRId64, j->spec->steps.v[step].id);
 
-	if (!j->ahead[place])
-		j->ahead[place] = step_box_prepare(j->boxes, label);
+	if (!j->runs[place].box)
+		j->runs[place].box = step_box_prepare(j->boxes, label);
 }
 
 void job_prepare_boxes(struct job *j, size_t index)
 {
 	size_t left = JOB_BOXES_AHEAD;
 
-	if (!j->boxes || j->cause != CAUSE_NONE)
+	if (!j->boxes)
 		return;
 	for (size_t i = index; i < j->spec->steps.n && left > 0; i++) {
 		if (!wants_box(j, i))
@@ -150,6 +150,6 @@ void job_prepare_boxes(struct job *j, size_t index)
 
 void job_free_boxes(struct job *j)
 {
-	for (size_t i = 0; j->ahead && i < j->spec->steps.n; i++)
-		step_box_free(TAKE(j->ahead[i]));
+	for (size_t i = 0; j->runs && i < j->spec->steps.n; i++)
+		step_box_free(TAKE(j->runs[i].box));
 }

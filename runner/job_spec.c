@@ -23,6 +23,8 @@ static const struct json_field step_fields[] = {
 	{ "env", JSON_TO_PAIRS, offsetof(struct step_spec, env), 0, 0, LIMIT_ENV_COUNT },
 	{ "with", JSON_TO_PAIRS, offsetof(struct step_spec, with), 0, 0, LIMIT_ENV_COUNT },
 	{ "continue_on_error", JSON_TO_BOOL, offsetof(struct step_spec, continue_on_error) },
+	STR(step_spec, shell),
+	{ "timeout_minutes", JSON_TO_INT, offsetof(struct step_spec, timeout_minutes), 0, 0, 4320 },
 };
 
 static int decode_steps(const struct json_value *v, void *target, struct err *e);
@@ -48,6 +50,10 @@ static const struct json_field job_fields[] = {
 		LIMIT_SECRETS },
 	{ "env", JSON_TO_PAIRS, offsetof(struct job_spec, env), 0, 0, LIMIT_ENV_COUNT },
 	{ "event_payload", JSON_TO_VALUE, offsetof(struct job_spec, event_payload) },
+	{ "vars", JSON_TO_VALUE, offsetof(struct job_spec, vars) },
+	{ "inputs", JSON_TO_VALUE, offsetof(struct job_spec, inputs) },
+	{ "matrix", JSON_TO_VALUE, offsetof(struct job_spec, matrix) },
+	{ "needs_context", JSON_TO_VALUE, offsetof(struct job_spec, needs_context) },
 	{ "steps", JSON_TO_CUSTOM, offsetof(struct job_spec, steps), JSON_REQUIRED,
 		.fn = decode_steps },
 };
@@ -161,6 +167,7 @@ static void step_spec_release(struct step_spec *s)
 	free(s->run);
 	free(s->uses);
 	free(s->working_directory);
+	free(s->shell);
 	pairs_release(&s->env);
 	pairs_release(&s->with);
 }

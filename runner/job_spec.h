@@ -21,6 +21,9 @@ struct step_spec {
 	char *working_directory; /* relative, inside the workspace; NULL: the workspace */
 	struct pairs env, with;
 	bool continue_on_error;
+	/* our coordinator's extensions */
+	char *shell;             /* NULL: bash */
+	int64_t timeout_minutes; /* 0: none of its own */
 };
 
 struct step_list {
@@ -38,7 +41,9 @@ struct job_spec {
 	struct pairs secrets, env;
 	struct strv mask_values;
 	struct step_list steps;
-	const struct json_value *event_payload; /* borrowed from doc; NULL if none */
+	/* borrowed from doc, NULL if absent; all but the first are our coordinator's extensions */
+	const struct json_value *event_payload;
+	const struct json_value *vars, *inputs, *matrix, *needs_context;
 	struct json_doc *doc;
 	char *token; /* first job token */
 };

@@ -1,10 +1,10 @@
-/*
- * The environment of a step, weakest first: what the image's shell needs, the runner's defaults
- * (each as SHITHUB_* and GITHUB_*), the job's env, the step's env. Later entries win.
- */
-#include "runner/job.h"
+/* See step_env.h. */
+#include "runner/step_env.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+
+#include "base/limits.h"
 
 /* refs/heads/trunk → trunk, refs/tags/v1 → v1 */
 static const char *ref_name(const char *ref)
@@ -101,13 +101,29 @@ static void merge(struct pairs *into, const struct pairs *from)
 		pairs_set(into, from->v[i].key, from->v[i].value);
 }
 
-void step_env(const struct job *j, const struct step_spec *s, struct strv *ret)
+/* SHITHUB_PATH of earlier steps comes before whatever PATH is by now. */
+static void prepend_path(const struct job *j, struct pairs *p)
+{
+	struct buf path = BUF_INIT(LIMIT_ENV_BYTES);
+
+	strv_each (dir, &j->path)
+		buf_addf(&path, "%s:", dir);
+	if (path.len) {
+		buf_adds(&path, pairs_get(p, "PATH"));
+		pairs_set(p, "PATH", buf_cstr(&path));
+	}
+	buf_release(&path);
+}
+
+void step_env(const struct job *j, const struct pairs *own, struct strv *ret)
 {
 	CLEANUP(pairs_release) struct pairs all = { 0 };
 
 	set_defaults(j, &all);
 	merge(&all, &j->spec->env);
-	merge(&all, &s->env);
+	merge(&all, &j->env);
+	merge(&all, own);
+	prepend_path(j, &all);
 	for (size_t i = 0; i < all.n; i++)
 		strv_addf(ret, "%s=%s", all.v[i].key, all.v[i].value);
 }

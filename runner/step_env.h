@@ -1,0 +1,13 @@
+/*
+ * The environment of a step, weakest first: what the image's shell needs, the runner's defaults
+ * (each as SHITHUB_* and GITHUB_*), the job's env, what earlier steps set, the step's env.
+ */
+#ifndef RUNNER_STEP_ENV_H
+#define RUNNER_STEP_ENV_H
+
+#include "runner/job.h"
+
+/* Adds NAME=value lines; own: the step's env, rendered. */
+void step_env(const struct job *j, const struct pairs *own, struct strv *ret);
+
+#endif

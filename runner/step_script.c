@@ -1,0 +1,152 @@
+/* A `run` step: its script goes into a prepared box, its output into the step's log. */
+#include "runner/step_kinds.h"
+
+#include <inttypes.h>
+
+/* ---- shells ---- */
+
+/* What `shell:` may name; anything else is a template that must contain {0}. */
+static const struct {
+	const char *name, *argv, *file;
+} shells[] = {
+	{ "bash", "bash,--noprofile,--norc,-e,-o,pipefail,{0}", "step.sh" },
+	{ "sh", "sh,-e,{0}", "step.sh" },
+	{ "python", "python3,{0}", "step.py" },
+};
+
+static int shell_argv(const char *shell, struct strv *ret, const char **ret_file, struct err *e)
+{
+	if (str_empty(shell))
+		shell = "bash";
+	for (size_t i = 0; i < ARRAY_LEN(shells); i++) {
+		if (!str_eq(shell, shells[i].name))
+			continue;
+		strv_split(ret, shells[i].argv, ',');
+		*ret_file = shells[i].file;
+		return 0;
+	}
+	if (!strstr(shell, "{0}"))
+		return err_set(e, ERR_INPUT,
+			"shell: \"%s\" is unknown, expected bash, sh, python or a command line "
+			"with {0}",
+			shell);
+	strv_split(ret, shell, ' ');
+	*ret_file = "step";
+	return 0;
+}
+
+/* ---- boxes ---- */
+
+/* A box of its own for each step, or the same one again (isolation = job). */
+static struct step_box **box_place(struct job *j)
+{
+	return &j->runs[j->config->engine.isolation == ISOLATION_JOB ? 0 : j->index].box;
+}
+
+static void give_back(struct job *j)
+{
+	struct step_box *box = TAKE(j->box);
+
+	if (j->config->engine.isolation == ISOLATION_JOB && j->interrupt == INTERRUPT_NONE)
+		*box_place(j) = box;
+	else
+		step_box_free(box);
+}
+
+/* ---- running ---- */
+
+struct script_wait {
+	struct job *job;
+	struct step_result result;
+};
+
+static void on_output(void *data, const char *p, size_t n)
+{
+	struct script_wait *w = data;
+
+	step_log_bytes(w->job->log, p, n);
+}
+
+static void on_exit_status(void *data, const struct step_result *r)
+{
+	struct script_wait *w = data;
+
+	w->result = *r;
+	w->job->step_over = true;
+}
+
+static int launch(struct job *j, const struct step_text *t, struct script_wait *w, struct err *e)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	CLEAN_STR char *dir = t->working_directory
+				      ? xasprintf("%s/%s", BOX_WORKSPACE, t->working_directory)
+				      : xstrdup(BOX_WORKSPACE);
+	struct step_launch l = { .argv = &argv,
+		.script = t->script,
+		.script_len = strlen(t->script),
+		.env = &t->env,
+		.working_dir = dir,
+		.on_output = on_output,
+		.on_exit = on_exit_status,
+		.data = w };
+
+	if (shell_argv(j->spec->steps.v[j->index].shell, &argv, &l.script_name, e) < 0)
+		return -1;
+	return step_box_launch(j->box, &l, e);
+}
+
+static void explain(struct job *j, const struct step_result *r)
+{
+	if (r->end == STEP_EXITED)
+		step_log_line(j->log, "[shithub] exit code %d", r->code);
+	else if (r->end == STEP_SIGNALED)
+		step_log_line(j->log, "[shithub] killed by signal %d", r->code);
+	else if (r->infra.class != ERR_NONE)
+		step_log_line(j->log, "[shithub] error: platform failure: %s", r->infra.text);
+	else if (!r->oom)
+		step_log_line(
+			j->log, "[shithub] error: the step's container ended without a status");
+}
+
+static enum outcome judge(struct job *j, const struct step_result *r)
+{
+	if (r->output_cut)
+		step_log_line(j->log,
+			"[shithub] a background process still held the output open; %s",
+			j->config->engine.isolation == ISOLATION_JOB ? "what it writes is dropped"
+								     : "it was ended");
+	if (j->interrupt != INTERRUPT_NONE)
+		return step_interrupted(j);
+	if (r->oom)
+		step_log_line(j->log, "[shithub] killed: out of memory, limit %" PRIu64 " MiB",
+			j->config->engine.memory >> 20);
+	if (r->end == STEP_EXITED && r->code == 0)
+		return OUTCOME_SUCCESS;
+	explain(j, r);
+	return OUTCOME_FAILURE;
+}
+
+enum outcome step_script(struct job *j, const struct step_text *t)
+{
+	struct script_wait w = { .job = j };
+	struct err e = { 0 };
+	enum outcome o;
+
+	job_prepare_boxes(j, j->index);
+	j->box = TAKE(*box_place(j));
+	if (!j->box)
+		BUG("no box for step %zu", j->index);
+	if (launch(j, t, &w, &e) < 0) {
+		step_box_free(TAKE(j->box));
+		return step_fails(j, &e);
+	}
+	if (j->config->engine.isolation == ISOLATION_STEP)
+		job_prepare_boxes(j, j->index + 1);
+	if (j->interrupt != INTERRUPT_NONE) /* it came while the box was made ready */
+		step_box_kill(j->box);
+	if (loop_wait(j->loop, &j->step_over, MONO_NEVER, &e) < 0)
+		BUG("waiting for a step: %s", e.text);
+	o = judge(j, &w.result);
+	give_back(j);
+	return o;
+}

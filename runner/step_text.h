@@ -1,0 +1,25 @@
+/*
+ * A step's texts with their expressions rendered, and its environment. What is tainted or secret
+ * never becomes script text (PROTOCOL.md "Workflow dialect"): the script reads it from a variable.
+ * Pure but for hashFiles. Job process.
+ */
+#ifndef RUNNER_STEP_TEXT_H
+#define RUNNER_STEP_TEXT_H
+
+#include "runner/job.h"
+
+struct step_text {
+	char *script;            /* of run */
+	char *working_directory; /* relative, inside the workspace; NULL: the workspace */
+	struct pairs with;
+	struct strv env; /* NAME=value, complete: defaults, job, earlier steps, step, bindings */
+};
+/* Errors name the field: `run: line 2, column 5: …`. Release also after -1. */
+int step_text_render(
+	struct job *j, size_t index, struct step_text *ret, struct err *e) CHECK_RESULT;
+void step_text_release(struct step_text *t); /* wipes */
+
+/* 1 run it, 0 skip it, -1 the condition is wrong. NULL or blank: success(). */
+int step_condition(struct job *j, size_t index, struct err *e) CHECK_RESULT;
+
+#endif
