@@ -117,7 +117,8 @@ static int try_file(struct moved *m, const struct repo_file *f, struct err *e)
 	CLEAN_PLAN struct run_plan plan = { 0 };
 	bool wanted = false;
 
-	if (workflow_parse(f->path, f->data, f->len, &w, &problems) < 0)
+	if (workflow_parse(f->path, f->data, f->len, &w, &problems) < 0 ||
+		workflow_require_no_strategy(f->path, &w, &problems) < 0)
 		return store_broken(m, f, &problems, e);
 	const char *ref = m->update->ref;
 	if (!trigger_ref_wanted(&w.on.push, is_tag(ref), short_name(ref)))

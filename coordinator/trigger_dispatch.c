@@ -99,7 +99,8 @@ int trigger_dispatch(const struct trigger *t, const struct repo_row *row,
 		return err_set(e, ERR_NOT_FOUND,
 			"no workflow \"%.200s\" at %s, expected a file of " REPO_WORKFLOW_DIR,
 			d->workflow, ref);
-	if (workflow_parse(f->path, f->data, f->len, &w, problems) < 0)
+	if (workflow_parse(f->path, f->data, f->len, &w, problems) < 0 ||
+		workflow_require_no_strategy(f->path, &w, problems) < 0)
 		return err_set(e, ERR_INPUT, "%s: %zu problems", f->path, problems->n);
 	struct run_spec spec = { .workflow_file = f->path, .head_sha = head.oid, .head_ref = ref };
 	return create(t, row, d, &w, &spec, ret, e);

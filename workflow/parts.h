@@ -9,6 +9,7 @@ void read_on(struct reader *r, const struct yaml_node *n, void *target);   /* st
 void read_jobs(struct reader *r, const struct yaml_node *n, void *target); /* struct workflow */
 void read_permissions(struct reader *r, const struct yaml_node *n, void *target);
 void read_defaults(struct reader *r, const struct yaml_node *n, void *target);
+void read_strategy(struct reader *r, const struct yaml_node *n, void *target);
 void on_release(struct workflow_on *on);
 void jobs_release(struct workflow *w);
 void permissions_release(struct workflow_permissions *p);

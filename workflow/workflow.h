@@ -10,6 +10,7 @@
 #define WORKFLOW_WORKFLOW_H
 
 #include "workflow/filter.h"
+#include "workflow/matrix.h"
 
 enum { WORKFLOW_JOBS_MAX = 256, WORKFLOW_PROBLEMS_MAX = 100, WORKFLOW_TIMEOUT_DEFAULT = 360 };
 
@@ -77,6 +78,7 @@ struct workflow_job {
 	struct workflow_permissions permissions;
 	struct pairs env;
 	struct workflow_run_defaults defaults;
+	struct workflow_strategy strategy;
 	struct workflow_step *steps;
 	size_t n_steps;
 };
@@ -98,6 +100,10 @@ int workflow_parse(const char *file, const char *text, size_t n, struct workflow
 	struct strv *problems) CHECK_RESULT;
 void workflow_release(struct workflow *w);
 #define CLEAN_WORKFLOW CLEANUP(workflow_release)
+
+/* For readers that cannot expand a matrix: a problem for each job with a strategy; 0 or -1. */
+int workflow_require_no_strategy(
+	const char *file, const struct workflow *w, struct strv *problems) CHECK_RESULT;
 
 /* Looks a dispatch input up; NULL if the workflow has none of that name. */
 const struct workflow_input *workflow_input_find(const struct workflow *w, const char *name);

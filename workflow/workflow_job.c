@@ -206,7 +206,7 @@ static const struct reader_field job_fields[] = {
 	{ "env", read_env, JOB(env) },
 	{ "defaults", read_defaults, JOB(defaults) },
 	{ "steps", read_steps, 0 },
-	{ "strategy", NULL, 0 },
+	{ "strategy", read_strategy, JOB(strategy) },
 	{ "outputs", NULL, 0 },
 	{ "services", NULL, 0 },
 	{ "container", NULL, 0 },
@@ -287,6 +287,7 @@ static void job_release(struct workflow_job *j)
 	permissions_release(&j->permissions);
 	pairs_release(&j->env);
 	defaults_release(&j->defaults);
+	strategy_release(&j->strategy);
 	for (size_t i = 0; i < j->n_steps; i++)
 		step_release(&j->steps[i]);
 	free(j->steps);

@@ -1,0 +1,63 @@
+/*
+ * The matrix of a job's `strategy`: axes of values, `exclude` and `include`, expanded into rows.
+ *
+ * Values are JSON texts on one line: a plain 3.10 in the file is the number 3.1, "3.10" in quotes
+ * is text. Two values are equal when their JSON is.
+ *
+ * The rules, in this order, as users of hosted workflow services know them:
+ *   1. every combination of the axes, the last axis turning fastest;
+ *   2. an exclude entry removes each combination that has all of its pairs;
+ *   3. an include entry is added to every combination whose axis values it does not contradict
+ *      (values that an earlier include brought may be replaced); fitting none, it becomes a row of
+ *      its own, which later entries leave alone.
+ *
+ * Pure. Reading it from a file is workflow_strategy.c.
+ */
+#ifndef WORKFLOW_MATRIX_H
+#define WORKFLOW_MATRIX_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { MATRIX_ROWS_MAX = 256, MATRIX_AXES_MAX = 32, MATRIX_BYTES_MAX = 128 << 10 };
+
+struct matrix_axis {
+	char *name;
+	struct strv values; /* JSON */
+};
+
+struct matrix_entries {
+	struct pairs *v; /* name → JSON */
+	size_t n;
+};
+
+struct workflow_strategy {
+	bool given, has_matrix;
+	unsigned line, column; /* where `strategy` stands */
+	bool fail_fast;        /* true unless the file says otherwise */
+	int64_t max_parallel;  /* 0: no limit */
+	struct matrix_axis *axes;
+	size_t n_axes;
+	struct matrix_entries include, exclude;
+	size_t bytes; /* of all values, at most MATRIX_BYTES_MAX */
+};
+void strategy_release(struct workflow_strategy *s);
+
+/* One row without any pair when there is no matrix; no row when everything is excluded. */
+struct matrix {
+	struct pairs *rows; /* name → JSON */
+	size_t n;
+};
+int matrix_expand(
+	const struct workflow_strategy *s, struct matrix *ret, struct err *e) CHECK_RESULT;
+void matrix_release(struct matrix *m);
+#define CLEAN_MATRIX CLEANUP(matrix_release)
+
+/* One value for people: text without its quotes, everything else as JSON. */
+char *matrix_value_text(const char *json) CHECK_RESULT;
+/* "linux, 3.11": the values of a row, "" for an empty one. */
+char *matrix_row_text(const struct pairs *row) CHECK_RESULT;
+/* The row as a JSON object. */
+char *matrix_row_json(const struct pairs *row) CHECK_RESULT;
+
+#endif
