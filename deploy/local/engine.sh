@@ -8,7 +8,7 @@
 # stop    stops the dockerd of DIR and the containers in it; any other engine stays as it is. While
 #         another program holds DIR/users (flock, shared) the engine stays up.
 # status  prints "own SOCKET", "foreign SOCKET" or "stopped" (exit 1).
-# with    start, COMMAND with DOCKER_HOST set, then stop if it was started here; COMMAND's exit code.
+# with    start, COMMAND with DOCKER_HOST set, then stop unless it ran before; COMMAND's exit code.
 #
 # Works without systemd, in containers and in chroots: control groups are mounted when they are not,
 # a root directory that is no mount point is bound onto itself first (runc's pivot_root needs one),
@@ -111,6 +111,7 @@ start_own() {
 	[ "$(id -u)" = 0 ] || die "starting dockerd needs root"
 	command -v dockerd >/dev/null || die "no dockerd; run deploy/local/deps.sh run"
 	mkdir -p "$dir/root" "$dir/exec"
+	rm -f "$dir/borrowed"
 	for file in pid exec/containerd/containerd.pid; do
 		alive "$dir/$file" || rm -f "${dir:?}/$file" # else dockerd refuses to start
 	done
@@ -184,19 +185,21 @@ status() {
 	echo "$kind $using"
 }
 
+# Who started the engine may end before others that borrowed it: the last one out stops it, unless
+# it was there before or somebody started it by hand.
 end_with() {
 	exec 7>&-
-	[ "$started_here" = no ] || "$0" stop "$dir"
+	[ ! -e "$dir/borrowed" ] || "$0" stop "$dir"
 }
 with() {
-	local path
+	local path had=yes
 	mkdir -p "$dir"
 	exec 7>>"$dir/users" # while we hold it nobody else's stop ends the engine
 	flock -s 7
-	started_here=no
-	status >/dev/null || started_here=yes
 	trap end_with EXIT
+	status >/dev/null || had=no
 	path=$("$0" start "$dir" 7>&-)
+	[ "$had" = yes ] || : >"$dir/borrowed"
 	DOCKER_HOST=unix://$path "$@" 7>&-
 }
 
