@@ -34,7 +34,7 @@ static enum outcome run_step(struct job *j)
 
 	if (step_text_render(j, j->index, &t, &e) < 0)
 		return step_fails(j, &e);
-	return j->spec->steps.v[j->index].uses ? step_uses(j, &t) : step_script(j, &t);
+	return str_empty(j->spec->steps.v[j->index].uses) ? step_script(j, &t) : step_uses(j, &t);
 }
 
 static void report_skipped(struct job *j, const struct step_spec *s)
