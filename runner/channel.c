@@ -2,6 +2,7 @@
 #include "runner/channel.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 struct packet {
@@ -48,11 +49,11 @@ static int take_fd(struct msghdr *h)
 
 static bool packet_valid(const struct packet *p, ssize_t n, const struct msghdr *h, int fd)
 {
-	bool wants_fd = p->type == CHANNEL_CHECKOUT;
+	bool wants_fd = p->type == CHANNEL_ROLE;
 
 	return n == (ssize_t)sizeof(*p) && !(h->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
-	       (p->type == CHANNEL_CHECKOUT || p->type == CHANNEL_REPORT) &&
-	       wants_fd == (fd >= 0) && memchr(p->text, '\0', sizeof(p->text));
+	       (p->type == CHANNEL_ROLE || p->type == CHANNEL_REPORT) && wants_fd == (fd >= 0) &&
+	       memchr(p->text, '\0', sizeof(p->text));
 }
 
 int channel_receive(int sock, struct channel_message *ret, struct err *e)
@@ -83,4 +84,22 @@ int channel_receive(int sock, struct channel_message *ret, struct err *e)
 	memcpy(ret->text, p.text, sizeof(ret->text));
 	ret->fd = TAKE_FD(fd);
 	return 1;
+}
+
+int channel_start_role(int sock, const char *role, struct err *e)
+{
+	struct channel_message m = { .type = CHANNEL_ROLE, .fd = -1 };
+	int pair[2], rc;
+
+	snprintf(m.text, sizeof(m.text), "%s", role);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_set_errno(e, errno, "socket for the %s process", role);
+	m.fd = pair[1];
+	rc = channel_send(sock, &m, e);
+	close(pair[1]);
+	if (rc < 0) {
+		close(pair[0]);
+		return -1;
+	}
+	return pair[0];
 }

@@ -12,8 +12,9 @@ enum { CHANNEL_TEXT = 256 };
 
 enum channel_type {
 	/* job → supervisor */
-	CHANNEL_CHECKOUT = 1, /* fd: the socket a checkout child shall serve as its descriptor 3 */
-	CHANNEL_REPORT,       /* text: conclusion of the job, or "lost"; once, before the end */
+	CHANNEL_ROLE = 1, /* text: "checkout" or "artifact", the child to start as the step user;
+			   * fd: the socket it shall serve as its descriptor 3 */
+	CHANNEL_REPORT,   /* text: conclusion of the job, or "lost"; once, before the end */
 };
 
 struct channel_message {
@@ -26,5 +27,7 @@ int channel_send(int sock, const struct channel_message *m, struct err *e) CHECK
 /* 1 message, 0 peer closed, -1 malformed or I/O error. Non-blocking sockets: ERR_TIMEOUT if empty.
  */
 int channel_receive(int sock, struct channel_message *ret, struct err *e) CHECK_RESULT;
+/* Job: asks for a role; returns our end of its socket (SOCK_STREAM). */
+int channel_start_role(int sock, const char *role, struct err *e) CHECK_RESULT;
 
 #endif

@@ -20,9 +20,9 @@ struct slot {
 	int claim_fd; /* memfd until the job process has it */
 	int channel;  /* our end */
 	struct loop_source *channel_watch;
-	struct role job, checkout, janitor;
-	int janitor_err;       /* read end of the janitor's stderr */
-	char *workspace_error; /* why there is no workspace; NULL: there is one */
+	struct role job, helper, janitor; /* helper: a checkout or artifact child */
+	int janitor_err;                  /* read end of the janitor's stderr */
+	char *workspace_error;            /* why there is no workspace; NULL: there is one */
 	char conclusion[CHANNEL_TEXT];
 	bool claim_cut, cancelled;
 };
@@ -60,7 +60,7 @@ struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *i
 	s->claim_fd = fd;
 	s->claim_cut = cut;
 	s->channel = s->janitor_err = -1;
-	s->job = s->checkout = s->janitor = (struct role)ROLE_INIT;
+	s->job = s->helper = s->janitor = (struct role)ROLE_INIT;
 	slot_enter(s, SLOT_MAKING);
 	return s;
 }
@@ -69,7 +69,7 @@ void slot_free(struct slot *s)
 {
 	if (!s)
 		return;
-	role_kill(&s->checkout);
+	role_kill(&s->helper);
 	role_kill(&s->job);
 	role_kill(&s->janitor);
 	loop_source_free(s->channel_watch);
@@ -189,44 +189,53 @@ static void enter_removing(struct slot *s)
 	}
 }
 
-/* ---- checkout children ---- */
+/* ---- children that work as the step user ---- */
 
-static void on_checkout_exit(struct loop_source *src, int fd, uint32_t events, void *data)
+static void on_helper_exit(struct loop_source *src, int fd, uint32_t events, void *data)
 {
 	struct slot *s = data;
 	char text[PROC_STATUS_TEXT];
 	int status = 0;
 
 	(void)src, (void)fd, (void)events;
-	role_reap(&s->checkout, &status);
+	role_reap(&s->helper, &status);
 	if (status != 0)
-		log_debug("supervisor", "checkout_ended", F_INT("job", s->id.job_id),
+		log_debug("supervisor", "helper_ended", F_INT("job", s->id.job_id),
 			F_STR("status", proc_status_text(status, text)));
 }
 
 /* safe: the child gets nothing but the job's own socket and this job's step user; what the socket
  * asks for is re-checked by the child after it has dropped to that user. */
-static int start_checkout(struct slot *s, int socket_fd, struct err *e)
+static int start_helper(struct slot *s, const char *wanted, int socket_fd, struct err *e)
 {
+	static const char *const roles[] = { "checkout", "artifact" };
 	CLEANUP(strv_release) struct strv argv = { 0 };
+	const char *role = NULL;
 	const struct runner_config *c = s->owner.config;
 	struct proc_fd fd = { .from = socket_fd, .to = ROLE_FD_CHANNEL };
 
-	if (s->workspace_error || role_running(&s->checkout))
-		return err_set(e, ERR_PROTO, "untimely checkout request");
-	strv_add(&argv, "checkout");
+	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
+		if (str_eq(wanted, roles[i]))
+			role = roles[i];
+	if (!role)
+		return err_set(e, ERR_PROTO, "request for an unknown role");
+	if (s->workspace_error)
+		return err_set(e, ERR_PROTO, "request for the role %s without a workspace", role);
+	/* one at a time: who asks again is done with the last one, which may still be ending */
+	role_kill(&s->helper);
+	strv_add(&argv, role);
 	strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
 	strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
 	return role_start(
-		&s->checkout, s->owner.loop, argv.v, NULL, &fd, 1, -1, on_checkout_exit, s, e);
+		&s->helper, s->owner.loop, argv.v, NULL, &fd, 1, -1, on_helper_exit, s, e);
 }
 
 /* ---- the job process ---- */
 
 static int handle_message(struct slot *s, struct channel_message *m, struct err *e)
 {
-	if (m->type == CHANNEL_CHECKOUT)
-		return start_checkout(s, m->fd, e);
+	if (m->type == CHANNEL_ROLE)
+		return start_helper(s, m->text, m->fd, e);
 	memcpy(s->conclusion, m->text, sizeof(s->conclusion));
 	return 0;
 }
@@ -275,7 +284,7 @@ static void on_job_exit(struct loop_source *src, int fd, uint32_t events, void *
 	(void)src, (void)fd, (void)events;
 	role_reap(&s->job, &status);
 	drain_channel(s);
-	role_kill(&s->checkout);
+	role_kill(&s->helper);
 	if (status != 0)
 		log_error("supervisor", "job_process_ended", F_INT("job", s->id.job_id),
 			F_STR("status", proc_status_text(status, text)));

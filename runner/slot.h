@@ -2,7 +2,7 @@
  * One claimed job as the supervisor sees it, from the claim to the end of clean-up:
  *
  *   MAKING   the janitor makes the workspace
- *   RUNNING  the job process works; its checkout requests are served
+ *   RUNNING  the job process works; children that it asks for are started
  *   REMOVING the janitor removes the workspace
  *   over     on_over tells the owner, who frees the slot from a callback of its own
  *

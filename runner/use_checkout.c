@@ -1,9 +1,6 @@
 /* actions/checkout: its inputs, and the sandboxed child that does it (checkout/checkout.h). */
 #include "runner/step_kinds.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
 #include "runner/channel.h"
 
 struct checkout_wait {
@@ -24,24 +21,6 @@ static void on_checkout_done(void *data, const struct checkout_result *r)
 
 	w->result = *r;
 	w->job->step_over = true;
-}
-
-/* The supervisor starts the child; we keep the other end of its socket. */
-static int request_child(struct job *j, struct err *e)
-{
-	struct channel_message m = { .type = CHANNEL_CHECKOUT, .fd = -1 };
-	int pair[2], rc;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_set_errno(e, errno, "socket for the checkout");
-	m.fd = pair[1];
-	rc = channel_send(j->channel, &m, e);
-	close(pair[1]);
-	if (rc < 0) {
-		close(pair[0]);
-		return -1;
-	}
-	return pair[0];
 }
 
 /* actions/checkout's inputs that mean something here; what we would have to ignore is an error. */
@@ -72,7 +51,7 @@ static int read_inputs(const struct pairs *with, struct checkout_request *r, str
 static int checkout_wait(
 	struct job *j, const struct checkout_request *r, struct checkout_wait *w, struct err *e)
 {
-	int fd = request_child(j, e);
+	int fd = channel_start_role(j->channel, "checkout", e);
 
 	if (fd < 0)
 		return -1;

@@ -31,7 +31,7 @@ static void close_pair(struct pair_fds p)
 static void carries_a_descriptor(void **state)
 {
 	struct pair_fds p = open_pair();
-	struct channel_message m = { .type = CHANNEL_CHECKOUT, .fd = -1 }, got = { .fd = -1 };
+	struct channel_message m = { .type = CHANNEL_ROLE, .fd = -1 }, got = { .fd = -1 };
 	struct err e = { 0 };
 	int pipe_fds[2];
 	char c = 0;
@@ -42,7 +42,7 @@ static void carries_a_descriptor(void **state)
 	assert_int_equal(channel_send(p.a, &m, &e), 0);
 	close(pipe_fds[1]);
 	assert_int_equal(channel_receive(p.b, &got, &e), 1);
-	assert_int_equal(got.type, CHANNEL_CHECKOUT);
+	assert_int_equal(got.type, CHANNEL_ROLE);
 	assert_true(fcntl(got.fd, F_GETFD) & FD_CLOEXEC);
 	assert_int_equal(write(got.fd, "x", 1), 1);
 	assert_int_equal(read(pipe_fds[0], &c, 1), 1);
@@ -88,7 +88,7 @@ struct packet {
 static void refuses_malformed(void **state)
 {
 	struct packet unterminated = { .type = CHANNEL_REPORT }, unknown = { .type = 99 },
-		      no_fd = { .type = CHANNEL_CHECKOUT };
+		      no_fd = { .type = CHANNEL_ROLE };
 	const struct {
 		const void *p;
 		size_t n;
