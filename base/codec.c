@@ -2,6 +2,7 @@
 #include "base/codec.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <sys/random.h>
 
@@ -176,6 +177,29 @@ void sha256(const void *p, size_t n, unsigned char out[SHA256_LEN])
 		BUG("SHA-256 failed");
 }
 
+/* EVP's context under a name of ours. */
+struct sha256_stream *sha256_begin(void)
+{
+	EVP_MD_CTX *x = EVP_MD_CTX_new();
+
+	if (!x || EVP_DigestInit_ex(x, EVP_sha256(), NULL) != 1)
+		BUG("SHA-256 failed");
+	return (struct sha256_stream *)x;
+}
+
+void sha256_more(struct sha256_stream *s, const void *p, size_t n)
+{
+	if (EVP_DigestUpdate((EVP_MD_CTX *)s, p, n) != 1)
+		BUG("SHA-256 failed");
+}
+
+void sha256_end(struct sha256_stream *s, unsigned char out[SHA256_LEN])
+{
+	if (out && EVP_DigestFinal_ex((EVP_MD_CTX *)s, out, NULL) != 1)
+		BUG("SHA-256 failed");
+	EVP_MD_CTX_free((EVP_MD_CTX *)s);
+}
+
 void random_bytes(void *p, size_t n)
 {
 	for (unsigned char *to = p; n;) {
@@ -285,4 +309,15 @@ size_t utf8_whole_prefix(const char *text, size_t n)
 		return lead_length(c) > back ? n - back : n;
 	}
 	return n;
+}
+
+char *text_printable(const char *text)
+{
+	char *copy = xstrdup(text);
+	bool utf8 = utf8_valid(copy, strlen(copy));
+
+	for (char *p = copy; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || (!utf8 && (unsigned char)*p >= 0x80))
+			*p = '?';
+	return copy;
 }

@@ -19,9 +19,19 @@ bool is_hex_oid(const char *text); /* 40 lower-case hex digits: a git object id 
 
 enum { SHA256_LEN = 32, SHA256_HEX_MAX = 65, UUID_TEXT_MAX = 37 };
 void sha256(const void *p, size_t n, unsigned char out[SHA256_LEN]);
+/* The same over bytes that come in pieces. */
+struct sha256_stream;
+struct sha256_stream *sha256_begin(void);
+void sha256_more(struct sha256_stream *s, const void *p, size_t n);
+/* out may be NULL; frees s (NULL fine then). */
+void sha256_end(struct sha256_stream *s, unsigned char out[SHA256_LEN]);
 void random_bytes(void *p, size_t n);             /* aborts if the kernel gives none */
 void uuid_v4(char out[UUID_TEXT_MAX]);
 uint64_t random_below(uint64_t bound);            /* uniform in [0, bound) */
+
+/* A copy that any terminal and any JSON reader takes: control characters, and in text that is not
+ * UTF-8 all bytes above 0x7f, become '?'. */
+char *text_printable(const char *text) CHECK_RESULT;
 
 /* Strict UTF-8 (no overlong forms, no surrogates, <= U+10FFFF). */
 bool utf8_valid(const char *p, size_t n);

@@ -266,3 +266,23 @@ bool path_is_inside(const char *path)
 	}
 	return true;
 }
+
+int dir_ensure_beneath(int dirfd, const char *path, mode_t mode, struct err *e)
+{
+	CLEAN_FD int at = open_beneath(dirfd, ".", O_PATH | O_DIRECTORY, 0, e);
+
+	for (const char *p = path, *end; at >= 0 && *p; p = *end ? end + 1 : end) {
+		end = strchrnul(p, '/');
+		CLEAN_STR char *part = xstrndup(p, (size_t)(end - p));
+		if (!*part || str_eq(part, "."))
+			continue;
+		if (mkdirat(at, part, mode) < 0 && errno != EEXIST)
+			return err_set_errno(e, errno, "make folder \"%.200s\"", part);
+		int next = open_beneath(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, e);
+		if (next < 0)
+			return -1;
+		close(at);
+		at = next;
+	}
+	return TAKE_FD(at);
+}

@@ -26,6 +26,10 @@ int dir_ensure_parents(const char *path, mode_t mode, struct err *e) CHECK_RESUL
 int dir_open(const char *path, struct err *e) CHECK_RESULT;
 /* openat2 with RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_MAGICLINKS. mode only for O_CREAT. */
 int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct err *e) CHECK_RESULT;
+/* Makes the folders of a relative path below dirfd, one component at a time, following no link; an
+ * O_PATH descriptor of the last one. "." and empty components are skipped, ".." is the caller's to
+ * refuse (and cannot leave dirfd). */
+int dir_ensure_beneath(int dirfd, const char *path, mode_t mode, struct err *e) CHECK_RESULT;
 /* Deletes everything below and including dirfd/name: descriptor-relative, never follows links, never
  * crosses a mount, chmods own 0-mode directories. Counts what could not be removed in *ret_left. */
 int tree_remove(int dirfd, const char *name, uint64_t *ret_left, struct err *e) CHECK_RESULT;

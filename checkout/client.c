@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "base/limits.h"
-#include "checkout/frame.h"
+#include "base/frame.h"
 #include "checkout/message.h"
 
 #define DEFAULT_TIMEOUT_US (3600 * USEC_PER_SEC)

@@ -1,6 +1,6 @@
 #include "base/codec.h"
 #include "base/limits.h"
-#include "checkout/frame.h"
+#include "base/frame.h"
 #include "checkout/message.h"
 
 void request_copy_release(struct request_copy *c)
@@ -151,21 +151,9 @@ int end_decode(struct slice text, struct end_message *ret, struct err *e)
 	return 0;
 }
 
-/* A copy that any terminal and any JSON reader takes. */
-static char *printable(const char *line)
-{
-	char *copy = xstrdup(line);
-	bool utf8 = utf8_valid(copy, strlen(copy));
-
-	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || (!utf8 && (unsigned char)*p >= 0x80))
-			*p = '?';
-	return copy;
-}
-
 int line_encode(const char *line, struct buf *out, struct err *e)
 {
-	CLEAN_STR char *clean = printable(line);
+	CLEAN_STR char *clean = text_printable(line);
 	struct json_writer w;
 
 	json_writer_init(&w, out, false);
@@ -202,7 +190,7 @@ static const struct json_field result_fields[] = {
 
 int result_encode(const struct checkout_result *r, struct buf *out, struct err *e)
 {
-	CLEAN_STR char *text = printable(r->error.text);
+	CLEAN_STR char *text = text_printable(r->error.text);
 	struct json_writer w;
 
 	json_writer_init(&w, out, false);

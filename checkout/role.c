@@ -12,47 +12,27 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "base/cli.h"
 #include "base/limits.h"
-#include "checkout/frame.h"
+#include "base/frame.h"
 #include "checkout/message.h"
 #include "checkout/role.h"
-#include "sandbox/drop.h"
+#include "sandbox/confine.h"
 
 enum { PIPE_BYTES = 1 << 20, CPU_SECONDS = 3600, OPEN_FILES = 256 };
 #define ADDRESS_SPACE GIB(24) /* libgit2 maps up to 8 GiB of packs; beyond this it is a bomb */
 
-static int limit(int what, rlim_t most, struct err *e)
-{
-	struct rlimit now;
-
-	if (getrlimit((__rlimit_resource_t)what, &now) < 0)
-		return err_set_errno(e, errno, "read limit %d", what);
-	if (now.rlim_max == RLIM_INFINITY || now.rlim_max > most)
-		now.rlim_max = most;
-	now.rlim_cur = now.rlim_max;
-	if (setrlimit((__rlimit_resource_t)what, &now) < 0)
-		return err_set_errno(e, errno, "set limit %d", what);
-	return 0;
-}
-
 int role_limits(bool writes_files, struct err *e)
 {
-	if (limit(RLIMIT_CORE, 0, e) < 0 || limit(RLIMIT_NOFILE, OPEN_FILES, e) < 0 ||
-		limit(RLIMIT_CPU, CPU_SECONDS, e) < 0 ||
-		limit(RLIMIT_FSIZE, writes_files ? LIMIT_PACK + MIB(1) : 0, e) < 0)
-		return -1;
-#ifndef __SANITIZE_ADDRESS__ /* its shadow memory alone is larger than any sensible limit */
-	if (limit(RLIMIT_AS, ADDRESS_SPACE, e) < 0)
-		return -1;
-#endif
-	return 0;
+	return confine_limits(
+		&(struct confine_limits){ .file_size = writes_files ? LIMIT_PACK + MIB(1) : 0,
+			.open_files = OPEN_FILES,
+			.cpu_seconds = CPU_SECONDS,
+			.address_space = ADDRESS_SPACE },
+		e);
 }
 
 void role_send_line(int fd, const char *line)
@@ -71,32 +51,12 @@ void role_send_result(int fd, const struct checkout_result *r)
 		return;
 }
 
-/* A changed uid made the kernel forget what the parent had asked for. */
-static void die_with_parent(void)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-}
-
-static int drop_all(int64_t uid, int64_t gid, struct err *e)
-{
-	struct drop_spec spec = { .uid = (uid_t)uid, .gid = (gid_t)gid };
-
-	if (drop_privileges(&spec, e) < 0)
-		return -1;
-	die_with_parent();
-	umask(022);
-	/* a closed pipe and a full file size are errors to report, not deaths */
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	return 0;
-}
-
 static int run_writer(pid_t fetcher, const int pack[2], const int control[2])
 {
 	close(CHECKOUT_SOCKET);
 	close(pack[1]);
 	close(control[0]);
-	die_with_parent();
+	confine_die_with_parent();
 	if (getppid() != fetcher)
 		return EXIT_FINDINGS;
 	return role_write(pack[0], control[1]);
@@ -140,7 +100,7 @@ int checkout_role_main(int argc, char **argv)
 	if (fstat(CHECKOUT_SOCKET, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return cli_fail(
 			EXIT_USAGE, "checkout: descriptor %d must be a socket", CHECKOUT_SOCKET);
-	if (drop_all(uid, gid, &failed.error) < 0 || split(&failed.error) < 0)
+	if (confine_user(uid, gid, &failed.error) < 0 || split(&failed.error) < 0)
 		role_send_result(CHECKOUT_SOCKET, &failed);
 	return EXIT_FINDINGS;
 }

@@ -7,7 +7,7 @@
 #include "base/exits.h"
 #include "base/proc.h"
 #include "checkout/fetch.h"
-#include "checkout/frame.h"
+#include "base/frame.h"
 #include "checkout/role.h"
 #include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"

@@ -7,7 +7,7 @@
 #include "base/exits.h"
 #include "base/fs.h"
 #include "base/limits.h"
-#include "checkout/frame.h"
+#include "base/frame.h"
 #include "checkout/message.h"
 #include "checkout/role.h"
 #include "checkout/tree.h"
@@ -15,29 +15,6 @@
 #include "sandbox/seccomp.h"
 
 enum { READ_BYTES = 256 << 10 };
-
-/* Makes the folders of `path` below dirfd, one component at a time, following no link. */
-static int open_target(int workspace, const char *path, struct err *e)
-{
-	CLEANUP(strv_release) struct strv parts = { 0 };
-	CLEAN_FD int at = open_beneath(workspace, ".", O_PATH | O_DIRECTORY, 0, e);
-
-	if (at < 0)
-		return -1;
-	strv_split(&parts, path ? path : ".", '/');
-	strv_each (part, &parts) {
-		if (str_eq(part, "."))
-			continue;
-		if (mkdirat(at, part, 0755) < 0 && errno != EEXIST)
-			return err_set_errno(e, errno, "make \"%.200s\"", part);
-		int next = open_beneath(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, e);
-		if (next < 0)
-			return err_wrap(e, "checkout path");
-		close(at);
-		at = next;
-	}
-	return TAKE_FD(at);
-}
 
 /* A second checkout into the same folder starts from nothing, as `clean: true` promises. */
 static int empty_folder(int dirfd, struct err *e)
@@ -65,10 +42,12 @@ static int empty_folder(int dirfd, struct err *e)
 static int enter_target(const struct checkout_request *r, struct err *e)
 {
 	CLEAN_FD int workspace = dir_open(r->workspace, e);
-	CLEAN_FD int target = workspace < 0 ? -1 : open_target(workspace, r->path, e);
+	CLEAN_FD int target =
+		workspace < 0 ? -1
+			      : dir_ensure_beneath(workspace, r->path ? r->path : ".", 0755, e);
 
 	if (target < 0)
-		return -1;
+		return workspace < 0 ? -1 : err_wrap(e, "checkout path");
 	if (empty_folder(target, e) < 0)
 		return -1;
 	return fchdir(target) < 0 ? err_set_errno(e, errno, "enter the target") : 0;

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "checkout/frame.h"
+#include "base/frame.h"
 #include "checkout/message.h"
 
 #define SHA "0123456789abcdef0123456789abcdef01234567"

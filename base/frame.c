@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "checkout/frame.h"
+#include "base/frame.h"
 
 enum { READ_STEP = 16 << 10 };
 
@@ -29,6 +29,56 @@ int frame_send(int fd, struct slice body, struct err *e)
 	if (send_all(fd, (const char *)&head, sizeof(head), e) < 0)
 		return -1;
 	return send_all(fd, body.ptr, body.len, e);
+}
+
+int frame_send_fd(int sock, int fd, struct err *e)
+{
+	char one = 'F';
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec io = { &one, 1 };
+	struct msghdr h = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+
+	*c = (struct cmsghdr){
+		.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS
+	};
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	if (sendmsg(sock, &h, MSG_NOSIGNAL) != 1)
+		return err_set_errno(e, errno, "hand over a descriptor");
+	return 0;
+}
+
+int frame_recv_fd(int sock, int *ret_fd, struct err *e)
+{
+	char one = 0;
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec io = { &one, 1 };
+	struct msghdr h = { .msg_iov = &io,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	struct cmsghdr *c;
+	ssize_t n;
+
+	do
+		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_set_errno(e, errno, "take a descriptor");
+	c = n == 1 && one == 'F' ? CMSG_FIRSTHDR(&h) : NULL;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return err_set(e, ERR_PROTO, "no descriptor came with the request");
+	memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
+	return 0;
 }
 
 void frame_reader_init(struct frame_reader *r, size_t max)

@@ -1,10 +1,10 @@
 /*
- * Length-capped messages between the job, the fetcher and the tree writer: four bytes of length,
- * big endian, then that many bytes of JSON. A frame longer than the reader's cap breaks the
- * connection.
+ * Length-capped messages between a job and the sandboxed children it asked for, over a stream
+ * socket: four bytes of length, big endian, then that many bytes of JSON. A frame longer than the
+ * reader's cap breaks the connection.
  */
-#ifndef CHECKOUT_FRAME_H
-#define CHECKOUT_FRAME_H
+#ifndef BASE_FRAME_H
+#define BASE_FRAME_H
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -17,6 +17,11 @@ enum {
 
 /* Blocks until all is written; a peer that went away is an error, never a signal. */
 int frame_send(int fd, struct slice body, struct err *e) CHECK_RESULT;
+
+/* One descriptor, sent ahead of the first frame: the receiver must take it before it reads frames.
+ */
+int frame_send_fd(int sock, int fd, struct err *e) CHECK_RESULT;
+int frame_recv_fd(int sock, int *ret_fd, struct err *e) CHECK_RESULT; /* blocks */
 
 struct frame_reader {
 	struct buf in;

@@ -1,0 +1,56 @@
+/* See confine.h. */
+#include "sandbox/confine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "sandbox/drop.h"
+
+/* A changed uid makes the kernel forget what the parent had asked for. */
+void confine_die_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+}
+
+int confine_user(int64_t uid, int64_t gid, struct err *e)
+{
+	struct drop_spec spec = { .uid = (uid_t)uid, .gid = (gid_t)gid };
+
+	if (drop_privileges(&spec, e) < 0)
+		return -1;
+	confine_die_with_parent();
+	umask(022);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	return 0;
+}
+
+static int limit(int what, rlim_t most, struct err *e)
+{
+	struct rlimit now;
+
+	if (getrlimit((__rlimit_resource_t)what, &now) < 0)
+		return err_set_errno(e, errno, "read limit %d", what);
+	if (now.rlim_max == RLIM_INFINITY || now.rlim_max > most)
+		now.rlim_max = most;
+	now.rlim_cur = now.rlim_max;
+	if (setrlimit((__rlimit_resource_t)what, &now) < 0)
+		return err_set_errno(e, errno, "set limit %d", what);
+	return 0;
+}
+
+int confine_limits(const struct confine_limits *l, struct err *e)
+{
+	if (limit(RLIMIT_CORE, 0, e) < 0 || limit(RLIMIT_NOFILE, l->open_files, e) < 0 ||
+		limit(RLIMIT_CPU, l->cpu_seconds, e) < 0 ||
+		limit(RLIMIT_FSIZE, l->file_size, e) < 0)
+		return -1;
+#ifndef __SANITIZE_ADDRESS__ /* its shadow memory alone is larger than any sensible limit */
+	if (limit(RLIMIT_AS, l->address_space, e) < 0)
+		return -1;
+#endif
+	return 0;
+}

@@ -1,0 +1,24 @@
+/*
+ * What every child that handles a job's files as the step user does first, after exec and before it
+ * reads anything: become that user, die with the parent, cap its own resources. Landlock and
+ * seccomp (landlock.h, seccomp.h) follow when it knows what it needs.
+ */
+#ifndef SANDBOX_CONFINE_H
+#define SANDBOX_CONFINE_H
+
+#include "base/err.h"
+
+/* Drops every privilege (drop.h), sets umask 022, ignores SIGPIPE and SIGXFSZ so that a closed pipe
+ * and a full file are errors to report. */
+int confine_user(int64_t uid, int64_t gid, struct err *e) CHECK_RESULT;
+/* SIGKILL with the parent's end; again after a fork. */
+void confine_die_with_parent(void);
+
+struct confine_limits {
+	uint64_t file_size; /* 0: writes no file */
+	uint64_t open_files, cpu_seconds, address_space;
+};
+/* A hard limit that is lower already stays; no core file in any case. */
+int confine_limits(const struct confine_limits *l, struct err *e) CHECK_RESULT;
+
+#endif
