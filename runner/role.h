@@ -12,6 +12,8 @@
 enum {
 	ROLE_FD_CHANNEL = 3, /* job: its end of the channel; checkout: its request socket */
 	ROLE_FD_CLAIM = 4,   /* job: memfd with the claim's bytes */
+	ROLE_FD_SOURCE = 5,  /* local-copy: the folder to copy from */
+	ROLE_FD_FILES = 6,   /* local-copy: memfd with the paths */
 };
 
 struct role {

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-enum slot_state { SLOT_MAKING, SLOT_RUNNING, SLOT_REMOVING, SLOT_OVER };
+enum slot_state { SLOT_MAKING, SLOT_COPYING, SLOT_RUNNING, SLOT_REMOVING, SLOT_OVER };
 
 struct slot {
 	struct slot_owner owner;
@@ -24,7 +24,7 @@ struct slot {
 	int janitor_err;                  /* read end of the janitor's stderr */
 	char *workspace_error;            /* why there is no workspace; NULL: there is one */
 	char conclusion[CHANNEL_TEXT];
-	bool claim_cut, cancelled;
+	bool claim_cut, cancelled, made; /* made: there is a workspace to remove */
 };
 
 static void slot_enter(struct slot *s, enum slot_state next);
@@ -103,6 +103,13 @@ void slot_cancel(struct slot *s)
 		proc_signal(&s->job.proc, SIGTERM);
 }
 
+void slot_kill(struct slot *s)
+{
+	s->cancelled = true;
+	if (role_running(&s->job))
+		proc_signal(&s->job.proc, SIGKILL);
+}
+
 /* ---- janitor ---- */
 
 /* The janitor's one line of why; its exit status says whether. */
@@ -130,23 +137,40 @@ static void on_janitor_exit(struct loop_source *src, int fd, uint32_t events, vo
 	close_fdp(&s->janitor_err);
 	if (*said)
 		log_warn("supervisor",
-			s->state == SLOT_MAKING ? "workspace_make" : "workspace_remove",
+			s->state == SLOT_REMOVING ? "workspace_remove" : "workspace_make",
 			F_INT("job", s->id.job_id), F_STR("said", said));
-	if (s->state == SLOT_MAKING) {
-		if (status != 0)
-			s->workspace_error =
-				xstrdup(*said ? said : "the workspace could not be made");
-		slot_enter(s, SLOT_RUNNING);
-	} else {
+	if (s->state == SLOT_REMOVING) {
 		slot_enter(s, SLOT_OVER);
+		return;
 	}
+	if (status != 0)
+		s->workspace_error = xstrdup(*said ? said : "the workspace could not be made");
+	else
+		s->made = true;
+	slot_enter(s, s->state == SLOT_MAKING && s->owner.local && status == 0 ? SLOT_COPYING
+									       : SLOT_RUNNING);
+}
+
+static int start_worker(
+	struct slot *s, char *const *argv, const struct proc_fd *fds, size_t n_fds, struct err *e)
+{
+	int pipe_fds[2], rc;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_set_errno(e, errno, "pipe for the %s", argv[0]);
+	s->janitor_err = pipe_fds[0];
+	rc = role_start(&s->janitor, s->owner.loop, argv, NULL, fds, n_fds, pipe_fds[1],
+		on_janitor_exit, s, e);
+	close(pipe_fds[1]);
+	if (rc < 0)
+		close_fdp(&s->janitor_err);
+	return rc;
 }
 
 static int start_janitor(struct slot *s, const char *action, struct err *e)
 {
 	CLEANUP(strv_release) struct strv argv = { 0 };
 	const struct runner_config *c = s->owner.config;
-	int pipe_fds[2], rc;
 
 	strv_add(&argv, "janitor");
 	strv_add(&argv, action);
@@ -155,13 +179,33 @@ static int start_janitor(struct slot *s, const char *action, struct err *e)
 	strv_addf(&argv, "--job=%" PRId64, s->id.job_id);
 	strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
 	strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return err_set_errno(e, errno, "pipe for the janitor");
-	s->janitor_err = pipe_fds[0];
-	rc = role_start(&s->janitor, s->owner.loop, argv.v, NULL, NULL, 0, pipe_fds[1],
-		on_janitor_exit, s, e);
-	close(pipe_fds[1]);
-	return rc;
+	return start_worker(s, argv.v, NULL, 0, e);
+}
+
+static void local_copy_argv(const struct slot *s, struct strv *argv)
+{
+	const struct runner_config *c = s->owner.config;
+
+	strv_add(argv, "local-copy");
+	strv_addf(argv, "--uid=%" PRId64, c->engine.uid);
+	strv_addf(argv, "--gid=%" PRId64, c->engine.gid);
+	strv_addf(argv, "--workspace=%s/%" PRId64 "/%" PRId64, c->runner.workspace_root,
+		s->id.run_id, s->id.job_id);
+	strv_addf(argv, "--label=%s", s->owner.local->label);
+}
+
+static void enter_copying(struct slot *s)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	const struct proc_fd fds[] = { { s->owner.local->source, ROLE_FD_SOURCE },
+		{ s->owner.local->files, ROLE_FD_FILES } };
+	struct err e = { 0 };
+
+	local_copy_argv(s, &argv);
+	if (start_worker(s, argv.v, fds, ARRAY_LEN(fds), &e) < 0) {
+		s->workspace_error = xstrdup(e.text);
+		slot_enter(s, SLOT_RUNNING);
+	}
 }
 
 static void enter_making(struct slot *s)
@@ -181,7 +225,7 @@ static void enter_removing(struct slot *s)
 {
 	struct err e = { 0 };
 
-	if (s->workspace_error) {
+	if (!s->made) {
 		slot_enter(s, SLOT_OVER);
 	} else if (start_janitor(s, "remove", &e) < 0) {
 		log_error("supervisor", "workspace_remove", F_INT("job", s->id.job_id), F_ERR(&e));
@@ -212,7 +256,11 @@ static int start_helper(struct slot *s, const char *wanted, int socket_fd, struc
 	CLEANUP(strv_release) struct strv argv = { 0 };
 	const char *role = NULL;
 	const struct runner_config *c = s->owner.config;
-	struct proc_fd fd = { .from = socket_fd, .to = ROLE_FD_CHANNEL };
+	const struct slot_local *local = s->owner.local;
+	struct proc_fd fds[] = { { socket_fd, ROLE_FD_CHANNEL },
+		{ local ? local->source : -1, ROLE_FD_SOURCE },
+		{ local ? local->files : -1, ROLE_FD_FILES } };
+	size_t n_fds = 1;
 
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		if (str_eq(wanted, roles[i]))
@@ -223,11 +271,17 @@ static int start_helper(struct slot *s, const char *wanted, int socket_fd, struc
 		return err_set(e, ERR_PROTO, "request for the role %s without a workspace", role);
 	/* one at a time: who asks again is done with the last one, which may still be ending */
 	role_kill(&s->helper);
-	strv_add(&argv, role);
-	strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
-	strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
+	if (local && str_eq(role, "checkout")) {
+		local_copy_argv(s, &argv);
+		strv_add(&argv, "--serve");
+		n_fds = ARRAY_LEN(fds);
+	} else {
+		strv_add(&argv, role);
+		strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
+		strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
+	}
 	return role_start(
-		&s->helper, s->owner.loop, argv.v, NULL, &fd, 1, -1, on_helper_exit, s, e);
+		&s->helper, s->owner.loop, argv.v, NULL, fds, n_fds, -1, on_helper_exit, s, e);
 }
 
 /* ---- the job process ---- */
@@ -299,13 +353,16 @@ static int start_job(struct slot *s, struct err *e)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return err_set_errno(e, errno, "channel to the job process");
 	strv_add(&argv, "job");
+	if (s->owner.local)
+		strv_add(&argv, "--local");
 	if (s->claim_cut)
 		strv_add(&argv, "--claim-cut");
 	if (s->workspace_error)
 		strv_addf(&argv, "--no-workspace=%s", s->workspace_error);
 	rc = role_start(&s->job, s->owner.loop, argv.v, s->owner.job_env->v,
-		(struct proc_fd[]){ { pair[1], ROLE_FD_CHANNEL }, { s->claim_fd, ROLE_FD_CLAIM } },
-		2, -1, on_job_exit, s, e);
+		(struct proc_fd[]){ { pair[1], ROLE_FD_CHANNEL }, { s->claim_fd, ROLE_FD_CLAIM },
+			{ STDOUT_FILENO, STDOUT_FILENO } },
+		s->owner.local ? 3 : 2, -1, on_job_exit, s, e);
 	close(pair[1]);
 	s->channel = pair[0];
 	close_fdp(&s->claim_fd);
@@ -328,13 +385,16 @@ static void enter_running(struct slot *s)
 
 static void slot_enter(struct slot *s, enum slot_state next)
 {
-	static const char *const names[] = { "making", "running", "removing", "over" };
+	static const char *const names[] = { "making", "copying", "running", "removing", "over" };
 
 	trace("job", "slot of job %" PRId64 ": %s", s->id.job_id, names[next]);
 	s->state = next;
 	switch (next) {
 	case SLOT_MAKING:
 		enter_making(s);
+		break;
+	case SLOT_COPYING:
+		enter_copying(s);
 		break;
 	case SLOT_RUNNING:
 		enter_running(s);

@@ -2,6 +2,7 @@
  * One claimed job as the supervisor sees it, from the claim to the end of clean-up:
  *
  *   MAKING   the janitor makes the workspace
+ *   COPYING  local runs only: the work tree is copied into it (runner/local_copy.h)
  *   RUNNING  the job process works; children that it asks for are started
  *   REMOVING the janitor removes the workspace
  *   over     on_over tells the owner, who frees the slot from a callback of its own
@@ -18,10 +19,18 @@
 
 struct slot;
 
+/* A local run: the job reports to our standard output, its checkouts are answered by the copy. */
+struct slot_local {
+	int source;        /* the work tree's folder */
+	int files;         /* memory file: what to copy, paths below it, each ended by NUL */
+	const char *label; /* of the work tree, for people */
+};
+
 struct slot_owner {
 	struct loop *loop;
 	const struct runner_config *config;
-	const struct strv *job_env;  /* environment of job processes: the resolved configuration */
+	const struct strv *job_env; /* environment of job processes: the resolved configuration */
+	const struct slot_local *local; /* NULL: a coordinator's job */
 	void (*on_over)(void *data); /* some slot is over: look with slot_over, later, not inside */
 	void *data;
 };
@@ -33,6 +42,8 @@ struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *i
 	struct slice claim, bool cut, struct err *e) CHECK_RESULT;
 /* Asks the job process to end its job as cancelled (second SIGTERM, shutdown). */
 void slot_cancel(struct slot *s);
+/* Ends the job process itself; what it left in the engine is the caller's to remove. */
+void slot_kill(struct slot *s);
 bool slot_over(const struct slot *s);
 int64_t slot_job_id(const struct slot *s);
 /* What the job process reported: "success", "failure", …, "lost"; "crashed" if nothing. */
