@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/runner_inherit.h"
 #include "runner/channel.h"
+#include "runner/local_report.h"
 #include "runner/role.h"
 #include "runner/step_text.h"
 #include "sandbox/drop.h"
@@ -104,8 +105,12 @@ static void on_deadline(struct loop_source *src, void *data)
 
 static void on_term(struct loop_source *src, const struct signalfd_siginfo *si, void *data)
 {
+	struct job *j = data;
+
 	(void)src, (void)si;
-	job_end(data, CAUSE_SHUTDOWN);
+	if (j->cause == CAUSE_SHUTDOWN && j->box) /* asked again: no more grace */
+		step_box_kill(j->box);
+	job_end(j, CAUSE_SHUTDOWN);
 }
 
 static void on_cancel(void *data)
@@ -210,13 +215,21 @@ static void note_short_secrets(const struct strv *names)
 			F_STR("effect", "masked as a whole value only"));
 }
 
-static void start_session(struct job *j)
+/* To the coordinator, or in a local run to the terminal. */
+static struct report *open_report(struct job *j, int64_t job_id, const char *token)
 {
-	j->report = session_new(&(struct session_spec){ .loop = j->loop,
+	if (j->local)
+		return local_report_new(&(struct local_report_spec){ .loop = j->loop,
+			.job = j->spec,
+			.fd = STDOUT_FILENO,
+			.color = local_color(STDOUT_FILENO),
+			.on_gone = on_cancel,
+			.data = j });
+	return session_new(&(struct session_spec){ .loop = j->loop,
 		.http = j->http,
 		.base_url = j->config->server.base_url,
-		.job_id = j->spec->id,
-		.token = j->spec->token,
+		.job_id = job_id,
+		.token = token,
 		.cancel_poll_us = CANCEL_POLL_US,
 		.on_cancel = on_cancel,
 		.on_lost = on_lost,
@@ -239,7 +252,7 @@ static enum outcome run_job(struct job *j)
 	enum outcome o;
 
 	load_mask(j, &too_short);
-	start_session(j);
+	j->report = open_report(j, j->spec->id, j->spec->token);
 	note_short_secrets(&too_short);
 	report_job_status(
 		j->report, &(struct report_status){ .status = "running", .started_at = start });
@@ -264,14 +277,7 @@ static void report_malformed(struct job *j, const struct claim_identity *id, con
 	struct wall now = wall_now();
 
 	j->mask = mask_new();
-	j->report = session_new(&(struct session_spec){ .loop = j->loop,
-		.http = j->http,
-		.base_url = j->config->server.base_url,
-		.job_id = id->job_id,
-		.token = id->token,
-		.on_cancel = on_cancel,
-		.on_lost = on_lost,
-		.data = j });
+	j->report = open_report(j, id->job_id, id->token);
 	if (step_log_open(&log, j->dir, 0, j->mask, j->report, id->step_id, LIMIT_STEP_LOG, &e) <
 		0) {
 		log_error("job", "step_log", F_ERR(&e));
@@ -396,6 +402,7 @@ int job_role_main(int argc, char **argv)
 	struct job j = { .channel = ROLE_FD_CHANNEL, .state = STATE_DIR_INIT };
 	bool cut = false;
 	const struct cli_flag flags[] = {
+		{ "local", CLI_BOOL, &j.local, .help = "report to standard output" },
 		{ "claim-cut", CLI_BOOL, &cut, .help = "the claim is not whole" },
 		{ "no-workspace", CLI_STRING, &j.no_workspace, "TEXT", "why there is no workspace" }
 	};

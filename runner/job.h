@@ -55,6 +55,7 @@ struct job {
 	struct runner_config *config; /* ours: step_io is resolved in job_setup */
 	struct state_dir state;
 	int channel;
+	bool local;               /* a local run: no coordinator, a terminal instead */
 	const char *no_workspace; /* the supervisor's reason; NULL: there is one */
 	char *dir;                /* our folder in the state directory */
 	char *workspace;          /* host path */
