@@ -33,6 +33,18 @@
 #define LIMIT_WORKFLOW_FILE KIB(64)    /* PROTOCOL.md, workflow dialect */
 #define LIMIT_WORKFLOW_ALIASES 100
 #define LIMIT_WORKFLOW_DEPTH 64
+/* workflow commands, runner/commands.h and runner/command_files.h */
+#define LIMIT_COMMAND_LINE KIB(65)     /* a longer one is no command */
+#define LIMIT_COMMAND_NAME 255         /* of an output, a state or a variable */
+#define LIMIT_COMMAND_FILE MIB(1)
+/* expressions */
+#define LIMIT_EXPR_TEXT KIB(64)        /* between ${{ and }} */
+#define LIMIT_EXPR_DEPTH 50            /* nesting of operators, calls, indexes and groups */
+#define LIMIT_EXPR_NODES 10000
+#define LIMIT_EXPR_STRING MIB(10)      /* one text that an expression makes */
+#define LIMIT_EXPR_MEMORY MIB(64)      /* all values of one evaluation */
+#define LIMIT_EXPR_STEPS 2000000       /* work of one rendering: operations, 64 bytes looked at */
+#define LIMIT_EXPR_BINDING KIB(127)    /* a value handed to a script as environment variable */
 /* gate */
 #define LIMIT_GATE_MESSAGE MIB(4)
 /* checkout */
