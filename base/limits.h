@@ -55,5 +55,10 @@
 #define LIMIT_TREE_FILE GIB(4)         /* one of them */
 #define LIMIT_PACK_OBJECTS 20000000
 #define LIMIT_REF_LIST MIB(64)         /* a ref advertisement */
+/* artifacts */
+#define LIMIT_ARTIFACT_ENTRIES 1000000 /* files, folders and links of one */
+#define LIMIT_ARTIFACT_BYTES GIB(32)   /* all files of one, unpacked */
+#define LIMIT_ARTIFACT_FILE GIB(16)    /* one of them */
+#define LIMIT_ARTIFACT_PATHS KIB(32)   /* text of the path input */
 
 #endif
