@@ -10,14 +10,24 @@
 
 #include "base/loop.h"
 
+/* A folder at the top of the workspace that belongs to the runner's own actions: a checkout into
+ * the workspace itself leaves it there. It ignores itself for git. */
+#define CHECKOUT_TOOLS ".shithub-tools"
+
 struct checkout_request {
 	const char *url; /* https://host/owner/repo[.git], http allowed; no credentials, no query */
-	const char *token;     /* Basic password of user "x-access-token"; NULL: anonymous */
-	const char *sha;       /* 40 hex */
-	const char *ref;       /* refs/heads/…, for the fallback and the reflog; may be NULL */
+	const char *token; /* Basic password of user "x-access-token"; NULL: anonymous */
+	const char *sha;   /* 40 hex; NULL: what ref names at the server */
+	/* With sha: refs/heads/…, for the fallback and the ref that is written; may be NULL.
+	 * Without: a full name, else a branch or a tag of that name. */
+	const char *ref;
 	const char *workspace; /* absolute, exists, owned by the child's uid */
 	const char *path;      /* relative target below it, "." or NULL: the workspace itself */
 	int64_t depth;         /* 1.. ; 0 = full history */
+	bool tags;             /* every tag too, as deep as depth says */
+	bool keep;             /* what the last checkout here did not write stays; else the target
+				* is emptied (but for CHECKOUT_TOOLS) */
+	bool submodules;       /* tell about them (checkout_submodules); they are not fetched */
 	const char *ca_file;
 	int64_t timeout_us; /* whole checkout; 0: 1 h */
 };
@@ -27,10 +37,22 @@ struct checkout_result {
 	uint64_t pack_bytes, objects, files;
 	int64_t fetch_us, index_us, write_us;
 	bool retryable; /* transport trouble, not a refused repository */
+	char sha[41];   /* of the commit, when ok */
 };
 
+/* A submodule of the written tree, its URL absolute and on the request's own server. */
+struct submodule {
+	char *name, *path, *url, *sha;
+};
+struct submodule_list {
+	struct submodule *v;
+	size_t n;
+};
+void submodule_release(struct submodule *s);
+void submodule_list_release(struct submodule_list *l);
+
 /* Refuses with ERR_INPUT: other schemes, credentials in the URL, control bytes, non-hex ids,
- * absolute or escaping paths. Pure. */
+ * absolute or escaping paths, neither id nor ref. Pure. */
 int checkout_request_check(const struct checkout_request *r, struct err *e) CHECK_RESULT;
 
 struct checkout;
@@ -40,6 +62,8 @@ typedef void (*checkout_done_fn)(void *data, const struct checkout_result *r);
  * once: result, or a child that died. */
 struct checkout *checkout_start(struct loop *l, int fd, const struct checkout_request *r,
 	checkout_line_fn on_line, checkout_done_fn on_done, void *data, struct err *e) CHECK_RESULT;
+/* What the child told, until checkout_free; checked like a request, the same server included. */
+const struct submodule_list *checkout_submodules(const struct checkout *c);
 /* Closes the socket: the child sees it and ends. No callback afterwards. NULL fine. */
 void checkout_free(struct checkout *c);
 

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/frame.h"
 #include "checkout/message.h"
+#include "checkout/submodule.h"
 
 #define DEFAULT_TIMEOUT_US (3600 * USEC_PER_SEC)
 /* The child has the same deadline and a better message; this one only catches a stuck child. */
@@ -14,6 +15,8 @@ struct checkout {
 	int fd;
 	struct loop_source *io, *timer;
 	struct frame_reader in;
+	char *url;
+	struct submodule_list submodules;
 	checkout_line_fn on_line;
 	checkout_done_fn on_done;
 	void *data;
@@ -37,25 +40,39 @@ static void fail(struct checkout *c, const struct err *cause)
 	finish(c, &r);
 }
 
+/* The child reads hostile trees: what it says is checked as if it came from there. */
+static int take_submodule(struct checkout *c, struct submodule *m, struct err *e)
+{
+	struct submodule_list *l = &c->submodules;
+
+	if (l->n >= SUBMODULES_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d submodules", SUBMODULES_MAX);
+	if (submodule_check(c->url, m, e) < 0)
+		return -1;
+	l->v = xrealloc(l->v, (l->n + 1) * sizeof(*l->v));
+	l->v[l->n++] = TAKE_VALUE(*m, (struct submodule){ 0 });
+	return 0;
+}
+
 /* One report; false when the checkout ended with it. */
 static bool take_report(struct checkout *c, struct slice text)
 {
-	struct checkout_result result = { 0 };
-	CLEAN_STR char *line = NULL;
+	CLEANUP(report_message_release) struct report_message m = { 0 };
 	struct err e = { 0 };
-	int kind = report_decode(text, &line, &result, &e);
+	int rc = report_decode(text, &m, &e);
 
 	frame_drop(&c->in);
-	if (kind < 0) {
+	if (rc == 0 && m.kind == REPORT_SUBMODULE)
+		rc = take_submodule(c, &m.submodule, &e);
+	if (rc < 0) {
 		fail(c, &e);
 		return false;
 	}
-	if (kind == 0) {
-		finish(c, &result);
-		return false;
-	}
-	c->on_line(c->data, line);
-	return true;
+	if (m.kind == REPORT_LINE)
+		c->on_line(c->data, m.line);
+	if (m.kind == REPORT_RESULT)
+		finish(c, &m.result);
+	return m.kind != REPORT_RESULT;
 }
 
 static void on_readable(struct loop_source *s, int fd, uint32_t events, void *data)
@@ -110,11 +127,17 @@ struct checkout *checkout_start(struct loop *l, int fd, const struct checkout_re
 	*c = (struct checkout){
 		.fd = TAKE_FD(mine), .on_line = on_line, .on_done = on_done, .data = data
 	};
+	c->url = xstrdup(r->url);
 	frame_reader_init(&c->in, FRAME_SMALL);
 	c->io = loop_io(l, c->fd, EPOLLIN, on_readable, c);
 	int64_t timeout = r->timeout_us ? r->timeout_us : DEFAULT_TIMEOUT_US;
 	c->timer = loop_timer(l, mono_add(mono_now(), timeout + GRACE_US), on_deadline, c);
 	return c;
+}
+
+const struct submodule_list *checkout_submodules(const struct checkout *c)
+{
+	return &c->submodules;
 }
 
 void checkout_free(struct checkout *c)
@@ -125,5 +148,7 @@ void checkout_free(struct checkout *c)
 	loop_source_free(c->timer);
 	frame_reader_release(&c->in);
 	close_fdp(&c->fd);
+	submodule_list_release(&c->submodules);
+	free(c->url);
 	free(c);
 }

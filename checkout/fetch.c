@@ -3,7 +3,8 @@
  * one want answers on every server, also on those that speak v2. Then, only when a server refuses:
  *   the same want as v2 (it allows any object, v0 only what a ref reaches)
  *   the list of refs, then the whole history of the branch that the job belongs to
- * A full history (depth 0) starts with the list, because it wants every branch and tag.
+ * A full history (depth 0) starts with the list, because it wants every branch and tag; so do
+ * `fetch-tags` and a ref that only the server can turn into an id.
  * Nothing is tried again once pack bytes went on.
  */
 #include "base/limits.h"
@@ -221,23 +222,56 @@ static bool is_branch_or_tag(const char *name)
 	return str_starts(name, "refs/heads/") || str_starts(name, "refs/tags/");
 }
 
-static int fetch_everything(struct fetch *f)
+/* What git takes a name for: itself, then a branch, then a tag. */
+static int resolve_ref(struct fetch *f, const struct ref_list *refs, struct strv *wants)
+{
+	static const char *const forms[] = { "%s", "refs/heads/%s", "refs/tags/%s" };
+	struct end_message *end = &f->result->end;
+
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		CLEAN_STR char *name = xasprintf(forms[i], f->r->ref);
+		const char *oid = str_starts(name, "refs/") ? ref_list_find(refs, name) : NULL;
+		if (!oid)
+			continue;
+		end->target = xstrdup(oid);
+		end->ref = TAKE(name);
+		strv_add(wants, oid);
+		return 0;
+	}
+	return err_set(f->e, ERR_NOT_FOUND,
+		"ref \"%.200s\": the repository has no such branch, tag or ref", f->r->ref);
+}
+
+static void want_refs(struct fetch *f, const struct ref_list *refs, struct strv *wants)
+{
+	bool all = f->r->depth == 0;
+	struct ref_list *keep = &f->result->end.refs;
+
+	for (size_t i = 0; i < refs->names.n; i++) {
+		const char *name = refs->names.v[i];
+		if (!(all && is_branch_or_tag(name)) &&
+			!(f->r->tags && str_starts(name, "refs/tags/")))
+			continue;
+		strv_add(wants, refs->oids.v[i]);
+		strv_add(&keep->names, name);
+		strv_add(&keep->oids, refs->oids.v[i]);
+	}
+}
+
+/* Whatever cannot be asked for by the id of one commit. */
+static int fetch_by_list(struct fetch *f)
 {
 	CLEANUP(ref_list_release) struct ref_list refs = { 0 };
 	CLEANUP(strv_release) struct strv wants = { 0 };
-	struct ref_list *keep = &f->result->end.refs;
 
 	if (list_refs(f, &refs) < 0)
 		return -1;
-	strv_add(&wants, f->r->sha);
-	for (size_t i = 0; i < refs.names.n; i++) {
-		if (!is_branch_or_tag(refs.names.v[i]))
-			continue;
-		strv_add(&wants, refs.oids.v[i]);
-		strv_add(&keep->names, refs.names.v[i]);
-		strv_add(&keep->oids, refs.oids.v[i]);
-	}
-	return post_both(f, &wants, 0) == TRY_DONE ? 0 : -1;
+	if (f->r->sha)
+		strv_add(&wants, f->r->sha);
+	else if (resolve_ref(f, &refs, &wants) < 0)
+		return -1;
+	want_refs(f, &refs, &wants);
+	return post_both(f, &wants, f->r->depth) == TRY_DONE ? 0 : -1;
 }
 
 int fetch_pack(struct http *h, const struct checkout_request *r, const struct fetch_sink *sink,
@@ -248,8 +282,8 @@ int fetch_pack(struct http *h, const struct checkout_request *r, const struct fe
 	};
 	CLEANUP(strv_release) struct strv wants = { 0 };
 
-	if (r->depth == 0)
-		return fetch_everything(&f);
+	if (r->depth == 0 || r->tags || !r->sha)
+		return fetch_by_list(&f);
 	strv_add(&wants, r->sha);
 	enum verdict v = post_both(&f, &wants, r->depth);
 	if (v == TRY_NEXT)

@@ -27,6 +27,9 @@ struct checkout_request request_view(const struct request_copy *c)
 		.ca_file = c->ca_file,
 		.depth = c->depth,
 		.timeout_us = c->timeout_us,
+		.tags = c->tags,
+		.keep = c->keep,
+		.submodules = c->submodules,
 	};
 }
 
@@ -46,13 +49,16 @@ int request_encode(
 	json_kv_str(&w, "url", r->url);
 	if (with_token)
 		kv_optional(&w, "token", r->token);
-	json_kv_str(&w, "sha", r->sha);
+	kv_optional(&w, "sha", r->sha);
 	kv_optional(&w, "ref", r->ref);
 	json_kv_str(&w, "workspace", r->workspace);
 	kv_optional(&w, "path", r->path);
 	kv_optional(&w, "ca_file", r->ca_file);
 	json_kv_int(&w, "depth", r->depth);
 	json_kv_int(&w, "timeout_us", r->timeout_us);
+	json_kv_bool(&w, "tags", r->tags);
+	json_kv_bool(&w, "keep", r->keep);
+	json_kv_bool(&w, "submodules", r->submodules);
 	json_end_object(&w);
 	return json_writer_finish(&w, e) < 0 ? err_wrap(e, "checkout request") : 0;
 }
@@ -65,21 +71,24 @@ int request_encode(
 static const struct json_field request_fields[] = {
 	FIELD(url, JSON_TO_STRING, JSON_REQUIRED, LIMIT_NAME),
 	FIELD(token, JSON_TO_STRING, 0, LIMIT_TOKEN),
-	FIELD(sha, JSON_TO_STRING, JSON_REQUIRED, 64),
+	FIELD(sha, JSON_TO_STRING, 0, 64),
 	FIELD(ref, JSON_TO_STRING, 0, LIMIT_NAME),
 	FIELD(workspace, JSON_TO_STRING, JSON_REQUIRED, LIMIT_NAME),
 	FIELD(path, JSON_TO_STRING, 0, LIMIT_NAME),
 	FIELD(ca_file, JSON_TO_STRING, 0, LIMIT_NAME),
 	FIELD(depth, JSON_TO_INT, JSON_REQUIRED, INT32_MAX),
 	FIELD(timeout_us, JSON_TO_INT, 0, INT64_MAX),
+	FIELD(tags, JSON_TO_BOOL, 0, 0),
+	FIELD(keep, JSON_TO_BOOL, 0, 0),
+	FIELD(submodules, JSON_TO_BOOL, 0, 0),
 };
 
-/* Some coordinators name the branch only. */
+/* Some coordinators name the branch only. Without an id the server is asked what the name means. */
 static void complete_ref(struct request_copy *c)
 {
 	if (str_empty(c->ref)) {
 		free_charp(&c->ref);
-	} else if (!str_starts(c->ref, "refs/")) {
+	} else if (c->sha && !str_starts(c->ref, "refs/")) {
 		char *full = xasprintf("refs/heads/%s", c->ref);
 		free(c->ref);
 		c->ref = full;
@@ -103,6 +112,8 @@ void end_message_release(struct end_message *m)
 {
 	strv_release(&m->shallow);
 	ref_list_release(&m->refs);
+	free_charp(&m->target);
+	free_charp(&m->ref);
 }
 
 int end_encode(const struct end_message *m, struct buf *out, struct err *e)
@@ -114,6 +125,8 @@ int end_encode(const struct end_message *m, struct buf *out, struct err *e)
 	json_kv_strv(&w, "shallow", &m->shallow);
 	json_kv_strv(&w, "names", &m->refs.names);
 	json_kv_strv(&w, "oids", &m->refs.oids);
+	kv_optional(&w, "target", m->target);
+	kv_optional(&w, "ref", m->ref);
 	json_end_object(&w);
 	return json_writer_finish(&w, e) < 0 ? err_wrap(e, "end of the pack") : 0;
 }
@@ -125,6 +138,8 @@ static const struct json_field end_fields[] = {
 		ADVERT_REFS_MAX, NULL },
 	{ "oids", JSON_TO_STRV, offsetof(struct end_message, refs.oids), JSON_REQUIRED, 0,
 		ADVERT_REFS_MAX, NULL },
+	{ "target", JSON_TO_STRING, offsetof(struct end_message, target), 0, 0, 64, NULL },
+	{ "ref", JSON_TO_STRING, offsetof(struct end_message, ref), 0, 0, LIMIT_NAME, NULL },
 };
 
 static int check_oids(const struct strv *list, struct err *e)
@@ -146,6 +161,8 @@ int end_decode(struct slice text, struct end_message *ret, struct err *e)
 		return err_wrap(e, "end of the pack");
 	if (check_oids(&ret->shallow, e) < 0 || check_oids(&ret->refs.oids, e) < 0)
 		return err_wrap(e, "end of the pack");
+	if (ret->target && !is_hex_oid(ret->target))
+		return err_set(e, ERR_PROTO, "end of the pack: target is no object id");
 	if (ret->refs.names.n != ret->refs.oids.n)
 		return err_set(e, ERR_PROTO, "end of the pack: names and ids differ in number");
 	return 0;
@@ -165,7 +182,7 @@ int line_encode(const char *line, struct buf *out, struct err *e)
 
 struct result_wire {
 	struct checkout_result r;
-	char *text;
+	char *text, *sha;
 	int64_t class, errnum, pack_bytes, objects, files;
 };
 
@@ -180,6 +197,7 @@ static const struct json_field result_fields[] = {
 	RESULT("class", JSON_TO_INT, class, ERR_INTERNAL),
 	RESULT("errnum", JSON_TO_INT, errnum, 4096),
 	RESULT("error", JSON_TO_STRING, text, ERR_TEXT_MAX * 3),
+	{ "sha", JSON_TO_STRING, offsetof(struct result_wire, sha), 0, 0, 40, NULL },
 	RESULT("pack_bytes", JSON_TO_INT, pack_bytes, INT64_MAX),
 	RESULT("objects", JSON_TO_INT, objects, INT64_MAX),
 	RESULT("files", JSON_TO_INT, files, INT64_MAX),
@@ -200,6 +218,7 @@ int result_encode(const struct checkout_result *r, struct buf *out, struct err *
 	json_kv_int(&w, "class", r->error.class);
 	json_kv_int(&w, "errnum", r->error.errnum);
 	json_kv_str(&w, "error", text);
+	json_kv_str(&w, "sha", r->sha);
 	json_kv_int(&w, "pack_bytes", (int64_t)r->pack_bytes);
 	json_kv_int(&w, "objects", (int64_t)r->objects);
 	json_kv_int(&w, "files", (int64_t)r->files);
@@ -224,24 +243,83 @@ static int result_decode(const struct json_value *v, struct checkout_result *ret
 			err_set(&ret->error, w.class ? (enum err_class)w.class : ERR_INTERNAL, "%s",
 				w.text);
 		ret->error.errnum = (int)w.errnum;
+		if (w.sha && is_hex_oid(w.sha))
+			memcpy(ret->sha, w.sha, sizeof(ret->sha));
 	}
 	free(w.text);
+	free(w.sha);
 	return rc;
 }
 
-int report_decode(
-	struct slice text, char **ret_line, struct checkout_result *ret_result, struct err *e)
+void submodule_release(struct submodule *s)
+{
+	free_charp(&s->name);
+	free_charp(&s->path);
+	free_charp(&s->url);
+	free_charp(&s->sha);
+}
+
+void submodule_list_release(struct submodule_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		submodule_release(&l->v[i]);
+	free(l->v);
+	*l = (struct submodule_list){ 0 };
+}
+
+#define SUBMODULE(key, at, max)                                                                  \
+	{                                                                                        \
+		key, JSON_TO_STRING, offsetof(struct submodule, at), JSON_REQUIRED, 1, max, NULL \
+	}
+
+static const struct json_field submodule_fields[] = {
+	SUBMODULE("submodule", name, LIMIT_NAME),
+	SUBMODULE("path", path, LIMIT_NAME),
+	SUBMODULE("url", url, LIMIT_NAME),
+	SUBMODULE("sha", sha, 40),
+};
+
+int submodule_encode(const struct submodule *m, struct buf *out, struct err *e)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out, false);
+	json_begin_object(&w);
+	json_kv_str(&w, "submodule", m->name);
+	json_kv_str(&w, "path", m->path);
+	json_kv_str(&w, "url", m->url);
+	json_kv_str(&w, "sha", m->sha);
+	json_end_object(&w);
+	return json_writer_finish(&w, e) < 0 ? err_wrap(e, "submodule") : 0;
+}
+
+void report_message_release(struct report_message *m)
+{
+	free_charp(&m->line);
+	submodule_release(&m->submodule);
+}
+
+int report_decode(struct slice text, struct report_message *ret, struct err *e)
 {
 	CLEAN_JSON struct json_doc *doc = json_parse(text.ptr, text.len, NULL, e);
 	const char *line;
+	int rc;
 
 	if (!doc)
 		return err_wrap(e, "checkout report");
 	line = json_get_string(json_root(doc), "line");
 	if (line) {
-		*ret_line = xstrdup(line);
-		return 1;
+		ret->kind = REPORT_LINE;
+		ret->line = xstrdup(line);
+		return 0;
 	}
-	return result_decode(json_root(doc), ret_result, e) < 0 ? err_wrap(e, "checkout report")
-								: 0;
+	if (json_get(json_root(doc), "submodule")) {
+		ret->kind = REPORT_SUBMODULE;
+		rc = json_decode(json_root(doc), submodule_fields, ARRAY_LEN(submodule_fields),
+			&ret->submodule, JSON_STRICT, e);
+	} else {
+		ret->kind = REPORT_RESULT;
+		rc = result_decode(json_root(doc), &ret->result, e);
+	}
+	return rc < 0 ? err_wrap(e, "checkout report") : 0;
 }

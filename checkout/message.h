@@ -14,6 +14,7 @@
 struct request_copy {
 	char *url, *token, *sha, *ref, *workspace, *path, *ca_file;
 	int64_t depth, timeout_us;
+	bool tags, keep, submodules;
 };
 void request_copy_release(struct request_copy *c);
 struct checkout_request request_view(const struct request_copy *c);
@@ -24,7 +25,8 @@ int request_decode(struct slice text, struct request_copy *ret, struct err *e) C
 
 struct end_message {
 	struct strv shallow;
-	struct ref_list refs; /* of a full history: branches and tags to write */
+	struct ref_list refs; /* branches and tags to write */
+	char *target, *ref;   /* what a request without an id came to; else NULL */
 };
 void end_message_release(struct end_message *m);
 int end_encode(const struct end_message *m, struct buf *out, struct err *e) CHECK_RESULT;
@@ -33,8 +35,16 @@ int end_decode(struct slice text, struct end_message *ret, struct err *e) CHECK_
 /* Lines may hold any bytes: control characters and invalid UTF-8 become '?'. */
 int line_encode(const char *line, struct buf *out, struct err *e) CHECK_RESULT;
 int result_encode(const struct checkout_result *r, struct buf *out, struct err *e) CHECK_RESULT;
-/* 1: *ret_line (allocated), 0: *ret_result, -1. */
-int report_decode(struct slice text, char **ret_line, struct checkout_result *ret_result,
-	struct err *e) CHECK_RESULT;
+int submodule_encode(const struct submodule *m, struct buf *out, struct err *e) CHECK_RESULT;
+
+enum report_kind { REPORT_LINE, REPORT_SUBMODULE, REPORT_RESULT };
+struct report_message {
+	enum report_kind kind; /* which one is set */
+	char *line;
+	struct submodule submodule;
+	struct checkout_result result;
+};
+void report_message_release(struct report_message *m);
+int report_decode(struct slice text, struct report_message *ret, struct err *e) CHECK_RESULT;
 
 #endif

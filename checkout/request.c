@@ -116,7 +116,9 @@ int checkout_request_check(const struct checkout_request *r, struct err *e)
 {
 	if (check_url(r->url, e) < 0 || check_ref(r->ref, e) < 0 || check_path(r->path, e) < 0)
 		return -1;
-	if (str_empty(r->sha) || !is_hex_oid(r->sha))
+	if (!r->sha && str_empty(r->ref))
+		return err_set(e, ERR_INPUT, "checkout: neither a commit nor a ref is named");
+	if (r->sha && !is_hex_oid(r->sha))
 		return err_set(e, ERR_INPUT, "checkout commit: expected 40 lower-case hex digits");
 	if (r->token &&
 		(str_empty(r->token) || strlen(r->token) > LIMIT_TOKEN || !is_plain(r->token)))

@@ -105,21 +105,34 @@ static void writer_lost(struct fetcher *f, const struct err *cause)
 		proc_status_text(status, text));
 }
 
+static void take_report(struct fetcher *f, const struct report_message *m, struct slice text)
+{
+	switch (m->kind) {
+	case REPORT_LINE:
+		role_send_line(f->job_fd, m->line);
+		break;
+	case REPORT_SUBMODULE: /* as it is: only the job knows what to make of it */
+		if (frame_send(f->job_fd, text, NULL) < 0)
+			break;
+		break;
+	case REPORT_RESULT:
+		f->written = m->result;
+		f->writer_done = true;
+		break;
+	}
+}
+
 static int take_reports(struct fetcher *f, struct err *e)
 {
 	struct slice text;
 	int rc;
 
 	while ((rc = frame_peek(&f->reports, &text, e)) == 1) {
-		CLEAN_STR char *line = NULL;
-		int kind = report_decode(text, &line, &f->written, e);
-		if (kind < 0)
+		CLEANUP(report_message_release) struct report_message m = { 0 };
+		if (report_decode(text, &m, e) < 0)
 			return -1;
+		take_report(f, &m, text);
 		frame_drop(&f->reports);
-		if (kind == 1)
-			role_send_line(f->job_fd, line);
-		else
-			f->writer_done = true;
 	}
 	return rc;
 }
@@ -190,7 +203,8 @@ static void say_fetching(struct fetcher *f)
 	const struct request_copy *r = &f->request;
 	CLEAN_STR char *depth =
 		r->depth ? xasprintf("depth %lld", (long long)r->depth) : xstrdup("full history");
-	CLEAN_STR char *line = xasprintf("Fetching %s at %s (%s)", r->url, r->sha, depth);
+	CLEAN_STR char *line = xasprintf("Fetching %s at %s (%s%s)", r->url,
+		r->sha ? r->sha : r->ref, depth, r->tags ? ", all tags" : "");
 
 	role_send_line(f->job_fd, line);
 }

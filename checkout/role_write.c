@@ -16,8 +16,14 @@
 
 enum { READ_BYTES = 256 << 10 };
 
+static bool stays(const char *name, bool keep_tools)
+{
+	return str_eq(name, ".") || str_eq(name, "..") ||
+	       (keep_tools && str_eq(name, CHECKOUT_TOOLS));
+}
+
 /* A second checkout into the same folder starts from nothing, as `clean: true` promises. */
-static int empty_folder(int dirfd, struct err *e)
+static int empty_folder(int dirfd, bool keep_tools, struct err *e)
 {
 	int list = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = list < 0 ? NULL : fdopendir(list);
@@ -30,7 +36,7 @@ static int empty_folder(int dirfd, struct err *e)
 		return -1;
 	}
 	for (struct dirent *ent; rc == 0 && (ent = readdir(d));)
-		if (!str_eq(ent->d_name, ".") && !str_eq(ent->d_name, ".."))
+		if (!stays(ent->d_name, keep_tools))
 			rc = tree_remove(dirfd, ent->d_name, &left, e);
 	closedir(d);
 	if (rc == 0 && left)
@@ -48,7 +54,7 @@ static int enter_target(const struct checkout_request *r, struct err *e)
 
 	if (target < 0)
 		return workspace < 0 ? -1 : err_wrap(e, "checkout path");
-	if (empty_folder(target, e) < 0)
+	if (!r->keep && empty_folder(target, !r->path || str_eq(r->path, "."), e) < 0)
 		return -1;
 	return fchdir(target) < 0 ? err_set_errno(e, errno, "enter the target") : 0;
 }
@@ -95,6 +101,17 @@ static void say_received(int control, const struct checkout_result *r)
 	role_send_line(control, line);
 }
 
+static int say_submodules(int control, const struct submodule_list *l, struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
+		if (submodule_encode(&l->v[i], &text, e) < 0 ||
+			frame_send(control, buf_slice(&text), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int write_tree(const struct checkout_request *r, struct frame_reader *in, int pack_fd,
 	int control, struct checkout_result *ret)
 {
@@ -115,9 +132,9 @@ static int write_tree(const struct checkout_request *r, struct frame_reader *in,
 	say_received(control, ret);
 	if (tree_finish(t, &end, ret, e) < 0)
 		return -1;
-	CLEAN_STR char *line = xasprintf("HEAD is now at %s", r->sha);
+	CLEAN_STR char *line = xasprintf("HEAD is now at %s", ret->sha);
 	role_send_line(control, line);
-	return 0;
+	return say_submodules(control, tree_submodules(t), e);
 }
 
 int role_write(int pack_fd, int control)

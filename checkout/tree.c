@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "checkout/tree.h"
 #include "checkout/tree_judge.h"
+#include "checkout/tree_keep.h"
+#include "checkout/tree_modules.h"
 #include "checkout/tree_write.h"
 
 struct tree {
@@ -16,6 +18,7 @@ struct tree {
 	git_indexer_progress progress;
 	uint64_t bytes; /* the library counts them only for its own transports */
 	int64_t index_us;
+	struct submodule_list submodules;
 };
 
 /* Measured: strict verification and fsync cost a third of the time and buy nothing here, ids are
@@ -70,7 +73,8 @@ struct tree *tree_open(const struct checkout_request *r, struct err *e)
 	struct tree *t = xcalloc(1, sizeof(*t));
 
 	t->r = r;
-	if (tune(e) < 0 || init_repository(t, e) < 0 || init_indexer(t, e) < 0) {
+	if (tune(e) < 0 || (r->keep && tree_forget(e) < 0) || init_repository(t, e) < 0 ||
+		init_indexer(t, e) < 0) {
 		tree_free(t);
 		return NULL;
 	}
@@ -83,6 +87,7 @@ void tree_free(struct tree *t)
 		return;
 	git_indexer_free(t->indexer);
 	git_repository_free(t->repo);
+	submodule_list_release(&t->submodules);
 	free(t);
 }
 
@@ -135,18 +140,28 @@ static int refresh(struct tree *t, struct err *e)
 	return rc < 0 ? git_fail(e, "read the object store") : 0;
 }
 
-static int lookup_commit(struct tree *t, git_commit **ret, git_oid *ret_id, struct err *e)
+/* An id must be a commit's own; what a ref names may be a tag of one. */
+static int lookup_commit(struct tree *t, const struct end_message *m, git_commit **ret,
+	git_oid *ret_id, struct err *e)
 {
-	git_object *any = NULL;
+	const char *sha = t->r->sha ? t->r->sha : m->target;
+	git_object *any = NULL, *peeled = NULL;
 
-	if (git_oid_fromstr(ret_id, t->r->sha) < 0)
+	if (!sha)
+		return err_set(e, ERR_INTERNAL, "nobody said what \"%s\" is", t->r->ref);
+	if (git_oid_fromstr(ret_id, sha) < 0)
 		return git_fail(e, "commit id");
 	if (git_commit_lookup(ret, t->repo, ret_id) == 0)
 		return 0;
 	if (git_object_lookup(&any, t->repo, ret_id, GIT_OBJECT_ANY) < 0)
-		return err_set(
-			e, ERR_NOT_FOUND, "commit %s is not in what the server sent", t->r->sha);
-	err_set(e, ERR_INPUT, "%s is a %s, expected a commit", t->r->sha,
+		return err_set(e, ERR_NOT_FOUND, "commit %s is not in what the server sent", sha);
+	if (!t->r->sha && git_object_peel(&peeled, any, GIT_OBJECT_COMMIT) == 0) {
+		git_object_free(any);
+		*ret = (git_commit *)peeled;
+		*ret_id = *git_commit_id(*ret);
+		return 0;
+	}
+	err_set(e, ERR_INPUT, "%s is a %s, expected a commit", t->r->sha ? sha : t->r->ref,
 		git_object_type2string(git_object_type(any)));
 	git_object_free(any);
 	return -1;
@@ -174,8 +189,10 @@ static int write_ref(struct tree *t, const char *ref, const git_oid *id, struct 
 }
 
 static int write_refs(
-	struct tree *t, const struct ref_list *refs, const git_oid *head, struct err *e)
+	struct tree *t, const struct end_message *m, const git_oid *head, struct err *e)
 {
+	const struct ref_list *refs = &m->refs;
+	const char *own = t->r->sha ? t->r->ref : m->ref;
 	git_oid id;
 
 	for (size_t i = 0; i < refs->names.n; i++) {
@@ -188,9 +205,11 @@ static int write_refs(
 			return -1;
 	}
 	/* of a full history the server named the branch itself, perhaps further on by now */
-	if (t->r->ref && !ref_list_find(refs, t->r->ref))
-		return write_ref(t, t->r->ref, head, e);
-	return 0;
+	if (!own || ref_list_find(refs, own))
+		return 0;
+	if (m->target && git_oid_fromstr(&id, m->target) < 0) /* a tag keeps its own object */
+		return git_fail(e, own);
+	return write_ref(t, own, m->target ? &id : head, e);
 }
 
 static int set_head(struct tree *t, const git_oid *id, struct err *e)
@@ -201,27 +220,39 @@ static int set_head(struct tree *t, const git_oid *id, struct err *e)
 		return git_fail(e, "set HEAD");
 	if (git_reference_name_to_id(&now, t->repo, "HEAD") < 0 || !git_oid_equal(&now, id) ||
 		git_repository_head_detached(t->repo) != 1)
-		return err_set(e, ERR_INTERNAL, "HEAD is not at %s", t->r->sha);
+		return err_set(e, ERR_INTERNAL, "HEAD is not where it should be");
 	return 0;
+}
+
+static int finish(struct tree *t, const struct end_message *m, git_commit *commit,
+	const git_oid *id, struct tree_list *l, struct err *e)
+{
+	if (tree_judge(t->repo, commit, l, e) < 0 || tree_write(t->repo, l, id, e) < 0 ||
+		write_refs(t, m, id, e) < 0 || set_head(t, id, e) < 0)
+		return -1;
+	return t->r->submodules ? tree_modules(t->repo, l, t->r->url, &t->submodules, e) : 0;
 }
 
 int tree_finish(
 	struct tree *t, const struct end_message *m, struct checkout_result *ret, struct err *e)
 {
 	struct mono start = mono_now();
-	CLEANUP(tree_list_release) struct tree_list list = { 0 };
+	CLEANUP(tree_list_release) struct tree_list list = { .keep = t->r->keep };
 	git_commit *commit = NULL;
 	git_oid id;
-	int rc = -1;
 
 	if (write_shallow(t, &m->shallow, e) < 0 || refresh(t, e) < 0 ||
-		lookup_commit(t, &commit, &id, e) < 0)
+		lookup_commit(t, m, &commit, &id, e) < 0)
 		return -1;
-	if (tree_judge(t->repo, commit, &list, e) == 0 && tree_write(t->repo, &list, &id, e) == 0 &&
-		write_refs(t, &m->refs, &id, e) == 0)
-		rc = set_head(t, &id, e);
+	int rc = finish(t, m, commit, &id, &list, e);
 	git_commit_free(commit);
+	git_oid_tostr(ret->sha, sizeof(ret->sha), &id);
 	ret->files = list.files;
 	ret->write_us = mono_diff(mono_now(), start);
 	return rc;
+}
+
+const struct submodule_list *tree_submodules(const struct tree *t)
+{
+	return &t->submodules;
 }

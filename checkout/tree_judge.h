@@ -13,6 +13,7 @@ struct tree_list {
 	size_t n, cap;
 	uint64_t files;  /* regular files and links */
 	bool attributes; /* some .gitattributes may change contents on their way out */
+	bool keep;       /* what stands in the way is replaced, unless it is a folder of others */
 };
 void tree_list_release(struct tree_list *l);
 

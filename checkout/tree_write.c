@@ -49,6 +49,27 @@ static int create_error(struct err *e, const char *path)
 	return err_set_errno(e, errno, "write \"%.400s\"", path);
 }
 
+/* What the tree wants to put here; a folder that others filled is theirs. */
+static int make_way(const char *path, struct err *e)
+{
+	if (unlink(path) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == EISDIR && (rmdir(path) == 0 || errno == ENOENT))
+		return 0;
+	return err_set_errno(e, errno, "clean: false: \"%.400s\" is in the way", path);
+}
+
+static int make_folder(const struct tree_list *l, const char *path, struct stat *st, struct err *e)
+{
+	bool there = l->keep && lstat(path, st) == 0;
+
+	if (there && S_ISDIR(st->st_mode))
+		return 0;
+	if (there && make_way(path, e) < 0)
+		return -1;
+	return mkdir(path, 0755) < 0 || lstat(path, st) < 0 ? create_error(e, path) : 0;
+}
+
 static int make_folders(struct tree_list *l, struct err *e)
 {
 	struct stat st;
@@ -56,23 +77,37 @@ static int make_folders(struct tree_list *l, struct err *e)
 	for (size_t i = 0; i < l->n; i++) {
 		if (!S_ISDIR(l->v[i].mode) && l->v[i].mode != GIT_FILEMODE_COMMIT)
 			continue;
-		if (mkdir(l->v[i].path, 0755) < 0 || lstat(l->v[i].path, &st) < 0)
-			return create_error(e, l->v[i].path);
+		if (make_folder(l, l->v[i].path, &st, e) < 0)
+			return -1;
 		note_stat(&l->v[i], &st);
 	}
 	return 0;
 }
 
-static int put_file(git_index_entry *entry, const void *p, size_t n, struct err *e)
+static int create_file(const git_index_entry *entry, bool keep, struct err *e)
 {
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	mode_t mode =
 		entry->mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0777 : 0666; /* less the umask */
-	CLEAN_FD int fd =
-		open(entry->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	int fd = open(entry->path, flags, mode);
+
+	if (fd >= 0)
+		return fd;
+	if (errno != EEXIST || !keep)
+		return create_error(e, entry->path);
+	if (make_way(entry->path, e) < 0)
+		return -1;
+	fd = open(entry->path, flags, mode);
+	return fd < 0 ? create_error(e, entry->path) : fd;
+}
+
+static int put_file(git_index_entry *entry, bool keep, const void *p, size_t n, struct err *e)
+{
+	CLEAN_FD int fd = create_file(entry, keep, e);
 	struct stat st;
 
 	if (fd < 0)
-		return create_error(e, entry->path);
+		return -1;
 	if (fd_write_all(fd, p, n, e) < 0)
 		return err_wrap(e, "write \"%.400s\"", entry->path);
 	if (fstat(fd, &st) < 0)
@@ -83,7 +118,7 @@ static int put_file(git_index_entry *entry, const void *p, size_t n, struct err 
 
 /* Line ends and $Id$ as .gitattributes of this very commit say; nothing of the host is asked. */
 static int write_filtered(
-	git_repository *repo, const git_oid *commit, git_index_entry *entry, struct err *e)
+	git_repository *repo, const struct writing *w, git_index_entry *entry, struct err *e)
 {
 	git_blob_filter_options options = GIT_BLOB_FILTER_OPTIONS_INIT;
 	git_buf out = { 0 };
@@ -92,10 +127,10 @@ static int write_filtered(
 
 	options.flags =
 		GIT_BLOB_FILTER_NO_SYSTEM_ATTRIBUTES | GIT_BLOB_FILTER_ATTRIBUTES_FROM_COMMIT;
-	options.attr_commit_id = *commit;
+	options.attr_commit_id = *w->commit;
 	if (git_blob_lookup(&blob, repo, &entry->id) == 0 &&
 		git_blob_filter(&out, blob, entry->path, &options) == 0)
-		rc = put_file(entry, out.ptr, out.size, e);
+		rc = put_file(entry, w->list->keep, out.ptr, out.size, e);
 	else
 		git_fail(e, entry->path);
 	git_buf_dispose(&out);
@@ -103,13 +138,14 @@ static int write_filtered(
 	return rc;
 }
 
-static int write_plain(git_odb *odb, git_index_entry *entry, struct err *e)
+static int write_plain(git_odb *odb, const struct writing *w, git_index_entry *entry, struct err *e)
 {
 	git_odb_object *object;
 
 	if (git_odb_read(&object, odb, &entry->id) < 0)
 		return git_fail(e, entry->path);
-	int rc = put_file(entry, git_odb_object_data(object), git_odb_object_size(object), e);
+	int rc = put_file(
+		entry, w->list->keep, git_odb_object_data(object), git_odb_object_size(object), e);
 	git_odb_object_free(object);
 	return rc;
 }
@@ -121,8 +157,8 @@ static int write_share(
 		git_index_entry *entry = &w->list->v[i];
 		if (!S_ISREG(entry->mode))
 			continue;
-		if ((w->list->attributes ? write_filtered(repo, w->commit, entry, e)
-					 : write_plain(odb, entry, e)) < 0)
+		if ((w->list->attributes ? write_filtered(repo, w, entry, e)
+					 : write_plain(odb, w, entry, e)) < 0)
 			return -1;
 	}
 	return 0;
@@ -188,7 +224,7 @@ static int write_files(struct tree_list *l, const git_oid *commit, struct err *e
 	return -1;
 }
 
-static int make_link(git_odb *odb, git_index_entry *entry, struct err *e)
+static int make_link(git_odb *odb, bool keep, git_index_entry *entry, struct err *e)
 {
 	git_odb_object *object;
 	struct stat st;
@@ -200,6 +236,8 @@ static int make_link(git_odb *odb, git_index_entry *entry, struct err *e)
 	if (strlen(target) != git_odb_object_size(object) || !*target)
 		rc = err_set(e, ERR_INPUT, "tree refused: \"%.400s\": link with a malformed target",
 			entry->path);
+	else if (keep && make_way(entry->path, e) < 0)
+		rc = -1;
 	else if (symlink(target, entry->path) < 0 || lstat(entry->path, &st) < 0)
 		rc = create_error(e, entry->path);
 	else
@@ -217,7 +255,7 @@ static int make_links(git_repository *repo, struct tree_list *l, struct err *e)
 		return git_fail(e, "open the object store");
 	for (size_t i = 0; rc == 0 && i < l->n; i++)
 		if (S_ISLNK(l->v[i].mode))
-			rc = make_link(odb, &l->v[i], e);
+			rc = make_link(odb, l->keep, &l->v[i], e);
 	git_odb_free(odb);
 	return rc;
 }

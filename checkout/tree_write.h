@@ -1,5 +1,5 @@
-/* Writes a judged tree into the current directory, which must be empty but for .git, and its index.
- */
+/* Writes a judged tree into the current directory and its index. Unless the list says keep, the
+ * directory must be empty but for .git. */
 #ifndef CHECKOUT_TREE_WRITE_H
 #define CHECKOUT_TREE_WRITE_H
 

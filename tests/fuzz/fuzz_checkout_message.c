@@ -8,8 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct slice text = { (const char *)data + 1, size - 1 };
 	struct request_copy request = { 0 };
 	struct end_message end = { 0 };
-	struct checkout_result result;
-	char *line = NULL;
+	struct report_message report = { 0 };
 
 	if (size && data[0] % 3 == 0 && request_decode(text, &request, NULL) == 0) {
 		struct checkout_request view = request_view(&request);
@@ -19,8 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size && data[0] % 3 == 1 && end_decode(text, &end, NULL) == 0 &&
 		end.refs.names.n != end.refs.oids.n)
 		abort();
-	if (size && data[0] % 3 == 2 && report_decode(text, &line, &result, NULL) == 1)
-		free(line);
+	if (size && data[0] % 3 == 2 && report_decode(text, &report, NULL) == 0 &&
+		report.kind == REPORT_LINE && !report.line)
+		abort();
+	report_message_release(&report);
 	request_copy_release(&request);
 	end_message_release(&end);
 	return 0;

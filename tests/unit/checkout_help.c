@@ -21,8 +21,26 @@ static const char make_repositories[] =
 	"echo 3 >>data; git commit -qam three; git rev-parse HEAD >../sha/tip\n"
 	"git rev-parse HEAD^{tree} >../sha/tree\n"
 	"git checkout -q -b side HEAD~1; echo s >s; git add s; git commit -qm side\n"
-	"git rev-parse HEAD >../sha/side; git checkout -q trunk\n"
+	"git rev-parse HEAD >../sha/side; git branch both; git checkout -q trunk; git tag both\n"
 	"git clone -q --bare . ../repos/main.git; git -C ../repos/main.git pack-refs --all; cd ..\n"
+	/* a repository with submodules: one by a relative URL, which has one itself */
+	"for r in leaf lib super; do git init -q -b trunk $r; done\n"
+	"cd leaf; echo leaf >leaf; git add .; git commit -qm leaf; leaf=$(git rev-parse HEAD)\n"
+	"cd ../lib; printf '[submodule \"leaf\"]\\n path = deep/leaf\\n url = ./../leaf\\n' "
+	">.gitmodules\n"
+	"git update-index --add --cacheinfo 160000,$leaf,deep/leaf; echo lib >lib; git add "
+	".gitmodules lib\n"
+	"git commit -qm lib; lib=$(git rev-parse HEAD)\n"
+	"cd ../super; link() { git checkout -q --orphan $1; git rm -qrf --cached . || :; shift\n"
+	"  printf \"$@\" >.gitmodules; git add .gitmodules\n"
+	"  git update-index --add --cacheinfo 160000,$lib,libs/lib; git commit -qm super; }\n"
+	"mod='[submodule \"my.lib\"]\\n\\tpath = libs/lib\\n\\tupdate = !touch /tmp/escaped\\n'\n"
+	"link good \"$mod\\turl = ../lib.git\\n\"; git rev-parse HEAD >../sha/super\n"
+	"link far \"$mod\\turl = https://elsewhere.example/lib.git\\n\"; git rev-parse HEAD "
+	">../sha/far\n"
+	"link dash \"$mod\\turl = -oProxyCommand=id\\n\"; git rev-parse HEAD >../sha/dash\n"
+	"link none ''; git rev-parse HEAD >../sha/none\n"
+	"cd ..; for r in leaf lib super; do git clone -q --bare $r repos/$r.git; done\n"
 	/* five thousand files in fifty folders */
 	"git init -q -b trunk many; cd many\n"
 	"for d in $(seq 50); do mkdir d$d; for f in $(seq 100); do echo $d $f >d$d/f$f; done; "
@@ -163,6 +181,7 @@ void run_close(struct run *r)
 	loop_free(r->loop);
 	free(r->workspace);
 	strv_release(&r->lines);
+	strv_release(&r->submodules);
 }
 
 void on_line(void *data, const char *line)
@@ -201,18 +220,29 @@ int start_child(struct proc *p, int stderr_fd)
 	return pair[0];
 }
 
+static void keep_submodules(struct run *r, const struct submodule_list *l)
+{
+	strv_release(&r->submodules);
+	for (size_t i = 0; i < l->n; i++)
+		strv_addf(&r->submodules, "%s %s %s %s", l->v[i].name, l->v[i].path, l->v[i].url,
+			l->v[i].sha);
+}
+
 void run_checkout(struct run *r, struct checkout_request *q)
 {
 	struct proc p = PROC_INIT;
 	struct err e = { 0 };
 
 	q->workspace = r->workspace;
+	r->done = false;
+	r->calls = 0;
 	int fd = start_child(&p, 2);
 	struct checkout *c = checkout_start(r->loop, fd, q, on_line, on_done, r, &e);
 	if (!c)
 		fail_msg("%s", e.text);
 	assert_int_equal(
 		loop_wait(r->loop, &r->done, mono_add(mono_now(), 100 * USEC_PER_SEC), &e), 0);
+	keep_submodules(r, checkout_submodules(c));
 	checkout_free(c);
 	assert_int_equal(r->calls, 1);
 	proc_destroy(&p);

@@ -32,12 +32,13 @@ struct run {
 	struct loop *loop;
 	char *workspace;
 	struct strv lines;
+	struct strv submodules; /* of the last run: "NAME PATH URL SHA" */
 	struct checkout_result result;
 	bool done;
 	unsigned calls;
 };
 
-/* Group fixtures: repositories main, many and evil, and their server. */
+/* Group fixtures: repositories main, many, super and evil, and their server. */
 int checkout_setup(void **state);
 int checkout_teardown(void **state);
 char *sha_of(const char *name); /* of a commit the fixture made */

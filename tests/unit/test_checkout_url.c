@@ -87,7 +87,6 @@ static void test_urls(void **state)
 static void test_ids(void **state)
 {
 	static const struct text_case cases[] = {
-		{ NULL, "40 lower-case hex" },
 		{ "", "40 lower-case hex" },
 		{ "HEAD", "40 lower-case hex" },
 		{ "0123456789abcdef0123456789abcdef0123456", "40 lower-case hex" },
@@ -193,25 +192,60 @@ static void test_request_message(void **state)
 	assert_string_equal(back.ref, "refs/heads/trunk");
 }
 
+static void test_refs_without_id(void **state)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
+	CLEANUP(request_copy_release) struct request_copy back = { 0 };
+	struct checkout_request r = good;
+	struct err e = { 0 };
+
+	(void)state;
+	r.sha = NULL;
+	r.ref = "v1";
+	r.tags = r.keep = r.submodules = true;
+	expect("ref alone", &r, NULL);
+	assert_int_equal(request_encode(&r, false, &text, &e), 0);
+	assert_int_equal(request_decode(buf_slice(&text), &back, &e), 0);
+	assert_null(back.sha);
+	assert_string_equal(back.ref, "v1"); /* a branch or a tag: the server says */
+	assert_true(back.tags && back.keep && back.submodules);
+	r.ref = NULL;
+	expect("neither", &r, "neither a commit nor a ref");
+	r.ref = "";
+	expect("neither", &r, "neither a commit nor a ref");
+}
+
 static void test_report_messages(void **state)
 {
 	CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
-	CLEAN_STR char *line = NULL;
-	struct checkout_result r = { .pack_bytes = 7, .files = 3, .retryable = true }, back = { 0 };
+	CLEANUP(report_message_release)
+	struct report_message line = { 0 }, told = { 0 }, back = { 0 };
+	struct checkout_result r = { .pack_bytes = 7, .files = 3, .retryable = true, .sha = SHA };
+	struct submodule m = { (char *)"lib", (char *)"libs/lib", (char *)"https://h/o/lib",
+		(char *)SHA };
 	struct err e = { 0 };
 
 	(void)state;
 	assert_int_equal(line_encode("a\033[31m\xff z", &text, &e), 0);
-	assert_int_equal(report_decode(buf_slice(&text), &line, &back, &e), 1);
-	assert_string_equal(line, "a?[31m? z");
+	assert_int_equal(report_decode(buf_slice(&text), &line, &e), 0);
+	assert_int_equal(line.kind, REPORT_LINE);
+	assert_string_equal(line.line, "a?[31m? z");
+	buf_clear(&text);
+	assert_int_equal(submodule_encode(&m, &text, &e), 0);
+	assert_int_equal(report_decode(buf_slice(&text), &told, &e), 0);
+	assert_int_equal(told.kind, REPORT_SUBMODULE);
+	assert_string_equal(told.submodule.url, m.url);
 	buf_clear(&text);
 	err_set_errno(&r.error, 28, "write");
 	assert_int_equal(result_encode(&r, &text, &e), 0);
-	assert_int_equal(report_decode(buf_slice(&text), &line, &back, &e), 0);
-	assert_string_equal(back.error.text, r.error.text);
-	assert_int_equal(back.error.class, ERR_IO);
-	assert_int_equal(back.error.errnum, 28);
-	assert_true(back.retryable && !back.ok && back.pack_bytes == 7 && back.files == 3);
+	assert_int_equal(report_decode(buf_slice(&text), &back, &e), 0);
+	assert_int_equal(back.kind, REPORT_RESULT);
+	assert_string_equal(back.result.error.text, r.error.text);
+	assert_int_equal(back.result.error.class, ERR_IO);
+	assert_int_equal(back.result.error.errnum, 28);
+	assert_string_equal(back.result.sha, SHA);
+	assert_true(back.result.retryable && !back.result.ok && back.result.pack_bytes == 7 &&
+		    back.result.files == 3);
 }
 
 static void test_end_message(void **state)
@@ -223,6 +257,10 @@ static void test_end_message(void **state)
 		{ "{\"shallow\":[],\"names\":[],\"oids\":[\"" SHA "\"]}", "differ in number" },
 		{ "{\"shallow\":[],\"names\":[]}", "oids" },
 		{ "{\"shallow\":[],\"names\":[],\"oids\":[],\"more\":1}", "more" },
+		{ "{\"shallow\":[],\"names\":[],\"oids\":[],\"target\":\"" SHA
+		  "\",\"ref\":\"refs/tags/v\"}",
+			NULL },
+		{ "{\"shallow\":[],\"names\":[],\"oids\":[],\"target\":\"v1\"}", "target" },
 		{ "[]", "" },
 	};
 
@@ -263,6 +301,7 @@ int main(void)
 		cmocka_unit_test(test_paths_and_refs),
 		cmocka_unit_test(test_the_rest),
 		cmocka_unit_test(test_request_message),
+		cmocka_unit_test(test_refs_without_id),
 		cmocka_unit_test(test_report_messages),
 		cmocka_unit_test(test_end_message),
 		cmocka_unit_test(test_frame_cap),
