@@ -130,7 +130,7 @@ int expr_eval(const struct expr *x, const struct expr_context *c, struct expr_ar
 
 /* Characters before offset, plus one. */
 size_t expr_column(const char *text, size_t offset);
-/* Puts "column 5: " in front, or "line 2, column 5: " when text has several lines. Returns -1. */
-int expr_locate(struct err *e, const char *text, size_t n, size_t offset);
+/* Puts "column 5: " in front, or "line 2, column 5: " when text has several lines. */
+void expr_locate(struct err *e, const char *text, size_t n, size_t offset);
 
 #endif

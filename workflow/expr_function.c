@@ -140,7 +140,9 @@ static int fn_from_json(struct eval *ev, const struct expr_node *call,
 			expr_kind_name(args[0].kind));
 	if (eval_text(ev, call, &args[0], &text) < 0)
 		return -1;
-	nodes = text.len < LIMIT_JSON_NODES ? text.len : LIMIT_JSON_NODES;
+	nodes = text.len / 2 + 1; /* a value and what separates it */
+	if (nodes > LIMIT_JSON_NODES)
+		nodes = LIMIT_JSON_NODES;
 	if (eval_room(ev, call, text.len + nodes * sizeof(struct expr_member)) < 0)
 		return -1;
 	CLEAN_JSON struct json_doc *doc = json_parse(text.ptr, text.len, &limits, &e);

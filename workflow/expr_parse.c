@@ -464,7 +464,7 @@ size_t expr_column(const char *text, size_t offset)
 	return column;
 }
 
-int expr_locate(struct err *e, const char *text, size_t n, size_t offset)
+void expr_locate(struct err *e, const char *text, size_t n, size_t offset)
 {
 	size_t line = 1, start = 0;
 
@@ -474,7 +474,9 @@ int expr_locate(struct err *e, const char *text, size_t n, size_t offset)
 			start = i + 1;
 		}
 	}
-	if (!memchr(text, '\n', n))
-		return err_wrap(e, "column %zu", expr_column(text, offset));
-	return err_wrap(e, "line %zu, column %zu", line, expr_column(text + start, offset - start));
+	if (memchr(text, '\n', n))
+		err_wrap(
+			e, "line %zu, column %zu", line, expr_column(text + start, offset - start));
+	else
+		err_wrap(e, "column %zu", expr_column(text, offset));
 }
