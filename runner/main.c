@@ -4,6 +4,7 @@
 #include "runner/janitor.h"
 #include "runner/job.h"
 #include "runner/verb_config.h"
+#include "runner/verb_eval.h"
 #include "runner/verb_mask.h"
 #include "runner/verb_run.h"
 #include "runner/verb_seccomp.h"
@@ -35,6 +36,11 @@ static const struct cli_verb verbs[] = {
 		.summary = "filter stdin to stdout with secret values masked",
 		.usage = "--values-file FILE",
 		.run = verb_mask },
+	{ .name = "eval",
+		.summary = "evaluate one expression of a workflow",
+		.usage = "[--context FILE] [--status STATUS] EXPR",
+		.help = verb_eval_help,
+		.run = verb_eval },
 	{ .name = "job", .summary = "role: one job", .run = job_role_main, .hidden = true },
 	{ .name = "checkout",
 		.summary = "role: one checkout",
