@@ -27,8 +27,8 @@ struct box_plan {
 	char *name, *working_dir, *network;
 	struct strv argv, env;
 	struct pairs labels;
-	struct container_mount mounts[3];
-	char *mount_sources[3];
+	struct container_mount mounts[4];
+	char *mount_sources[4];
 	size_t n_mounts;
 	struct container_spec spec; /* limits, user, image: set by the maker; the rest from above */
 };

@@ -63,6 +63,8 @@ void box_job_plan(struct box_job *j, const char *step_id, struct box_plan *ret)
 	plan_common(j, step_id, ret);
 	pairs_set(&ret->labels, BOX_LABEL_STEP, step_id);
 	box_plan_mount(ret, j->workspace, BOX_WORKSPACE, false);
+	if (j->files_dir)
+		box_plan_mount(ret, j->files_dir, BOX_FILES, false);
 	ret->working_dir = xstrdup(BOX_WORKSPACE);
 	ret->network = xstrdup(j->network);
 	ret->spec.memory = j->config->engine.memory;
@@ -184,6 +186,7 @@ static void job_free(struct box_job *j)
 	free(j->job_id);
 	free(j->image);
 	free(j->workspace);
+	free(j->files_dir);
 	free(j->control_dir);
 	free(j->gate_path);
 	free(j->seccomp_json);
@@ -209,6 +212,7 @@ struct box_job *box_job_open(const struct box_job_spec *spec, struct err *e)
 	j->job_id = xstrdup(spec->job_id);
 	j->image = xstrdup(spec->image);
 	j->workspace = xstrdup(spec->workspace);
+	j->files_dir = xstrdup(spec->files_dir);
 	j->control_dir = xstrdup(spec->control_dir);
 	j->gate_path = xstrdup(spec->gate_path);
 	j->seccomp_json = xstrdup(spec->seccomp_json);

@@ -24,6 +24,7 @@ struct step_box;
 #define BOX_LABEL_JOB "sh.shithub.job"
 #define BOX_LABEL_STEP "sh.shithub.step"
 #define BOX_WORKSPACE "/workspace"
+#define BOX_FILES "/shithub/files"
 
 struct box_job_spec {
 	struct loop *loop;
@@ -33,6 +34,7 @@ struct box_job_spec {
 	const char *job_id;                 /* label value, part of container names */
 	const char *image;
 	const char *workspace;   /* host path, mounted at /workspace */
+	const char *files_dir;   /* host path, mounted at /shithub/files; NULL: none */
 	const char *control_dir; /* existing host folder 0711 owned by us, one subfolder a box */
 	const char *gate_path;
 	const char *seccomp_json;

@@ -49,7 +49,8 @@ struct box_job {
 	struct loop *loop;
 	struct engine *engine;
 	const struct runner_config *config;
-	char *instance_id, *job_id, *image, *workspace, *control_dir, *gate_path, *seccomp_json;
+	char *instance_id, *job_id, *image, *workspace, *files_dir, *control_dir, *gate_path,
+		*seccomp_json;
 	char *seccomp_path; /* Podman: the profile as a file */
 	char nonce[9];      /* makes container names ours beyond doubt */
 	unsigned serial;

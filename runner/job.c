@@ -180,6 +180,13 @@ static void deliver(struct job *j)
 		log_error("job", "reports_undelivered", F_ERR(&e));
 }
 
+static void skip_steps(struct job *j, size_t from)
+{
+	for (size_t i = from; i < j->spec->steps.n; i++)
+		report_step_status(j->report, j->spec->steps.v[i].id,
+			&(struct report_status){ .status = "skipped", .conclusion = "skipped" });
+}
+
 /* The platform failed before the first step could run: its reason is the first step's log. */
 static void fail_before_steps(struct job *j, const struct err *why)
 {
@@ -201,9 +208,7 @@ static void fail_before_steps(struct job *j, const struct err *why)
 			.conclusion = "failure",
 			.started_at = now,
 			.completed_at = wall_now() });
-	for (size_t i = 1; i < j->spec->steps.n; i++)
-		report_step_status(j->report, j->spec->steps.v[i].id,
-			&(struct report_status){ .status = "skipped", .conclusion = "skipped" });
+	skip_steps(j, 1);
 }
 
 /* ---- the job ---- */
@@ -244,8 +249,22 @@ static void run_steps(struct job *j)
 	job_free_boxes(j);
 }
 
+/* 1 run the steps, 0 the job's condition says no, -1 it cannot run. */
+static int job_prepare(struct job *j, struct err *e)
+{
+	int wanted;
+
+	if (job_env_render(j, e) < 0)
+		return -1;
+	wanted = job_condition(j, e);
+	if (wanted == 1 && job_setup(j, e) < 0)
+		return -1;
+	return wanted;
+}
+
 static enum outcome run_job(struct job *j)
 {
+	int wanted;
 	CLEANUP(strv_release) struct strv too_short = { 0 };
 	struct wall start = wall_now();
 	struct err e = { 0 };
@@ -259,11 +278,14 @@ static enum outcome run_job(struct job *j)
 	report_poll_cancel(j->report, true);
 	loop_timer_set(
 		j->deadline, mono_add(mono_now(), j->spec->timeout_minutes * 60 * USEC_PER_SEC));
-	if (job_setup(j, &e) < 0)
+	wanted = job_prepare(j, &e);
+	if (wanted < 0)
 		fail_before_steps(j, &e);
-	else
+	else if (wanted)
 		run_steps(j);
-	o = job_outcome(j);
+	else
+		skip_steps(j, 0);
+	o = wanted ? job_outcome(j) : OUTCOME_SKIPPED;
 	report_job(j, o, start);
 	deliver(j);
 	return o;
@@ -331,6 +353,7 @@ static void teardown(struct job *j, int64_t job_id)
 		pairs_release(&j->runs[i].outputs);
 	}
 	free(j->runs);
+	flagged_env_release(&j->job_env);
 	pairs_release(&j->env);
 	strv_release(&j->path);
 	report_free(j->report);

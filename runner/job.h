@@ -14,6 +14,7 @@
 #include "checkout/checkout.h"
 #include "config/runner_config.h"
 #include "engine/step_box.h"
+#include "runner/job_context.h"
 #include "runner/job_spec.h"
 #include "runner/state_dir.h"
 #include "runner/session.h"
@@ -68,8 +69,9 @@ struct job {
 	char *seccomp, *gate_path;
 
 	struct step_run *runs;
-	struct pairs env; /* set by steps through SHITHUB_ENV */
-	struct strv path; /* and SHITHUB_PATH, strongest first */
+	struct flagged_env job_env; /* the claim's, rendered */
+	struct pairs env;           /* set by steps through SHITHUB_ENV */
+	struct strv path;           /* and SHITHUB_PATH, strongest first */
 	enum job_cause cause;
 	bool failed;  /* a step failed: later ones are skipped unless their condition says otherwise
 		       */

@@ -62,7 +62,7 @@ static void set_number(struct pairs *p, const char *name, int64_t value)
 	set_both(p, name, text);
 }
 
-static void set_defaults(const struct job *j, struct pairs *p)
+void step_env_defaults(const struct job *j, struct pairs *p)
 {
 	const struct job_spec *s = j->spec;
 	CLEAN_STR char *repository = repository_name(s->checkout_url);
@@ -119,8 +119,8 @@ void step_env(const struct job *j, const struct pairs *own, struct strv *ret)
 {
 	CLEANUP(pairs_release) struct pairs all = { 0 };
 
-	set_defaults(j, &all);
-	merge(&all, &j->spec->env);
+	step_env_defaults(j, &all);
+	merge(&all, &j->job_env.pairs);
 	merge(&all, &j->env);
 	merge(&all, own);
 	prepend_path(j, &all);

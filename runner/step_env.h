@@ -7,6 +7,8 @@
 
 #include "runner/job.h"
 
+/* The runner's own defaults alone. */
+void step_env_defaults(const struct job *j, struct pairs *ret);
 /* Adds NAME=value lines; own: the step's env, rendered. */
 void step_env(const struct job *j, const struct pairs *own, struct strv *ret);
 

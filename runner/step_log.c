@@ -11,6 +11,11 @@
 
 enum { UTF8_MOST = 4 };
 
+static void no_command(void *data, const struct command *c)
+{
+	(void)data, (void)c;
+}
+
 int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *mask,
 	struct report *report, int64_t step_id, uint64_t limit, struct err *e)
 {
@@ -19,6 +24,7 @@ int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *m
 	*l = (struct step_log){
 		.mask = mask, .report = report, .spool = SPOOL_INIT, .limit = limit, .last = '\n'
 	};
+	commands_init(&l->commands, no_command, NULL);
 	if (spool_open(&l->spool, path, e) < 0)
 		return -1;
 	if (report)
@@ -98,33 +104,54 @@ static void wake(struct step_log *l)
 		report_wake(l->report);
 }
 
+void step_log_on_command(struct step_log *l, command_fn on_command, void *data)
+{
+	l->commands.on_command = on_command;
+	l->commands.data = data;
+}
+
+static void to_mask(void *data, const char *p, size_t n)
+{
+	struct step_log *l = data;
+
+	mask_feed(l->mask, p, n, on_masked, l);
+}
+
 void step_log_bytes(struct step_log *l, const char *p, size_t n)
 {
-	mask_feed(l->mask, p, n, on_masked, l);
+	commands_feed(&l->commands, p, n, to_mask, l);
 	wake(l);
 }
 
 void step_log_line(struct step_log *l, const char *fmt, ...)
 {
-	struct buf line = BUF_INIT(KIB(8));
+	struct buf line = BUF_INIT_SECRET(KIB(8));
 	char text[KIB(4)];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	/* of a command that is being told, nothing was emitted yet: this line comes before it */
 	if (l->last != '\n' || mask_held(l->mask))
 		buf_addc(&line, '\n');
 	buf_adds(&line, text);
 	buf_addc(&line, '\n');
-	step_log_bytes(l, line.data, line.len);
-	buf_release_wipe(&line);
+	to_mask(l, line.data, line.len);
+	wake(l);
+	buf_release(&line);
+}
+
+void step_log_output_end(struct step_log *l)
+{
+	commands_end(&l->commands, to_mask, l);
 }
 
 void step_log_close(struct step_log *l)
 {
 	if (l->spool.fd < 0 || l->spool.closed)
 		return;
+	step_log_output_end(l);
 	mask_end(l->mask, on_masked, l);
 	if (!l->truncated)
 		put(l, l->tail, l->tail_len);
@@ -134,5 +161,6 @@ void step_log_close(struct step_log *l)
 
 void step_log_release(struct step_log *l)
 {
+	commands_release(&l->commands);
 	spool_release(&l->spool);
 }

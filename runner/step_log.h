@@ -1,17 +1,19 @@
 /*
- * One step's log path: bytes from the box (or from the runner itself) → masker → limit → spool →
+ * One step's log path: bytes from the box → commands → masker → limit → spool →
  * report. Bytes, never lines; never blocks the step: past the limit everything is counted and
  * dropped after one marker line. Runs in the job process, one at a time per job.
  */
 #ifndef RUNNER_STEP_LOG_H
 #define RUNNER_STEP_LOG_H
 
+#include "runner/commands.h"
 #include "runner/mask.h"
 #include "runner/report.h"
 
 struct step_log {
-	struct mask *mask;     /* the job's; shared, flushed at each step's end */
-	struct report *report; /* NULL: bytes stay in the spool */
+	struct commands commands; /* only of what the step wrote itself */
+	struct mask *mask;        /* the job's; shared, flushed at each step's end */
+	struct report *report;    /* NULL: bytes stay in the spool */
 	struct spool spool;
 	uint64_t limit;
 	bool truncated, failed;
@@ -23,9 +25,14 @@ struct step_log {
 /* Opens `dir/step-<n>.log` and starts streaming it as the log of step_id. */
 int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *mask,
 	struct report *report, int64_t step_id, uint64_t limit, struct err *e) CHECK_RESULT;
+/* What the step wrote. Commands in it go to on_command, if one was set. */
+void step_log_on_command(struct step_log *l, command_fn on_command, void *data);
 void step_log_bytes(struct step_log *l, const char *p, size_t n);
-/* A line of the runner's own (masked too); a newline is added, and one before it if needed. */
+/* A line of the runner's own (masked too, never a command); a newline is added, and one before it
+ * if needed. */
 void step_log_line(struct step_log *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The step has written its last byte; own lines may follow. */
+void step_log_output_end(struct step_log *l);
 void step_log_close(struct step_log *l);   /* end of stream: flushes what the masker held back */
 void step_log_release(struct step_log *l); /* after the report is idle */
 

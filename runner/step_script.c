@@ -53,6 +53,40 @@ static void give_back(struct job *j)
 		step_box_free(box);
 }
 
+/* ---- commands in the output ---- */
+
+static void on_add_mask(struct job *j, const struct command *c)
+{
+	bool is_short = false;
+	struct err e = { 0 };
+
+	if (mask_add(j->mask, c->value.ptr, c->value.len, &is_short, &e) < 0)
+		step_log_line(j->log, "[shithub] add-mask: %s", e.text);
+	else if (is_short)
+		step_log_line(j->log, "[shithub] add-mask: the value is short, so only the value "
+				      "itself is masked");
+}
+
+static void on_set_output(struct job *j, const struct command *c)
+{
+	CLEAN_STR char *key = xmemdup0(c->key.ptr, c->key.len);
+
+	pairs_set_n(&j->runs[j->index].outputs, key, c->value.ptr, c->value.len);
+}
+
+static void on_command(void *data, const struct command *c)
+{
+	struct job *j = data;
+
+	if (c->kind == COMMAND_ADD_MASK)
+		on_add_mask(j, c);
+	else if (c->kind == COMMAND_SET_OUTPUT)
+		on_set_output(j, c);
+	else if (c->kind == COMMAND_DEPRECATED || c->kind == COMMAND_REFUSED)
+		step_log_line(
+			j->log, "[shithub] %s: %.*s", c->name, (int)c->value.len, c->value.ptr);
+}
+
 /* ---- running ---- */
 
 struct script_wait {
@@ -72,6 +106,7 @@ static void on_exit_status(void *data, const struct step_result *r)
 	struct script_wait *w = data;
 
 	w->result = *r;
+	step_log_output_end(w->job->log);
 	w->job->step_over = true;
 }
 
@@ -133,6 +168,7 @@ enum outcome step_script(struct job *j, const struct step_text *t)
 	enum outcome o;
 
 	job_prepare_boxes(j, j->index);
+	step_log_on_command(j->log, on_command, j);
 	j->box = TAKE(*box_place(j));
 	if (!j->box)
 		BUG("no box for step %zu", j->index);

@@ -2,85 +2,118 @@
 #include "runner/step_text.h"
 
 #include "base/fs.h"
+#include "base/limits.h"
 #include "runner/step_env.h"
-
-/* ---- conditions ---- */
-
-/* Strips `${{ … }}` and blanks. */
-static char *bare_condition(const char *text)
-{
-	size_t n = strlen(text);
-
-	while (n && strchr(" \t\r\n", text[n - 1]))
-		n--;
-	while (n && strchr(" \t\r\n", *text))
-		text++, n--;
-	if (n >= 5 && str_starts(text, "${{") && memcmp(text + n - 2, "}}", 2) == 0) {
-		CLEAN_STR char *inner = xmemdup0(text + 3, n - 5);
-
-		return bare_condition(inner);
-	}
-	return xmemdup0(text, n);
-}
 
 int step_condition(struct job *j, size_t index, struct err *e)
 {
-	const char *condition = j->spec->steps.v[index].condition;
-	bool fine = !j->failed && j->cause == CAUSE_NONE;
-	const struct {
-		const char *text;
-		bool value;
-	} known[] = {
-		{ "", fine },
-		{ "success()", fine },
-		{ "true", fine },
-		{ "always()", true },
-		{ "failure()", j->failed && j->cause == CAUSE_NONE },
-		{ "cancelled()", j->cause != CAUSE_NONE },
-		{ "!cancelled()", j->cause == CAUSE_NONE },
-		{ "false", false },
-	};
-	CLEAN_STR char *text = bare_condition(condition ? condition : "");
+	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
+	struct expr_context c = job_context(j, a, NULL, job_status(j));
+	bool wanted = false;
 
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (str_eq(text, known[i].text))
-			return known[i].value;
-	return err_set(e, ERR_INPUT,
-		"if: \"%s\" is not supported, expected one of success() failure() always() "
-		"cancelled() true false",
-		condition);
+	if (render_condition(j->spec->steps.v[index].condition, &c, &wanted, e) < 0)
+		return err_wrap(e, "if");
+	return wanted;
 }
 
-/* ---- texts ---- */
-
-static int refuse(const char *field, const char *name, const char *text, struct err *e)
+int job_condition(struct job *j, struct err *e)
 {
-	if (!text || !strstr(text, "${{"))
+	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
+	struct expr_context c = job_context(j, a, NULL, EXPR_SUCCESS);
+	bool wanted = false;
+
+	if (render_condition(j->spec->condition, &c, &wanted, e) < 0)
+		return err_wrap(e, "job if");
+	return wanted;
+}
+
+int job_env_render(struct job *j, struct err *e)
+{
+	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
+	struct expr_context c = job_context(j, a, NULL, EXPR_NO_STATUS);
+
+	return flagged_env_render(&j->job_env, "env", &j->spec->env, &c, e);
+}
+
+/* Relative to the workspace, also when written with its absolute name. */
+static int render_working_directory(
+	const struct step_spec *s, const struct expr_context *c, char **ret, struct err *e)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(LIMIT_NAME);
+	const char *dir;
+	unsigned flags;
+
+	if (!s->working_directory)
 		return 0;
-	return err_set(e, ERR_INPUT, "%s%s%s: expressions (${{ … }}) are not supported", field,
-		name ? "." : "", name ? name : "");
+	if (render_text(s->working_directory, strlen(s->working_directory), c, &text, &flags, e) <
+		0)
+		return err_wrap(e, "working-directory");
+	dir = buf_cstr(&text);
+	if (str_eq(dir, BOX_WORKSPACE))
+		dir = ".";
+	else if (str_starts(dir, BOX_WORKSPACE "/"))
+		dir += strlen(BOX_WORKSPACE "/");
+	if (!path_is_inside(dir))
+		return err_set(e, ERR_INPUT,
+			"working-directory \"%s\" leaves the workspace, expected a path inside it",
+			dir);
+	*ret = xstrdup(dir);
+	return 0;
 }
 
-static int refuse_pairs(const char *field, const struct pairs *p, struct err *e)
+static int render_run(const struct step_spec *s, const struct expr_context *c,
+	struct render_inputs *in, struct step_text *ret, struct err *e)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (refuse(field, p->v[i].key, p->v[i].value, e) < 0)
-			return -1;
+	struct buf script = BUF_INIT(LIMIT_SCRIPT);
+	const char *run = s->run ? s->run : "";
+
+	if (render_script(run, strlen(run), c, in, &script, e) < 0) {
+		buf_release_wipe(&script);
+		return err_wrap(e, "run");
+	}
+	ret->script = buf_take(&script);
+	return 0;
+}
+
+static void bind_inputs(struct flagged_env *own, const struct render_inputs *in)
+{
+	for (size_t i = 0; i < in->env.n; i++)
+		flagged_env_set(own, in->env.v[i].key, in->env.v[i].value, 0);
+}
+
+static void move_pairs(struct flagged_env *from, struct pairs *to)
+{
+	*to = from->pairs;
+	from->pairs = (struct pairs){ 0 };
+}
+
+static int render_with(const struct step_spec *s, const struct expr_context *c,
+	struct step_text *ret, struct err *e)
+{
+	CLEANUP(flagged_env_release) struct flagged_env with = { 0 };
+
+	if (flagged_env_render(&with, "with", &s->with, c, e) < 0)
+		return -1;
+	move_pairs(&with, &ret->with);
 	return 0;
 }
 
 int step_text_render(struct job *j, size_t index, struct step_text *ret, struct err *e)
 {
 	const struct step_spec *s = &j->spec->steps.v[index];
+	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
+	CLEANUP(flagged_env_release) struct flagged_env own = { 0 };
+	CLEAN_RENDER_INPUTS struct render_inputs in = { 0 };
+	struct expr_context c = job_context(j, a, NULL, EXPR_NO_STATUS);
 
-	if (refuse("run", NULL, s->run, e) < 0 || refuse_pairs("env", &s->env, e) < 0 ||
-		refuse_pairs("with", &s->with, e) < 0)
+	if (flagged_env_render(&own, "env", &s->env, &c, e) < 0)
 		return -1;
-	ret->script = xstrdup(s->run);
-	ret->working_directory = xstrdup(s->working_directory);
-	for (size_t i = 0; i < s->with.n; i++)
-		pairs_set(&ret->with, s->with.v[i].key, s->with.v[i].value);
-	step_env(j, &s->env, &ret->env);
+	c = job_context(j, a, &own, EXPR_NO_STATUS);
+	if (render_run(s, &c, &in, ret, e) < 0 || render_with(s, &c, ret, e) < 0 ||
+		render_working_directory(s, &c, &ret->working_directory, e) < 0)
+		return -1;
+	bind_inputs(&own, &in);
+	step_env(j, &own.pairs, &ret->env);
 	return 0;
 }
 

@@ -19,6 +19,10 @@ int step_text_render(
 	struct job *j, size_t index, struct step_text *ret, struct err *e) CHECK_RESULT;
 void step_text_release(struct step_text *t); /* wipes */
 
+/* The job's env, once, before its first step: job->job_env. */
+int job_env_render(struct job *j, struct err *e) CHECK_RESULT;
+/* The job's own `if`; as step_condition. */
+int job_condition(struct job *j, struct err *e) CHECK_RESULT;
 /* 1 run it, 0 skip it, -1 the condition is wrong. NULL or blank: success(). */
 int step_condition(struct job *j, size_t index, struct err *e) CHECK_RESULT;
 

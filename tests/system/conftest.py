@@ -168,10 +168,14 @@ def joined(coordinator, runner):
 @pytest.fixture
 def job(repository, coordinator, joined):
     """job(steps_yaml, **flags): runs one workflow with that job; the ended Job."""
-    def make(steps, name="demo/sample", head="", files=None, **flags):
+    def make(steps, name="demo/sample", head="", files=None, secrets=None, message="Change files",
+             **flags):
         repo = repository(name)
+        for key, value in (secrets or {}).items():
+            coordinator.admin("secret", "set", "--repo", name, "--name", key, stdin=value)
         text = workflow(steps, head)
-        repo.commit({"README.md": "# sample\n", ".shithub/workflows/ci.yml": text, **(files or {})})
+        repo.commit({"README.md": "# sample\n", ".shithub/workflows/ci.yml": text, **(files or {})},
+                    message)
         repo.push()
         one = joined(**flags)
         program = one.once()

@@ -1,0 +1,200 @@
+"""What a workflow author expects of a step: conditions, expressions, environment, shells, results.
+
+Each test runs in every way a step can be run: gate and attach, a container per step and per job.
+"""
+import pytest
+
+import driver
+
+WAYS = (("gate", "step"), ("gate", "job"), ("attach", "step"))
+
+
+@pytest.fixture(params=WAYS, ids=["-".join(way) for way in WAYS])
+def run(request, job):
+    """run(steps, **more): the job of conftest, this way."""
+    step_io, isolation = request.param
+    return lambda steps, **more: job(steps, step_io=step_io, isolation=isolation, **more)
+
+
+def lines(done, index):
+    return done.text(index).splitlines()
+
+
+def test_failure_skips_and_always_runs(run):
+    done = run("""
+        - run: exit 3
+        - run: echo not reached
+        - if: failure()
+          run: echo on failure
+        - if: ${{ always() }}
+          run: echo always
+        - if: success()
+          run: echo not this
+        - if: cancelled()
+          run: echo nor this
+        """)
+    assert done.conclusion == "failure"
+    assert done.conclusions() == ["failure", "skipped", "success", "success", "skipped", "skipped"]
+    assert lines(done, 0) == ["[shithub] exit code 3"]
+    assert lines(done, 2) == ["on failure"]
+
+
+def test_continue_on_error_is_outcome_against_conclusion(run):
+    done = run("""
+        - id: bad
+          continue-on-error: true
+          run: exit 7
+        - run: echo "${{ steps.bad.outcome }} ${{ steps.bad.conclusion }} ${{ job.status }}"
+        """)
+    assert done.conclusion == "success"
+    assert done.conclusions() == ["success", "success"]
+    assert lines(done, 1) == ["failure success success"]
+
+
+def test_a_wrong_condition_fails_the_step(run):
+    done = run("""
+        - if: nonsense(1)
+          run: echo not reached
+        - run: echo nor this
+        """)
+    assert done.conclusions() == ["failure", "skipped"]
+    assert "if: column 1" in done.text(0) and "nonsense" in done.text(0), done.text(0)
+
+
+def test_env_step_over_job_over_workflow(run):
+    done = run("""
+        - env:
+            C: step
+            D: ${{ env.B }}-${{ github.job }}
+          run: echo "$A $B $C $D ${{ env.C }} $CI $SHITHUB_JOB $GITHUB_REF_NAME"
+        - run: echo "$A $B $C"
+        """, head="env:\n  A: workflow\n  B: workflow\n  C: workflow\n", files={})
+    assert lines(done, 0) == ["workflow workflow step workflow-main step true main trunk"]
+    assert lines(done, 1) == ["workflow workflow workflow"]
+
+
+def test_working_directory(run):
+    done = run("""
+        - run: mkdir -p "a b/c"
+        - working-directory: a b/c
+          run: pwd
+        - working-directory: ${{ github.workspace }}/a b
+          run: pwd
+        - working-directory: ${{ '..' }}
+          run: pwd
+        """)
+    assert lines(done, 1) == ["/workspace/a b/c"]
+    assert lines(done, 2) == ["/workspace/a b"]
+    assert "leaves the workspace" in done.text(3)
+    assert done.conclusions()[3] == "failure"
+
+
+def test_shells(run):
+    done = run("""
+        - shell: sh
+          run: echo "sh ${BASH_VERSION:-none}"
+        - run: false | true; echo not reached
+          continue-on-error: true
+        - shell: python
+          run: |
+            import sys
+            print("python", sys.version_info.major)
+        - shell: bash -u {0}
+          run: |
+            false
+            echo "template $0"
+        - shell: fish
+          run: echo not reached
+        """)
+    assert lines(done, 0) == ["sh none"] or lines(done, 0)[0].startswith("sh ")
+    assert lines(done, 1) == ["[shithub] exit code 1"]
+    assert lines(done, 2) == ["python 3"]
+    assert lines(done, 3)[0].startswith("template /")
+    assert "expected bash, sh, python or a command line with {0}" in done.text(4)
+
+
+def test_outputs_and_masks_through_commands(run):
+    done = run("""
+        - id: one
+          run: |
+            echo "::set-output name=answer::4%0A2"
+            echo "::add-mask::hidden-value"
+            echo "this is hidden-value."
+        - run: |
+            echo "${{ steps.one.outputs.answer }} hidden-value ${{ steps.one.outputs.missing }}!"
+        """)
+    assert "hidden-value" not in done.text(0) + done.text(1)
+    assert "this is ***." in lines(done, 0)
+    assert lines(done, 1) == ["4", "2 *** !"]
+
+
+def test_tainted_and_secret_values_never_become_script_text(run):
+    done = run("""
+        - run: |
+            echo "message: ${{ github.event.head_commit.message }}"
+            echo "length: $(printf %s "${{ secrets.TOKEN }}" | wc -c)"
+            ls /workspace
+            cat "$0" | grep -c SHITHUB_INPUT_
+        - run: echo "${{ secrets.MISSING }}"
+        """, secrets={"TOKEN": b"s3cr3t$(touch /workspace/secret)"},
+        message="$(touch /workspace/owned)`id`\"; exit 9 #")
+    text = done.text(0)
+    assert done.conclusions() == ["success", "failure"], text
+    assert "message: $(touch /workspace/owned)`id`\"; exit 9 #" in text
+    assert "length: 32" in text
+    assert "owned" not in text.replace("/workspace/owned", "")
+    assert "s3cr3t" not in text
+    assert "MISSING" in done.text(1)
+
+
+def test_step_timeout(run):
+    done = run("""
+        - timeout-minutes: 1
+          run: |
+            trap 'echo terminated; exit 0' TERM
+            for i in $(seq 600); do sleep 0.2; done
+        - if: always()
+          run: echo after
+        """)
+    assert done.conclusions() == ["timed_out", "success"]
+    assert done.conclusion == "failure"
+    assert "terminated" in done.text(0)
+
+
+def test_cancel_runs_always_steps(repository, coordinator, joined, pat):
+    one = joined()
+    repo = repository("demo/sample")
+    repo.commit({".shithub/workflows/ci.yml": """
+on: {push: {branches: [trunk]}}
+jobs:
+  main:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          trap 'echo got TERM; exit 0' TERM
+          echo started
+          for i in $(seq 600); do sleep 0.2; done
+      - run: echo not reached
+      - if: always()
+        run: echo cleaning up, job is ${{ job.status }}
+      - if: cancelled()
+        run: echo cancelled too
+"""})
+    repo.push()
+    program = one.start("--once")
+    run_id = max(run["id"] for run in coordinator.runs())
+
+    def started():
+        job_id = coordinator.show(run_id)["jobs"][0]["id"]
+        return b"started" in coordinator.step_log(job_id, 0)
+    driver.wait_for(started, 60, "the step's first line")
+    job_id = coordinator.show(run_id)["jobs"][0]["id"]
+    answer = coordinator.request("POST", f"/api/v1/jobs/{job_id}/cancel", token=pat)
+    assert answer.status == 200
+    assert program.wait(90) == 0
+    row = coordinator.show(run_id)["jobs"][0]
+    assert (row["status"], row["conclusion"]) == ("cancelled", "cancelled")
+    assert [step["conclusion"] for step in row["steps"]] == [
+        "cancelled", "skipped", "success", "success"]
+    assert b"got TERM" in coordinator.step_log(job_id, 0)
+    assert coordinator.step_log(job_id, 2) == b"cleaning up, job is cancelled\n"
