@@ -20,6 +20,9 @@
 #include "runner/state_dir.h"
 
 #define CLAIM_WAIT_S 25 /* Prefer: wait */
+/* The service allows 60 heartbeats a minute: a few at once, then one in little over a second. */
+#define BEAT_BURST 5
+#define BEAT_REFILL_US (1100 * USEC_PER_MSEC)
 #define BACKOFF_FIRST_US (1 * USEC_PER_SEC)
 #define BACKOFF_MOST_US (60 * USEC_PER_SEC)
 enum { SLOTS_MAX = 64 };
@@ -39,11 +42,12 @@ struct supervisor {
 	struct state_dir state;
 	struct heartbeat *heartbeat;
 	struct backoff backoff;
-	struct mono next_beat;
+	struct mono next_beat, beat_credit; /* credit: when the allowance is full again */
 	struct loop_source *pace, *work, *term, *intr;
 	struct slot *slots[SLOTS_MAX];
 	size_t n_slots;
 	struct waiting_claim *waiting;
+	bool beat_for_work; /* what the heartbeat in flight asked for */
 	bool ready; /* orphans are gone; before that no slot starts, or its containers would go too
 		     */
 	bool claimed_once, draining, cancelling, stopped;
@@ -86,6 +90,7 @@ static void reap_slots(struct supervisor *s)
 		log_info("supervisor", "job_over", F_INT("job", slot_job_id(slot)),
 			F_STR("conclusion", slot_conclusion(slot)));
 		s->slots[i] = s->slots[--s->n_slots];
+		s->next_beat = loop_now(s->loop); /* a slot is free: ask for work now */
 		s->jobs_done++;
 		slot_free(slot);
 	}
@@ -192,18 +197,25 @@ static void failed(struct supervisor *s, const struct heartbeat_answer *a)
 	s->next_beat = s->backoff.until;
 }
 
+static bool wants_work(const struct supervisor *s)
+{
+	return !s->draining && !s->waiting && free_slots(s) > 0 &&
+	       !(s->spec.once && s->claimed_once);
+}
+
 static void answered(struct supervisor *s, const struct heartbeat_answer *a)
 {
 	struct mono now = loop_now(s->loop);
+	bool again;
 
 	if (backoff_count(&s->backoff) > 0)
 		log_info("supervisor", "heartbeat_restored",
 			F_INT("failures", backoff_count(&s->backoff)));
 	backoff_reset(&s->backoff);
-	/* a coordinator that held the request wants the next at once, another one is polled */
-	s->next_beat = a->kind == HEARTBEAT_CLAIM || a->held
-			       ? now
-			       : mono_add(now, s->spec.config->runner.poll_interval_us);
+	/* a coordinator that held the request wants the next at once, another one is polled; so
+	 * does a slot that became free while a mere sign of life was on its way */
+	again = a->kind == HEARTBEAT_CLAIM || a->held || (!s->beat_for_work && wants_work(s));
+	s->next_beat = again ? now : mono_add(now, s->spec.config->runner.poll_interval_us);
 	if (a->kind == HEARTBEAT_CLAIM)
 		keep_claim(s, a->claim, a->cut);
 }
@@ -221,10 +233,17 @@ static void on_answer(void *data, const struct heartbeat_answer *a)
 	wake(s);
 }
 
-static bool wants_work(const struct supervisor *s)
+/* When the allowance permits the next heartbeat, and the account of one that is sent now. */
+static struct mono beat_allowed(const struct supervisor *s)
 {
-	return !s->draining && !s->waiting && free_slots(s) > 0 &&
-	       !(s->spec.once && s->claimed_once);
+	return (struct mono){ s->beat_credit.us - (BEAT_BURST - 1) * BEAT_REFILL_US };
+}
+
+static void beat_spend(struct supervisor *s, struct mono now)
+{
+	if (s->beat_credit.us < now.us)
+		s->beat_credit = now;
+	s->beat_credit = mono_add(s->beat_credit, BEAT_REFILL_US);
 }
 
 /* While all slots are taken or we drain, heartbeats only say that we live, at the poll interval. */
@@ -239,12 +258,16 @@ static void beat(struct supervisor *s)
 		return;
 	if (s->backoff.until.us > s->next_beat.us)
 		s->next_beat = s->backoff.until;
+	if (beat_allowed(s).us > s->next_beat.us)
+		s->next_beat = beat_allowed(s);
 	if (s->next_beat.us > now.us) {
 		loop_timer_set(s->pace, s->next_beat);
 		return;
 	}
 	if (!work && s->spec.once)
 		return;
+	beat_spend(s, now);
+	s->beat_for_work = work;
 	heartbeat_send(s->heartbeat, work ? CLAIM_WAIT_S : 0);
 	if (!work)
 		s->next_beat = mono_add(now, s->spec.config->runner.poll_interval_us);
