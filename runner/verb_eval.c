@@ -12,7 +12,7 @@ const char verb_eval_help[] =
 	"FILE is JSON with the contexts as top-level keys: {\"shithub\": {…}, \"env\": {…}}.\n"
 	"Prints {\"kind\":…,\"value\":…,\"tainted\":…}, or {\"error\":…,\"position\":…} and exit "
 	"1;\n"
-	"position counts characters from 1. Put -- before an expression that begins with -.";
+	"position counts characters from 1.";
 
 /* A number that JSON has no word for is printed as text; its kind tells. */
 static int print_value(const struct expr_value *v)
@@ -95,9 +95,20 @@ static int read_status(const char *name, enum expr_status *ret)
 		-1, "--status \"%s\": expected success, failure or cancelled (see --help)", name);
 }
 
+/* An expression may begin with a minus; no flag begins with a single one. */
+static const char *take_negative(int *argc, char **argv)
+{
+	const char *last = argv[*argc - 1];
+
+	if (*argc < 2 || last[0] != '-' || last[1] == '-' || str_eq(last, "-h"))
+		return NULL;
+	--*argc;
+	return last;
+}
+
 int verb_eval(int argc, char **argv)
 {
-	const char *path = NULL, *status = "success";
+	const char *path = NULL, *status = "success", *text = take_negative(&argc, argv);
 	const struct cli_flag flags[] = {
 		{ .name = "context",
 			.target = &path,
@@ -115,14 +126,17 @@ int verb_eval(int argc, char **argv)
 	char **rest;
 	int n_rest;
 
-	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), verb_eval_help, 1, &rest, &n_rest);
+	int rc = cli_parse(
+		argc, argv, flags, ARRAY_LEN(flags), verb_eval_help, !text, &rest, &n_rest);
 	if (rc != 0)
 		return rc < 0 ? EXIT_USAGE : EXIT_OK;
-	if (n_rest != 1)
-		return cli_fail(EXIT_USAGE, "eval: expected one expression (see --help)");
+	if (!text && n_rest)
+		text = rest[0];
+	if (!text)
+		return cli_fail(EXIT_USAGE, "eval: expected an expression (see --help)");
 	if (read_status(status, &c.status) < 0)
 		return EXIT_USAGE;
 	if (load_root(path, contexts, &c.root, &e) < 0)
 		return cli_fail(EXIT_USAGE, "%s", e.text);
-	return evaluate(rest[0], &c);
+	return evaluate(text, &c);
 }
