@@ -14,13 +14,12 @@
 #include "base/limits.h"
 #include "config/runner_check.h"
 
-int runner_args_parse(struct runner_args *ret, int argc, char **argv, const struct cli_flag *own,
-	size_t n_own, const char *help)
+int runner_args_parse_rest(struct runner_args *ret, int argc, char **argv,
+	const struct cli_flag *own, size_t n_own, const char *help, int max_args, char ***ret_rest,
+	int *ret_n)
 {
 	struct cli_flag flags[1 + RUNNER_OPTION_COUNT + RUNNER_OWN_FLAGS_MAX];
 	struct strv texts = { 0 };
-	char **rest;
-	int n_rest;
 	size_t n = 0;
 
 	if (n_own > RUNNER_OWN_FLAGS_MAX)
@@ -34,9 +33,18 @@ int runner_args_parse(struct runner_args *ret, int argc, char **argv, const stru
 		runner_option_table, RUNNER_OPTION_COUNT, ret->text, &texts, flags + n);
 	for (size_t i = 0; i < n_own; i++)
 		flags[n++] = own[i];
-	int rc = cli_parse(argc, argv, flags, n, help, 0, &rest, &n_rest);
+	int rc = cli_parse(argc, argv, flags, n, help, max_args, ret_rest, ret_n);
 	strv_release(&texts);
 	return rc;
+}
+
+int runner_args_parse(struct runner_args *ret, int argc, char **argv, const struct cli_flag *own,
+	size_t n_own, const char *help)
+{
+	char **rest;
+	int n;
+
+	return runner_args_parse_rest(ret, argc, argv, own, n_own, help, 0, &rest, &n);
 }
 
 /* loading */

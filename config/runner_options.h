@@ -33,6 +33,11 @@ struct runner_args {
 int runner_args_parse(struct runner_args *ret, int argc, char **argv, const struct cli_flag *own,
 	size_t n_own, const char *help) CHECK_RESULT;
 
+/* The same for a verb that takes up to max_args arguments of its own. */
+int runner_args_parse_rest(struct runner_args *ret, int argc, char **argv,
+	const struct cli_flag *own, size_t n_own, const char *help, int max_args, char ***ret_rest,
+	int *ret_n) CHECK_RESULT;
+
 /* Fills both (release both, also after -1). -1: o->problems says everything that is wrong. */
 int runner_config_load(struct runner_config *ret, struct options *o, const struct runner_args *args,
 	char *const *environ) CHECK_RESULT;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -203,11 +204,14 @@ static int step_down(int at, const char *name, struct err *e)
 static int enter(int at, const char *path, struct err *e)
 {
 	CLEAN_FD int dir = fcntl(at, F_DUPFD_CLOEXEC, 0);
+	char name[NAME_MAX + 1];
 
 	while (dir >= 0 && *path) {
 		size_t n = strcspn(path, "/");
-		CLEAN_STR char *name = xstrndup(path, n);
 
+		if (n > NAME_MAX)
+			return err_set(e, ERR_LIMIT, "a folder's name is too long");
+		snprintf(name, sizeof(name), "%.*s", (int)n, path);
 		path += n + (path[n] == '/');
 		if (!str_eq(name, ".")) {
 			int next = step_down(dir, name, e);

@@ -3,8 +3,10 @@
 #include "checkout/checkout.h"
 #include "runner/janitor.h"
 #include "runner/job.h"
+#include "runner/local_copy.h"
 #include "runner/verb_config.h"
 #include "runner/verb_eval.h"
+#include "runner/verb_exec.h"
 #include "runner/verb_mask.h"
 #include "runner/verb_run.h"
 #include "runner/verb_seccomp.h"
@@ -30,6 +32,12 @@ static const struct cli_verb verbs[] = {
 		.usage = "[--config FILE] [--once] [flags]",
 		.help = verb_run_help,
 		.run = verb_run },
+	{ .name = "exec",
+		.summary = "run a workflow of this repository here, without a coordinator",
+		.usage =
+			"[WORKFLOW] [--job KEY] [--event NAME] [--input K=V] [-n] [--list] [flags]",
+		.help = verb_exec_help,
+		.run = verb_exec },
 	{ .name = "config", .summary = "look at the configuration", .sub = config_verbs },
 	{ .name = "seccomp", .summary = "the seccomp profile of steps", .sub = seccomp_verbs },
 	{ .name = "mask",
@@ -45,6 +53,10 @@ static const struct cli_verb verbs[] = {
 	{ .name = "checkout",
 		.summary = "role: one checkout",
 		.run = checkout_role_main,
+		.hidden = true },
+	{ .name = "local-copy",
+		.summary = "role: copy of a work tree",
+		.run = local_copy_role_main,
 		.hidden = true },
 	{ .name = "janitor",
 		.summary = "role: one workspace",

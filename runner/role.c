@@ -53,3 +53,19 @@ void role_kill(struct role *r)
 	loop_source_free(TAKE(r->watch));
 	proc_destroy(&r->proc);
 }
+
+/* What a job process needs beside the configuration to find its engine and to trace. */
+void role_pass_through(struct strv *env)
+{
+	static const char *const names[] = { "DOCKER_HOST", "XDG_RUNTIME_DIR", "SHITHUB_TRACE",
+		"TERM", "NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS",
+		"UBSAN_OPTIONS", "LSAN_OPTIONS" };
+
+	strv_add(env, "LANG=C.UTF-8");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value)
+			strv_addf(env, "%s=%s", names[i], value);
+	}
+}

@@ -34,4 +34,7 @@ bool role_running(const struct role *r);
 void role_reap(struct role *r, int *ret_status);
 void role_kill(struct role *r); /* SIGKILL, reap, no callback */
 
+/* Adds what a job process needs of our environment beside the configuration. */
+void role_pass_through(struct strv *env);
+
 #endif

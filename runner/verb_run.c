@@ -5,6 +5,7 @@
 
 #include "base/cli.h"
 #include "config/runner_inherit.h"
+#include "runner/role.h"
 #include "runner/supervisor.h"
 
 extern char **environ;
@@ -16,21 +17,6 @@ const char verb_run_help[] =
 	"cancels.\n"
 	"Exit codes: 0 stopped as asked (with --once: the job's final status was handled),\n"
 	"1 could not run, 2 bad configuration, 3 token refused or state directory in use.";
-
-/* What a job process needs beside the configuration to find its engine and to trace. */
-static void pass_through(struct strv *env)
-{
-	static const char *const names[] = { "DOCKER_HOST", "XDG_RUNTIME_DIR", "SHITHUB_TRACE",
-		"SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS" };
-
-	strv_add(env, "LANG=C.UTF-8");
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		const char *value = getenv(names[i]);
-
-		if (value)
-			strv_addf(env, "%s=%s", names[i], value);
-	}
-}
 
 static int run(const struct runner_config *config, const struct options *options, bool once)
 {
@@ -46,7 +32,7 @@ static int run(const struct runner_config *config, const struct options *options
 	strv_each (warning, &options->warnings)
 		log_warn("config", "warning", F_STR("text", warning));
 	runner_config_export(options, &env);
-	pass_through(&env);
+	role_pass_through(&env);
 	code = supervisor_run(&spec, &e);
 	return e.class != ERR_NONE ? cli_fail(code, "%s", e.text) : code;
 }
