@@ -371,6 +371,7 @@ static void teardown(struct job *j, int64_t job_id)
 	state_dir_release(&j->state);
 	job_spec_free(j->spec);
 	free(j->dir);
+	free(j->files_dir);
 	free(j->workspace);
 	free(j->seccomp);
 	free(j->gate_path);

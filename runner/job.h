@@ -48,6 +48,8 @@ struct step_run {
 	bool ended;
 	enum outcome outcome, conclusion; /* they differ by continue-on-error */
 	struct pairs outputs;
+	size_t output_bytes;
+	bool outputs_full; /* the log says so already */
 };
 
 struct job {
@@ -58,6 +60,7 @@ struct job {
 	int channel;
 	bool local;               /* a local run: no coordinator, a terminal instead */
 	const char *no_workspace; /* the supervisor's reason; NULL: there is one */
+	char *files_dir;          /* command files, seen by every box as /shithub/files */
 	char *dir;                /* our folder in the state directory */
 	char *workspace;          /* host path */
 

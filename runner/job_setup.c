@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "runner/step_files.h"
 #include "runner/step_io.h"
 #include "sandbox/seccomp.h"
 
@@ -66,6 +67,7 @@ static int open_boxes(struct job *j, struct err *e)
 		.job_id = job_id,
 		.image = j->config->engine.default_image,
 		.workspace = j->workspace,
+		.files_dir = j->files_dir,
 		.control_dir = control,
 		.gate_path = j->gate_path,
 		.seccomp_json = j->seccomp };
@@ -108,6 +110,8 @@ int job_setup(struct job *j, struct err *e)
 		j->spec->run_id, j->spec->id);
 	if (!has_run_step(j->spec))
 		return 0;
+	if (step_files_setup(j, e) < 0)
+		return -1;
 	j->seccomp = load_seccomp(j->config, e);
 	if (!j->seccomp)
 		return -1;

@@ -5,6 +5,7 @@
 #include "runner/step_kinds.h"
 
 #include "base/log.h"
+#include "runner/step_files.h"
 
 const char *outcome_text(enum outcome o)
 {
@@ -27,6 +28,20 @@ enum outcome step_fails(struct job *j, const struct err *e)
 	return OUTCOME_FAILURE;
 }
 
+/* What the script wrote into its command files counts however it ended; files that cannot be read
+ * make a good step fail. */
+static enum outcome with_files(struct job *j, enum outcome o)
+{
+	struct err e = { 0 };
+
+	enum outcome failed;
+
+	if (step_files_take(j, j->index, &e) == 0)
+		return o;
+	failed = step_fails(j, &e);
+	return o == OUTCOME_SUCCESS ? failed : o;
+}
+
 static enum outcome run_step(struct job *j)
 {
 	CLEANUP(step_text_release) struct step_text t = { 0 };
@@ -34,7 +49,9 @@ static enum outcome run_step(struct job *j)
 
 	if (step_text_render(j, j->index, &t, &e) < 0)
 		return step_fails(j, &e);
-	return str_empty(j->spec->steps.v[j->index].uses) ? step_script(j, &t) : step_uses(j, &t);
+	if (!str_empty(j->spec->steps.v[j->index].uses))
+		return step_uses(j, &t);
+	return with_files(j, step_script(j, &t));
 }
 
 static void report_skipped(struct job *j, const struct step_spec *s)

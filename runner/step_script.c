@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "runner/step_files.h"
+
 /* ---- shells ---- */
 
 /* What `shell:` may name; anything else is a template that must contain {0}. */
@@ -70,8 +72,12 @@ static void on_add_mask(struct job *j, const struct command *c)
 static void on_set_output(struct job *j, const struct command *c)
 {
 	CLEAN_STR char *key = xmemdup0(c->key.ptr, c->key.len);
+	struct err e = { 0 };
 
-	pairs_set_n(&j->runs[j->index].outputs, key, c->value.ptr, c->value.len);
+	if (step_output_set(j, key, c->value, &e) < 0 && !j->runs[j->index].outputs_full) {
+		j->runs[j->index].outputs_full = true;
+		step_log_line(j->log, "[shithub] %s", e.text);
+	}
 }
 
 static void on_command(void *data, const struct command *c)

@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "runner/step_env.h"
+#include "runner/step_files.h"
 
 int step_condition(struct job *j, size_t index, struct err *e)
 {
@@ -113,6 +114,8 @@ int step_text_render(struct job *j, size_t index, struct step_text *ret, struct 
 		render_working_directory(s, &c, &ret->working_directory, e) < 0)
 		return -1;
 	bind_inputs(&own, &in);
+	if (!str_empty(s->run) && step_files_make(j, index, &own.pairs, e) < 0)
+		return -1;
 	step_env(j, &own.pairs, &ret->env);
 	return 0;
 }

@@ -198,3 +198,45 @@ jobs:
         "cancelled", "skipped", "success", "success"]
     assert b"got TERM" in coordinator.step_log(job_id, 0)
     assert coordinator.step_log(job_id, 2) == b"cleaning up, job is cancelled\n"
+
+
+def test_command_files_reach_later_steps(run):
+    done = run("""
+        - id: one
+          run: |
+            echo "PLAIN=a=b" >> "$SHITHUB_ENV"
+            printf 'MULTI<<END\\nline 1\\nline 2\\nEND\\n' >> "$GITHUB_ENV"
+            echo "NODE_OPTIONS=--inspect" >> "$GITHUB_ENV"
+            echo "GITHUB_SHA=0" >> "$GITHUB_ENV"
+            echo "answer=42" >> "$SHITHUB_OUTPUT"
+            mkdir -p bin; printf '#!/bin/sh\\necho tool ran\\n' > bin/tool; chmod +x bin/tool
+            echo "$PWD/bin" >> "$GITHUB_PATH"
+            echo "# summary" >> "$GITHUB_STEP_SUMMARY"
+            test "$SHITHUB_ENV" = "$GITHUB_ENV"
+            grep -q after "$GITHUB_EVENT_PATH"
+        - run: |
+            echo "$PLAIN|$MULTI|${NODE_OPTIONS:-unset}|${#GITHUB_SHA}"
+            echo "${{ steps.one.outputs.answer }} ${{ env.PLAIN }}"
+            tool
+            test ! -s "$SHITHUB_ENV" && echo fresh
+            echo x > /shithub/files/other 2>/dev/null || echo closed
+        """)
+    assert done.conclusion == "success", done.text(0) + done.text(1)
+    assert lines(done, 1) == ["a=b|line 1", "line 2|unset|40", "42 a=b", "tool ran", "fresh", "closed"]
+    assert "NODE_OPTIONS" in done.text(0) and "GITHUB_SHA" in done.text(0)
+
+
+@pytest.mark.parametrize("script, says", [
+    ("echo 'A<<END' >> \"$GITHUB_ENV\"", "END"),
+    ("echo 'no equals sign' >> \"$GITHUB_OUTPUT\"", "line 1"),
+    ("head -c 1100000 /dev/zero | tr '\\0' x >> \"$GITHUB_ENV\"", "1048576 bytes"),
+    ("rm -f \"$GITHUB_ENV\"; ln -s /etc/passwd \"$GITHUB_ENV\"", ""),
+])
+def test_bad_command_files(job, script, says):
+    done = job(f"""
+        - run: |
+            {script}
+        - run: echo not reached
+        """)
+    assert done.conclusions() == ["failure", "skipped"], done.text(0)
+    assert says in done.text(0)
