@@ -219,7 +219,7 @@ def test_command_files_reach_later_steps(run):
             echo "${{ steps.one.outputs.answer }} ${{ env.PLAIN }}"
             tool
             test ! -s "$SHITHUB_ENV" && echo fresh
-            echo x > /shithub/files/other 2>/dev/null || echo closed
+            (echo x > /shithub/files/other) 2>/dev/null || echo closed
         """)
     assert done.conclusion == "success", done.text(0) + done.text(1)
     assert lines(done, 1) == ["a=b|line 1", "line 2|unset|40", "42 a=b", "tool ran", "fresh", "closed"]
