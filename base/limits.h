@@ -22,6 +22,7 @@
 #define LIMIT_SCRIPT MIB(1)
 #define LIMIT_NAME KIB(4)              /* names, keys, refs */
 #define LIMIT_ENV_COUNT 4096           /* entries of one env or with map */
+#define LIMIT_ENV_ENTRY KIB(128)       /* one NAME=value: the kernel's MAX_ARG_STRLEN */
 #define LIMIT_ENV_BYTES MIB(2)         /* of a step's whole environment */
 #define LIMIT_SECRETS 1000
 #define LIMIT_MASK_VALUE KIB(64)

@@ -62,6 +62,26 @@ static int render_working_directory(
 	return 0;
 }
 
+/* Only these read ${NAME} in a script. */
+static bool reads_variables(const char *shell)
+{
+	static const char *const shells[] = { "bash", "sh", "dash", "ksh", "zsh" };
+	size_t n = shell ? strcspn(shell, " ") : 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(shells); i++)
+		if (n == strlen(shells[i]) && memcmp(shell, shells[i], n) == 0)
+			return true;
+	return n == 0;
+}
+
+static int refuse_inputs(const char *shell, const struct render_inputs *in, struct err *e)
+{
+	return err_set(e, ERR_INPUT,
+		"run: ${{ %s }} holds text from outside or a secret, which never becomes script "
+		"text; with shell \"%s\" pass it through env and read the variable",
+		in->seen.n ? in->seen.v[0].key : "…", shell);
+}
+
 static int render_run(const struct step_spec *s, const struct expr_context *c,
 	struct render_inputs *in, struct step_text *ret, struct err *e)
 {
@@ -73,7 +93,7 @@ static int render_run(const struct step_spec *s, const struct expr_context *c,
 		return err_wrap(e, "run");
 	}
 	ret->script = buf_take(&script);
-	return 0;
+	return in->env.n == 0 || reads_variables(s->shell) ? 0 : refuse_inputs(s->shell, in, e);
 }
 
 static void bind_inputs(struct flagged_env *own, const struct render_inputs *in)
@@ -99,6 +119,27 @@ static int render_with(const struct step_spec *s, const struct expr_context *c,
 	return 0;
 }
 
+/* A process starts with so much and no more; better said here than by exec. */
+static int check_env_size(const struct strv *env, struct err *e)
+{
+	size_t bytes = 0;
+
+	strv_each (entry, env) {
+		size_t n = strlen(entry) + 1;
+
+		if (n > LIMIT_ENV_ENTRY)
+			return err_set(e, ERR_LIMIT,
+				"env.%.*s: %zu bytes, one variable may have %zu at most",
+				(int)strcspn(entry, "="), entry, n, LIMIT_ENV_ENTRY);
+		bytes += n;
+	}
+	if (bytes > LIMIT_ENV_BYTES)
+		return err_set(e, ERR_LIMIT,
+			"the step's environment has %zu bytes, %zu are the most", bytes,
+			LIMIT_ENV_BYTES);
+	return 0;
+}
+
 int step_text_render(struct job *j, size_t index, struct step_text *ret, struct err *e)
 {
 	const struct step_spec *s = &j->spec->steps.v[index];
@@ -117,7 +158,7 @@ int step_text_render(struct job *j, size_t index, struct step_text *ret, struct 
 	if (!str_empty(s->run) && step_files_make(j, index, &own.pairs, e) < 0)
 		return -1;
 	step_env(j, &own.pairs, &ret->env);
-	return 0;
+	return check_env_size(&ret->env, e);
 }
 
 void step_text_release(struct step_text *t)

@@ -240,3 +240,38 @@ def test_bad_command_files(job, script, says):
         """)
     assert done.conclusions() == ["failure", "skipped"], done.text(0)
     assert says in done.text(0)
+
+
+def test_an_environment_too_large_is_said(job):
+    done = job("""
+        - run: |
+            head -c 130000 /dev/zero | tr '\\0' x > big
+            { echo "ONE<<END"; cat big; echo; echo END; } >> "$GITHUB_ENV"
+        - run: |
+            test ${#ONE} = 130000
+            for i in 1 2 3 4 5 6 7; do echo "A$i<<END"; cat big; echo; echo END; done >> "$GITHUB_ENV"
+        - run: |
+            for i in 1 2 3 4 5 6 7; do echo "B$i<<END"; cat big; echo; echo END; done >> "$GITHUB_ENV"
+        - run: |
+            for i in 1 2; do echo "C$i<<END"; cat big; echo; echo END; done >> "$GITHUB_ENV"
+        - run: echo not reached
+        """)
+    assert done.conclusions() == ["success", "success", "success", "success", "failure"], [
+        done.text(i) for i in range(5)]
+    assert "2097152 are the most" in done.text(4)
+
+
+def test_python_reads_tainted_values_only_from_env(job):
+    done = job("""
+        - shell: python
+          env:
+            MESSAGE: ${{ github.event.head_commit.message }}
+          run: |
+            import os
+            print(os.environ["MESSAGE"])
+        - shell: python
+          run: print("${{ github.event.head_commit.message }}")
+        """, message='"); print("injected")')
+    assert done.conclusions() == ["success", "failure"]
+    assert lines(done, 0) == ['"); print("injected")']
+    assert "github.event.head_commit.message" in done.text(1) and "through env" in done.text(1)
