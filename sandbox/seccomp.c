@@ -182,7 +182,11 @@ static void free_filterp(scmp_filter_ctx *x)
 /* Calls of a foreign architecture kill by libseccomp's default. */
 int seccomp_load_child(enum seccomp_child which, struct err *e)
 {
-	unsigned set = which == SECCOMP_CHECKOUT_NET ? SC_NET : SC_TREE;
+	static const unsigned sets[] = { [SECCOMP_CHECKOUT_NET] = SC_NET,
+		[SECCOMP_CHECKOUT_TREE] = SC_TREE,
+		[SECCOMP_ARTIFACT_PACK] = SC_READ,
+		[SECCOMP_ARTIFACT_UNPACK] = SC_TREE };
+	unsigned set = sets[which];
 	CLEANUP(free_filterp) scmp_filter_ctx x = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 
 	if (!x || seccomp_attr_set(x, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||

@@ -18,6 +18,8 @@ int seccomp_profile_check(const char *text, size_t n, struct err *e) CHECK_RESUL
 enum seccomp_child {
 	SECCOMP_CHECKOUT_NET,  /* fetcher: sockets (inet, inet6, unix), no exec, no file creation */
 	SECCOMP_CHECKOUT_TREE, /* indexer and tree writer: files only, no sockets, no exec */
+	SECCOMP_ARTIFACT_PACK, /* reads below descriptors that it has; opens nothing for writing */
+	SECCOMP_ARTIFACT_UNPACK, /* as the tree writer */
 };
 int seccomp_load_child(enum seccomp_child which, struct err *e) CHECK_RESULT;
 

@@ -11,9 +11,11 @@ ALLOWED = {
     "workflow": BASE | {"workflow"},
     "engine": BASE | {"config", "workflow", "engine"},
     "checkout": BASE | {"config", "workflow", "sandbox", "checkout"},
+    "artifact": BASE | {"config", "sandbox", "artifact"},
     "sandbox": BASE | {"config", "workflow", "sandbox"},
     "hygiene": BASE | {"config", "workflow", "engine", "checkout", "sandbox", "hygiene"},
-    "runner": BASE | {"config", "workflow", "engine", "checkout", "sandbox", "hygiene", "runner"},
+    "runner": BASE | {"config", "workflow", "engine", "checkout", "artifact", "sandbox", "hygiene",
+                      "runner"},
     "coordinator": BASE | {"config", "workflow", "coordinator"},
 }
 # The gate is its own program: it may see nothing of ours but its own folder.
