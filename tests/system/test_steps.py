@@ -268,7 +268,7 @@ def test_python_reads_tainted_values_only_from_env(job):
             MESSAGE: ${{ github.event.head_commit.message }}
           run: |
             import os
-            print(os.environ["MESSAGE"])
+            print(os.environ["MESSAGE"].strip())
         - shell: python
           run: print("${{ github.event.head_commit.message }}")
         """, message='"); print("injected")')
