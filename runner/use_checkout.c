@@ -1,82 +1,227 @@
-/* actions/checkout: its inputs, and the sandboxed child that does it (checkout/checkout.h). */
+/*
+ * actions/checkout: a sandboxed child fetches and writes one repository (checkout/checkout.h); this
+ * asks for as many of them as it takes: again after transport trouble, and once for each submodule.
+ */
 #include "runner/step_kinds.h"
 
+#include "base/backoff.h"
+#include "checkout/submodule.h"
 #include "runner/channel.h"
+#include "runner/checkout_inputs.h"
 
-struct checkout_wait {
-	struct job *job;
-	struct checkout_result result;
+enum {
+	TRIES = 3,
+	MODULES_MAX = 1000, /* in all levels together */
+	MODULE_LEVELS = 10,
+};
+#define FIRST_PAUSE_US (1 * USEC_PER_SEC)
+#define LONGEST_PAUSE_US (10 * USEC_PER_SEC)
+#define TICK_US (100 * USEC_PER_MSEC)
+
+/* A submodule to fetch; path is relative to the workspace. */
+struct module_job {
+	char *url, *path, *sha;
+	unsigned level;
 };
 
-static void on_checkout_line(void *data, const char *line)
-{
-	struct checkout_wait *w = data;
+struct checkout_run {
+	struct job *job;
+	struct checkout_inputs in;
+	struct checkout_result result;
+	struct module_job *modules; /* found so far; they are fetched in this order */
+	size_t n_modules;
+};
 
-	step_log_line(w->job->log, "%s", line);
+static void on_line(void *data, const char *line)
+{
+	struct checkout_run *run = data;
+
+	step_log_line(run->job->log, "%s", line);
 }
 
-static void on_checkout_done(void *data, const struct checkout_result *r)
+static void on_done(void *data, const struct checkout_result *r)
 {
-	struct checkout_wait *w = data;
+	struct checkout_run *run = data;
 
-	w->result = *r;
-	w->job->step_over = true;
+	run->result = *r;
+	run->job->step_over = true;
 }
 
-/* actions/checkout's inputs that mean something here; what we would have to ignore is an error. */
-static int read_inputs(const struct pairs *with, struct checkout_request *r, struct err *e)
-{
-	r->depth = 1;
-	for (size_t i = 0; i < with->n; i++) {
-		const char *key = with->v[i].key, *value = with->v[i].value;
+/* ---- submodules that were found ---- */
 
-		if (str_eq(key, "path")) {
-			r->path = value;
-		} else if (str_eq(key, "fetch-depth")) {
-			if (!parse_i64(value, 0, 100000, &r->depth))
-				return err_set(e, ERR_INPUT,
-					"fetch-depth \"%s\": expected a whole number from 0 to "
-					"100000",
-					value);
-		} else if (!(str_eq(key, "clean") || str_eq(key, "persist-credentials"))) {
-			return err_set(e, ERR_INPUT,
-				"actions/checkout: input \"%s\" is not supported, expected "
-				"fetch-depth, path, clean or persist-credentials",
-				key);
+static void run_release(struct checkout_run *run)
+{
+	for (size_t i = 0; i < run->n_modules; i++) {
+		free(run->modules[i].url);
+		free(run->modules[i].path);
+		free(run->modules[i].sha);
+	}
+	free(run->modules);
+	checkout_inputs_release(&run->in);
+}
+
+static int add_modules(struct checkout_run *run, const struct submodule_list *l, const char *below,
+	unsigned level, struct err *e)
+{
+	if (run->n_modules + l->n > MODULES_MAX)
+		return err_set(e, ERR_LIMIT, "more than %d submodules", MODULES_MAX);
+	if (l->n && level > MODULE_LEVELS)
+		return err_set(e, ERR_LIMIT, "submodule \"%.200s\": nested deeper than %d levels",
+			below, MODULE_LEVELS);
+	run->modules = xrealloc(run->modules, (run->n_modules + l->n + 1) * sizeof(*run->modules));
+	for (size_t i = 0; i < l->n; i++) {
+		bool top = !below || str_eq(below, ".");
+		run->modules[run->n_modules++] = (struct module_job){
+			.url = xstrdup(l->v[i].url),
+			.path = top ? xstrdup(l->v[i].path)
+				    : xasprintf("%s/%s", below, l->v[i].path),
+			.sha = xstrdup(l->v[i].sha),
+			.level = level,
+		};
+	}
+	return 0;
+}
+
+/* ---- one repository ---- */
+
+/* One child to its end. What it found is taken over unless the step was interrupted. */
+static int fetch_once(
+	struct checkout_run *run, const struct checkout_request *r, unsigned level, struct err *e)
+{
+	struct job *j = run->job;
+	int fd = channel_start_role(j->channel, "checkout", e), rc = 0;
+
+	if (fd < 0)
+		return -1;
+	j->step_over = false;
+	run->result = (struct checkout_result){ 0 };
+	j->checkout = checkout_start(j->loop, fd, r, on_line, on_done, run, e);
+	if (!j->checkout || loop_wait(j->loop, &j->step_over, MONO_NEVER, e) < 0)
+		return -1;
+	if (j->checkout && run->result.ok && r->submodules)
+		rc = add_modules(run, checkout_submodules(j->checkout), r->path, level + 1, e);
+	checkout_free(TAKE(j->checkout));
+	return rc;
+}
+
+/* An interrupt ends what runs; here nothing does, so it is looked for. */
+static int pause_for(struct job *j, int64_t us, struct err *e)
+{
+	const bool never = false;
+	struct mono now = mono_now(), until = mono_add(now, us);
+
+	for (; j->interrupt == INTERRUPT_NONE && now.us < until.us; now = mono_now()) {
+		struct mono tick = mono_add(now, TICK_US);
+		struct err timeout = { 0 };
+		if (loop_wait(j->loop, &never, tick.us < until.us ? tick : until, &timeout) < 0 &&
+			!err_is(&timeout, ERR_TIMEOUT)) {
+			*e = timeout;
+			return -1;
 		}
 	}
 	return 0;
 }
 
-static int checkout_wait(
-	struct job *j, const struct checkout_request *r, struct checkout_wait *w, struct err *e)
+/* -1 also when the step was interrupted; step_fails knows. */
+static int fetch(
+	struct checkout_run *run, const struct checkout_request *r, unsigned level, struct err *e)
 {
-	int fd = channel_start_role(j->channel, "checkout", e);
+	struct job *j = run->job;
+	struct backoff pause;
 
-	if (fd < 0)
+	backoff_init(&pause, FIRST_PAUSE_US, LONGEST_PAUSE_US);
+	for (unsigned try = 1;; try++) {
+		if (fetch_once(run, r, level, e) < 0)
+			return -1;
+		if (run->result.ok && j->interrupt == INTERRUPT_NONE)
+			return 0;
+		*e = run->result.error;
+		if (!run->result.retryable || try == TRIES || j->interrupt != INTERRUPT_NONE)
+			return -1;
+		int64_t us = backoff_next(&pause, mono_now(), -1);
+		step_log_line(j->log, "[shithub] %s; try %u of %d in %.1f s", e->text, try + 1,
+			TRIES, (double)us / USEC_PER_SEC);
+		err_clear(e);
+		if (pause_for(j, us, e) < 0)
+			return -1;
+		if (j->interrupt != INTERRUPT_NONE)
+			return -1;
+	}
+}
+
+/* ---- the step ---- */
+
+/* The token is good for the job's repository only and is shown to no other. */
+static int explain_refusal(const struct job *j, const struct module_job *m, struct err *e)
+{
+	if (!repository_url_same(m->url, j->spec->checkout_url) &&
+		(err_is(e, ERR_AUTH) || strstr(e->text, "HTTP 404")))
+		err_wrap(e,
+			"submodule \"%s\": %s cannot be fetched without a credential, and the "
+			"job's token is good for its own repository only",
+			m->path, m->url);
+	else
+		err_wrap(e, "submodule \"%s\"", m->path);
+	return -1;
+}
+
+static int fetch_module(
+	struct checkout_run *run, const struct checkout_request *top, size_t i, struct err *e)
+{
+	struct job *j = run->job;
+	const struct module_job m = run->modules[i]; /* the list may move meanwhile */
+	struct checkout_request r = *top;
+
+	r.url = m.url;
+	r.sha = m.sha;
+	r.ref = NULL;
+	r.path = m.path;
+	r.tags = false;
+	r.submodules = run->in.modules == MODULES_RECURSIVE;
+	if (!repository_url_same(m.url, j->spec->checkout_url))
+		r.token = NULL;
+	if (fetch(run, &r, m.level, e) < 0)
+		return explain_refusal(j, &m, e);
+	return 0;
+}
+
+static int check_out(struct checkout_run *run, const struct pairs *with, struct err *e)
+{
+	struct job *j = run->job;
+	const char *url = j->spec->checkout_url;
+	struct pairs *outputs = &j->runs[j->index].outputs;
+
+	if (checkout_inputs_read(with, url ? url : "", &run->in, e) < 0)
 		return -1;
-	j->checkout = checkout_start(j->loop, fd, r, on_checkout_line, on_checkout_done, w, e);
-	if (!j->checkout || loop_wait(j->loop, &j->step_over, MONO_NEVER, e) < 0)
+	bool named = run->in.sha || run->in.ref;
+	struct checkout_request r = { .url = url,
+		.token = j->spec->checkout_token,
+		.sha = named ? run->in.sha : j->spec->head_sha,
+		.ref = named ? run->in.ref : j->spec->head_ref,
+		.workspace = j->workspace,
+		.path = run->in.path,
+		.depth = run->in.depth,
+		.tags = run->in.tags,
+		.keep = !run->in.clean,
+		.submodules = run->in.modules != MODULES_NONE,
+		.ca_file = j->config->server.ca_file };
+	if (checkout_request_check(&r, e) < 0 || fetch(run, &r, 0, e) < 0)
 		return -1;
-	checkout_free(TAKE(j->checkout));
+	pairs_set(outputs, "ref", r.ref ? r.ref : "");
+	pairs_set(outputs, "commit", *run->result.sha ? run->result.sha : r.sha ? r.sha : "");
+	for (size_t i = 0; i < run->n_modules; i++)
+		if (fetch_module(run, &r, i, e) < 0)
+			return -1;
 	return 0;
 }
 
 enum outcome use_checkout(struct job *j, const struct step_text *t)
 {
-	struct checkout_wait w = { .job = j };
-	struct checkout_request r = { .url = j->spec->checkout_url,
-		.token = j->spec->checkout_token,
-		.sha = j->spec->head_sha,
-		.ref = j->spec->head_ref,
-		.workspace = j->workspace,
-		.ca_file = j->config->server.ca_file };
+	CLEANUP(run_release) struct checkout_run run = { .job = j };
 	struct err e = { 0 };
+	int rc = check_out(&run, &t->with, &e);
 
-	if (read_inputs(&t->with, &r, &e) < 0 || checkout_request_check(&r, &e) < 0 ||
-		checkout_wait(j, &r, &w, &e) < 0)
-		return step_fails(j, &e);
 	if (j->interrupt != INTERRUPT_NONE)
 		return step_interrupted(j);
-	return w.result.ok ? OUTCOME_SUCCESS : step_fails(j, &w.result.error);
+	return rc == 0 ? OUTCOME_SUCCESS : step_fails(j, &e);
 }
