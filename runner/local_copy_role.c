@@ -132,8 +132,9 @@ static int copy(const struct copy_role *r, const char *target, struct copy_count
 
 static void say_copied(const struct copy_role *r, const char *path, const struct copy_counts *c)
 {
-	CLEAN_STR char *line = xasprintf("Copied %s to %s: %" PRIu64 " files, %.1f MiB", r->label,
-		path, c->files + c->links, (double)c->bytes / (1 << 20));
+	uint64_t n = c->files + c->links;
+	CLEAN_STR char *line = xasprintf("Copied %s to %s: %" PRIu64 " file%s, %" PRIu64 " KiB",
+		r->label, path, n, n == 1 ? "" : "s", (c->bytes + 1023) >> 10);
 
 	role_send_line(ROLE_FD_CHANNEL, line);
 }

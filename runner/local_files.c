@@ -76,7 +76,7 @@ static int none_fits(const char *root, const char *wanted, const struct strv *na
 	if (wanted)
 		return err_set(e, ERR_NOT_FOUND, "%s: no such file, expected a path or one of:%s",
 			wanted, buf_cstr(&known));
-	return err_set(e, ERR_INPUT, "which workflow? Expected one of:%s", buf_cstr(&known));
+	return err_set(e, ERR_INPUT, "several workflows, expected one of:%s", buf_cstr(&known));
 }
 
 int local_files_find(

@@ -188,8 +188,9 @@ static bool row_wanted(const struct pairs *row, const struct strv *filters, bool
 
 /* ---- making ---- */
 
+/* *ret_empty: the job, when --matrix leaves nothing of it. */
 static int add_legs(struct local_plan *p, const struct workflow_job *job,
-	const struct local_choice *choice, bool *used, struct err *e)
+	const struct local_choice *choice, bool *used, const char **ret_empty, struct err *e)
 {
 	CLEAN_MATRIX struct matrix m = { 0 };
 	size_t first = p->n;
@@ -208,7 +209,7 @@ static int add_legs(struct local_plan *p, const struct workflow_job *job,
 		name_job(p, j);
 	}
 	if (p->n == first)
-		return err_set(e, ERR_INPUT, "--matrix leaves no combination of job %s", job->key);
+		*ret_empty = job->key;
 	return 0;
 }
 
@@ -223,7 +224,7 @@ static bool needs_placed(const struct workflow *w, size_t job, const bool *place
 /* Always the first job of the file whose needs are placed: the order of the file where it can be.
  */
 static int place_jobs(struct local_plan *p, const bool *wanted, const struct local_choice *choice,
-	bool *used, struct err *e)
+	bool *used, const char **ret_empty, struct err *e)
 {
 	const struct workflow *w = p->workflow;
 	bool placed[WORKFLOW_JOBS_MAX] = { false };
@@ -233,7 +234,7 @@ static int place_jobs(struct local_plan *p, const bool *wanted, const struct loc
 			i++;
 			continue;
 		}
-		if (add_legs(p, &w->jobs[i], choice, used, e) < 0)
+		if (add_legs(p, &w->jobs[i], choice, used, ret_empty, e) < 0)
 			return -1;
 		placed[i] = true;
 		i = 0;
@@ -258,17 +259,20 @@ int local_plan_make(struct local_plan *ret, const struct workflow *w,
 {
 	bool wanted[WORKFLOW_JOBS_MAX] = { false };
 	bool *used = xcalloc(choice->matrix.n + 1, sizeof(*used));
+	const char *empty = NULL;
 	int rc = check_filters(&choice->matrix, e);
 
 	*ret = (struct local_plan){ .workflow = w, .event = ev };
 	if (rc == 0)
 		rc = choose(w, choice, wanted, e);
 	if (rc == 0)
-		rc = place_jobs(ret, wanted, choice, used, e);
+		rc = place_jobs(ret, wanted, choice, used, &empty, e);
 	for (size_t i = 0; rc == 0 && i < choice->matrix.n; i++)
 		if (!used[i])
 			rc = err_set(e, ERR_INPUT, "--matrix \"%.100s\": no job has that value",
 				choice->matrix.v[i]);
+	if (rc == 0 && empty)
+		rc = err_set(e, ERR_INPUT, "--matrix leaves no combination of job %s", empty);
 	free(used);
 	return rc;
 }

@@ -282,10 +282,10 @@ static char *state_base(void)
 {
 	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
-	if (geteuid() == 0)
-		return xstrdup("/var/lib/shithubd-runner-exec");
 	if (xdg && *xdg == '/')
 		return xasprintf("%s/shithubd-runner/exec", xdg);
+	if (geteuid() == 0)
+		return xstrdup("/var/lib/shithubd-runner-exec");
 	return home && *home == '/' ? xasprintf("%s/.local/state/shithubd-runner/exec", home)
 				    : xstrdup("/tmp/shithubd-runner-exec");
 }
