@@ -126,6 +126,27 @@ static int run_write(struct json_writer *w, struct app *a, const struct run_row 
 	return kv_json(w, "event_payload", run->event_payload, e);
 }
 
+/* The `needs` context of expressions, a key beyond the hosted service's: how each needed job ended. */
+static int needs_write(
+	struct json_writer *w, struct store *s, const struct job_row *job, struct err *e)
+{
+	CLEANUP(job_list_release) struct job_list all = { 0 };
+	if (job->needs.n && store_job_list(s, job->run_id, &all, e))
+		return -1;
+	json_key(w, "needs_context");
+	json_begin_object(w);
+	for (size_t i = 0; i < all.n; i++) {
+		if (!strv_contains(&job->needs, all.v[i].key))
+			continue;
+		json_key(w, all.v[i].key);
+		json_begin_object(w);
+		json_kv_str(w, "result", conclusion_text(all.v[i].state.conclusion));
+		json_end_object(w);
+	}
+	json_end_object(w);
+	return 0;
+}
+
 static int job_write(struct json_writer *w, struct app *a, const struct job_row *job,
 	const char *checkout_token, struct err *e)
 {
@@ -149,7 +170,7 @@ static int job_write(struct json_writer *w, struct app *a, const struct job_row 
 	if (kv_json(w, "permissions", job->permissions_json, e) || secrets_write(w, a, &run, e))
 		return -1;
 	json_kv_pairs(w, "env", &job->env);
-	if (steps_write(w, a->store, job->id, e))
+	if (needs_write(w, a->store, job, e) || steps_write(w, a->store, job->id, e))
 		return -1;
 	json_end_object(w);
 	return 0;

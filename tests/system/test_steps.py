@@ -275,3 +275,39 @@ def test_python_reads_tainted_values_only_from_env(job):
     assert done.conclusions() == ["success", "failure"]
     assert lines(done, 0) == ['"); print("injected")']
     assert "github.event.head_commit.message" in done.text(1) and "through env" in done.text(1)
+
+
+def test_needs_and_job_conditions(repository, coordinator, joined):
+    repo = repository("demo/sample")
+    repo.commit({".shithub/workflows/ci.yml": """
+on: {push: {branches: [trunk]}}
+defaults: {run: {working-directory: sub, shell: sh}}
+jobs:
+  first:
+    runs-on: ubuntu-latest
+    steps:
+      - run: mkdir sub
+        working-directory: .
+      - run: pwd
+  second:
+    needs: first
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo "first was ${{ needs.first.result }}"
+        working-directory: .
+  third:
+    needs: first
+    if: github.ref_name == 'elsewhere'
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo not reached
+"""})
+    repo.push()
+    one = joined()
+    for _ in range(3):
+        one.once()
+    jobs = {job["key"]: job for job in coordinator.show(1)["jobs"]}
+    assert {key: job["conclusion"] for key, job in jobs.items()} == {
+        "first": "success", "second": "success", "third": "skipped"}
+    assert coordinator.step_log(jobs["first"]["id"], 1) == b"/workspace/sub\n"
+    assert coordinator.step_log(jobs["second"]["id"], 0) == b"first was success\n"
