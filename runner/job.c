@@ -254,6 +254,7 @@ static int job_prepare(struct job *j, struct err *e)
 {
 	int wanted;
 
+	job_context_setup(j);
 	if (job_env_render(j, e) < 0)
 		return -1;
 	wanted = job_condition(j, e);
@@ -353,6 +354,7 @@ static void teardown(struct job *j, int64_t job_id)
 		pairs_release(&j->runs[i].outputs);
 	}
 	free(j->runs);
+	expr_arena_free(j->kept);
 	flagged_env_release(&j->job_env);
 	pairs_release(&j->env);
 	strv_release(&j->path);

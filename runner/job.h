@@ -72,6 +72,8 @@ struct job {
 	char *seccomp, *gate_path;
 
 	struct step_run *runs;
+	struct expr_arena *kept;    /* values that live as long as the job */
+	struct expr_value event;    /* shithub.event, in kept */
 	struct flagged_env job_env; /* the claim's, rendered */
 	struct pairs env;           /* set by steps through SHITHUB_ENV */
 	struct strv path;           /* and SHITHUB_PATH, strongest first */

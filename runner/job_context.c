@@ -43,6 +43,14 @@ int flagged_env_render(struct flagged_env *ret, const char *field, const struct 
 
 /* ---- contexts ---- */
 
+void job_context_setup(struct job *j)
+{
+	const struct json_value *payload = j->spec->event_payload;
+
+	j->kept = expr_arena_new();
+	j->event = payload ? expr_from_json(j->kept, payload, EXPR_TAINTED) : expr_object(j->kept);
+}
+
 static void set_text(struct expr_arena *a, struct expr_value *o, const char *name, const char *text,
 	unsigned flags)
 {
@@ -74,10 +82,7 @@ static struct expr_value shithub_context(const struct job *j, struct expr_arena 
 		set_text(a, &o, name, defaults.v[i].value,
 			str_starts(name, "ref") ? ref_flags(s) : 0);
 	}
-	if (s->event_payload)
-		expr_set(a, &o, "event", expr_from_json(a, s->event_payload, EXPR_TAINTED));
-	else
-		expr_set(a, &o, "event", expr_object(a));
+	expr_set(a, &o, "event", j->event);
 	return o;
 }
 

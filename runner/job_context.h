@@ -22,6 +22,8 @@ void flagged_env_release(struct flagged_env *f);
 int flagged_env_render(struct flagged_env *ret, const char *field, const struct pairs *from,
 	const struct expr_context *c, struct err *e) CHECK_RESULT;
 
+/* Once a job, before any context: what never changes and may be large. */
+void job_context_setup(struct job *j);
 /* The contexts as they are now. step_env: the step's own, NULL when it is not known yet. What is
  * returned lives in a. */
 struct expr_context job_context(const struct job *j, struct expr_arena *a,
