@@ -87,10 +87,12 @@ static int read_secret(struct pairs *ret, struct slice line, struct err *e)
 
 	if (!eq || !is_variable(name.ptr, name.len))
 		return err_set(e, ERR_INPUT, "expected NAME=VALUE");
-	if (read_value(&value, trimmed(eq + 1, line.len - (size_t)(eq + 1 - line.ptr))) < 0)
-		return err_set(e, ERR_INPUT, "%s: expected the quote to end with the line", key);
+	bool whole =
+		read_value(&value, trimmed(eq + 1, line.len - (size_t)(eq + 1 - line.ptr))) == 0;
 	if (!buf_ok(&value))
 		return err_set(e, ERR_LIMIT, "%s: longer than %zu bytes", key, value.max);
+	if (!whole)
+		return err_set(e, ERR_INPUT, "%s: expected the quote to end with the line", key);
 	if (memchr(buf_cstr(&value), 0, value.len) || !utf8_valid(buf_cstr(&value), value.len))
 		return err_set(e, ERR_INPUT, "%s: expected UTF-8 without NUL", key);
 	pairs_set_n(ret, key, buf_cstr(&value), value.len);
