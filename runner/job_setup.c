@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "runner/step_files.h"
 #include "runner/step_io.h"
+#include "runner/step_kinds.h"
 #include "sandbox/seccomp.h"
 
 /* Beside the program as built, else where `make install` puts it. */
@@ -94,10 +95,10 @@ static int check_engine(struct job *j, struct err *e)
 	return engine_network_check(j->engine, c->engine.network, e);
 }
 
-static bool has_run_step(const struct job_spec *s)
+static bool needs_boxes(const struct job_spec *s)
 {
 	for (size_t i = 0; i < s->steps.n; i++)
-		if (!str_empty(s->steps.v[i].run))
+		if (step_wants_box(&s->steps.v[i]))
 			return true;
 	return false;
 }
@@ -108,7 +109,7 @@ int job_setup(struct job *j, struct err *e)
 		return err_set(e, ERR_IO, "no workspace: %s", j->no_workspace);
 	j->workspace = xasprintf("%s/%" PRId64 "/%" PRId64, j->config->runner.workspace_root,
 		j->spec->run_id, j->spec->id);
-	if (!has_run_step(j->spec))
+	if (!needs_boxes(j->spec))
 		return 0;
 	if (step_files_setup(j, e) < 0)
 		return -1;
@@ -119,11 +120,6 @@ int job_setup(struct job *j, struct err *e)
 	if (!j->gate_path || check_engine(j, e) < 0)
 		return -1;
 	return open_boxes(j, e);
-}
-
-static bool wants_box(const struct job *j, size_t index)
-{
-	return !str_empty(j->spec->steps.v[index].run);
 }
 
 static void prepare_one(struct job *j, size_t step, size_t place)
@@ -141,7 +137,7 @@ void job_prepare_boxes(struct job *j, size_t index)
 	if (!j->boxes)
 		return;
 	for (size_t i = index; i < j->spec->steps.n && left > 0; i++) {
-		if (!wants_box(j, i))
+		if (!step_wants_box(&j->spec->steps.v[i]))
 			continue;
 		if (j->config->engine.isolation == ISOLATION_JOB) {
 			prepare_one(j, i, 0);

@@ -11,8 +11,11 @@
 
 enum outcome step_script(struct job *j, const struct step_text *t);
 enum outcome step_uses(struct job *j, const struct step_text *t);
+/* A script, or an action that looks into the image. */
+bool step_wants_box(const struct step_spec *s);
 
 /* The actions of step_uses.c, each in its use_*.c; inputs are t->with. */
 enum outcome use_checkout(struct job *j, const struct step_text *t);
+enum outcome use_setup_python(struct job *j, const struct step_text *t);
 
 #endif

@@ -4,8 +4,10 @@
 static const struct {
 	const char *name;
 	enum outcome (*use)(struct job *j, const struct step_text *t);
+	bool box;
 } actions[] = {
 	{ "actions/checkout@v4", use_checkout },
+	{ "actions/setup-python@v5", use_setup_python, .box = true },
 };
 
 enum outcome step_uses(struct job *j, const struct step_text *t)
@@ -23,4 +25,12 @@ enum outcome step_uses(struct job *j, const struct step_text *t)
 		buf_cstr(&known));
 	buf_release(&known);
 	return step_fails(j, &e);
+}
+
+bool step_wants_box(const struct step_spec *s)
+{
+	for (size_t i = 0; s->uses && i < ARRAY_LEN(actions); i++)
+		if (str_eq(s->uses, actions[i].name))
+			return actions[i].box;
+	return !str_empty(s->run);
 }
