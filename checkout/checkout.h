@@ -10,10 +10,6 @@
 
 #include "base/loop.h"
 
-/* A folder at the top of the workspace that belongs to the runner's own actions: a checkout into
- * the workspace itself leaves it there. It ignores itself for git. */
-#define CHECKOUT_TOOLS ".shithub-tools"
-
 struct checkout_request {
 	const char *url; /* https://host/owner/repo[.git], http allowed; no credentials, no query */
 	const char *token; /* Basic password of user "x-access-token"; NULL: anonymous */
@@ -26,7 +22,7 @@ struct checkout_request {
 	int64_t depth;         /* 1.. ; 0 = full history */
 	bool tags;             /* every tag too, as deep as depth says */
 	bool keep;             /* what the last checkout here did not write stays; else the target
-				* is emptied (but for CHECKOUT_TOOLS) */
+				* is emptied */
 	bool submodules;       /* tell about them (checkout_submodules); they are not fetched */
 	const char *ca_file;
 	int64_t timeout_us; /* whole checkout; 0: 1 h */

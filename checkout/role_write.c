@@ -16,14 +16,8 @@
 
 enum { READ_BYTES = 256 << 10 };
 
-static bool stays(const char *name, bool keep_tools)
-{
-	return str_eq(name, ".") || str_eq(name, "..") ||
-	       (keep_tools && str_eq(name, CHECKOUT_TOOLS));
-}
-
 /* A second checkout into the same folder starts from nothing, as `clean: true` promises. */
-static int empty_folder(int dirfd, bool keep_tools, struct err *e)
+static int empty_folder(int dirfd, struct err *e)
 {
 	int list = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = list < 0 ? NULL : fdopendir(list);
@@ -36,7 +30,7 @@ static int empty_folder(int dirfd, bool keep_tools, struct err *e)
 		return -1;
 	}
 	for (struct dirent *ent; rc == 0 && (ent = readdir(d));)
-		if (!stays(ent->d_name, keep_tools))
+		if (!str_eq(ent->d_name, ".") && !str_eq(ent->d_name, ".."))
 			rc = tree_remove(dirfd, ent->d_name, &left, e);
 	closedir(d);
 	if (rc == 0 && left)
@@ -54,7 +48,7 @@ static int enter_target(const struct checkout_request *r, struct err *e)
 
 	if (target < 0)
 		return workspace < 0 ? -1 : err_wrap(e, "checkout path");
-	if (!r->keep && empty_folder(target, !r->path || str_eq(r->path, "."), e) < 0)
+	if (!r->keep && empty_folder(target, e) < 0)
 		return -1;
 	return fchdir(target) < 0 ? err_set_errno(e, errno, "enter the target") : 0;
 }
