@@ -17,7 +17,9 @@
 /* A fresh log's first bytes leave after this delay, so that a short step needs one request. */
 #define LOG_FIRST_DELAY_US (100 * USEC_PER_MSEC)
 #define LOG_INTERVAL_US (1 * USEC_PER_SEC)
-#define REQUEST_TIMEOUT_US (60 * USEC_PER_SEC)
+/* A coordinator that is silent for so long hangs; a slow line that still moves has longer. */
+#define REQUEST_STALL_US (20 * USEC_PER_SEC)
+#define REQUEST_TIMEOUT_US (120 * USEC_PER_SEC)
 #define BACKOFF_FIRST_US (500 * USEC_PER_MSEC)
 #define BACKOFF_MOST_US (30 * USEC_PER_SEC)
 
@@ -27,13 +29,16 @@ struct item {
 	struct item *next;
 	enum item_kind kind;
 	int64_t step_id;
-	char *body; /* statuses: ready to send */
+	char key[UUID_TEXT_MAX]; /* Idempotency-Key of the call that is being tried; "": none yet */
+	char *body;              /* statuses: ready to send */
 	bool terminal_job;
 	/* logs */
 	struct spool *spool;
 	int64_t seq;
+	size_t chunk;       /* bytes that went out as seq: tried again, it must not have grown */
 	struct mono oldest; /* when the oldest unsent byte was appended; us 0: none */
 	bool sent_once, refused;
+	char *notice; /* the next chunk: what the reader is told in place of a refused one */
 };
 
 struct session {
@@ -45,10 +50,8 @@ struct session {
 	bool cancel_due, cancel_polling, cancel_seen;
 	struct http_exchange *flight;
 	struct item *flying;
-	size_t flying_bytes; /* raw log bytes of the chunk in flight */
-	struct buf body;     /* of the request in flight, kept for a repeat */
-	char key[UUID_TEXT_MAX];
-	bool repeat; /* the next request repeats body and key */
+	struct buf body; /* of the request in flight */
+	bool repeat;     /* it may have taken effect: nothing but the same call is safe now */
 	struct backoff backoff;
 	struct loop_source *timer, *poll;
 	bool lost, final_accepted, progressed;
@@ -76,6 +79,7 @@ static void on_poll(struct loop_source *src, void *data)
 static void item_free(struct item *it)
 {
 	free(it->body);
+	free(it->notice);
 	free(it);
 }
 
@@ -225,7 +229,14 @@ static void pop_head(struct session *s)
 
 static bool log_finished(const struct item *it)
 {
-	return it->spool->closed && spool_pending(it->spool) == 0;
+	return it->spool->closed && spool_pending(it->spool) == 0 && !it->notice;
+}
+
+/* Delivered: a job of many steps needs neither the file nor the descriptor any longer. */
+static void pop_log(struct session *s)
+{
+	spool_release(s->head->spool);
+	pop_head(s);
 }
 
 /* When the log at the head should send; us INT64_MAX: not before something changes. */
@@ -234,11 +245,13 @@ static struct mono log_due(struct session *s, struct item *it)
 	uint64_t pending = spool_pending(it->spool);
 	struct mono now = loop_now(s->spec.loop);
 
+	if (it->notice || it->chunk)
+		return now;
 	if (pending == 0)
 		return MONO_NEVER;
 	if (it->oldest.us == 0)
 		it->oldest = now;
-	if (it->spool->closed || pending >= LIMIT_LOG_CHUNK || s->cancel_seen)
+	if (it->spool->closed || pending >= LIMIT_LOG_CHUNK)
 		return now;
 	return mono_add(it->oldest, it->sent_once ? LOG_INTERVAL_US : LOG_FIRST_DELAY_US);
 }
@@ -249,7 +262,7 @@ static struct item *next_item(struct session *s)
 	if (s->cancel_due)
 		return &s->cancel_item;
 	while (s->head && s->head->kind == ITEM_LOG && log_finished(s->head))
-		pop_head(s);
+		pop_log(s);
 	if (!s->head)
 		return NULL;
 	if (s->head->kind == ITEM_LOG) {
@@ -265,17 +278,30 @@ static struct item *next_item(struct session *s)
 
 /* ---- building requests ---- */
 
+/* The bytes that go out as it->seq: the same ones each time it is tried. */
+static int log_chunk(struct item *it, struct buf *raw, struct err *e)
+{
+	int64_t n;
+
+	if (it->notice)
+		return buf_adds(raw, it->notice);
+	n = spool_peek(it->spool, buf_reserve(raw, LIMIT_LOG_CHUNK),
+		it->chunk ? it->chunk : LIMIT_LOG_CHUNK, e);
+	if (n < 0)
+		return -1;
+	it->chunk = raw->len = (size_t)n;
+	return 0;
+}
+
 static int log_body(struct session *s, struct item *it, struct err *e)
 {
 	CLEAN_BUF struct buf raw = BUF_INIT(LIMIT_LOG_CHUNK), text = BUF_INIT(LIMIT_API_BODY);
 	struct json_writer w;
-	char *room = buf_reserve(&raw, LIMIT_LOG_CHUNK);
-	int64_t n = spool_peek(it->spool, room, LIMIT_LOG_CHUNK, e);
 
-	if (n < 0)
+	if (log_chunk(it, &raw, e) < 0)
 		return -1;
-	if (base64_encode(&text, room, (size_t)n) < 0)
-		BUG("chunk of %" PRId64 " bytes does not fit a body", n);
+	if (base64_encode(&text, raw.data, raw.len) < 0)
+		BUG("chunk of %zu bytes does not fit a body", raw.len);
 	json_writer_init(&w, &s->body, false);
 	json_begin_object(&w);
 	json_kv_int(&w, "seq", it->seq);
@@ -283,14 +309,12 @@ static int log_body(struct session *s, struct item *it, struct err *e)
 	if (it->step_id > 0)
 		json_kv_int(&w, "step_id", it->step_id);
 	json_end_object(&w);
-	s->flying_bytes = (size_t)n;
 	return json_writer_finish(&w, e);
 }
 
 static int build_body(struct session *s, struct item *it, struct err *e)
 {
 	buf_clear(&s->body);
-	s->flying_bytes = 0;
 	if (it->kind == ITEM_LOG)
 		return log_body(s, it, e);
 	return buf_adds(&s->body, it->kind == ITEM_CANCEL_CHECK ? "{}" : it->body);
@@ -327,10 +351,11 @@ static void send_item(struct session *s, struct item *it)
 		.bearer = s->token,
 		.body = s->body.data,
 		.body_len = s->body.len,
-		.timeout_us = REQUEST_TIMEOUT_US };
+		.timeout_us = REQUEST_TIMEOUT_US,
+		.stall_us = REQUEST_STALL_US };
 	struct err e = { 0 };
 
-	strv_addf(&headers, "Idempotency-Key: %s", s->key);
+	strv_addf(&headers, "Idempotency-Key: %s", it->key);
 	s->flying = it;
 	s->flight = http_start(s->spec.http, &r, on_answer, s, &e);
 	if (!s->flight)
@@ -360,14 +385,12 @@ static void pump(struct session *s)
 		s->progressed = true;
 		return;
 	}
-	if (!s->repeat) {
-		uuid_v4(s->key);
-		if (build_body(s, it, &e) < 0) {
-			lose(s, e.text);
-			return;
-		}
-	}
-	send_item(s, it);
+	if (!*it->key)
+		uuid_v4(it->key);
+	if (build_body(s, it, &e) < 0)
+		lose(s, e.text);
+	else
+		send_item(s, it);
 }
 
 /* ---- judging answers ---- */
@@ -384,10 +407,14 @@ static void take_token(struct session *s, const struct json_value *answer, bool 
 	}
 }
 
+/* The chunk in flight is done with. */
 static void advance_log(struct session *s, struct item *it)
 {
-	spool_ack(it->spool, s->flying_bytes);
-	it->seq++;
+	if (it->notice)
+		free_charp(&it->notice);
+	else
+		spool_ack(it->spool, it->chunk);
+	it->chunk = 0;
 	it->sent_once = true;
 	it->oldest = spool_pending(it->spool) ? loop_now(s->spec.loop) : (struct mono){ 0 };
 }
@@ -411,6 +438,7 @@ static void apply_answer(struct session *s, struct item *it, const struct json_v
 		cancel_answered(s, answer);
 		break;
 	case ITEM_LOG:
+		it->seq++;
 		advance_log(s, it);
 		break;
 	case ITEM_JOB_STATUS:
@@ -430,19 +458,33 @@ static void accepted(struct session *s, struct item *it, const struct http_resul
 	const struct json_value *answer = doc ? json_root(doc) : NULL;
 	bool last = it->kind == ITEM_JOB_STATUS && it->terminal_job;
 
+	*it->key = '\0';
 	apply_answer(s, it, answer);
 	take_token(s, answer, !last); /* at the end: losing the chain drops every item */
+}
+
+/* One notice a log, to the operator and in the log itself; no seq was used up. */
+static void log_refused(struct session *s, struct item *it, const struct err *why)
+{
+	size_t lost = it->chunk;
+
+	advance_log(s, it);
+	if (it->refused)
+		return;
+	it->refused = true;
+	it->notice =
+		xasprintf("%s[shithub] the coordinator refused part of this log, %zu bytes are "
+			  "missing here: %s\n",
+			it->seq ? "\n" : "", lost, why->text);
+	log_warn("session", "log_chunk_refused", F_INT("step", it->step_id), F_ERR(why));
 }
 
 /* The coordinator understood and declined: never again with the same content. */
 static void refused(struct session *s, struct item *it, const struct err *why)
 {
+	*it->key = '\0';
 	if (it->kind == ITEM_LOG) {
-		if (!it->refused)
-			log_warn("session", "log_chunk_refused", F_INT("step", it->step_id),
-				F_ERR(why));
-		it->refused = true;
-		advance_log(s, it);
+		log_refused(s, it, why);
 	} else if (it->kind == ITEM_CANCEL_CHECK) {
 		log_warn("session", "cancel_check_refused", F_ERR(why));
 		s->cancel_due = false;
@@ -450,6 +492,13 @@ static void refused(struct session *s, struct item *it, const struct err *why)
 		log_warn("session", "status_refused", F_INT("step", it->step_id), F_ERR(why));
 		pop_head(s);
 	}
+}
+
+/* Certain to have had no effect, so that a cancel check may go first. */
+static bool without_effect(const struct http_result *r)
+{
+	return r->outcome == HTTP_NOT_SENT ||
+	       (r->outcome == HTTP_DONE && (r->status == 429 || r->status == 503));
 }
 
 static bool worth_repeating(const struct http_result *r)
@@ -477,7 +526,7 @@ static void settle(struct session *s, const struct http_result *r)
 		if (backoff_count(&s->backoff) == 1)
 			log_warn("session", "call_failed", F_ERR(&e),
 				F_INT("retry_ms", wait / 1000));
-		s->repeat = true;
+		s->repeat = !without_effect(r);
 		loop_timer_set(s->timer, s->backoff.until);
 	} else {
 		refused(s, it, &e);

@@ -6,10 +6,12 @@
  * its log. Cancel checks overtake everything that waits. A log item streams from a spool file while
  * the step still writes; it holds the queue until it is closed and acknowledged.
  *
- * Failure rules (PROTOCOL.md "Tokens"): not sent, 429 and 5xx: the same token again with jittered
- * backoff; no answer after sending: again with the same Idempotency-Key; 401: the chain is lost,
+ * Failure rules (PROTOCOL.md "Tokens"), each with jittered backoff: not sent, 429 and 503 had no
+ * effect: again with the same token, and a cancel check that is due goes first; no answer after
+ * sending, other 5xx: nothing but the same call, with its Idempotency-Key. 401: the chain is lost,
  * once, reported through on_lost, nothing is sent any more; another 4xx on a log chunk: the chunk
- * is dropped with one notice; on anything else: the item is dropped and logged.
+ * is dropped with one notice, here and in that log; on anything else: the item is dropped and
+ * logged. A chunk that is tried again has the same bytes; a log that arrived loses its spool file.
  *
  * Runs in the job process.
  */

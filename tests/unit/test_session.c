@@ -38,6 +38,7 @@ struct model {
 	struct MHD_Daemon *daemon;
 	pthread_mutex_t lock;
 	enum fault faults[RECORDS_MAX]; /* for the nth request */
+	const char *fine_path;          /* UNAVAILABLE does not befall it; NULL: none */
 	int requests;
 	int generation; /* the token the chain is at */
 	char last_key[64];
@@ -101,6 +102,8 @@ static enum MHD_Result handle(
 
 	if (f == DROP_BEFORE)
 		return MHD_NO;
+	if (f == UNAVAILABLE && str_eq(url, m->fine_path))
+		f = CANCEL;
 	if (f == UNAVAILABLE)
 		return reply(c, 503, "{\"error\":\"down\"}");
 	if (f == EXPIRED || !admitted(m, c, &replay))
@@ -330,8 +333,77 @@ static void drops_a_refused_chunk(void **state)
 	f->model.faults[2] = REFUSE;
 	whole_job(f);
 	assert_int_equal(flush(f), 0);
-	assert_int_equal(f->model.log.len, 0);
+	assert_true(str_starts(buf_cstr(&f->model.log),
+		"[shithub] the coordinator refused part of this log, 6 bytes"));
 	assert_true(report_final_accepted(f->session));
+	end(f);
+}
+
+static void dispatch_until(struct fixture *f, const int *count, int wanted)
+{
+	struct mono deadline = mono_add(mono_now(), 30 * USEC_PER_SEC);
+
+	while (__atomic_load_n(count, __ATOMIC_SEQ_CST) < wanted &&
+		mono_diff(deadline, mono_now()) > 0) {
+		bool never = false;
+		struct err e = { 0 };
+
+		if (loop_wait(f->loop, &never, mono_add(mono_now(), USEC_PER_MSEC), &e) == 0)
+			fail();
+	}
+	assert_true(*count >= wanted);
+}
+
+/* A coordinator whose log store is down still says that the job was cancelled. */
+static void cancel_overtakes_a_failing_log(void **state)
+{
+	struct fixture *f = begin();
+
+	(void)state;
+	for (int i = 0; i < RECORDS_MAX; i++)
+		f->model.faults[i] = UNAVAILABLE;
+	f->model.fine_path = "/api/v1/jobs/42/cancel-check";
+	report_poll_cancel(f->session, true);
+	report_log(f->session, 7, &f->spool);
+	append(f, "hello\n");
+	dispatch_until(f, &f->cancels, 1);
+	end(f);
+}
+
+/* What was appended meanwhile travels under the next number: the first try may have arrived. */
+static void a_chunk_tried_again_has_not_grown(void **state)
+{
+	static const enum fault kinds[] = { UNAVAILABLE, DROP_AFTER };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		struct fixture *f = begin();
+
+		f->model.faults[0] = kinds[k];
+		report_log(f->session, 7, &f->spool);
+		append(f, "first\n");
+		dispatch_until(f, &f->model.requests, 1);
+		append(f, "second\n");
+		spool_close(&f->spool);
+		report_wake(f->session);
+		assert_int_equal(flush(f), 0);
+		assert_int_equal(f->model.n_records, 2);
+		assert_int_equal(f->model.records[0].chunk_bytes, 6);
+		assert_string_equal(buf_cstr(&f->model.log), "first\nsecond\n");
+		end(f);
+	}
+}
+
+static void a_log_that_arrived_leaves_the_disk(void **state)
+{
+	struct fixture *f = begin();
+
+	(void)state;
+	whole_job(f);
+	assert_int_equal(access(f->path, F_OK), 0);
+	assert_int_equal(flush(f), 0);
+	assert_int_not_equal(access(f->path, F_OK), 0);
+	assert_int_equal(f->spool.fd, -1);
 	end(f);
 }
 
@@ -364,7 +436,6 @@ static void splits_and_numbers_chunks(void **state)
 static void cancel_overtakes_an_open_log(void **state)
 {
 	struct fixture *f = begin();
-	struct mono deadline = mono_add(mono_now(), 30 * USEC_PER_SEC);
 
 	(void)state;
 	for (int i = 0; i < RECORDS_MAX; i++)
@@ -372,13 +443,7 @@ static void cancel_overtakes_an_open_log(void **state)
 	report_log(f->session, 7, &f->spool);
 	status(f, 7, "completed");
 	report_poll_cancel(f->session, true);
-	while (f->cancels == 0 && mono_diff(deadline, mono_now()) > 0) {
-		bool never = false;
-		struct err e = { 0 };
-
-		if (loop_wait(f->loop, &never, mono_add(mono_now(), USEC_PER_MSEC), &e) == 0)
-			fail();
-	}
+	dispatch_until(f, &f->cancels, 1);
 	assert_int_equal(f->cancels, 1);
 	assert_string_equal(f->model.records[0].path, "/api/v1/jobs/42/cancel-check");
 	spool_close(&f->spool);
@@ -396,6 +461,9 @@ int main(void)
 		cmocka_unit_test(drops_a_refused_chunk),
 		cmocka_unit_test(splits_and_numbers_chunks),
 		cmocka_unit_test(cancel_overtakes_an_open_log),
+		cmocka_unit_test(cancel_overtakes_a_failing_log),
+		cmocka_unit_test(a_chunk_tried_again_has_not_grown),
+		cmocka_unit_test(a_log_that_arrived_leaves_the_disk),
 	};
 
 	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
