@@ -9,7 +9,11 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-enum { UTF8_MOST = 4 };
+enum {
+	UTF8_MOST = 4,
+	OWN_ROOM = 64 << 10, /* past the limit, for what the runner has to say */
+	OWN_LINE = 16 << 10, /* one of its lines, masked */
+};
 
 static void no_command(void *data, const struct command *c)
 {
@@ -110,17 +114,43 @@ void step_log_on_command(struct step_log *l, command_fn on_command, void *data)
 	l->commands.data = data;
 }
 
+/* Past the limit commands still count, but nothing of the step is shown, so nothing is masked. */
 static void to_mask(void *data, const char *p, size_t n)
 {
 	struct step_log *l = data;
 
-	mask_feed(l->mask, p, n, on_masked, l);
+	if (!l->truncated)
+		mask_feed(l->mask, p, n, on_masked, l);
 }
 
 void step_log_bytes(struct step_log *l, const char *p, size_t n)
 {
 	commands_feed(&l->commands, p, n, to_mask, l);
 	wake(l);
+}
+
+static void to_nowhere(void *data, const char *p, size_t n)
+{
+	(void)data, (void)p, (void)n;
+}
+
+static void to_buf(void *data, const char *p, size_t n)
+{
+	buf_add(data, p, n);
+}
+
+/* After the marker: a reader still learns how the step ended. */
+static void own_line_past_limit(struct step_log *l, const struct buf *line)
+{
+	CLEAN_BUF struct buf masked = BUF_INIT(OWN_LINE);
+
+	mask_end(l->mask, to_nowhere, NULL); /* the step's bytes it held are past the limit too */
+	mask_feed(l->mask, line->data, line->len, to_buf, &masked);
+	mask_end(l->mask, to_buf, &masked);
+	if (!buf_ok(&masked) || l->own + masked.len > OWN_ROOM)
+		return;
+	l->own += masked.len;
+	put(l, masked.data, masked.len);
 }
 
 void step_log_line(struct step_log *l, const char *fmt, ...)
@@ -133,11 +163,14 @@ void step_log_line(struct step_log *l, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	/* of a command that is being told, nothing was emitted yet: this line comes before it */
-	if (l->last != '\n' || mask_held(l->mask))
+	if (!l->truncated && (l->last != '\n' || mask_held(l->mask)))
 		buf_addc(&line, '\n');
 	buf_adds(&line, text);
 	buf_addc(&line, '\n');
-	to_mask(l, line.data, line.len);
+	if (l->truncated)
+		own_line_past_limit(l, &line);
+	else
+		to_mask(l, line.data, line.len);
 	wake(l);
 	buf_release(&line);
 }

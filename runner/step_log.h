@@ -1,7 +1,8 @@
 /*
  * One step's log path: bytes from the box → commands → masker → limit → spool →
- * report. Bytes, never lines; never blocks the step: past the limit everything is counted and
- * dropped after one marker line. Runs in the job process, one at a time per job.
+ * report. Bytes, never lines; never blocks the step: past the limit what the step writes is dropped
+ * after one marker line, commands in it still count, and a little of the runner's own words goes
+ * out. Runs in the job process, one at a time per job.
  */
 #ifndef RUNNER_STEP_LOG_H
 #define RUNNER_STEP_LOG_H
@@ -16,6 +17,7 @@ struct step_log {
 	struct report *report;    /* NULL: bytes stay in the spool */
 	struct spool spool;
 	uint64_t limit;
+	size_t own; /* bytes of our own past the limit */
 	bool truncated, failed;
 	char tail[8]; /* an unfinished character near the limit */
 	size_t tail_len;

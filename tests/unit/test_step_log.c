@@ -42,8 +42,8 @@ static void check_case(const struct log_case *c, size_t piece)
 	struct mask *mask = mask_new();
 	struct step_log l;
 	struct err e = { 0 };
-	CLEAN_STR char *marker = xasprintf(
-		"[shithub] log truncated: this step wrote more than %llu bytes, the rest is dropped\n",
+	CLEAN_STR char *marker = xasprintf("[shithub] log truncated: this step wrote more than "
+					   "%llu bytes, the rest is dropped\n",
 		(unsigned long long)c->limit);
 	CLEAN_STR char *expected = xasprintf(c->expected, marker), *got = NULL;
 	size_t n = strlen(c->bytes);
@@ -101,6 +101,32 @@ static void own_lines_stand_alone(void **state)
 	mask_free(mask);
 }
 
+/* What the step writes past the limit is gone, what the runner says about it is not. */
+static void own_lines_pass_the_limit(void **state)
+{
+	struct mask *mask = mask_new();
+	struct step_log l;
+	struct err e = { 0 };
+	CLEAN_STR char *got = NULL;
+
+	(void)state;
+	assert_int_equal(mask_add(mask, "s3cret-value", 12, NULL, &e), 0);
+	assert_int_equal(step_log_open(&l, folder, 3, mask, NULL, 0, 4, &e), 0);
+	step_log_bytes(&l, "abcdef s3cret", 13);
+	step_log_line(&l, "-value and s3cret-value");
+	step_log_bytes(&l, "later", 5);
+	for (int i = 0; i < 1000; i++)
+		step_log_line(&l, "%0200d", i);
+	step_log_close(&l);
+	got = spooled(&l);
+	assert_true(str_starts(got, "abcd\n[shithub] log truncated"));
+	assert_non_null(strstr(got, "dropped\n-value and ***\n000000"));
+	assert_null(strstr(got, "later"));
+	assert_true(strlen(got) > 60000 && strlen(got) < 66000);
+	step_log_release(&l);
+	mask_free(mask);
+}
+
 static void spool_gives_what_is_pending(void **state)
 {
 	CLEAN_STR char *path = xasprintf("%s/spool", folder);
@@ -127,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limits_and_marks),
 		cmocka_unit_test(own_lines_stand_alone),
+		cmocka_unit_test(own_lines_pass_the_limit),
 		cmocka_unit_test(spool_gives_what_is_pending),
 	};
 
