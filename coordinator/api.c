@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "coordinator/object.h"
 
 static void api_metrics(struct httpd_request *r, void *app)
 {
@@ -32,6 +33,12 @@ const struct httpd_route api_routes[] = {
 		api_step_status },
 	{ "POST", API "/jobs/{id}/logs", HTTPD_BUFFERED, LIMIT_API_BODY, NULL, api_job_logs },
 	{ "POST", API "/jobs/{id}/cancel-check", HTTPD_BUFFERED, KIB(64), NULL, api_cancel_check },
+	{ "POST", API "/jobs/{id}/artifacts/upload", HTTPD_BUFFERED, KIB(64), NULL,
+		api_artifact_upload },
+	{ "POST", API "/jobs/{id}/artifacts/list", HTTPD_BUFFERED, KIB(64), NULL,
+		api_artifact_list },
+	{ "PUT", OBJECT_ROUTE, HTTPD_STREAMED, 0, object_put_begin, object_put },
+	{ "GET", OBJECT_ROUTE, HTTPD_NO_BODY, 0, NULL, object_get },
 	{ "POST", API "/jobs/{id}/cancel", HTTPD_NO_BODY, 0, NULL, api_job_cancel },
 	{ "POST", API "/runs/{id}/rerun", HTTPD_NO_BODY, 0, NULL, api_run_rerun },
 	{ "GET", "/metrics", HTTPD_NO_BODY, 0, NULL, api_metrics },

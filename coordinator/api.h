@@ -1,6 +1,7 @@
 /*
  * The API below /api/v1 (PROTOCOL.md), /metrics and /healthz: one route table.
- * api_runner.c: heartbeats. api_job.c: the calls of a job's token. api_user.c: calls with a PAT.
+ * api_runner.c: heartbeats. api_job.c, api_artifact.c: the calls of a job's token. api_user.c:
+ * calls with a PAT. object_http.c: objects by signed URL.
  */
 #ifndef COORDINATOR_API_H
 #define COORDINATOR_API_H
@@ -16,6 +17,12 @@ void api_job_status(struct httpd_request *r, void *app);
 void api_step_status(struct httpd_request *r, void *app);
 void api_job_logs(struct httpd_request *r, void *app);
 void api_cancel_check(struct httpd_request *r, void *app);
+
+void api_artifact_upload(struct httpd_request *r, void *app);
+void api_artifact_list(struct httpd_request *r, void *app);
+void object_put_begin(struct httpd_request *r, void *app);
+void object_put(struct httpd_request *r, void *app);
+void object_get(struct httpd_request *r, void *app);
 
 void api_job_cancel(struct httpd_request *r, void *app);
 void api_run_rerun(struct httpd_request *r, void *app);

@@ -1,6 +1,6 @@
 /*
  * The calls of a job: each is one transaction that uses up the token, has the effect, and mints the
- * next one. All four share job_call; what differs stands in a struct call_kind.
+ * next one. All share job_call (api_call.h); what differs is its effect.
  *
  * Order of refusals: token not valid or runner revoked 401, token used 401 (or the stored answer,
  * see below), not this job 404, bad body 400/413, forbidden change 400. A refused call does not use
@@ -10,30 +10,14 @@
  * token) in the same transaction. A later call with the same token, key, path and body gets the
  * same answer instead of 401, so that a sender whose answer was lost keeps its chain.
  */
-#include "coordinator/api.h"
+#include "coordinator/api_call.h"
 
-#include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/body.h"
 
 #define ANSWER_MAX KIB(16)
 #define KEY_MAX 128
-
-struct call {
-	struct app *app;
-	struct httpd_request *request;
-	struct wall now;
-	struct claims claims;
-	struct job_row job; /* as it was before the call */
-	unsigned char body_sha[SHA256_LEN];
-	struct answer answer; /* key NULL: no Idempotency-Key */
-	bool terminal;        /* set by the effect: no next token */
-	bool wake;            /* set by the effect: other jobs may have become claimable */
-};
-
-/* Has the effect and writes the members of the answer. */
-typedef int (*effect_fn)(struct call *c, struct json_writer *w, struct err *e);
 
 /* ---- before the effect ---- */
 
@@ -127,7 +111,7 @@ static int next_token_write(struct call *c, struct json_writer *w, struct err *e
 	return rc;
 }
 
-static int answer_write(struct call *c, effect_fn effect, struct buf *out, struct err *e)
+static int answer_write(struct call *c, call_effect_fn effect, struct buf *out, struct err *e)
 {
 	struct json_writer w;
 	json_writer_init(&w, out, false);
@@ -153,7 +137,8 @@ static int answer_store(struct call *c, int status, const struct buf *out, struc
 		sealed.len, c->claims.expires_at, e);
 }
 
-static int call_commit(struct call *c, effect_fn effect, int status, struct buf *out, struct err *e)
+static int call_commit(
+	struct call *c, call_effect_fn effect, int status, struct buf *out, struct err *e)
 {
 	CLEAN_TX struct store_tx tx = { 0 };
 	if (store_begin(c->app->store, &tx, e) || call_runner(c, e) || call_job(c, e) ||
@@ -163,7 +148,7 @@ static int call_commit(struct call *c, effect_fn effect, int status, struct buf 
 	return store_commit(&tx, e);
 }
 
-static void job_call(struct call *c, effect_fn effect, int status)
+void job_call(struct call *c, call_effect_fn effect, int status)
 {
 	struct err e = { 0 };
 	struct buf out = BUF_INIT(ANSWER_MAX);
@@ -183,7 +168,7 @@ static void job_call(struct call *c, effect_fn effect, int status)
 	buf_release_wipe(&out);
 }
 
-/* ---- the four effects ---- */
+/* ---- the effects ---- */
 
 static void state_write(
 	struct json_writer *w, const char *status, const char *conclusion, struct state s)

@@ -13,6 +13,11 @@
 struct waiters; /* claim.h: held heartbeats */
 struct git_session;
 
+/* What artifacts may take; 0: the defaults of artifact.h. */
+struct artifact_limits {
+	int64_t max_bytes, max_run_bytes, retention_days;
+};
+
 struct app {
 	struct loop *loop;
 	struct store *store;
@@ -22,6 +27,7 @@ struct app {
 	struct waiters *waiters;
 	struct git_session *git_sessions; /* git_http_session.h: all that are open */
 	char *data_dir;                   /* repositories live in <data_dir>/repos */
+	struct artifact_limits artifacts;
 	char *public_url; /* no trailing slash; clone URL = <public_url>/<owner>/<name>.git */
 };
 

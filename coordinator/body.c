@@ -158,6 +158,54 @@ void log_release(struct log_body *b)
 	buf_release_wipe(&b->chunk);
 }
 
+/* ---- artifacts ---- */
+
+bool artifact_name_valid(const char *name)
+{
+	return label_valid(name) && !str_eq(name, ".") && !str_starts(name, "..");
+}
+
+static int artifact_name_take(const struct json_value *v, void *target, struct err *e)
+{
+	char **name = target;
+	if (v->type != JSON_STRING || !artifact_name_valid(v->string))
+		return err_set(e, ERR_INPUT,
+			"expected 1 to %d of the characters A-Z a-z 0-9 . _ - and no two dots in "
+			"front",
+			LABEL_MAX);
+	*name = xstrdup(v->string);
+	return 0;
+}
+
+static const struct json_field artifact_upload_fields[] = {
+	{ "name", JSON_TO_CUSTOM, offsetof(struct artifact_body, name), JSON_REQUIRED,
+		.fn = artifact_name_take },
+	{ "size_bytes", JSON_TO_INT, offsetof(struct artifact_body, size_bytes), JSON_REQUIRED, 0,
+		INT64_MAX / 2 },
+};
+
+int artifact_upload_parse(struct slice text, struct artifact_body *ret, struct err *e)
+{
+	return body_decode(text, artifact_upload_fields, ARRAY_LEN(artifact_upload_fields), ret, e);
+}
+
+static const struct json_field artifact_list_fields[] = {
+	{ "name", JSON_TO_CUSTOM, offsetof(struct artifact_body, name), JSON_NOT_NULL,
+		.fn = artifact_name_take },
+	{ "after", JSON_TO_INT, offsetof(struct artifact_body, after), 0, 0, INT64_MAX },
+};
+
+int artifact_list_parse(struct slice text, struct artifact_body *ret, struct err *e)
+{
+	return body_decode(text, artifact_list_fields, ARRAY_LEN(artifact_list_fields), ret, e);
+}
+
+void artifact_body_release(struct artifact_body *b)
+{
+	free(b->name);
+	*b = (struct artifact_body){ 0 };
+}
+
 int empty_parse(struct slice text, struct err *e)
 {
 	char none;

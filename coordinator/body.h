@@ -33,6 +33,19 @@ struct log_body {
 int log_parse(struct slice text, struct log_body *ret, struct err *e) CHECK_RESULT;
 void log_release(struct log_body *b);
 
+/* {name, size_bytes}; the name is ARTIFACT_NAME's, the size 0 or more */
+struct artifact_body {
+	char *name; /* list: NULL all */
+	int64_t size_bytes;
+	int64_t after; /* list: id of the last one seen */
+};
+int artifact_upload_parse(struct slice text, struct artifact_body *ret, struct err *e) CHECK_RESULT;
+/* {name?, after?} */
+int artifact_list_parse(struct slice text, struct artifact_body *ret, struct err *e) CHECK_RESULT;
+void artifact_body_release(struct artifact_body *b);
+/* ^[A-Za-z0-9._-]{1,100}$, not "." and not beginning with ".." */
+bool artifact_name_valid(const char *name);
+
 /* {} */
 int empty_parse(struct slice text, struct err *e) CHECK_RESULT;
 

@@ -127,6 +127,11 @@ void httpd_on_close(
 	r->close_data = data;
 }
 
+void *httpd_close_data(const struct httpd_request *r)
+{
+	return r->close_data;
+}
+
 void httpd_hold(struct httpd_request *r)
 {
 	r->held = true;

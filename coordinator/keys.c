@@ -33,7 +33,8 @@ int keys_derive(struct keys *k, const void *root, size_t n, struct err *e)
 	if (n < ROOT_MIN || n > ROOT_MAX)
 		return err_set(e, ERR_INPUT, "root key has %zu bytes, expected %d to %d", n,
 			ROOT_MIN, ROOT_MAX);
-	if (hkdf(root, n, "actions-runner-jwt-v1", k->jwt, e))
+	if (hkdf(root, n, "actions-runner-jwt-v1", k->jwt, e) ||
+		hkdf(root, n, "object-url-v1", k->object, e))
 		return -1;
 	return hkdf(root, n, "store-seal-v1", k->seal, e);
 }

@@ -2,6 +2,7 @@
  * The coordinator's keys: all derived by HKDF-SHA256 from one root key, each with its own label.
  *   actions-runner-jwt-v1  signs job and checkout tokens (PROTOCOL.md)
  *   store-seal-v1          AES-256-GCM over secrets and stored answers in the store
+ *   object-url-v1          signs the URLs of objects (object.h)
  * The root key comes from auth.totp_key_b64 or SHITHUB_TOTP_KEY (base64, 16..64 bytes), else from
  * <data>/root.key, which is made once (0600).
  */
@@ -15,6 +16,7 @@ enum { KEY_LEN = 32 };
 struct keys {
 	unsigned char jwt[KEY_LEN];
 	unsigned char seal[KEY_LEN];
+	unsigned char object[KEY_LEN];
 };
 /* b64 NULL: the file below data_dir (created when missing). */
 int keys_load(struct keys *k, const char *b64, const char *data_dir, struct err *e) CHECK_RESULT;

@@ -27,6 +27,7 @@ static const struct {
 	[METRIC_STEP_TIMEOUTS] = { PREFIX "step_timeouts_total", "Steps that ended timed_out." },
 	[METRIC_RUNS] = { PREFIX "runs_created_total", "Workflow runs created." },
 	[METRIC_REVOCATIONS] = { PREFIX "runner_revocations_total", "Runners revoked." },
+	[METRIC_ARTIFACTS] = { PREFIX "artifacts_uploaded_total", "Artifacts uploaded." },
 };
 /* Upper bounds of the claim latency, milliseconds. */
 static const int64_t bucket_ms[CLAIM_BUCKETS] = { 10, 20, 50, 100, 500, 1000, 5000, 30000, 300000,

@@ -26,6 +26,7 @@ enum metric {
 	METRIC_STEP_TIMEOUTS,
 	METRIC_RUNS, /* whoever creates a run counts it */
 	METRIC_REVOCATIONS,
+	METRIC_ARTIFACTS,
 	METRIC_COUNT,
 };
 /* Latency of claims: from queued to claimed. */

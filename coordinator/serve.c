@@ -7,8 +7,10 @@
 #include "coordinator/admin.h"
 #include "coordinator/admin_verbs.h"
 #include "coordinator/api.h"
+#include "coordinator/artifact.h"
 #include "coordinator/claim.h"
 #include "coordinator/git_http.h"
+#include "coordinator/object.h"
 #include "coordinator/repo.h"
 #include "coordinator/serve_config.h"
 
@@ -32,8 +34,10 @@ static void on_flush(struct loop_source *s, void *data)
 {
 	struct serve *v = data;
 	struct err e = { 0 };
+	int pruned;
 	if (metrics_flush(&v->app.metrics, v->app.store, &e) ||
-		store_answer_prune(v->app.store, wall_now(), &e))
+		store_answer_prune(v->app.store, wall_now(), &e) ||
+		artifact_prune(&v->app, wall_now(), &pruned, &e))
 		log_warn("serve", "housekeeping_failed", F_ERR(&e));
 	loop_timer_set(s, mono_add(loop_now(v->app.loop), FLUSH_US));
 }
@@ -50,8 +54,11 @@ static int data_open(struct serve *v, struct err *e)
 	v->lock = lock_file(lock, e);
 	if (v->lock < 0)
 		return err_wrap(e, "another serve uses this data folder");
+	a->artifacts = (struct artifact_limits){ .max_bytes = (int64_t)v->config.artifact_max_size,
+		.max_run_bytes = (int64_t)v->config.artifact_max_run_size,
+		.retention_days = v->config.artifact_days };
 	if (keys_load(&a->keys, v->config.totp_key_b64, a->data_dir, e) ||
-		serve_keys_publish(&a->keys, a->data_dir, e))
+		serve_keys_publish(&a->keys, a->data_dir, e) || object_store_open(a->data_dir, e))
 		return -1;
 	a->store = store_open(db, e);
 	return a->store ? 0 : -1;

@@ -33,6 +33,13 @@ static const struct option table[] = {
 		.check = url_check },
 	{ "server", "data_dir", OPTION_STRING, offsetof(struct serve_config, data_dir),
 		COORDINATOR_DATA_DIR, .flag = "data", .meta = "DIR", .help = "data folder" },
+	{ "artifacts", "max_size", OPTION_SIZE, offsetof(struct serve_config, artifact_max_size),
+		"2g", .min = 1, .max = GIB(1024), .help = "of one artifact, packed" },
+	{ "artifacts", "max_run_size", OPTION_SIZE,
+		offsetof(struct serve_config, artifact_max_run_size), "8g", .min = 1,
+		.max = GIB(1024), .help = "of all artifacts of a run" },
+	{ "artifacts", "retention_days", OPTION_INT, offsetof(struct serve_config, artifact_days),
+		"30", .min = 1, .max = 90, .help = "unless the workflow says otherwise" },
 	{ "auth", "totp_key_b64", OPTION_STRING, offsetof(struct serve_config, totp_key_b64), NULL,
 		.sensitive = true, .help = "root key" },
 };
@@ -79,7 +86,7 @@ int serve_config_load(struct serve_config *c, const char **ret_ready_file, int a
 {
 	const char *file = NULL, *texts[ARRAY_LEN(table)] = { 0 };
 	struct cli_flag flags[ARRAY_LEN(table) + 2] = {
-		{ "config", CLI_STRING, &file, "FILE", "TOML: [server] and [auth]" },
+		{ "config", CLI_STRING, &file, "FILE", "TOML: [server], [artifacts] and [auth]" },
 		{ "ready-file", CLI_STRING, ret_ready_file, "FILE",
 			"written with the base URL once it listens" },
 	};

@@ -5,12 +5,14 @@
 #ifndef COORDINATOR_SERVE_CONFIG_H
 #define COORDINATOR_SERVE_CONFIG_H
 
-#include "coordinator/keys.h"
+#include "coordinator/app.h"
 
 struct serve_config {
 	char *listen;     /* HOST:PORT */
 	char *public_url; /* NULL: http:// and the address it listens on */
 	char *data_dir;
+	uint64_t artifact_max_size, artifact_max_run_size;
+	int64_t artifact_days;
 	char *totp_key_b64; /* NULL: the environment's, else <data>/root.key */
 };
 void serve_config_release(struct serve_config *c);

@@ -92,6 +92,18 @@ static const char *const migrations[] = {
 	" expires_at INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX stored_answers_expiry ON stored_answers (expires_at);"
 	"CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;",
+	/* 2: artifacts; ids are never used again, as old upload URLs name them */
+	"CREATE TABLE artifacts ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" run_id INTEGER NOT NULL REFERENCES workflow_runs ON DELETE CASCADE,"
+	" job_id INTEGER NOT NULL REFERENCES workflow_jobs ON DELETE CASCADE,"
+	" name TEXT NOT NULL, size_bytes INTEGER NOT NULL, digest TEXT,"
+	" created_at INTEGER NOT NULL, upload_until INTEGER NOT NULL,"
+	" expires_at INTEGER NOT NULL,"
+	" UNIQUE (run_id, name));"
+	"CREATE INDEX artifacts_job ON artifacts (job_id);"
+	"CREATE INDEX artifacts_expiry ON artifacts (expires_at);"
+	"CREATE INDEX artifacts_waiting ON artifacts (upload_until) WHERE digest IS NULL;",
 };
 
 int64_t store_schema_version(struct store *s)
