@@ -152,7 +152,7 @@ static int list(struct exec *x)
 {
 	CLEANUP(strv_release) struct strv names = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(MIB(64));
-	struct json_writer w, *json = str_eq(x->output, "json") ? &w : NULL;
+	struct json_writer w = { 0 }, *json = str_eq(x->output, "json") ? &w : NULL;
 	struct err e = { 0 };
 	int code, written = EXIT_OK;
 

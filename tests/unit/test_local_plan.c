@@ -253,8 +253,8 @@ static void claim(void **state)
 	f->plan.v[0].result = "success";
 	assert_int_equal(local_claim_write(&f->plan, 2, &out, &e), 0);
 	CLEANUP(job_spec_freep) struct job_spec *s = job_spec_parse(buf_cstr(&out), out.len, &e);
-	if (!s)
-		fail_msg("%s", e.text);
+	assert_string_equal(e.text, "");
+	assert_non_null(s);
 	assert_int_equal(s->id, 3);
 	assert_int_equal(s->run_id, 7);
 	assert_string_equal(s->job_name, "Leg mac of push");
