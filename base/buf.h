@@ -1,7 +1,8 @@
 /*
  * One growable byte buffer. A maximum is mandatory; growing past it (or a failed format) drops the
- * append and everything after it, sets the sticky `failed` flag and leaves earlier bytes alone, so a
- * writer checks once at the end with buf_ok(). data is NUL-terminated whenever it is not NULL (the NUL is not counted).
+ * append and everything after it, sets the sticky `failed` flag and leaves earlier bytes alone, so
+ * a writer checks once at the end with buf_ok(). data is NUL-terminated whenever it is not NULL
+ * (the NUL is not counted).
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -15,8 +16,14 @@ struct buf {
 	bool secret; /* memory that is left behind by growing, consuming or releasing is wiped */
 };
 
-#define BUF_INIT(maximum) { .max = (maximum) }
-#define BUF_INIT_SECRET(maximum) { .max = (maximum), .secret = true }
+#define BUF_INIT(maximum)        \
+	{                        \
+		.max = (maximum) \
+	}
+#define BUF_INIT_SECRET(maximum)                 \
+	{                                        \
+		.max = (maximum), .secret = true \
+	}
 void buf_init(struct buf *b, size_t max);
 void buf_release(struct buf *b);      /* frees; the buffer can be used again with the same max */
 void buf_release_wipe(struct buf *b); /* the same for secrets */

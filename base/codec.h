@@ -8,7 +8,7 @@
 /* RFC 4648 with padding; url: the URL-safe alphabet without padding (JWT). */
 int base64_encode(struct buf *out, const void *p, size_t n);
 int base64url_encode(struct buf *out, const void *p, size_t n);
-/* Strict: padding required (url: refused), no blanks, no stray bits. Output is bounded by out->max. */
+/* Strict: padding required (url: refused), no blanks, no stray bits. At most out->max bytes. */
 int base64_decode(struct buf *out, const char *text, size_t n, struct err *e) CHECK_RESULT;
 int base64url_decode(struct buf *out, const char *text, size_t n, struct err *e) CHECK_RESULT;
 
@@ -25,9 +25,9 @@ struct sha256_stream *sha256_begin(void);
 void sha256_more(struct sha256_stream *s, const void *p, size_t n);
 /* out may be NULL; frees s (NULL fine then). */
 void sha256_end(struct sha256_stream *s, unsigned char out[SHA256_LEN]);
-void random_bytes(void *p, size_t n);             /* aborts if the kernel gives none */
+void random_bytes(void *p, size_t n); /* aborts if the kernel gives none */
 void uuid_v4(char out[UUID_TEXT_MAX]);
-uint64_t random_below(uint64_t bound);            /* uniform in [0, bound) */
+uint64_t random_below(uint64_t bound); /* uniform in [0, bound) */
 
 /* A copy that any terminal and any JSON reader takes: control characters, and in text that is not
  * UTF-8 all bytes above 0x7f, become '?'. */

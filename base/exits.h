@@ -4,7 +4,7 @@
 
 enum exit_code {
 	EXIT_OK = 0,
-	EXIT_FINDINGS = 1,   /* it ran and found or hit something: job failed, check failed, I/O error */
+	EXIT_FINDINGS = 1,   /* it ran and found or hit something: a failed job or check, I/O */
 	EXIT_USAGE = 2,      /* bad flag, bad configuration, bad input file */
 	EXIT_REFUSED = 3,    /* understood and declined: token refused, not drained, lock held */
 	EXIT_ESCALATE = 4,   /* a human must replace or repair something */

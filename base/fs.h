@@ -1,6 +1,6 @@
 /*
- * Files and directories. Everything opens O_CLOEXEC. Paths that come from a job are opened beneath a
- * held directory descriptor with RESOLVE_BENEATH|NO_SYMLINKS, never by absolute name.
+ * Files and directories. Everything opens O_CLOEXEC. Paths that come from a job are opened beneath
+ * a held directory descriptor with RESOLVE_BENEATH|NO_SYMLINKS, never by absolute name.
  */
 #ifndef BASE_FS_H
 #define BASE_FS_H
@@ -16,7 +16,8 @@ int fd_read_all(int fd, struct buf *out, struct err *e) CHECK_RESULT;
 int fd_write_all(int fd, const void *p, size_t n, struct err *e) CHECK_RESULT;
 /* Temp file in the same directory (O_EXCL, mode), write, fsync, rename over path, fsync the
  * directory: readers see the old or the new content, also after power loss. */
-int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct err *e) CHECK_RESULT;
+int file_replace(
+	const char *path, const void *p, size_t n, mode_t mode, struct err *e) CHECK_RESULT;
 
 /* Creates one directory; an existing one is fine if it is a real directory (no symlink). */
 int dir_ensure(const char *path, mode_t mode, struct err *e) CHECK_RESULT;
@@ -30,8 +31,9 @@ int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct err
  * O_PATH descriptor of the last one. "." and empty components are skipped, ".." is the caller's to
  * refuse (and cannot leave dirfd). */
 int dir_ensure_beneath(int dirfd, const char *path, mode_t mode, struct err *e) CHECK_RESULT;
-/* Deletes everything below and including dirfd/name: descriptor-relative, never follows links, never
- * crosses a mount, chmods own 0-mode directories. Counts what could not be removed in *ret_left. */
+/* Deletes everything below and including dirfd/name: descriptor-relative, never follows links,
+ * never crosses a mount, chmods own 0-mode directories. Counts what could not be removed in
+ * *ret_left. */
 int tree_remove(int dirfd, const char *name, uint64_t *ret_left, struct err *e) CHECK_RESULT;
 
 /* Exclusive flock on path (created 0600); fd that holds it, or -1 with ERR_CONFLICT if held. */

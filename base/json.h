@@ -49,9 +49,9 @@ struct json_limits {
 	size_t bytes, depth, nodes; /* 0: the defaults of base/limits.h (bytes: LIMIT_API_ANSWER) */
 };
 
-/* Error text: `JSON offset 17 (line 2, column 4): duplicate key "id"`. Top level may be any type. */
-struct json_doc *json_parse(const char *text, size_t n, const struct json_limits *lim,
-	struct err *e) CHECK_RESULT;
+/* Error text: `JSON offset 17 (line 2, column 4): duplicate key "id"`. Any type may be on top. */
+struct json_doc *json_parse(
+	const char *text, size_t n, const struct json_limits *lim, struct err *e) CHECK_RESULT;
 const struct json_value *json_root(const struct json_doc *d);
 void json_free(struct json_doc *d); /* wipes strings; NULL is fine */
 static inline void json_freep(struct json_doc **d)
@@ -67,8 +67,8 @@ const struct json_value *json_get(const struct json_value *v, const char *key);
 const char *json_get_string(const struct json_value *v, const char *key);
 int64_t json_get_int(const struct json_value *v, const char *key, int64_t fallback);
 bool json_get_bool(const struct json_value *v, const char *key, bool fallback);
-#define json_array_each(item, v)                                                                   \
-	for (size_t item##_i = 0; (v) && item##_i < (v)->count; item##_i++)                        \
+#define json_array_each(item, v)                                            \
+	for (size_t item##_i = 0; (v) && item##_i < (v)->count; item##_i++) \
 		for (const struct json_value *item = (v)->items[item##_i]; item; item = NULL)
 const char *json_type_name(enum json_type t);
 

@@ -32,8 +32,8 @@ void log_context(const char *key, const char *value);
 void log_redact(const char *secret);
 void log_event(enum log_level level, const char *component, const char *event,
 	const struct log_field *fields, size_t n);
-#define LOG_LINE(level, component, event, ...)                                                     \
-	log_event(level, component, event, (struct log_field[]){ { 0 }, ##__VA_ARGS__ } + 1,       \
+#define LOG_LINE(level, component, event, ...)                                               \
+	log_event(level, component, event, (struct log_field[]){ { 0 }, ##__VA_ARGS__ } + 1, \
 		ARRAY_LEN(((struct log_field[]){ { 0 }, ##__VA_ARGS__ })) - 1)
 #define log_debug(...) LOG_LINE(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...) LOG_LINE(LOG_INFO, __VA_ARGS__)

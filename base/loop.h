@@ -31,10 +31,11 @@ struct mono loop_now(const struct loop *l); /* sampled once a tick; fresh outsid
 
 typedef void (*loop_fn)(struct loop_source *s, void *data);
 typedef void (*loop_io_fn)(struct loop_source *s, int fd, uint32_t events, void *data);
-typedef void (*loop_signal_fn)(struct loop_source *s, const struct signalfd_siginfo *si, void *data);
+typedef void (*loop_signal_fn)(
+	struct loop_source *s, const struct signalfd_siginfo *si, void *data);
 
-/* events: EPOLLIN/EPOLLOUT. The fd stays the caller's, has one source at most, and is something epoll
- * takes (no regular file); free the source before closing it. */
+/* events: EPOLLIN/EPOLLOUT. The fd stays the caller's, has one source at most, and is something
+ * epoll takes (no regular file); free the source before closing it. */
 struct loop_source *loop_io(struct loop *l, int fd, uint32_t events, loop_io_fn fn, void *data);
 void loop_io_events(struct loop_source *s, uint32_t events); /* 0 pauses */
 /* Fires once when the process behind pidfd ended. Watches its own duplicate, so fn may reap and
@@ -55,7 +56,7 @@ static inline void loop_source_unref(struct loop_source **s)
 	*s = NULL;
 }
 
-/* Dispatches until *flag; 0, or -1 with ERR_TIMEOUT at the deadline (MONO_NEVER: none) or ERR_IO. */
+/* Dispatches until *flag: 0, or -1 with ERR_TIMEOUT at deadline (MONO_NEVER: none) or ERR_IO. */
 int loop_wait(struct loop *l, const bool *flag, struct mono deadline, struct err *e) CHECK_RESULT;
 /* Dispatches until loop_stop(); returns the code given there. */
 int loop_run(struct loop *l, struct err *e) CHECK_RESULT;

@@ -23,11 +23,11 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Hands over what an owner variable holds and leaves `empty` behind. */
-#define TAKE_VALUE(var, empty)                                                                     \
-	__extension__({                                                                            \
-		__typeof__(var) take_ = (var);                                                     \
-		(var) = (empty);                                                                   \
-		take_;                                                                             \
+#define TAKE_VALUE(var, empty)                 \
+	__extension__({                        \
+		__typeof__(var) take_ = (var); \
+		(var) = (empty);               \
+		take_;                         \
 	})
 #define TAKE(ptr) TAKE_VALUE(ptr, NULL)
 #define TAKE_FD(fd) TAKE_VALUE(fd, -1)
@@ -36,7 +36,7 @@
 #define BUG(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)
 NORETURN void bug_at(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* malloc family that aborts on failure. xstrndup stops at a NUL, xmemdup0 copies all and adds one. */
+/* malloc family that aborts on failure. xstrndup stops at a NUL, xmemdup0 adds one to all. */
 void *xmalloc(size_t n) CHECK_RESULT;
 void *xcalloc(size_t n, size_t size) CHECK_RESULT;
 void *xrealloc(void *p, size_t n) CHECK_RESULT;
@@ -108,15 +108,15 @@ struct strv {
 	char **v;
 	size_t n;
 };
-void strv_add(struct strv *s, const char *text);   /* copies */
-void strv_add_take(struct strv *s, char *text);    /* takes ownership */
+void strv_add(struct strv *s, const char *text); /* copies */
+void strv_add_take(struct strv *s, char *text);  /* takes ownership */
 void strv_addf(struct strv *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool strv_contains(const struct strv *s, const char *text);
 /* Splits on sep, trims blanks around each piece, drops empty pieces. */
 void strv_split(struct strv *s, const char *text, char sep);
 void strv_release(struct strv *s);
-#define strv_each(item, list)                                                                      \
-	for (size_t item##_i = 0; item##_i < (list)->n; item##_i++)                                \
+#define strv_each(item, list)                                       \
+	for (size_t item##_i = 0; item##_i < (list)->n; item##_i++) \
 		for (const char *item = (list)->v[item##_i]; item; item = NULL)
 
 /* Owned ordered map of strings (env, with, labels); small, linear, last set wins in place. */
