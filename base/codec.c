@@ -161,8 +161,11 @@ int hex_decode(const char *text, void *out, size_t n)
 	for (size_t i = 0; i < 2 * n; i++)
 		if (hex_digit(text[i]) < 0)
 			return -1;
-	for (size_t i = 0; i < n; i++)
-		to[i] = (unsigned char)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+	for (size_t i = 0; i < n; i++) {
+		unsigned high = (unsigned)hex_digit(text[2 * i]);
+		unsigned low = (unsigned)hex_digit(text[2 * i + 1]);
+		to[i] = (unsigned char)(high << 4 | low);
+	}
 	return 0;
 }
 

@@ -142,7 +142,7 @@ static void move_up(struct walk *w, const char *name)
 	if (done < 0 && (errno == EACCES || errno == EPERM)) {
 		/* its own ".." is rewritten, which needs write permission on it */
 		int fd CLEAN_FD = open_usable(w, from, name);
-		done = renameat(from, name, to, hex);
+		done = fd < 0 ? -1 : renameat(from, name, to, hex);
 	}
 	if (done < 0) {
 		if (errno != ENOENT)

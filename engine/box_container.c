@@ -378,9 +378,12 @@ void box_container_discard(struct box_container *c)
 
 void box_list_abandon(struct box_list *list)
 {
-	while (list->first) {
-		log_warn("box", "container_left", F_STR("container", list->first->plan.name),
+	struct box_container *next;
+
+	for (struct box_container *c = list->first; c; c = next) {
+		next = c->next;
+		log_warn("box", "container_left", F_STR("container", c->plan.name),
 			F_STR("error", "timed out"));
-		container_free(list->first);
+		container_free(c);
 	}
 }

@@ -19,7 +19,7 @@ enum { HOLDER_PIDS = 8, HOLDER_NOFILE = 64, NANO = 1000000000 };
 /* Engines take [a-zA-Z0-9_.-] in names; ids are cut, the serial keeps names apart. */
 static void name_part(struct buf *out, const char *text)
 {
-	for (size_t i = 0; text[i] && i < 32; i++)
+	for (size_t i = 0; i < 32 && text[i]; i++)
 		buf_addc(out, isalnum((unsigned char)text[i]) || text[i] == '-' ? text[i] : '_');
 }
 

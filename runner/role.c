@@ -20,7 +20,7 @@ int role_start(struct role *r, struct loop *l, char *const *argv, char *const *e
 		.die_with_parent = true };
 	size_t n = 0;
 
-	while (argv[n] && n < ROLE_ARGS_MAX) {
+	while (n < ROLE_ARGS_MAX && argv[n]) {
 		args[n + 1] = argv[n];
 		n++;
 	}
