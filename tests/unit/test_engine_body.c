@@ -162,7 +162,7 @@ static void test_errors(void **state UNUSED)
 {
 	static const struct {
 		enum engine_kind kind;
-		long status;
+		int status;
 		const char *body, *text;
 		enum err_class class;
 	} cases[] = {

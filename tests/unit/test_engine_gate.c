@@ -156,24 +156,25 @@ static void begin(struct world *w)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-static void run(struct world *w, struct gate_request *r, const char *command)
+static void run(struct world *w, const struct gate_request *r, const char *command)
 {
 	CLEANUP(strv_release) struct strv argv = { 0 }, env = { 0 };
+	struct gate_request whole = *r;
 	struct err e = { 0 };
 	int fds[2];
 
 	strv_split(&argv, command, ' ');
 	strv_add(&env, "PATH=/usr/bin:/bin");
 	strv_add(&env, "VAR=a b");
-	r->argv = &argv;
-	r->env = &env;
-	r->cwd = r->cwd ? r->cwd : "/";
+	whole.argv = &argv;
+	whole.env = &env;
+	whole.cwd = r->cwd ? r->cwd : "/";
 	close_fdp(&w->pipe);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	w->pipe = fds[0];
 	w->answered = w->started = false;
 	w->failure = (struct err){ 0 };
-	if (gate_client_run(w->client, r, fds[1], &e) < 0)
+	if (gate_client_run(w->client, &whole, fds[1], &e) < 0)
 		fail_msg("%s", e.text);
 }
 
@@ -410,7 +411,7 @@ static void test_encode_decode(void **state UNUSED)
 		.script_path = GATE_SCRIPT_ROOT "/a/b.py",
 		.script = "\0x",
 		.script_len = 2 };
-	struct gate_run back;
+	struct gate_run back = { 0 };
 	struct err e = { 0 };
 
 	strv_add(&argv, "python3");

@@ -20,22 +20,26 @@ static char *claim_with(const char *job_members)
 static void accepts_a_whole_claim(void **state)
 {
 	CLEAN_STR char *claim = claim_with(
-		"\"id\":7,\"run_id\":3,\"repo_id\":2,\"run_index\":5,\"workflow_file\":\"smoke.yml\","
-		"\"workflow_name\":\"Smoke\",\"checkout_url\":\"https://h/o/r\",\"checkout_token\":\"c\","
+		"\"id\":7,\"run_id\":3,\"repo_id\":2,\"run_index\":5,"
+		"\"workflow_file\":\"smoke.yml\",\"workflow_name\":\"Smoke\","
+		"\"checkout_url\":\"https://h/o/r\",\"checkout_token\":\"c\","
 		"\"head_sha\":\"" SHA "\",\"head_ref\":\"refs/heads/trunk\",\"event\":\"push\","
 		"\"event_payload\":{\"ref\":\"x\"},\"job_key\":\"green\",\"job_name\":\"green\","
 		"\"runs_on\":\"ubuntu-latest\",\"needs\":[],\"if\":\"\",\"timeout_minutes\":9,"
 		"\"permissions\":{},\"secrets\":{\"A\":\"s3cret\"},\"mask_values\":[\"s3cret\"],"
 		"\"env\":{\"E\":\"1\"},\"unknown\":[1,2],\"steps\":[" STEP
-		",{\"id\":12,\"index\":1,\"uses\":\"actions/checkout@v4\",\"with\":{\"path\":\"p\"},"
+		",{\"id\":12,\"index\":1,\"uses\":\"actions/checkout@v4\","
+		"\"with\":{\"path\":\"p\"},"
 		"\"env\":null,\"continue_on_error\":true,\"working_directory\":\"a/b\"}]");
 	CLEANUP(job_spec_freep) struct job_spec *s = NULL;
 	struct err e = { 0 };
 
 	(void)state;
 	s = job_spec_parse(claim, strlen(claim), &e);
-	if (!s)
+	if (!s) {
 		fail_msg("%s", e.text);
+		return;
+	}
 	assert_int_equal(s->id, 7);
 	assert_int_equal(s->run_id, 3);
 	assert_int_equal(s->timeout_minutes, 9);
@@ -142,7 +146,8 @@ static void salvages_the_identity(void **state)
 	} cases[] = {
 		{ deep, 7, 3, 11, "t0k" },
 		{ twice, 7, 3, 11, "t0k" },
-		{ "{\"token\":\"t\",\"job\":{\"id\":7,\"run_id\":3,\"steps\":[{\"id\":1", 7, 3, 0, "t" },
+		{ "{\"token\":\"t\",\"job\":{\"id\":7,\"run_id\":3,\"steps\":[{\"id\":1", 7, 3, 0,
+			"t" },
 		{ "{\"token\":\"t\",\"job\":{\"name\":\"{\\\"id\\\":5}\",\"id\":-7", 0, 0, 0, "t" },
 		{ "{\"token\":17,\"job\":[{\"id\":7}]}", 7, 0, 0, "17" },
 		{ "not json", 0, 0, 0, NULL },

@@ -37,14 +37,15 @@ static struct mono within(int64_t us)
 }
 
 /* Runs a shell script and returns its status; output in out (stdout) and err_out. */
-static int run_sh(const char *script, struct proc_spec *spec, const char *input, struct buf *out,
-	struct buf *err_out)
+static int run_sh(const char *script, const struct proc_spec *spec, const char *input,
+	struct buf *out, struct buf *err_out)
 {
+	struct proc_spec whole = *spec;
 	struct err e = { 0 };
 	int status = -1;
 
-	spec->argv = SH(script);
-	int rc = proc_run(loop, spec, input, input ? strlen(input) : 0, within(20 * USEC_PER_SEC),
+	whole.argv = SH(script);
+	int rc = proc_run(loop, &whole, input, input ? strlen(input) : 0, within(20 * USEC_PER_SEC),
 		out, err_out, &status, &e);
 	assert_string_equal(e.text, "");
 	assert_int_equal(rc, 0);

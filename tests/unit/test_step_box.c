@@ -603,6 +603,7 @@ static void test_many_boxes(void **state UNUSED)
 {
 	enum { BOXES = 50 };
 	int64_t step_us[BOXES];
+	const size_t median = BOXES / 2, slow = BOXES * 9 / 10;
 	struct step_box *ahead = step_box_prepare(w.job, "0");
 	int before = 0;
 
@@ -634,7 +635,7 @@ static void test_many_boxes(void **state UNUSED)
 	step_box_free(ahead);
 	qsort(step_us, BOXES, sizeof(step_us[0]), compare);
 	print_message("echo hi in a prepared box: median %.2f ms, p90 %.2f ms\n",
-		(double)step_us[BOXES / 2] / 1000, (double)step_us[BOXES * 9 / 10] / 1000);
+		(double)step_us[median] / 1000, (double)step_us[slow] / 1000);
 }
 
 /* --- isolation "job" -------------------------------------------------------------------------- */
