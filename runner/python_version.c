@@ -115,10 +115,19 @@ static int compare(const int64_t *a, const int64_t *b, size_t n)
 	return 0;
 }
 
+/* How many leading parts a version must share with the condition's. */
+static size_t shared_parts(const struct python_condition *c)
+{
+	size_t most = c->op == PYTHON_TILDE ? 2 : 1;
+
+	if (c->op == PYTHON_COMPATIBLE && c->n > 2)
+		most = c->n - 1;
+	return c->n < most ? c->n : most;
+}
+
 static bool meets(const struct python_condition *c, const int64_t *version)
 {
 	int order = compare(version, c->part, c->n);
-	size_t same = c->n;
 
 	switch (c->op) {
 	case PYTHON_EQUAL:
@@ -134,16 +143,11 @@ static bool meets(const struct python_condition *c, const int64_t *version)
 	case PYTHON_BELOW:
 		return order < 0;
 	case PYTHON_TILDE:
-		same = c->n < 2 ? c->n : 2;
-		break;
 	case PYTHON_COMPATIBLE:
-		same = c->n < 2 ? c->n : c->n - 1;
-		break;
 	case PYTHON_CARET:
-		same = c->n < 1 ? c->n : 1;
-		break;
+		return order >= 0 && compare(version, c->part, shared_parts(c)) == 0;
 	}
-	return order >= 0 && compare(version, c->part, same) == 0;
+	BUG("python operator %d", c->op);
 }
 
 bool python_wish_meets(const struct python_wish *w, const int64_t version[3])
