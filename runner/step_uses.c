@@ -13,7 +13,7 @@ static const struct {
 enum outcome step_uses(struct job *j, const struct step_text *t)
 {
 	const char *uses = j->spec->steps.v[j->index].uses;
-	struct buf known = BUF_INIT(1024);
+	CLEAN_BUF struct buf known = BUF_INIT(1024);
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
@@ -23,7 +23,6 @@ enum outcome step_uses(struct job *j, const struct step_text *t)
 	}
 	err_set(&e, ERR_INPUT, "uses: \"%s\" is not supported, expected %s", uses,
 		buf_cstr(&known));
-	buf_release(&known);
 	return step_fails(j, &e);
 }
 
