@@ -25,14 +25,14 @@ int runner_args_parse_rest(struct runner_args *ret, int argc, char **argv,
 	if (n_own > RUNNER_OWN_FLAGS_MAX)
 		BUG("%zu own flags", n_own);
 	*ret = (struct runner_args){ 0 };
+	for (size_t i = 0; i < n_own; i++)
+		flags[n++] = own[i];
 	flags[n++] = (struct cli_flag){ .name = "config",
 		.target = &ret->config,
 		.meta = "FILE",
 		.help = "configuration (default " RUNNER_CONFIG_PATH ", if it exists)" };
 	n += options_cli_flags(
 		runner_option_table, RUNNER_OPTION_COUNT, ret->text, &texts, flags + n);
-	for (size_t i = 0; i < n_own; i++)
-		flags[n++] = own[i];
 	int rc = cli_parse(argc, argv, flags, n, help, max_args, ret_rest, ret_n);
 	strv_release(&texts);
 	return rc;

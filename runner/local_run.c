@@ -46,6 +46,14 @@ static void on_stop(struct loop_source *src, const struct signalfd_siginfo *si, 
 
 /* ---- before the first job ---- */
 
+/* Says behind the reason what the user can do about it here. */
+static int with_remedy(struct err *e, const char *remedy)
+{
+	CLEAN_STR char *reason = xstrdup(e->text);
+
+	return err_set(e, e->class, "%s; or %s", reason, remedy);
+}
+
 /* What would fail every job fails here, once and in front of everything. */
 static int check_engine(struct local_run *r, struct err *e)
 {
@@ -55,9 +63,9 @@ static int check_engine(struct local_run *r, struct err *e)
 	int rc = g ? engine_image_id(g, c->engine.default_image, &image, e) : -1;
 
 	if (g && rc < 0 && err_is(e, ERR_NOT_FOUND))
-		err_wrap(e, "--image names another");
+		with_remedy(e, "name another with --image");
 	else if (rc == 0 && (rc = engine_network_check(g, c->engine.network, e)) < 0)
-		err_wrap(e, "--network names another, or none");
+		with_remedy(e, "name another with --network, which may be none");
 	engine_free(g);
 	return rc;
 }
