@@ -110,7 +110,10 @@ int buf_addf(struct buf *b, const char *fmt, ...)
 
 char *buf_reserve(struct buf *b, size_t n)
 {
-	return ensure(b, n) ? b->data + b->len : NULL;
+	if (!ensure(b, n))
+		return NULL;
+	b->data[b->len + n] = '\0'; /* what is written and not committed ends here */
+	return b->data + b->len;
 }
 
 void buf_commit(struct buf *b, size_t n)
@@ -147,8 +150,16 @@ void buf_clear(struct buf *b)
 		b->data[0] = '\0';
 }
 
+/* Bytes that somebody wrote into reserved room and did not commit are not part of the text. */
+static void terminate(const struct buf *b)
+{
+	if (b->data && b->data[b->len])
+		b->data[b->len] = '\0';
+}
+
 char *buf_take(struct buf *b)
 {
+	terminate(b);
 	char *data = b->data ? TAKE(b->data) : xstrdup("");
 
 	drop(b);
@@ -157,5 +168,6 @@ char *buf_take(struct buf *b)
 
 const char *buf_cstr(const struct buf *b)
 {
+	terminate(b);
 	return b->data ? b->data : "";
 }

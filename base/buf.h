@@ -2,7 +2,7 @@
  * One growable byte buffer. A maximum is mandatory; growing past it (or a failed format) drops the
  * append and everything after it, sets the sticky `failed` flag and leaves earlier bytes alone, so
  * a writer checks once at the end with buf_ok(). data is NUL-terminated whenever it is not NULL
- * (the NUL is not counted).
+ * (the NUL is not counted); what was written into reserved room and not committed is no part of it.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

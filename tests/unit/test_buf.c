@@ -89,6 +89,24 @@ static void reserves_and_commits(UNUSED void **state)
 	assert_null(buf_reserve(&b, 1));
 }
 
+static void what_is_not_committed_is_no_text(UNUSED void **state)
+{
+	for (size_t n = 1; n < 200; n++) {
+		struct buf b CLEAN_BUF = BUF_INIT(400);
+		char *room = buf_reserve(&b, n);
+		assert_non_null(room);
+		memset(room, 'r', n);
+		assert_int_equal(strlen(b.data), n); /* a reader of the raw bytes stops, too */
+		assert_string_equal(buf_cstr(&b), "");
+		buf_adds(&b, "ab");
+		room = buf_reserve(&b, n);
+		assert_non_null(room);
+		memset(room, 'r', n);
+		char *text CLEAN_STR = buf_take(&b);
+		assert_string_equal(text, "ab");
+	}
+}
+
 static void hands_over(UNUSED void **state)
 {
 	struct buf b CLEAN_BUF = BUF_INIT(100);
@@ -223,6 +241,7 @@ int main(void)
 		cmocka_unit_test(survives_huge_sizes),
 		cmocka_unit_test(consumes_from_the_front),
 		cmocka_unit_test(reserves_and_commits),
+		cmocka_unit_test(what_is_not_committed_is_no_text),
 		cmocka_unit_test(hands_over),
 		cmocka_unit_test(wipes_what_a_secret_leaves),
 		cmocka_unit_test(splits_lists),
