@@ -10,23 +10,37 @@
  *
  * The automaton walks only where the scan saw something: while its state stands for less than a
  * gram it is cheaper to go back to where that state began and scan on from there.
+ *
+ * A step may add values for ever, each to take effect at once, and an automaton is built whole. So
+ * the forms stand in layers, each with an automaton of its own: new forms become a small new layer,
+ * which swallows those before it that are not twice as large. Every form is thus built a few times
+ * over, not once for each value after it. All layers walk together; when enough quiet output has
+ * passed to pay for it, they become one again and the scan is back.
  */
 #include "runner/mask.h"
 
 #include "runner/mask_automaton.h"
 
-enum { SPANS_FLUSH = 256, HELD_MAX = 2 * MASK_FORMS_BYTES };
+enum { SPANS_FLUSH = 256, HELD_MAX = 2 * MASK_FORMS_BYTES, LAYERS_MAX = 32 };
 
 struct span {
 	uint64_t from, to;
 };
 
+/* Neighbouring forms and their automaton; each layer has more than twice the bytes of the next. */
+struct layer {
+	struct mask_automaton *automaton;
+	size_t n, bytes; /* of its forms */
+	uint32_t state;
+};
+
 struct mask {
 	struct mask_forms forms;
 	size_t n_values, dense_bytes;
-	struct mask_automaton *automaton; /* NULL: build at the next byte, or nothing to mask */
-	bool stale;                       /* forms were added since it was built */
-	uint32_t state;
+	struct layer layers[LAYERS_MAX]; /* the oldest forms first */
+	size_t n_layers;                 /* 0: nothing to mask, or nothing fed yet */
+	bool stale;                      /* forms were added that stand in no layer */
+	size_t quiet;                    /* bytes fed since the layers changed */
 	uint64_t done, at;
 	bool in_run; /* the byte before done was covered */
 	struct buf held;
@@ -55,12 +69,19 @@ struct mask *mask_new(void)
 	return m;
 }
 
+static void layers_free(struct mask *m)
+{
+	for (size_t i = 0; i < m->n_layers; i++)
+		mask_automaton_free(m->layers[i].automaton);
+	m->n_layers = 0;
+}
+
 void mask_free(struct mask *m)
 {
 	if (!m)
 		return;
 	mask_forms_release(&m->forms);
-	mask_automaton_free(m->automaton);
+	layers_free(m);
 	buf_release_wipe(&m->held);
 	free(m->spans);
 	free(m);
@@ -149,13 +170,15 @@ static void decide(const struct feed *f, uint64_t limit)
 		m->spans_first = m->spans_end = 0;
 }
 
-/* Marks [from, to) as covered; to is the current position. */
+/* Marks [from, to) as covered; to is the current position. Only a span that is half handed out may
+ * reach beyond it, while renew walks again. */
 static void cover(struct mask *m, uint64_t from, uint64_t to)
 {
 	while (m->spans_end > m->spans_first && m->spans[m->spans_end - 1].from >= from)
 		m->spans_end--;
 	if (m->spans_end > m->spans_first && m->spans[m->spans_end - 1].to >= from) {
-		m->spans[m->spans_end - 1].to = to;
+		if (m->spans[m->spans_end - 1].to < to)
+			m->spans[m->spans_end - 1].to = to;
 		return;
 	}
 	if (m->spans_end == m->spans_cap) {
@@ -167,25 +190,87 @@ static void cover(struct mask *m, uint64_t from, uint64_t to)
 
 /* walking */
 
-/* One byte at position `at`. */
-static inline void step(struct mask *m, unsigned char c, uint64_t at)
+/* One byte at position `at` through one layer; true when something is covered that ends there. */
+static inline bool step(struct mask *m, struct layer *l, unsigned char c, uint64_t at)
 {
-	m->state = mask_automaton_next(m->automaton, m->state, c);
-	uint32_t len = m->automaton->states[m->state].cover;
+	l->state = mask_automaton_next(l->automaton, l->state, c);
+	uint32_t len = l->automaton->states[l->state].cover;
 	if (len)
 		cover(m, at + 1 - len, at + 1);
+	return len > 0;
 }
 
-/* Builds the automaton and walks again over the bytes that are held back: they may begin or hold a
- * form that is new. What was covered stays covered. */
-static void renew(struct mask *m)
+static bool step_all(struct mask *m, unsigned char c, uint64_t at)
 {
-	mask_automaton_free(m->automaton);
-	m->automaton = mask_automaton_new(&m->forms, m->dense_bytes);
+	bool covered = false;
+
+	for (size_t i = 0; i < m->n_layers; i++)
+		covered |= step(m, &m->layers[i], c, at);
+	return covered;
+}
+
+/* The longest suffix of the stream that can still grow into a form. */
+static size_t hold(const struct mask *m)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < m->n_layers; i++) {
+		const struct layer *l = &m->layers[i];
+		size_t len = l->automaton->states[l->state].hold;
+		most = len > most ? len : most;
+	}
+	return most;
+}
+
+/* The last layer takes over the forms of the one before it. */
+static void swallow(struct mask *m)
+{
+	struct layer *into = &m->layers[m->n_layers - 2], *last = into + 1;
+
+	mask_automaton_free(into->automaton);
+	mask_automaton_free(last->automaton);
+	into->automaton = NULL;
+	into->n += last->n;
+	into->bytes += last->bytes;
+	m->n_layers--;
+}
+
+/* New forms as a layer of their own. */
+static void add_layer(struct mask *m)
+{
+	struct layer new = { .n = m->forms.n, .bytes = m->forms.bytes };
+
+	for (size_t i = 0; i < m->n_layers; i++) {
+		new.n -= m->layers[i].n;
+		new.bytes -= m->layers[i].bytes;
+	}
+	if (m->n_layers == LAYERS_MAX)
+		BUG("%zu layers, each twice as large as the next", m->n_layers);
+	m->layers[m->n_layers++] = new;
+}
+
+/* Brings the layers up to date and walks again over the bytes that are held back: they may begin or
+ * hold a form that is new. A span that is half handed out keeps its end, others are found again. */
+static void renew(struct mask *m, bool into_one)
+{
+	if (m->stale)
+		add_layer(m);
+	while (m->n_layers > 1 && (into_one || m->layers[m->n_layers - 1].bytes * 2 >=
+						       m->layers[m->n_layers - 2].bytes))
+		swallow(m);
+	struct layer *last = &m->layers[m->n_layers - 1];
+	struct mask_forms forms = {
+		.v = m->forms.v + (m->forms.n - last->n), .n = last->n, .bytes = last->bytes
+	};
+	last->automaton = mask_automaton_new(&forms, m->dense_bytes);
 	m->stale = false;
-	m->state = 0;
+	m->quiet = 0;
+	while (m->spans_end > m->spans_first && m->spans[m->spans_end - 1].from >= m->done)
+		m->spans_end--;
+	for (size_t i = 0; i < m->n_layers; i++)
+		m->layers[i].state = 0;
 	for (uint64_t at = m->done; at < m->at; at++)
-		step(m, (unsigned char)m->held.data[m->held.len - (m->at - at)], at);
+		step_all(m, (unsigned char)m->held.data[m->held.len - (m->at - at)], at);
 }
 
 /* Spans stay few, so that their memory does not grow with the chunk. */
@@ -194,7 +279,7 @@ static void keep_few_spans(const struct feed *f, uint64_t at)
 	struct mask *m = f->m;
 
 	if (m->spans_end - m->spans_first >= SPANS_FLUSH)
-		decide(f, at - m->automaton->states[m->state].hold);
+		decide(f, at - hold(m));
 	if (m->spans_first > SPANS_FLUSH) {
 		size_t left = m->spans_end - m->spans_first;
 		memmove(m->spans, m->spans + m->spans_first, left * sizeof(*m->spans));
@@ -203,25 +288,33 @@ static void keep_few_spans(const struct feed *f, uint64_t at)
 	}
 }
 
+static void walk_layers(const struct feed *f)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (step_all(f->m, f->p[i], f->base + i))
+			keep_few_spans(f, f->base + i + 1);
+	}
+}
+
 static void walk(const struct feed *f)
 {
-	struct mask *m = f->m;
-	const struct mask_automaton *a = m->automaton;
+	struct layer *l = &f->m->layers[0];
+	const struct mask_automaton *a = l->automaton;
 	size_t i = 0, next_scan = 0;
 
 	while (i < f->n) {
-		size_t depth = a->states[m->state].depth;
+		size_t depth = a->states[l->state].depth;
 		if (depth < a->gram_len && i >= depth + next_scan) {
 			size_t from = mask_automaton_scan(a, f->p, i - depth, f->n, &next_scan);
 			if (from > i) {
-				m->state = 0;
+				l->state = 0;
 				i = from;
 				continue;
 			}
 		}
-		step(m, f->p[i], f->base + i);
+		bool covered = step(f->m, l, f->p[i], f->base + i);
 		i++;
-		if (a->states[m->state].cover)
+		if (covered)
 			keep_few_spans(f, f->base + i);
 	}
 }
@@ -250,15 +343,21 @@ void mask_feed(struct mask *m, const char *p, size_t n, mask_emit_fn emit, void 
 
 	if (n == 0)
 		return;
-	if (m->stale)
-		renew(m);
-	if (!m->automaton) {
+	/* paid for: twice the bytes of what is built again have passed */
+	bool into_one = m->n_layers > 1 && !m->stale && m->quiet >= 2 * m->forms.bytes;
+	if (m->stale || into_one)
+		renew(m, into_one);
+	if (!m->n_layers) {
 		emit(data, p, n);
 		return;
 	}
-	walk(&f);
+	if (m->n_layers == 1)
+		walk(&f);
+	else
+		walk_layers(&f);
+	m->quiet += n;
 	m->at += n;
-	decide(&f, m->at - m->automaton->states[m->state].hold);
+	decide(&f, m->at - hold(m));
 	hold_back(&f);
 	if (!buf_ok(&m->held))
 		BUG("%zu bytes held back", m->held.len);
@@ -269,10 +368,11 @@ void mask_end(struct mask *m, mask_emit_fn emit, void *data)
 	const struct feed f = { m, NULL, 0, m->at, emit, data };
 
 	if (m->stale)
-		renew(m);
+		renew(m, false);
 	decide(&f, m->at);
 	buf_clear(&m->held);
-	m->state = 0;
+	for (size_t i = 0; i < m->n_layers; i++)
+		m->layers[i].state = 0;
 	m->done = m->at = 0;
 	m->in_run = false;
 	m->spans_first = m->spans_end = 0;

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -297,6 +298,11 @@ static void feed(struct mask *m, const char *text, struct buf *out)
 	mask_feed(m, text, strlen(text), collect, out);
 }
 
+static void ignore(void *data, const char *p, size_t n)
+{
+	(void)data, (void)p, (void)n;
+}
+
 static void test_add_while_streaming(void **state)
 {
 	CLEAN_MASK struct mask *m = mask_new();
@@ -325,6 +331,56 @@ static void test_add_while_streaming(void **state)
 	feed(m, "y", &out);
 	mask_end(m, collect, &out);
 	assert_string_equal(out.data, "***y");
+}
+
+/* A span that is half handed out does not shrink when the walk over the held bytes is repeated. */
+static void test_add_inside_a_match(void **state)
+{
+	CLEAN_MASK struct mask *m = mask_new();
+	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(mask_add(m, "abcdef", 6, NULL, &e), 0);
+	assert_int_equal(mask_add(m, "cdefxyz", 7, NULL, &e), 0);
+	feed(m, "abcdef", &out);
+	assert_int_equal(mask_held(m), 4);
+	assert_string_equal(out.data, "***");
+	assert_int_equal(mask_add(m, "d", 1, NULL, &e), 0);
+	feed(m, "-", &out);
+	mask_end(m, collect, &out);
+	assert_string_equal(out.data, "***-");
+}
+
+/* A step that adds values for ever: each takes effect at once, all before it stay, and the time is
+ * that of a few builds of each form, not of one build of all for each value. */
+static void test_add_for_ever(void **state)
+{
+	CLEAN_MASK struct mask *m = mask_new();
+	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
+	CLEAN_STR char *quiet = xcalloc(1, KIB(64));
+	char value[2][64], text[200];
+	struct err e = { 0 };
+	clock_t began = clock();
+
+	(void)state;
+	memset(quiet, '-', KIB(64));
+	for (unsigned i = 0; i < MASK_VALUES_MAX; i++) {
+		snprintf(value[0], sizeof(value[0]), "%08x-first-%08x", i * 2654435761U, i);
+		snprintf(value[1], sizeof(value[1]), "%08x-first-%08x", i / 2 * 2654435761U, i / 2);
+		snprintf(text, sizeof(text), "%s and %s, %s.", value[0], value[1], value[0]);
+		assert_int_equal(mask_add(m, value[0], strlen(value[0]), NULL, &e), 0);
+		buf_clear(&out);
+		feed(m, text, &out);
+		mask_end(m, collect, &out);
+		assert_string_equal(out.data, "*** and ***, ***.");
+	}
+	assert_true(clock() - began < 20 * CLOCKS_PER_SEC);
+	for (int i = 0; i < 100; i++) /* enough for the layers to become one */
+		mask_feed(m, quiet, KIB(64), ignore, NULL);
+	feed(m, text, &out);
+	mask_end(m, collect, &out);
+	assert_true(str_ends(out.data, "*** and ***, ***."));
 }
 
 static void test_short_and_limits(void **state)
@@ -435,6 +491,8 @@ int main(void)
 		cmocka_unit_test(test_base64_anywhere),
 		cmocka_unit_test(test_base64_lines),
 		cmocka_unit_test(test_add_while_streaming),
+		cmocka_unit_test(test_add_inside_a_match),
+		cmocka_unit_test(test_add_for_ever),
 		cmocka_unit_test(test_short_and_limits),
 		cmocka_unit_test(test_many_matches),
 		cmocka_unit_test(test_long_hold),
