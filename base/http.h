@@ -40,6 +40,9 @@ struct http_request {
 	const char *bearer;          /* NULL or the token of Authorization: Bearer; copied, wiped */
 	const char *user, *password; /* NULL or HTTP Basic; copied, wiped */
 	const void *body;            /* copied unless body_static; NULL: none */
+	/* Instead of body: body_len bytes of this regular file from its start, read as they go out;
+	 * stays the caller's, open until the exchange ends. */
+	const int *body_fd;
 	size_t body_len;
 	bool body_static;           /* the caller keeps body alive until the exchange ends */
 	const char *content_type;   /* NULL with a body: application/json */

@@ -48,6 +48,8 @@ struct http_exchange {
 	struct curl_slist *headers; /* may hold tokens: wiped */
 	void *body;                 /* our copy: wiped */
 	size_t body_len;
+	int body_fd; /* of body_fd requests; the caller's */
+	curl_off_t body_at;
 	char *unix_socket;
 	const char *method; /* for the trace: an entry of a table or "other" */
 	bool idempotent;

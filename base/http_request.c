@@ -7,7 +7,7 @@
 #include "base/codec.h"
 #include "base/limits.h"
 
-enum { CONNECT_TIMEOUT_US = 10 * 1000000, STREAM_BUFFER = 128 << 10 };
+enum { CONNECT_TIMEOUT_US = 10 * 1000000, STREAM_BUFFER = 128 << 10, UPLOAD_BUFFER = 256 << 10 };
 
 static const struct {
 	const char *name;
@@ -86,8 +86,8 @@ static int build_headers(struct http_exchange *x, const struct http_request *r, 
 		return -1;
 	/* a name without a value takes away what curl would add by itself */
 	const char *type = r->content_type ? r->content_type : "application/json";
-	char *line CLEAN_STR =
-		r->body ? xasprintf("Content-Type: %s", type) : xstrdup("Content-Type:");
+	char *line CLEAN_STR = r->body || r->body_fd ? xasprintf("Content-Type: %s", type)
+						     : xstrdup("Content-Type:");
 	if (!http_is_clean(line))
 		return err_set(e, ERR_INPUT, "request content type: control character");
 	add_header(x, line);
@@ -121,6 +121,39 @@ static int build_url(struct http_exchange *x, const struct http_request *r, stru
 	return 0;
 }
 
+static size_t read_body(char *out, size_t size, size_t n, void *data)
+{
+	struct http_exchange *x = data;
+	ssize_t k = pread(x->body_fd, out, size * n, (off_t)x->body_at);
+
+	if (k < 0)
+		return CURL_READFUNC_ABORT;
+	x->body_at += k;
+	return (size_t)k;
+}
+
+/* A request that is sent a second time begins again. */
+static int seek_body(void *data, curl_off_t offset, int origin)
+{
+	struct http_exchange *x = data;
+
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	x->body_at = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void build_file_body(struct http_exchange *x, const struct http_request *r)
+{
+	x->body_fd = *r->body_fd;
+	curl_easy_setopt(x->easy, CURLOPT_READFUNCTION, read_body);
+	curl_easy_setopt(x->easy, CURLOPT_READDATA, x);
+	curl_easy_setopt(x->easy, CURLOPT_SEEKFUNCTION, seek_body);
+	curl_easy_setopt(x->easy, CURLOPT_SEEKDATA, x);
+	curl_easy_setopt(x->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
+	curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+}
+
 static int build_method(struct http_exchange *x, const struct http_request *r, struct err *e)
 {
 	x->method = "other";
@@ -132,7 +165,8 @@ static int build_method(struct http_exchange *x, const struct http_request *r, s
 			x->idempotent = METHODS[i].idempotent;
 		}
 	}
-	bool sends = r->body || strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0;
+	bool sends = r->body || r->body_fd || strcmp(r->method, "POST") == 0 ||
+		     strcmp(r->method, "PUT") == 0;
 	if (strcmp(r->method, "HEAD") == 0)
 		curl_easy_setopt(x->easy, CURLOPT_NOBODY, 1L);
 	else if (sends)
@@ -140,6 +174,10 @@ static int build_method(struct http_exchange *x, const struct http_request *r, s
 	curl_easy_setopt(x->easy, CURLOPT_CUSTOMREQUEST, r->method);
 	if (!sends)
 		return 0;
+	if (r->body_fd) {
+		build_file_body(x, r);
+		return 0;
+	}
 	const void *body = r->body ? r->body : "";
 	if (r->body && !r->body_static) {
 		x->body = xmalloc(r->body_len ? r->body_len : 1);

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/fs.h"
 #include "base/http_private.h"
 #include "http_server.h"
 
@@ -271,6 +273,28 @@ static void large_upload(void **state)
 	struct http_exchange *x CLEAN_EXCHANGE = start(*state, "PUT", "/echo", &r);
 	assert_int_equal(http_wait(x)->outcome, HTTP_DONE);
 	assert_true(http_result(x)->body.len > 200000);
+}
+
+/* From a file, also when the connection dies under it and it goes out a second time. */
+static void upload_from_a_file(void **state)
+{
+	struct env *v = *state;
+	int fd CLEANUP(close_fdp) = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char *body CLEAN_STR = xmalloc(200000);
+	struct http_request r = { .body_fd = &fd, .body_len = 200000, .content_type = "x/y" };
+	struct err e = { 0 };
+
+	memset(body, 'u', 200000);
+	assert_int_equal(fd_write_all(fd, body, 200000, &e), 0);
+	http_exchange_free(run(v, "GET", "/drop-next"));
+	struct http_exchange *x CLEAN_EXCHANGE = start(v, "PUT", "/echo", &r);
+	const struct http_result *got = http_wait(x);
+	assert_int_equal(got->outcome, HTTP_DONE);
+	const char *text = buf_cstr(&got->body), *end = strstr(text, "\r\n\r\n");
+	assert_non_null(strstr(text, "\r\nContent-Length: 200000\r\n"));
+	assert_non_null(strstr(text, "\r\nContent-Type: x/y\r\n"));
+	assert_string_equal(end + 4 + 200000, "");
+	assert_memory_equal(end + 4, body, 200000);
 }
 
 static void malformed_requests_are_refused(void **state)
@@ -665,6 +689,7 @@ int main(void)
 		cmocka_unit_test(request_bytes),
 		cmocka_unit_test(basic_and_empty_post),
 		cmocka_unit_test(large_upload),
+		cmocka_unit_test(upload_from_a_file),
 		cmocka_unit_test(malformed_requests_are_refused),
 		cmocka_unit_test(headers_of_the_final_answer),
 		cmocka_unit_test(retry_after_and_error_lines),
