@@ -44,6 +44,8 @@ void job_interrupt(struct job *j, enum interrupt why)
 		checkout_free(TAKE(j->checkout));
 		j->step_over = true;
 	}
+	if (j->acting)
+		j->step_over = true;
 	if (!j->box)
 		return;
 	if (j->config->runner.stop_grace_us == 0 || j->cause == CAUSE_LOST) {

@@ -9,11 +9,24 @@
 #define RUNNER_REPORT_H
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "runner/spool.h"
 
 struct report_status {
 	const char *status, *conclusion;      /* conclusion NULL: none */
 	struct wall started_at, completed_at; /* us 0: absent */
+};
+
+/* A question of the job to its coordinator, beside the reports: it overtakes them, as a step's log
+ * is open while the step asks. Everything is copied. */
+struct report_call {
+	const char *path; /* below the job's own: "/artifacts/upload" */
+	const char *body;
+	const struct strv *headers; /* NULL: none */
+	/* Once: the answer, which lives for the call, or NULL and why not. Not called after
+	 * report_call_cancel. */
+	void (*done)(void *data, const struct json_value *answer, const struct err *why);
+	void *data;
 };
 
 struct report;
@@ -26,6 +39,9 @@ struct report_ops {
 	void (*poll_cancel)(struct report *r, bool on);
 	int (*flush)(struct report *r, struct mono deadline, struct err *e);
 	bool (*final_accepted)(const struct report *r);
+	/* NULL: nobody can be asked */
+	void (*call)(struct report *r, const struct report_call *c);
+	void (*call_cancel)(struct report *r, void *data);
 	void (*free)(struct report *r);
 };
 
@@ -70,6 +86,19 @@ static inline int report_flush(struct report *r, struct mono deadline, struct er
 static inline bool report_final_accepted(const struct report *r)
 {
 	return r->ops->final_accepted(r);
+}
+static inline bool report_can_call(const struct report *r)
+{
+	return r->ops->call != NULL;
+}
+static inline void report_call(struct report *r, const struct report_call *c)
+{
+	r->ops->call(r, c);
+}
+/* Forgets the call that was made with this data. */
+static inline void report_call_cancel(struct report *r, void *data)
+{
+	r->ops->call_cancel(r, data);
 }
 static inline void report_free(struct report *r)
 {

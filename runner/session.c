@@ -23,7 +23,7 @@
 #define BACKOFF_FIRST_US (500 * USEC_PER_MSEC)
 #define BACKOFF_MOST_US (30 * USEC_PER_SEC)
 
-enum item_kind { ITEM_JOB_STATUS, ITEM_STEP_STATUS, ITEM_LOG, ITEM_CANCEL_CHECK };
+enum item_kind { ITEM_JOB_STATUS, ITEM_STEP_STATUS, ITEM_LOG, ITEM_CANCEL_CHECK, ITEM_CALL };
 
 struct item {
 	struct item *next;
@@ -39,6 +39,10 @@ struct item {
 	struct mono oldest; /* when the oldest unsent byte was appended; us 0: none */
 	bool sent_once, refused;
 	char *notice; /* the next chunk: what the reader is told in place of a refused one */
+	/* calls */
+	struct report_call call; /* done NULL: cancelled */
+	char *path;
+	struct strv headers;
 };
 
 struct session {
@@ -46,6 +50,7 @@ struct session {
 	struct session_spec spec;
 	char *token;
 	struct item *head, **tail;
+	struct item *calls;      /* of the job, beside the queue */
 	struct item cancel_item; /* the one cancel check, beside the queue */
 	bool cancel_due, cancel_polling, cancel_seen;
 	struct http_exchange *flight;
@@ -80,6 +85,8 @@ static void item_free(struct item *it)
 {
 	free(it->body);
 	free(it->notice);
+	free(it->path);
+	strv_release(&it->headers);
 	free(it);
 }
 
@@ -92,6 +99,12 @@ static void session_free(struct report *r)
 		struct item *it = s->head;
 
 		s->head = it->next;
+		item_free(it);
+	}
+	while (s->calls) {
+		struct item *it = s->calls;
+
+		s->calls = it->next;
 		item_free(it);
 	}
 	loop_source_free(s->timer);
@@ -215,6 +228,57 @@ static bool session_final_accepted(const struct report *r)
 	return ((const struct session *)r)->final_accepted;
 }
 
+/* ---- calls ---- */
+
+static void session_call(struct report *r, const struct report_call *c)
+{
+	struct session *s = (struct session *)r;
+	struct item **tail = &s->calls;
+	struct err why = { 0 };
+
+	if (s->lost) {
+		err_set(&why, ERR_AUTH, "the job's token chain is lost");
+		c->done(c->data, NULL, &why);
+		return;
+	}
+	while (*tail)
+		tail = &(*tail)->next;
+	*tail = xcalloc(1, sizeof(**tail));
+	(*tail)->kind = ITEM_CALL;
+	(*tail)->call = (struct report_call){ .done = c->done, .data = c->data };
+	(*tail)->path = xstrdup(c->path);
+	(*tail)->body = xstrdup(c->body);
+	for (size_t i = 0; c->headers && i < c->headers->n; i++)
+		strv_add(&(*tail)->headers, c->headers->v[i]);
+	pump(s);
+}
+
+static void session_call_cancel(struct report *r, void *data)
+{
+	struct session *s = (struct session *)r;
+
+	/* it stays in line: it may be in flight, and then its answer brings the next token */
+	for (struct item *it = s->calls; it; it = it->next)
+		if (it->call.data == data)
+			it->call.done = NULL;
+}
+
+/* Ends the first call. */
+static void end_call(struct session *s, const struct json_value *answer, const struct err *why)
+{
+	struct item *it = s->calls;
+	struct err no_answer = { 0 };
+
+	s->calls = it->next;
+	if (!answer && !why) {
+		err_set(&no_answer, ERR_PROTO, "the coordinator's answer is no JSON");
+		why = &no_answer;
+	}
+	if (it->call.done)
+		it->call.done(it->call.data, answer, why);
+	item_free(it);
+}
+
 /* ---- choosing what to send ---- */
 
 static void pop_head(struct session *s)
@@ -261,6 +325,10 @@ static struct item *next_item(struct session *s)
 {
 	if (s->cancel_due)
 		return &s->cancel_item;
+	while (s->calls && !s->calls->call.done)
+		end_call(s, NULL, NULL);
+	if (s->calls)
+		return s->calls;
 	while (s->head && s->head->kind == ITEM_LOG && log_finished(s->head))
 		pop_log(s);
 	if (!s->head)
@@ -335,6 +403,8 @@ static char *item_url(const struct session *s, const struct item *it)
 		return xasprintf("%s/api/v1/jobs/%" PRId64 "/logs", base, job);
 	case ITEM_CANCEL_CHECK:
 		return xasprintf("%s/api/v1/jobs/%" PRId64 "/cancel-check", base, job);
+	case ITEM_CALL:
+		return xasprintf("%s/api/v1/jobs/%" PRId64 "%s", base, job, it->path);
 	}
 	BUG("item kind %d", it->kind);
 }
@@ -356,6 +426,8 @@ static void send_item(struct session *s, struct item *it)
 	struct err e = { 0 };
 
 	strv_addf(&headers, "Idempotency-Key: %s", it->key);
+	strv_each (line, &it->headers)
+		strv_add(&headers, line);
 	s->flying = it;
 	s->flight = http_start(s->spec.http, &r, on_answer, s, &e);
 	if (!s->flight)
@@ -364,9 +436,14 @@ static void send_item(struct session *s, struct item *it)
 
 static void lose(struct session *s, const char *why)
 {
+	struct err lost = { 0 };
+
 	if (s->lost)
 		return;
 	s->lost = true;
+	err_set(&lost, ERR_AUTH, "%s", why);
+	while (s->calls)
+		end_call(s, NULL, &lost);
 	while (s->head)
 		pop_head(s);
 	stop_cancel(s);
@@ -448,6 +525,9 @@ static void apply_answer(struct session *s, struct item *it, const struct json_v
 	case ITEM_STEP_STATUS:
 		pop_head(s);
 		break;
+	case ITEM_CALL:
+		end_call(s, answer, NULL);
+		break;
 	}
 }
 
@@ -488,6 +568,8 @@ static void refused(struct session *s, struct item *it, const struct err *why)
 	} else if (it->kind == ITEM_CANCEL_CHECK) {
 		log_warn("session", "cancel_check_refused", F_ERR(why));
 		s->cancel_due = false;
+	} else if (it->kind == ITEM_CALL) {
+		end_call(s, NULL, why);
 	} else {
 		log_warn("session", "status_refused", F_INT("step", it->step_id), F_ERR(why));
 		pop_head(s);
@@ -569,6 +651,8 @@ static const struct report_ops session_ops = {
 	.poll_cancel = session_poll_cancel,
 	.flush = session_flush,
 	.final_accepted = session_final_accepted,
+	.call = session_call,
+	.call_cancel = session_call_cancel,
 	.free = session_free,
 };
 

@@ -325,6 +325,114 @@ static void loses_the_chain_once(void **state)
 	}
 }
 
+struct question {
+	int answers;
+	bool cancelled; /* of the answer */
+	enum err_class why;
+};
+
+static void on_call(void *data, const struct json_value *answer, const struct err *why)
+{
+	struct question *q = data;
+
+	q->answers++;
+	q->why = why ? why->class : ERR_NONE;
+	q->cancelled = answer && json_get(answer, "cancelled");
+}
+
+static void ask(struct fixture *f, struct question *q)
+{
+	CLEANUP(strv_release) struct strv headers = { 0 };
+
+	strv_add(&headers, "X-Question: 1");
+	report_call(f->session, &(struct report_call){ .path = "/questions",
+					.body = "{\"a\":1}",
+					.headers = &headers,
+					.done = on_call,
+					.data = q });
+}
+
+/* A call overtakes the open log, in spite of each fault, and brings the chain forward. */
+static void asks_beside_the_log(void **state)
+{
+	static const enum fault kinds[] = { FINE, DROP_BEFORE, DROP_AFTER, UNAVAILABLE };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+		struct fixture *f = begin();
+		struct question q = { 0 };
+		struct err e = { 0 };
+
+		report_log(f->session, 7, &f->spool);
+		f->model.faults[0] = kinds[k];
+		ask(f, &q);
+		while (!q.answers) {
+			bool never = false;
+			if (loop_wait(f->loop, &never, mono_add(mono_now(), 5000), &e) == 0)
+				fail_msg("no flag was set");
+			err_clear(&e);
+		}
+		assert_int_equal(q.why, ERR_NONE);
+		assert_true(q.cancelled);
+		assert_int_equal(f->model.n_records, 1);
+		assert_string_equal(f->model.records[0].path, "/api/v1/jobs/42/questions");
+		assert_string_equal(f->model.records[0].body, "{\"a\":1}");
+		append(f, "x\n");
+		spool_close(&f->spool);
+		report_wake(f->session);
+		assert_int_equal(flush(f), 0);
+		assert_int_equal(f->model.n_records, 2);
+		assert_int_equal(q.answers, 1);
+		end(f);
+	}
+}
+
+static void says_why_there_is_no_answer(void **state)
+{
+	static const struct {
+		enum fault fault;
+		enum err_class why;
+	} cases[] = {
+		{ REFUSE, ERR_PROTO },
+		{ EXPIRED, ERR_AUTH },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct fixture *f = begin();
+		struct question q = { 0 }, late = { 0 };
+
+		f->model.faults[0] = cases[i].fault;
+		ask(f, &q);
+		status(f, 7, "running");
+		(void)!flush(f);
+		assert_int_equal(q.answers, 1);
+		assert_int_equal(q.why, cases[i].why);
+		ask(f, &late);
+		assert_int_equal(late.answers, cases[i].fault == EXPIRED ? 1 : 0);
+		end(f); /* with a call under way: it is not answered any more */
+		assert_int_equal(late.answers, cases[i].fault == EXPIRED ? 1 : 0);
+	}
+}
+
+static void forgets_cancelled_calls(void **state)
+{
+	struct fixture *f = begin();
+	struct question first = { 0 }, second = { 0 };
+
+	(void)state;
+	ask(f, &first);
+	ask(f, &second);
+	report_call_cancel(f->session, &first); /* in flight: its answer only brings the token */
+	report_call_cancel(f->session, &second);
+	status(f, 7, "running");
+	assert_int_equal(flush(f), 0);
+	assert_int_equal(first.answers + second.answers, 0);
+	assert_int_equal(f->model.n_records, 2);
+	assert_string_equal(f->model.records[1].path, "/api/v1/jobs/42/steps/7/status");
+	end(f);
+}
+
 static void drops_a_refused_chunk(void **state)
 {
 	struct fixture *f = begin();
@@ -458,6 +566,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(survives_faults_anywhere),
 		cmocka_unit_test(loses_the_chain_once),
+		cmocka_unit_test(asks_beside_the_log),
+		cmocka_unit_test(says_why_there_is_no_answer),
+		cmocka_unit_test(forgets_cancelled_calls),
 		cmocka_unit_test(drops_a_refused_chunk),
 		cmocka_unit_test(splits_and_numbers_chunks),
 		cmocka_unit_test(cancel_overtakes_an_open_log),
