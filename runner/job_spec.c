@@ -128,13 +128,26 @@ static int check_job(const struct job_spec *s, struct err *e)
 	return check_env_names(&s->env, "env", e);
 }
 
+/* Anything else would not go into a header, or into more than one. */
+bool job_token_ok(const char *token)
+{
+	size_t n = token ? strlen(token) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (token[i] <= ' ' || token[i] > '~')
+			return false;
+	return n > 0 && n <= LIMIT_TOKEN;
+}
+
 static int decode_job(const struct json_value *root, struct job_spec *s, struct err *e)
 {
 	const struct json_value *job = json_get(root, "job");
 	const char *token = json_get_string(root, "token");
 
-	if (str_empty(token) || strlen(token) > LIMIT_TOKEN)
-		return err_set(e, ERR_INPUT, "token: expected the job token as a string");
+	if (!job_token_ok(token))
+		return err_set(e, ERR_INPUT,
+			"token: expected the job token, a string without blanks and control "
+			"characters");
 	s->token = xstrdup(token);
 	if (!job || job->type != JSON_OBJECT)
 		return err_set(e, ERR_INPUT, "job: expected an object");
@@ -147,12 +160,25 @@ static int decode_job(const struct json_value *root, struct job_spec *s, struct 
 	return 0;
 }
 
+/* The supervisor reads the ids without a parser, and from them come the slot, the workspace and the
+ * job's folder. A claim that tells the parser other ones would work in another job's. */
+static int check_identity(const struct job_spec *s, const char *claim, size_t n, struct err *e)
+{
+	CLEANUP(claim_identity_release) struct claim_identity id = { 0 };
+
+	claim_identity_scan(claim, n, &id);
+	if (id.job_id != s->id || id.run_id != s->run_id || !str_eq(id.token, s->token))
+		return err_set(e, ERR_INPUT, "job.id, job.run_id or token stands there twice");
+	return 0;
+}
+
 struct job_spec *job_spec_parse(const char *claim, size_t n, struct err *e)
 {
 	struct job_spec *s = xcalloc(1, sizeof(*s));
 
 	s->doc = json_parse(claim, n, &(struct json_limits){ .bytes = LIMIT_CLAIM_BYTES }, e);
-	if (!s->doc || decode_job(json_root(s->doc), s, e) < 0) {
+	if (!s->doc || decode_job(json_root(s->doc), s, e) < 0 ||
+		check_identity(s, claim, n, e) < 0) {
 		err_wrap(e, "claim");
 		job_spec_free(s);
 		return NULL;
@@ -217,7 +243,7 @@ void claim_identity_scan(const char *claim, size_t n, struct claim_identity *ret
 		.job_id = scan_id(found[1]),
 		.run_id = scan_id(found[2]),
 		.step_id = scan_id(found[3]) };
-	if (ret->token && (!*ret->token || strlen(ret->token) > LIMIT_TOKEN))
+	if (!job_token_ok(ret->token))
 		wipe_charp(&ret->token);
 	for (size_t i = 1; i < ARRAY_LEN(paths); i++)
 		free(found[i]);

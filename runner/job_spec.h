@@ -57,6 +57,9 @@ static inline void job_spec_freep(struct job_spec **s)
 	*s = NULL;
 }
 
+/* Can it be sent as a bearer token? NULL: no. */
+bool job_token_ok(const char *token);
+
 /* What can still be told from a claim that is malformed, too large or cut: enough to report it. */
 struct claim_identity {
 	int64_t job_id, run_id, step_id; /* 0: not found; step_id: the first step's */

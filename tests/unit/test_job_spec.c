@@ -97,6 +97,11 @@ static void refuses(void **state)
 		{ "\"id\":7,\"run_id\":3,\"env\":{\"A=B\":\"x\"},\"steps\":[" STEP "]",
 			"no variable name" },
 		{ "\"id\":7,\"id\":8,\"run_id\":3,\"steps\":[" STEP "]", "duplicate" },
+		/* other keys for the parser, the same for whoever drops control characters */
+		{ "\"i\\u0001d\":5,\"id\":7,\"run_id\":3,\"steps\":[" STEP "]",
+			"stands there twice" },
+		{ "\"id\":7,\"run_id\\u007f\":5,\"run_id\":3,\"steps\":[" STEP "]",
+			"stands there twice" },
 	};
 
 	(void)state;
@@ -113,12 +118,34 @@ static void refuses(void **state)
 
 static void refuses_without_token(void **state)
 {
-	static const char claim[] = "{\"job\":{\"id\":7,\"run_id\":3,\"steps\":[" STEP "]}}";
-	struct err e = { 0 };
+	static const char *const tokens[] = { "", "\"token\":\"\",", "\"token\":\"a b\",",
+		"\"token\":\"a\\r\\nHost: b\",", "\"token\":\"\\u00e9\",", "\"token\":7," };
 
 	(void)state;
-	assert_null(job_spec_parse(claim, strlen(claim), &e));
-	assert_non_null(strstr(e.text, "token"));
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		CLEAN_STR char *claim = xasprintf(
+			"{%s\"job\":{\"id\":7,\"run_id\":3,\"steps\":[" STEP "]}}", tokens[i]);
+		struct err e = { 0 };
+
+		if (job_spec_parse(claim, strlen(claim), &e))
+			fail_msg("accepted: %s", claim);
+		assert_non_null(strstr(e.text, "token: expected the job token"));
+	}
+}
+
+static void tells_tokens(void **state)
+{
+	CLEAN_STR char *large = xcalloc(1, LIMIT_TOKEN + 2);
+
+	(void)state;
+	memset(large, 'x', LIMIT_TOKEN + 1);
+	assert_false(job_token_ok(large));
+	large[LIMIT_TOKEN] = '\0';
+	assert_true(job_token_ok(large));
+	assert_true(job_token_ok("eyJhbGciOiJIUzI1NiJ9.e30._-~+/="));
+	assert_false(job_token_ok(NULL));
+	assert_false(job_token_ok("a\x7f"));
+	assert_false(job_token_ok("\tx"));
 }
 
 static char *deep_claim(size_t depth)
@@ -150,6 +177,7 @@ static void salvages_the_identity(void **state)
 			"t" },
 		{ "{\"token\":\"t\",\"job\":{\"name\":\"{\\\"id\\\":5}\",\"id\":-7", 0, 0, 0, "t" },
 		{ "{\"token\":17,\"job\":[{\"id\":7}]}", 7, 0, 0, "17" },
+		{ "{\"token\":\"a b\",\"job\":{\"id\":7}}", 7, 0, 0, NULL },
 		{ "not json", 0, 0, 0, NULL },
 		{ "", 0, 0, 0, NULL },
 	};
@@ -175,6 +203,7 @@ int main(void)
 		cmocka_unit_test(fills_the_default_timeout),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(refuses_without_token),
+		cmocka_unit_test(tells_tokens),
 		cmocka_unit_test(salvages_the_identity),
 	};
 
