@@ -20,24 +20,18 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_parse.h>
 
+#include "base/arena.h"
 #include "base/codec.h"
 #include "base/json_check.h"
 #include "base/limits.h"
 
 enum {
-	CHUNK_BYTES = 16 << 10,
 	NUMBER_TEXT_MAX = 512,
 	SORT_FROM = 16, /* members; below comparing each with each is faster */
 };
 
-struct chunk {
-	struct chunk *next;
-	size_t used, size;
-	max_align_t data[];
-};
-
 struct json_doc {
-	struct chunk *chunks;
+	struct arena memory;
 	struct json_value *root;
 };
 
@@ -72,42 +66,10 @@ struct parser {
 
 /* Memory */
 
-static void *arena(struct json_doc *d, size_t n)
-{
-	struct chunk *c = d->chunks;
-
-	n = (n + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-	if (!c || c->size - c->used < n) {
-		size_t size = n > CHUNK_BYTES ? n : CHUNK_BYTES;
-		c = xmalloc(sizeof(*c) + size);
-		*c = (struct chunk){ .next = d->chunks, .size = size };
-		d->chunks = c;
-	}
-	void *p = (char *)c->data + c->used;
-	c->used += n;
-	return p;
-}
-
-static char *arena_text(struct json_doc *d, const void *p, size_t n)
-{
-	char *copy = arena(d, n + 1);
-
-	if (n)
-		memcpy(copy, p, n);
-	copy[n] = '\0';
-	return copy;
-}
-
 void json_free(struct json_doc *d)
 {
-	if (!d)
-		return;
-	while (d->chunks) {
-		struct chunk *c = d->chunks;
-		d->chunks = c->next;
-		wipe(c->data, c->used);
-		free(c);
-	}
+	if (d)
+		arena_release(&d->memory);
 	free(d);
 }
 
@@ -190,7 +152,7 @@ static struct json_value *add_value(struct parser *p, enum json_type type)
 		refuse(p, ERR_LIMIT, at, "more than %zu values", p->lim.nodes);
 		return NULL;
 	}
-	v = arena(p->doc, sizeof(*v));
+	v = arena_take(&p->doc->memory, sizeof(*v));
 	*v = (struct json_value){ .type = type, .key = p->key };
 	p->key = NULL;
 	if (p->n_frames == 0) {
@@ -228,7 +190,7 @@ static int on_number(void *ctx, const char *text, size_t n)
 		refuse(p, ERR_LIMIT, at, "number longer than %d characters", NUMBER_TEXT_MAX);
 		return 0;
 	}
-	v->raw = arena_text(p->doc, text, n);
+	v->raw = arena_copy(&p->doc->memory, text, n);
 	v->is_integer = parse_i64(v->raw, INT64_MIN, INT64_MAX, &v->integer);
 	v->number = strtod(v->raw, NULL);
 	if (!isfinite(v->number)) {
@@ -245,7 +207,7 @@ static int on_string(void *ctx, const unsigned char *text, size_t n)
 
 	if (!v)
 		return 0;
-	v->string = arena_text(p->doc, text, n);
+	v->string = arena_copy(&p->doc->memory, text, n);
 	v->len = n;
 	return 1;
 }
@@ -256,7 +218,7 @@ static int on_key(void *ctx, const unsigned char *text, size_t n)
 
 	p->key_at = token_start(p);
 	token_done(p);
-	p->key = arena_text(p->doc, text, n);
+	p->key = arena_copy(&p->doc->memory, text, n);
 	return 1;
 }
 
@@ -289,7 +251,7 @@ static const struct frame *close_container(struct parser *p)
 
 	token_done(p);
 	v->count = p->n_pending - f->first;
-	v->items = arena(p->doc, v->count * sizeof(*v->items));
+	v->items = arena_take(&p->doc->memory, v->count * sizeof(*v->items));
 	for (size_t i = 0; i < v->count; i++)
 		v->items[i] = p->pending[f->first + i].value;
 	p->n_pending = f->first;
@@ -585,6 +547,17 @@ void json_copy(struct json_writer *w, const struct json_value *v)
 		end(w, yajl_gen_map_close);
 		break;
 	}
+}
+
+/* The opening quote travels as a "number", which yajl writes unchanged with whatever separator
+ * belongs before it; base64 needs no escaping. */
+void json_kv_base64(struct json_writer *w, const char *key, const void *p, size_t n)
+{
+	json_key(w, key);
+	number_text(w, "\"");
+	if (base64_encode(w->out, p, n) < 0)
+		w->failed = true;
+	buf_addc(w->out, '"');
 }
 
 int json_writer_finish(struct json_writer *w, struct err *e)

@@ -2,13 +2,13 @@
 #ifndef CONFIG_TOML_PARSE_H
 #define CONFIG_TOML_PARSE_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "config/toml.h"
 
-struct toml_chunk;
 struct toml_doc {
 	struct toml_value root;
-	struct toml_chunk *chunks; /* every key, value and text */
+	struct arena memory; /* every key, value and text */
 };
 
 struct toml_parser {

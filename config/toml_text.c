@@ -5,51 +5,20 @@
 #include "base/codec.h"
 #include "config/toml_parse.h"
 
-enum { CHUNK_BYTES = 8192 };
-
-struct toml_chunk {
-	struct toml_chunk *next;
-	size_t used, size;
-	_Alignas(16) char bytes[];
-};
-
 void *toml_alloc(struct toml_parser *p, size_t n)
 {
-	size_t need = (n + 15) & ~(size_t)15;
-	struct toml_chunk *c = p->doc->chunks;
-
-	if (!c || c->size - c->used < need) {
-		size_t size = need > CHUNK_BYTES ? need : CHUNK_BYTES;
-		c = xcalloc(1, sizeof(*c) + size);
-		c->size = size;
-		c->next = p->doc->chunks;
-		p->doc->chunks = c;
-	}
-	void *r = c->bytes + c->used;
-	c->used += need;
-	return r;
+	return arena_take(&p->doc->memory, n);
 }
 
 char *toml_copy(struct toml_parser *p, const char *text, size_t n)
 {
-	char *r = toml_alloc(p, n + 1);
-
-	if (n)
-		memcpy(r, text, n);
-	r[n] = '\0';
-	return r;
+	return arena_copy(&p->doc->memory, text, n);
 }
 
 void toml_free(struct toml_doc *d)
 {
-	if (!d)
-		return;
-	while (d->chunks) {
-		struct toml_chunk *c = d->chunks;
-		d->chunks = c->next;
-		wipe(c->bytes, c->used);
-		free(c);
-	}
+	if (d)
+		arena_release(&d->memory);
 	free(d);
 }
 
