@@ -57,19 +57,25 @@ int err_set(struct err *e, enum err_class class, const char *fmt, ...)
 	return -1;
 }
 
+/* What comes in front of a reason; the rest of text has room for that. Its length. */
+PRINTF_LIKE(2, 0)
+static size_t put_prefix(char text[WORK_TEXT_MAX], const char *fmt, va_list ap)
+{
+	return vsnprintf(text, ERR_TEXT_MAX, fmt, ap) < 0 ? 0 : strnlen(text, ERR_TEXT_MAX);
+}
+
 int err_set_errno(struct err *e, int errnum, const char *fmt, ...)
 {
 	char text[WORK_TEXT_MAX], reason[128];
 	va_list ap;
-	int n;
+	size_t n;
 
 	if (!e)
 		return -1;
 	va_start(ap, fmt);
-	n = vsnprintf(text, ERR_TEXT_MAX, fmt, ap);
+	n = put_prefix(text, fmt, ap);
 	va_end(ap);
-	n = n < 0 ? 0 : (int)strnlen(text, ERR_TEXT_MAX);
-	snprintf(text + n, sizeof(text) - (size_t)n, "%s%s", n ? ": " : "",
+	snprintf(text + n, sizeof(text) - n, "%s%s", n ? ": " : "",
 		strerror_r(errnum, reason, sizeof(reason)));
 	e->class = errnum == ENOENT ? ERR_NOT_FOUND : ERR_IO;
 	e->errnum = errnum;
@@ -81,15 +87,14 @@ int err_wrap(struct err *e, const char *fmt, ...)
 {
 	char text[WORK_TEXT_MAX];
 	va_list ap;
-	int n;
+	size_t n;
 
 	if (!e)
 		return -1;
 	va_start(ap, fmt);
-	n = vsnprintf(text, ERR_TEXT_MAX, fmt, ap);
+	n = put_prefix(text, fmt, ap);
 	va_end(ap);
-	n = n < 0 ? 0 : (int)strnlen(text, ERR_TEXT_MAX);
-	snprintf(text + n, sizeof(text) - (size_t)n, ": %s", e->text);
+	snprintf(text + n, sizeof(text) - n, ": %s", e->text);
 	store(e, text);
 	return -1;
 }

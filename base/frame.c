@@ -31,18 +31,29 @@ int frame_send(int fd, struct slice body, struct err *e)
 	return send_all(fd, body.ptr, body.len, e);
 }
 
-int frame_send_fd(int sock, int fd, struct err *e)
-{
-	char one = 'F';
+/* One byte that carries one descriptor. */
+struct fd_message {
+	char one;
+	struct iovec io;
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec io = { &one, 1 };
-	struct msghdr h = { .msg_iov = &io,
+	} control;
+};
+
+static struct msghdr fd_message_header(struct fd_message *m)
+{
+	m->io = (struct iovec){ &m->one, 1 };
+	return (struct msghdr){ .msg_iov = &m->io,
 		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space) };
+		.msg_control = m->control.space,
+		.msg_controllen = sizeof(m->control.space) };
+}
+
+int frame_send_fd(int sock, int fd, struct err *e)
+{
+	struct fd_message m = { .one = 'F' };
+	struct msghdr h = fd_message_header(&m);
 	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
 
 	*c = (struct cmsghdr){
@@ -56,16 +67,8 @@ int frame_send_fd(int sock, int fd, struct err *e)
 
 int frame_recv_fd(int sock, int *ret_fd, struct err *e)
 {
-	char one = 0;
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec io = { &one, 1 };
-	struct msghdr h = { .msg_iov = &io,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space) };
+	struct fd_message m = { 0 };
+	struct msghdr h = fd_message_header(&m);
 	struct cmsghdr *c;
 	ssize_t n;
 
@@ -74,7 +77,7 @@ int frame_recv_fd(int sock, int *ret_fd, struct err *e)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_set_errno(e, errno, "take a descriptor");
-	c = n == 1 && one == 'F' ? CMSG_FIRSTHDR(&h) : NULL;
+	c = n == 1 && m.one == 'F' ? CMSG_FIRSTHDR(&h) : NULL;
 	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return err_set(e, ERR_PROTO, "no descriptor came with the request");
 	memcpy(ret_fd, CMSG_DATA(c), sizeof(int));
