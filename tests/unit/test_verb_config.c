@@ -9,47 +9,24 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "runner/verb_config.h"
+#include "tests/unit/output.h"
 
 #define TOKEN "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static char config_path[64]; /* set in main, one for each process */
-
-static FILE *redirect(int fd, int *ret_saved)
-{
-	FILE *to = tmpfile();
-
-	assert_non_null(to);
-	fflush(NULL);
-	*ret_saved = dup(fd);
-	dup2(fileno(to), fd);
-	return to;
-}
-
-static void restore(int fd, int saved, FILE *from, struct buf *ret)
-{
-	struct err e = { 0 };
-
-	fflush(NULL);
-	dup2(saved, fd);
-	close(saved);
-	rewind(from);
-	lseek(fileno(from), 0, SEEK_SET);
-	assert_int_equal(fd_read_all(fileno(from), ret, &e), 0);
-	fclose(from);
-}
 
 /* Runs the verb on this file; what it printed is in out and errors. */
 static int check(const char *text, const char *flag, struct buf *out, struct buf *errors)
 {
 	char *argv[] = { "check", "--config", config_path, (char *)flag, NULL };
 	struct err e = { 0 };
-	int saved_out, saved_err;
 
 	assert_int_equal(file_replace(config_path, text, strlen(text), 0600, &e), 0);
-	FILE *o = redirect(STDOUT_FILENO, &saved_out), *r = redirect(STDERR_FILENO, &saved_err);
+	struct output caught_out = output_catch(STDOUT_FILENO);
+	struct output caught_err = output_catch(STDERR_FILENO);
 	int rc = verb_config_check(flag ? 4 : 3, argv);
-	restore(STDERR_FILENO, saved_err, r, errors);
-	restore(STDOUT_FILENO, saved_out, o, out);
+	output_give_back(&caught_err, errors);
+	output_give_back(&caught_out, out);
 	unlink(config_path);
 	return rc;
 }

@@ -8,47 +8,26 @@
 #include "base/exits.h"
 #include "base/fs.h"
 #include "runner/verb_eval.h"
+#include "tests/unit/output.h"
 
 static char context_path[64]; /* set in main, one for each process */
-
-static FILE *redirect(int fd, int *ret_saved)
-{
-	FILE *to = tmpfile();
-
-	assert_non_null(to);
-	fflush(NULL);
-	*ret_saved = dup(fd);
-	dup2(fileno(to), fd);
-	return to;
-}
-
-static void restore(int fd, int saved, FILE *from, struct buf *ret)
-{
-	struct err e = { 0 };
-
-	fflush(NULL);
-	dup2(saved, fd);
-	close(saved);
-	lseek(fileno(from), 0, SEEK_SET);
-	assert_int_equal(fd_read_all(fileno(from), ret, &e), 0);
-	fclose(from);
-}
 
 /* Runs `eval --context FILE a b c` with json in the file (NULL: no file). */
 static int run(const char *json, const char *const args[3], struct buf *out, struct buf *errors)
 {
 	char *argv[7] = { "eval", "--context", context_path };
-	int argc = 3, saved_out, saved_err;
+	int argc = 3;
 	struct err e = { 0 };
 
 	for (int i = 0; i < 3 && args[i]; i++)
 		argv[argc++] = (char *)args[i];
 	if (json)
 		assert_int_equal(file_replace(context_path, json, strlen(json), 0600, &e), 0);
-	FILE *o = redirect(STDOUT_FILENO, &saved_out), *r = redirect(STDERR_FILENO, &saved_err);
+	struct output caught_out = output_catch(STDOUT_FILENO);
+	struct output caught_err = output_catch(STDERR_FILENO);
 	int rc = verb_eval(argc, argv);
-	restore(STDERR_FILENO, saved_err, r, errors);
-	restore(STDOUT_FILENO, saved_out, o, out);
+	output_give_back(&caught_err, errors);
+	output_give_back(&caught_out, out);
 	unlink(context_path);
 	return rc;
 }
