@@ -549,6 +549,17 @@ void json_copy(struct json_writer *w, const struct json_value *v)
 	}
 }
 
+/* The opening quote travels as a "number", which yajl writes unchanged with whatever separator
+ * belongs before it; base64 needs no escaping. */
+void json_kv_base64(struct json_writer *w, const char *key, const void *p, size_t n)
+{
+	json_key(w, key);
+	number_text(w, "\"");
+	if (base64_encode(w->out, p, n) < 0)
+		w->failed = true;
+	buf_addc(w->out, '"');
+}
+
 int json_writer_finish(struct json_writer *w, struct err *e)
 {
 	bool complete = w->started && w->depth == 0;

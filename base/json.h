@@ -135,6 +135,8 @@ void json_kv_int(struct json_writer *w, const char *key, int64_t v);
 void json_kv_bool(struct json_writer *w, const char *key, bool v);
 void json_kv_strv(struct json_writer *w, const char *key, const struct strv *s);
 void json_kv_pairs(struct json_writer *w, const char *key, const struct pairs *p);
+/* Bytes as a string of base64, written in place: for large ones. */
+void json_kv_base64(struct json_writer *w, const char *key, const void *p, size_t n);
 /* Frees the generator; -1 if anything failed (bad UTF-8, buffer full, unbalanced). */
 int json_writer_finish(struct json_writer *w, struct err *e) CHECK_RESULT;
 

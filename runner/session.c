@@ -55,8 +55,9 @@ struct session {
 	bool cancel_due, cancel_polling, cancel_seen;
 	struct http_exchange *flight;
 	struct item *flying;
-	struct buf body; /* of the request in flight */
-	bool repeat;     /* it may have taken effect: nothing but the same call is safe now */
+	struct buf raw,
+		body; /* of the request in flight: log bytes, and the text that carries them */
+	bool repeat;  /* it may have taken effect: nothing but the same call is safe now */
 	struct backoff backoff;
 	struct loop_source *timer, *poll;
 	bool lost, final_accepted, progressed;
@@ -109,6 +110,7 @@ static void session_free(struct report *r)
 	}
 	loop_source_free(s->timer);
 	loop_source_free(s->poll);
+	buf_release(&s->raw);
 	buf_release_wipe(&s->body);
 	wipe_free(s->token);
 	free((char *)s->spec.base_url);
@@ -346,34 +348,33 @@ static struct item *next_item(struct session *s)
 
 /* ---- building requests ---- */
 
-/* The bytes that go out as it->seq: the same ones each time it is tried. */
-static int log_chunk(struct item *it, struct buf *raw, struct err *e)
+/* The bytes that go out as it->seq, into s->raw: the same ones each time it is tried. */
+static int log_chunk(struct session *s, struct item *it, struct err *e)
 {
 	int64_t n;
 
+	buf_clear(&s->raw);
 	if (it->notice)
-		return buf_adds(raw, it->notice);
-	n = spool_peek(it->spool, buf_reserve(raw, LIMIT_LOG_CHUNK),
+		return buf_adds(&s->raw, it->notice);
+	n = spool_peek(it->spool, buf_reserve(&s->raw, LIMIT_LOG_CHUNK),
 		it->chunk ? it->chunk : LIMIT_LOG_CHUNK, e);
 	if (n < 0)
 		return -1;
-	it->chunk = raw->len = (size_t)n;
+	it->chunk = (size_t)n;
+	buf_commit(&s->raw, it->chunk);
 	return 0;
 }
 
 static int log_body(struct session *s, struct item *it, struct err *e)
 {
-	CLEAN_BUF struct buf raw = BUF_INIT(LIMIT_LOG_CHUNK), text = BUF_INIT(LIMIT_API_BODY);
 	struct json_writer w;
 
-	if (log_chunk(it, &raw, e) < 0)
+	if (log_chunk(s, it, e) < 0)
 		return -1;
-	if (base64_encode(&text, raw.data, raw.len) < 0)
-		BUG("chunk of %zu bytes does not fit a body", raw.len);
 	json_writer_init(&w, &s->body, false);
 	json_begin_object(&w);
 	json_kv_int(&w, "seq", it->seq);
-	json_kv_str(&w, "chunk", buf_cstr(&text));
+	json_kv_base64(&w, "chunk", s->raw.data, s->raw.len);
 	if (it->step_id > 0)
 		json_kv_int(&w, "step_id", it->step_id);
 	json_end_object(&w);
@@ -421,6 +422,7 @@ static void send_item(struct session *s, struct item *it)
 		.bearer = s->token,
 		.body = s->body.data,
 		.body_len = s->body.len,
+		.body_static = true, /* until the next one is built, after this one's end */
 		.timeout_us = REQUEST_TIMEOUT_US,
 		.stall_us = REQUEST_STALL_US };
 	struct err e = { 0 };
@@ -667,6 +669,7 @@ struct report *session_new(const struct session_spec *spec)
 	s->spec.token = NULL;
 	s->tail = &s->head;
 	s->cancel_item.kind = ITEM_CANCEL_CHECK;
+	buf_init(&s->raw, LIMIT_LOG_CHUNK);
 	buf_init(&s->body, LIMIT_API_BODY);
 	backoff_init(&s->backoff, BACKOFF_FIRST_US, BACKOFF_MOST_US);
 	s->timer = loop_timer(spec->loop, MONO_NEVER, on_timer, s);

@@ -428,6 +428,8 @@ static void writes(UNUSED void **state)
 	json_kv_bool(&w, "b", false);
 	json_kv_strv(&w, "l", &list);
 	json_kv_pairs(&w, "p", &pairs);
+	json_kv_base64(&w, "e", "", 0);
+	json_kv_base64(&w, "r", "\xff\0\"", 3);
 	json_key(&w, "d");
 	json_begin_array(&w);
 	json_double(&w, 0.1);
@@ -442,12 +444,26 @@ static void writes(UNUSED void **state)
 	assert_int_equal(json_writer_finish(&w, &e), 0);
 	assert_string_equal(buf_cstr(&out),
 		"{\"s\":\"q\\\"\\\\\\u0001\xe2\x82\xac\",\"none\":null,\"i\":-9223372036854775808,"
-		"\"b\":false,\"l\":[\"a/b\"],\"p\":{\"k\":\"v\\n\"},"
+		"\"b\":false,\"l\":[\"a/b\"],\"p\":{\"k\":\"v\\n\"},\"e\":\"\",\"r\":\"/wAi\","
 		"\"d\":[0.1,1e+300,3,0.3333333333333333,null,true,\"cu\"]}");
 	struct json_doc *d CLEAN_JSON = json_parse(out.data, out.len, NULL, &e);
 	assert_non_null(d);
 	strv_release(&list);
 	pairs_release(&pairs);
+}
+
+static void base64_past_the_buffer_fails(UNUSED void **state)
+{
+	struct buf out CLEAN_BUF = BUF_INIT(40);
+	struct json_writer w;
+	struct err e = { 0 };
+	char bytes[40] = "";
+
+	json_writer_init(&w, &out, false);
+	json_begin_object(&w);
+	json_kv_base64(&w, "k", bytes, sizeof(bytes));
+	json_end_object(&w);
+	assert_int_equal(json_writer_finish(&w, &e), -1);
 }
 
 static void writes_pretty(UNUSED void **state)
@@ -570,6 +586,7 @@ int main(void)
 		cmocka_unit_test(decoding_names_the_field),
 		cmocka_unit_test(salvages),
 		cmocka_unit_test(writes),
+		cmocka_unit_test(base64_past_the_buffer_fails),
 		cmocka_unit_test(writes_pretty),
 		cmocka_unit_test(writer_errors_stick),
 		cmocka_unit_test(copies_deep_values),
