@@ -15,5 +15,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/sht-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 chmod 711 "$work"
 "$root/tests/image/build.sh" --full
-PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "$here/bench.py" "$build" "$work" shithub/runner-test:1 |
-	tee "$build/bench.txt"
+export PYTHONDONTWRITEBYTECODE=1
+for part in bench bench_logpath; do
+	/usr/bin/python3 "$here/$part.py" "$build" "$work" shithub/runner-test:1
+done | tee "$build/bench.txt"
