@@ -1,4 +1,5 @@
 /* shithubd-runner: the verb table. Roles are hidden verbs of the same binary (runner/role.h). */
+#include "artifact/artifact.h"
 #include "base/cli.h"
 #include "checkout/checkout.h"
 #include "runner/janitor.h"
@@ -57,6 +58,10 @@ static const struct cli_verb verbs[] = {
 	{ .name = "local-copy",
 		.summary = "role: copy of a work tree",
 		.run = local_copy_role_main,
+		.hidden = true },
+	{ .name = "artifact",
+		.summary = "role: one artifact",
+		.run = artifact_role_main,
 		.hidden = true },
 	{ .name = "janitor",
 		.summary = "role: one workspace",

@@ -17,5 +17,7 @@ bool step_wants_box(const struct step_spec *s);
 /* The actions of step_uses.c, each in its use_*.c; inputs are t->with. */
 enum outcome use_checkout(struct job *j, const struct step_text *t);
 enum outcome use_setup_python(struct job *j, const struct step_text *t);
+enum outcome use_upload_artifact(struct job *j, const struct step_text *t);
+enum outcome use_download_artifact(struct job *j, const struct step_text *t);
 
 #endif

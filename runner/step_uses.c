@@ -8,6 +8,8 @@ static const struct {
 } actions[] = {
 	{ "actions/checkout@v4", use_checkout },
 	{ "actions/setup-python@v5", use_setup_python, .box = true },
+	{ "shithub/upload-artifact@v1", use_upload_artifact },
+	{ "shithub/download-artifact@v1", use_download_artifact },
 };
 
 enum outcome step_uses(struct job *j, const struct step_text *t)
