@@ -25,7 +25,8 @@
 #define BEAT_REFILL_US (1100 * USEC_PER_MSEC)
 #define BACKOFF_FIRST_US (1 * USEC_PER_SEC)
 #define BACKOFF_MOST_US (60 * USEC_PER_SEC)
-enum { SLOTS_MAX = 64 };
+/* Claims may be large, so those that nobody asked for are not collected without end. */
+enum { SLOTS_MAX = 64, WAITING_MOST = 4 };
 
 /* A claim that came while every slot was taken: it is ours, so it waits here and is never refused.
  */
@@ -47,6 +48,7 @@ struct supervisor {
 	struct slot *slots[SLOTS_MAX];
 	size_t n_slots;
 	struct waiting_claim *waiting;
+	size_t n_waiting;
 	bool beat_for_work; /* what the heartbeat in flight asked for */
 	bool ready; /* orphans are gone; before that no slot starts, or its containers would go too
 		     */
@@ -149,6 +151,7 @@ static void start_waiting(struct supervisor *s)
 		struct waiting_claim *w = s->waiting;
 
 		s->waiting = w->next;
+		s->n_waiting--;
 		start_slot(s, w);
 		buf_release_wipe(&w->bytes);
 		free(w);
@@ -166,6 +169,9 @@ static void keep_claim(struct supervisor *s, struct slice claim, bool cut)
 	while (*tail)
 		tail = &(*tail)->next;
 	*tail = w;
+	if (++s->n_waiting == WAITING_MOST)
+		log_warn("supervisor", "claims_unasked", F_INT("waiting", (int64_t)s->n_waiting),
+			F_STR("effect", "no heartbeats until one of them has a slot"));
 }
 
 /* ---- heartbeats ---- */
@@ -246,7 +252,8 @@ static void beat_spend(struct supervisor *s, struct mono now)
 	s->beat_credit = mono_add(s->beat_credit, BEAT_REFILL_US);
 }
 
-/* While all slots are taken or we drain, heartbeats only say that we live, at the poll interval. */
+/* While all slots are taken, heartbeats only say that we live, at the poll interval. A coordinator
+ * that answers those with claims hears nothing more until the slots have caught up. */
 static void beat(struct supervisor *s)
 {
 	struct mono now = loop_now(s->loop);
@@ -254,7 +261,7 @@ static void beat(struct supervisor *s)
 
 	if (heartbeat_in_flight(s->heartbeat) || s->stopped)
 		return;
-	if (!work && s->draining)
+	if (!work && (s->draining || s->n_waiting >= WAITING_MOST))
 		return;
 	if (s->backoff.until.us > s->next_beat.us)
 		s->next_beat = s->backoff.until;
