@@ -126,7 +126,7 @@ static int run_write(struct json_writer *w, struct app *a, const struct run_row 
 	return kv_json(w, "event_payload", run->event_payload, e);
 }
 
-/* The `needs` context of expressions, a key beyond the hosted service's: how each needed job ended. */
+/* The `needs` context of expressions (a key beyond the hosted service): how each of them ended. */
 static int needs_write(
 	struct json_writer *w, struct store *s, const struct job_row *job, struct err *e)
 {

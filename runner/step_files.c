@@ -59,7 +59,7 @@ static void file_name(enum command_file which, char out[32])
 	const char *variable = command_file_variable(which);
 	size_t n = 0;
 
-	for (; variable[n] && n < 31; n++)
+	for (; n < 31 && variable[n]; n++)
 		out[n] = (char)tolower((unsigned char)variable[n]);
 	out[n] = '\0';
 }

@@ -77,7 +77,7 @@ fuzz_replay() {
 system_tests() {
 	local log=$out/pytest.log
 	SHITHUB_BUILD=$build SHITHUB_TEST_LOGS=$out/system PYTHONDONTWRITEBYTECODE=1 \
-		$python -m pytest -n $((jobs + 1)) -p no:cacheprovider -ra --junitxml="$out/pytest.xml" tests/system 2>&1 |
+		$python -m pytest -n $(($(nproc) + 1)) -p no:cacheprovider -ra --junitxml="$out/pytest.xml" tests/system 2>&1 |
 		tee "$log"
 	local rc=${PIPESTATUS[0]} total errors
 	read -r total errors < <($python - "$out/pytest.xml" <<'END'
