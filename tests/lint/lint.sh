@@ -30,6 +30,7 @@ read -ra flags <<<"$(make -s lint-flags)"
 tidy_one() {
 	local include=(-include tests/lint/analyzer.h)
 	[ "$1" != base/err.c ] || include=() # defines what analyzer.h wraps
+	[[ $1 != tests/unit/* ]] || include+=(-include tests/lint/assertions.h)
 	# shellcheck disable=SC2086
 	clang-tidy --quiet "$1" -- "${include[@]}" $TIDY_FLAGS 2>/dev/null
 }
