@@ -88,7 +88,7 @@ void httpd_set_sink(
 void httpd_on_close(
 	struct httpd_request *r, void (*fn)(struct httpd_request *r, void *data), void *data);
 void *httpd_close_data(const struct httpd_request *r); /* what httpd_on_close was given */
-void httpd_hold(struct httpd_request *r);   /* in handle: the answer comes later */
+void httpd_hold(struct httpd_request *r);              /* in handle: the answer comes later */
 void httpd_resume(struct httpd_request *r); /* sink or reader can go on; harmless when awake */
 /* False when the peer has closed: what was promised to it would be lost. */
 bool httpd_alive(const struct httpd_request *r);

@@ -3,8 +3,9 @@
  *
  * Every call consumes the current token and its answer brings the next, so exactly one request is
  * in flight. Items leave in the order they were queued: a step's terminal status never overtakes
- * its log. Cancel checks and the job's own calls overtake everything that waits. A log item streams from a spool file while
- * the step still writes; it holds the queue until it is closed and acknowledged.
+ * its log. Cancel checks and the job's own calls overtake everything that waits. A log item streams
+ * from a spool file while the step still writes; it holds the queue until it is closed and
+ * acknowledged.
  *
  * Failure rules (PROTOCOL.md "Tokens"), each with jittered backoff: not sent, 429 and 503 had no
  * effect: again with the same token, and a cancel check that is due goes first; no answer after

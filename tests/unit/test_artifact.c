@@ -312,9 +312,9 @@ static void replaces_what_is_there(void **state)
 static int zipped(const struct buf *tar)
 {
 	int fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
 	gzFile z = gzdopen(dup(fd), "wb");
-
-	assert_true(fd >= 0 && z);
+	assert_non_null(z);
 	assert_int_equal(gzwrite(z, tar->data, (unsigned)tar->len), tar->len);
 	assert_int_equal(gzclose(z), Z_OK);
 	return fd;

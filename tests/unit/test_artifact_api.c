@@ -248,8 +248,8 @@ static void quota_counts_all_of_a_run(void **state)
 
 static char *replaced(const char *text, const char *what, const char *with)
 {
+	assert_non_null(text);
 	const char *at = strstr(text, what);
-
 	assert_non_null(at);
 	return xasprintf("%.*s%s%s", (int)(at - text), text, with, at + strlen(what));
 }
