@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "runner/job_spec.h"
 
 /* A fresh log's first bytes leave after this delay, so that a short step needs one request. */
 #define LOG_FIRST_DELAY_US (100 * USEC_PER_MSEC)
@@ -478,11 +479,11 @@ static void take_token(struct session *s, const struct json_value *answer, bool 
 {
 	const char *next = json_get_string(answer, "next_token");
 
-	if (!str_empty(next) && strlen(next) <= LIMIT_TOKEN) {
+	if (job_token_ok(next)) {
 		wipe_free(s->token);
 		s->token = xstrdup(next);
 	} else if (expected) {
-		lose(s, "the coordinator's answer carries no next_token");
+		lose(s, "the coordinator's answer carries no usable next_token");
 	}
 }
 

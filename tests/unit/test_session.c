@@ -25,6 +25,7 @@ enum fault {
 	EXPIRED,     /* 401 */
 	CANCEL,      /* a cancel check answers true */
 	NO_NEXT_TOKEN,
+	BAD_NEXT_TOKEN, /* one that fits no header */
 };
 
 enum { RECORDS_MAX = 256 };
@@ -114,9 +115,9 @@ static enum MHD_Result handle(
 		commit(m, url, body);
 	if (f == DROP_AFTER)
 		return MHD_NO;
-	snprintf(answer, sizeof(answer), "{\"cancelled\":%s,\"%s\":\"token-%d\"}",
+	snprintf(answer, sizeof(answer), "{\"cancelled\":%s,\"%s\":\"token%s%d\"}",
 		f == CANCEL ? "true" : "false", f == NO_NEXT_TOKEN ? "other" : "next_token",
-		m->generation);
+		f == BAD_NEXT_TOKEN ? "\\r\\n" : "-", m->generation);
 	return reply(c, 200, answer);
 }
 
@@ -306,7 +307,7 @@ static void survives_faults_anywhere(void **state)
 
 static void loses_the_chain_once(void **state)
 {
-	static const enum fault kinds[] = { EXPIRED, NO_NEXT_TOKEN };
+	static const enum fault kinds[] = { EXPIRED, NO_NEXT_TOKEN, BAD_NEXT_TOKEN };
 
 	(void)state;
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
