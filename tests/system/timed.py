@@ -16,7 +16,7 @@ STEP = JOB * 100
 class TimedCoordinator(FaultyCoordinator):
     def __init__(self):
         super().__init__()
-        self.arrivals = []  # (wall time in s, what, step id or None, body) of each call that counted
+        self.arrivals = []  # (wall time in s, what, step id or None, body) of calls that counted
         self.hangs = []     # [pattern, event, how many calls hang]
 
     def job_call(self, number, what, step, headers, body):
@@ -84,6 +84,13 @@ def peak_mib(pid):
     """The most memory a process ever had resident."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M).group(1)) / 1024
+
+
+def assert_bounded(pid, build):
+    """The job process stays small; a sanitizer's shadow and quarantine have their own size."""
+    sanitized = b"__asan_init" in (build / "shithubd-runner").read_bytes()
+    peak, most = peak_mib(pid), 640 if sanitized else 32
+    assert peak < most, f"{peak:.1f} MiB"
 
 
 def workspace_file(runner, name, job=JOB, timeout=60):
