@@ -170,6 +170,11 @@ static void add_warnings(struct options *o)
 		strv_add(&o->warnings,
 			"--token: every user of this machine can see it in the process list; "
 			"use --token-file");
+	/* remove when the runner closes the network of its steps itself */
+	if (!str_empty(value_named(o, "runner", "network_allowlist")->text))
+		strv_add(&o->warnings,
+			"runner.network_allowlist: nothing enforces it yet; steps reach what "
+			"engine.network lets them reach");
 }
 
 int runner_config_load(struct runner_config *ret, struct options *o, const struct runner_args *args,
