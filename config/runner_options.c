@@ -171,7 +171,7 @@ static void add_warnings(struct options *o)
 			"--token: every user of this machine can see it in the process list; "
 			"use --token-file");
 	/* remove when the runner closes the network of its steps itself */
-	if (!str_empty(value_named(o, "runner", "network_allowlist")->text))
+	if (value_named(o, "runner", "network_allowlist")->list.n)
 		strv_add(&o->warnings,
 			"runner.network_allowlist: nothing enforces it yet; steps reach what "
 			"engine.network lets them reach");
