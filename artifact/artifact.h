@@ -17,13 +17,16 @@
 
 #include "base/loop.h"
 
-enum artifact_mode { ARTIFACT_PACK, ARTIFACT_UNPACK };
+/* HASH is packing without an archive: what is written to the descriptor is the SHA-256, as 64 hex
+ * digits, over the SHA-256 of each file in byte order of their paths (the hashFiles of expressions);
+ * nothing when no file matches. Links and folders do not count. */
+enum artifact_mode { ARTIFACT_PACK, ARTIFACT_UNPACK, ARTIFACT_HASH };
 struct artifact_request {
 	enum artifact_mode mode;
 	const char *workspace; /* absolute, exists, owned by the child's uid */
-	const char *paths;     /* PACK: patterns, one a line (pattern.h) */
+	const char *paths;     /* PACK, HASH: patterns, one a line (pattern.h) */
 	int64_t level;         /* PACK: 0..9 */
-	bool hidden;           /* PACK: names that begin with a dot too */
+	bool hidden;           /* PACK, HASH: names that begin with a dot too */
 	const char *path;      /* UNPACK: target folder below the workspace; NULL or ".": itself */
 };
 struct artifact_result {

@@ -39,7 +39,7 @@ int artifact_request_encode(const struct artifact_request *r, struct buf *out, s
 
 	json_writer_init(&w, out, false);
 	json_begin_object(&w);
-	json_kv_bool(&w, "unpack", r->mode == ARTIFACT_UNPACK);
+	json_kv_int(&w, "mode", r->mode);
 	json_kv_str(&w, "workspace", r->workspace);
 	json_kv_str(&w, "paths", r->paths ? r->paths : "");
 	json_kv_str(&w, "path", r->path ? r->path : ".");
@@ -50,16 +50,16 @@ int artifact_request_encode(const struct artifact_request *r, struct buf *out, s
 }
 
 struct request_wire {
-	bool unpack, hidden;
+	bool hidden;
 	char *workspace, *paths, *path;
-	int64_t level;
+	int64_t mode, level;
 };
 #define REQUEST(name, kind, at, max)                                                       \
 	{                                                                                  \
 		name, kind, offsetof(struct request_wire, at), JSON_REQUIRED, 0, max, NULL \
 	}
 static const struct json_field request_fields[] = {
-	REQUEST("unpack", JSON_TO_BOOL, unpack, 0),
+	REQUEST("mode", JSON_TO_INT, mode, ARTIFACT_HASH),
 	REQUEST("workspace", JSON_TO_STRING, workspace, LIMIT_NAME),
 	REQUEST("paths", JSON_TO_STRING, paths, LIMIT_ARTIFACT_PATHS),
 	REQUEST("path", JSON_TO_STRING, path, LIMIT_NAME),
@@ -76,7 +76,7 @@ int artifact_request_decode(struct slice text, struct artifact_order *ret, struc
 	if (doc)
 		rc = json_decode(json_root(doc), request_fields, ARRAY_LEN(request_fields), &w,
 			JSON_STRICT, e);
-	*ret = (struct artifact_order){ .r = { .mode = w.unpack ? ARTIFACT_UNPACK : ARTIFACT_PACK,
+	*ret = (struct artifact_order){ .r = { .mode = (enum artifact_mode)w.mode,
 						.workspace = w.workspace,
 						.paths = w.paths,
 						.path = w.path,

@@ -14,6 +14,7 @@
 #include "artifact/pattern.h"
 #include "artifact/role.h"
 #include "artifact/tar.h"
+#include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
 
@@ -23,6 +24,7 @@ struct packer {
 	const struct pack_spec *spec;
 	struct artifact_result *result;
 	z_stream z;
+	struct sha256_stream *file; /* HASH: of the file that is read */
 	unsigned notices;
 	unsigned char packed[BLOCK];
 	char block[BLOCK];
@@ -60,7 +62,10 @@ static int deflate_all(struct packer *k, const void *p, size_t n, int flush, str
 
 static int put(struct packer *k, const void *p, size_t n, struct err *e)
 {
-	return deflate_all(k, p, n, Z_NO_FLUSH, e);
+	if (!k->file)
+		return deflate_all(k, p, n, Z_NO_FLUSH, e);
+	sha256_more(k->file, p, n);
+	return 0;
 }
 
 /* Path inside the archive. */
@@ -108,7 +113,7 @@ static int write_folders(struct packer *k, const struct folder *at, struct err *
 {
 	struct folder *f = (struct folder *)(uintptr_t)at;
 
-	if (f->written)
+	if (f->written || k->spec->hash)
 		return 0;
 	if (f->up && write_folders(k, f->up, e) < 0)
 		return -1;
@@ -140,7 +145,20 @@ static int copy_bytes(struct packer *k, int fd, const char *path, uint64_t size,
 			return -1;
 		left -= (uint64_t)n;
 	}
-	return put(k, zeros, tar_padding(size), e);
+	return k->file ? 0 : put(k, zeros, tar_padding(size), e);
+}
+
+static int hash_bytes(struct packer *k, int fd, const char *path, uint64_t size, struct err *e)
+{
+	unsigned char digest[SHA256_LEN];
+	int rc;
+
+	k->file = sha256_begin();
+	rc = copy_bytes(k, fd, path, size, e);
+	sha256_end(TAKE(k->file), digest);
+	sha256_more(k->spec->hash, digest, sizeof(digest));
+	k->result->files++;
+	return rc;
 }
 
 static int pack_file(struct packer *k, const struct folder *in, const char *name, const char *path,
@@ -161,6 +179,8 @@ static int pack_file(struct packer *k, const struct folder *in, const char *name
 	if (k->result->bytes > LIMIT_ARTIFACT_BYTES)
 		return err_set(e, ERR_LIMIT, "the files together are larger than %zu GiB",
 			LIMIT_ARTIFACT_BYTES >> 30);
+	if (k->spec->hash)
+		return hash_bytes(k, fd, path, (uint64_t)st.st_size, e);
 	if (put_header(k, path, &st, TAR_FILE, NULL, e) < 0)
 		return -1;
 	k->result->files++;
@@ -232,6 +252,8 @@ static int visit(struct packer *k, const struct folder *in, const char *name, st
 	CLEAN_STR char *checked = xstrdup(inside(k, path));
 	if (path_rule_clean(checked, e) < 0)
 		return -1;
+	if (!S_ISREG(st.st_mode) && k->spec->hash)
+		return 0;
 	if (S_ISLNK(st.st_mode))
 		return pack_link(k, in, name, path, &st, e);
 	if (!S_ISREG(st.st_mode)) {
@@ -282,6 +304,16 @@ static int walk(struct packer *k, struct folder *f, struct err *e)
 	return 0;
 }
 
+static int write_hash(const struct pack_spec *spec, struct err *e)
+{
+	unsigned char digest[SHA256_LEN];
+	char text[SHA256_HEX_MAX];
+
+	sha256_end(spec->hash, digest);
+	hex_encode(digest, sizeof(digest), text);
+	return fd_write_all(spec->out, text, strlen(text), e);
+}
+
 int artifact_pack(const struct pack_spec *spec, struct artifact_result *ret, struct err *e)
 {
 	struct packer *k = xcalloc(1, sizeof(*k));
@@ -296,7 +328,9 @@ int artifact_pack(const struct pack_spec *spec, struct artifact_result *ret, str
 		BUG("zlib refuses level %d", spec->level);
 	tar_write_end(&end);
 	int rc = walk(k, &root, e);
-	if (rc == 0)
+	if (rc == 0 && spec->hash)
+		rc = ret->files ? write_hash(spec, e) : 0;
+	else if (rc == 0)
 		rc = deflate_all(k, end.data, end.len, Z_FINISH, e);
 	deflateEnd(&k->z);
 	free(k);

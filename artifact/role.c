@@ -9,6 +9,7 @@
 #include "artifact/message.h"
 #include "artifact/pattern.h"
 #include "base/cli.h"
+#include "base/codec.h"
 #include "base/frame.h"
 #include "base/fs.h"
 #include "base/limits.h"
@@ -99,6 +100,9 @@ static int pack(int archive, const struct artifact_request *r, struct artifact_r
 		.watch = &watch };
 	struct err *e = &ret->error;
 
+	if (r->mode == ARTIFACT_HASH) /* before the walls: it may load what it hashes with */
+		spec.hash = sha256_begin();
+
 	if (confine_limits(&(struct confine_limits){ .open_files = OPEN_FILES,
 				   .cpu_seconds = CPU_SECONDS,
 				   .address_space = ADDRESS_SPACE },
@@ -157,8 +161,8 @@ static int work(struct artifact_result *ret)
 	if (frame_recv_fd(SOCKET, &archive, e) < 0 || frame_recv(&in, SOCKET, &text, e) < 0 ||
 		artifact_request_decode(text, &order, e) < 0)
 		return -1;
-	return order.r.mode == ARTIFACT_PACK ? pack(archive, &order.r, ret)
-					     : unpack(archive, &order.r, ret);
+	return order.r.mode == ARTIFACT_UNPACK ? unpack(archive, &order.r, ret)
+					       : pack(archive, &order.r, ret);
 }
 
 int artifact_role_main(int argc, char **argv)

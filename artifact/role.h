@@ -11,7 +11,7 @@ struct artifact_watch {
 	void *data;
 };
 
-/* Writes the archive to `out`. root: descriptor of the archive's root, a folder of the workspace;
+/* Writes the archive, or the hash of its files, to `out`. root: descriptor of the archive's root, a folder of the workspace;
  * root_path: the same as a path relative to the workspace, "" the workspace itself. -1 after
  * errors; nothing found is none. */
 struct pattern_list;
@@ -22,6 +22,7 @@ struct pack_spec {
 	int level;
 	bool hidden;
 	int out;
+	struct sha256_stream *hash; /* HASH: over the files' hashes; NULL: an archive is written */
 	const struct artifact_watch *watch;
 };
 int artifact_pack(

@@ -60,8 +60,14 @@ void job_interrupt(struct job *j, enum interrupt why)
 static bool outlives_cancel(struct job *j)
 {
 	struct err ignored = { 0 };
+	bool outlives;
 
-	return j->cause == CAUSE_CANCELLED && j->log && step_condition(j, j->index, &ignored) == 1;
+	if (j->cause != CAUSE_CANCELLED || !j->log)
+		return false;
+	j->in_callback = true;
+	outlives = step_condition(j, j->index, &ignored) == 1;
+	j->in_callback = false;
+	return outlives;
 }
 
 void job_end(struct job *j, enum job_cause cause)

@@ -78,6 +78,7 @@ struct job {
 	struct pairs env;           /* set by steps through SHITHUB_ENV */
 	struct strv path;           /* and SHITHUB_PATH, strongest first */
 	enum job_cause cause;
+	bool in_callback; /* no waiting here: hashFiles() is an error */
 	bool failed;  /* a step failed: later ones are skipped unless their condition says otherwise
 		       */
 	bool no_more; /* not even always() steps start any more */

@@ -2,6 +2,7 @@
 #include "runner/job_context.h"
 
 #include "base/limits.h"
+#include "runner/hash_files.h"
 #include "runner/job.h"
 #include "runner/step_env.h"
 
@@ -199,5 +200,9 @@ struct expr_context job_context(const struct job *j, struct expr_arena *a,
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
 		expr_set(a, &c.root, members[i].name, members[i].value);
 	expr_root_finish(a, &c.root);
+	if (!j->in_callback) {
+		c.hash_files = hash_files;
+		c.data = (struct job *)j; /* it only starts a child and waits */
+	}
 	return c;
 }

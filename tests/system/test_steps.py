@@ -2,6 +2,8 @@
 
 Each test runs in every way a step can be run: gate and attach, a container per step and per job.
 """
+import hashlib
+
 import pytest
 
 import driver
@@ -311,3 +313,24 @@ jobs:
         "first": "success", "second": "success", "third": "skipped"}
     assert coordinator.step_log(jobs["first"]["id"], 1) == b"/workspace/sub\n"
     assert coordinator.step_log(jobs["second"]["id"], 0) == b"first was success\n"
+
+
+def test_hash_files(run):
+    files = {"a.txt": "alpha\n", "sub/b.txt": "beta\n"}
+    done = run("""
+        - uses: actions/checkout@v4
+        - run: |
+            echo "${{ hashFiles('a.txt') }}"
+            echo "${{ hashFiles('**/*.txt') }}"
+            echo "${{ hashFiles('**/*.txt', '!sub/**') }}"
+            echo "none: ${{ hashFiles('*.none') }}"
+        - if: hashFiles('/workspace/sub/b.txt') != ''
+          run: echo here
+        """, files=files)
+
+    def hashed(*names):
+        each = [hashlib.sha256(files[name].encode()).digest() for name in names]
+        return hashlib.sha256(b"".join(each)).hexdigest()
+    assert lines(done, 1) == [hashed("a.txt"), hashed("a.txt", "sub/b.txt"), hashed("a.txt"),
+                              "none: "]
+    assert done.conclusions() == ["success", "success", "success"]
