@@ -32,8 +32,7 @@ struct runner_config {
 		char *state_dir; /* journal, leases, control folders, instance id; 0700 */
 		struct strv network_allowlist;
 		uint64_t step_log_limit;
-		uint64_t artifact_limit; /* bytes of one packed artifact, kept in state_dir on its
-					    way */
+		uint64_t artifact_limit; /* bytes of one packed artifact on its way in state_dir */
 		int64_t stop_grace_us;
 		enum log_level log_level;
 		enum log_format log_format;
