@@ -48,7 +48,7 @@ void job_interrupt(struct job *j, enum interrupt why)
 		j->step_over = true;
 	if (!j->box)
 		return;
-	if (j->config->runner.stop_grace_us == 0 || j->cause == CAUSE_LOST) {
+	if (!j->launched || j->config->runner.stop_grace_us == 0 || j->cause == CAUSE_LOST) {
 		step_box_kill(j->box);
 		return;
 	}
@@ -178,13 +178,22 @@ static enum outcome job_outcome(const struct job *j)
 	return j->failed ? OUTCOME_FAILURE : OUTCOME_SUCCESS;
 }
 
+/* In slices: a stop signal that comes meanwhile shortens what is left. */
 static void deliver(struct job *j)
 {
-	int64_t patience = j->cause == CAUSE_SHUTDOWN ? SHUTDOWN_DEADLINE_US : REPORT_DEADLINE_US;
+	struct mono begin = loop_now(j->loop);
 	struct err e = { 0 };
+	int64_t patience;
+	int rc;
 
 	report_poll_cancel(j->report, false);
-	if (report_flush(j->report, mono_add(loop_now(j->loop), patience), &e) < 0)
+	do {
+		e = (struct err){ 0 };
+		rc = report_flush(j->report, mono_add(loop_now(j->loop), USEC_PER_SEC), &e);
+		patience = j->cause == CAUSE_SHUTDOWN ? SHUTDOWN_DEADLINE_US : REPORT_DEADLINE_US;
+	} while (rc < 0 && err_is(&e, ERR_TIMEOUT) &&
+		 mono_diff(loop_now(j->loop), begin) < patience);
+	if (rc < 0)
 		log_error("job", "reports_undelivered", F_ERR(&e));
 }
 

@@ -89,7 +89,8 @@ struct job {
 	struct step_box *box;
 	struct checkout *checkout;
 	bool step_over;
-	bool acting; /* an action waits for something that an interrupt may simply end */
+	bool launched; /* the script runs; before that there is nothing to ask politely */
+	bool acting;   /* an action waits for something that an interrupt may simply end */
 	enum interrupt interrupt;
 	struct loop_source *deadline, *step_deadline, *grace, *last_call, *term;
 };

@@ -77,7 +77,7 @@ static int begin(struct job *j, size_t index, struct err *e)
 
 	j->index = index;
 	j->interrupt = INTERRUPT_NONE;
-	j->step_over = false;
+	j->step_over = j->launched = false;
 	j->log = &j->runs[index].log;
 	if (s->timeout_minutes)
 		loop_timer_set(j->step_deadline,

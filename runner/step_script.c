@@ -182,6 +182,7 @@ enum outcome step_script(struct job *j, const struct step_text *t)
 		step_box_free(TAKE(j->box));
 		return step_fails(j, &e);
 	}
+	j->launched = true;
 	if (j->config->engine.isolation == ISOLATION_STEP)
 		job_prepare_boxes(j, j->index + 1);
 	if (j->interrupt != INTERRUPT_NONE) /* it came while the box was made ready */

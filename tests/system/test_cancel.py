@@ -302,3 +302,21 @@ def test_timeouts_of_step_and_job(repository, coordinator, runner):
         assert coordinator.step_log(part["id"], 2) == b"after\n"
         assert coordinator.step_log(part["id"], 0).startswith(b"flood\nflood\n")
     assert counted(coordinator, "shithub_actions_step_timeouts_total") == before + 4
+
+
+def test_stopping_while_the_last_reports_hang(running, faulty):
+    """A stop signal shortens the patience for reports that is already running."""
+    case = running("touch ready; until [ -e go ]; do sleep 0.05; done; echo x")
+    hangs = [faulty.hang(path, times=100) for path in ("/status$", "/logs$", "/cancel-check$")]
+    (next(case.one.workspaces.glob("*/*/ready")).parent / "go").touch()
+    faulty.wait(lambda: any(one[2] < 100 for one in faulty.hangs), 30, "hang")
+    begin = time.monotonic()
+    case.program.signal(signal.SIGTERM)
+    driver.wait_for(lambda: "drain" in case.program.log(), 20, "the runner to drain")
+    case.program.signal(signal.SIGTERM)
+    try:
+        case.program.wait(100)
+    finally:
+        for one in hangs:
+            one.set()
+    assert time.monotonic() - begin < 45
