@@ -18,8 +18,8 @@
 #include "base/loop.h"
 
 /* HASH is packing without an archive: what is written to the descriptor is the SHA-256, as 64 hex
- * digits, over the SHA-256 of each file in byte order of their paths (the hashFiles of expressions);
- * nothing when no file matches. Links and folders do not count. */
+ * digits, over the SHA-256 of each file in byte order of their paths (the hashFiles of
+ * expressions); nothing when no file matches. Links and folders do not count. */
 enum artifact_mode { ARTIFACT_PACK, ARTIFACT_UNPACK, ARTIFACT_HASH };
 struct artifact_request {
 	enum artifact_mode mode;

@@ -11,9 +11,9 @@ struct artifact_watch {
 	void *data;
 };
 
-/* Writes the archive, or the hash of its files, to `out`. root: descriptor of the archive's root, a folder of the workspace;
- * root_path: the same as a path relative to the workspace, "" the workspace itself. -1 after
- * errors; nothing found is none. */
+/* Writes the archive, or the hash of its files, to `out`. root: descriptor of the archive's root, a
+ * folder of the workspace; root_path: the same as a path relative to the workspace, "" the
+ * workspace itself. -1 after errors; nothing found is none. */
 struct pattern_list;
 struct pack_spec {
 	int root;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "base/codec.h"
 #include "base/json.h"
 #include "base/limits.h"
 
@@ -22,7 +23,8 @@ static char *make_body(const struct heartbeat_spec *s)
 	struct json_writer w;
 	struct err e = { 0 };
 
-	if (gethostname(host, sizeof(host) - 1) < 0)
+	/* any bytes but NUL may be a host name; the wire wants text */
+	if (gethostname(host, sizeof(host) - 1) < 0 || !utf8_valid(host, strlen(host)))
 		host[0] = '\0';
 	json_writer_init(&w, &out, false);
 	json_begin_object(&w);

@@ -286,10 +286,17 @@ static int start_helper(struct slot *s, const char *wanted, int socket_fd, struc
 
 /* ---- the job process ---- */
 
+/* -1 only for what no honest job process sends. A helper that the system cannot start is told by
+ * its socket's end, which fails the step and not the job. */
 static int handle_message(struct slot *s, struct channel_message *m, struct err *e)
 {
-	if (m->type == CHANNEL_ROLE)
-		return start_helper(s, m->text, m->fd, e);
+	if (m->type == CHANNEL_ROLE) {
+		if (start_helper(s, m->text, m->fd, e) == 0 || err_is(e, ERR_PROTO))
+			return e->class == ERR_NONE ? 0 : -1;
+		log_error("supervisor", "helper_start", F_INT("job", s->id.job_id), F_ERR(e));
+		err_clear(e);
+		return 0;
+	}
 	memcpy(s->conclusion, m->text, sizeof(s->conclusion));
 	return 0;
 }
