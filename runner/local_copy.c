@@ -144,13 +144,14 @@ static int send_all(
 	return send_text(sock, PACKET_END, "", e);
 }
 
-/* Its reason is better than our broken pipe. */
+/* Its reason is better than our broken pipe. When it closed with packets of ours unread, the kernel
+ * says ECONNRESET once before it gives out what was sent. */
 static int hear_verdict(int sock, struct copy_counts *counts, struct err *e)
 {
 	struct verdict v;
 	ssize_t n;
 
-	while ((n = recv(sock, &v, sizeof(v), 0)) < 0 && errno == EINTR)
+	while ((n = recv(sock, &v, sizeof(v), 0)) < 0 && (errno == EINTR || errno == ECONNRESET))
 		;
 	if (n != (ssize_t)sizeof(v))
 		return err_set(e, ERR_PROTO, "copy: the writer ended without a result");
