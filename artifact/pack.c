@@ -247,6 +247,8 @@ static int visit(struct packer *k, const struct folder *in, const char *name, st
 	bool taken = pattern_list_takes(k->spec->patterns, path);
 	if (S_ISDIR(st.st_mode))
 		return enter(k, in, name, path, taken, e);
+	if (S_ISLNK(st.st_mode) && reach == PATTERN_ON_THE_WAY)
+		notice(k, path, "a symbolic link, which is not followed");
 	if (!taken)
 		return 0;
 	CLEAN_STR char *checked = xstrdup(inside(k, path));

@@ -157,8 +157,10 @@ static int write_entry(
 		return write_folder(u, entry, path, e);
 	if (open_parent(u, path, &name, e) < 0 || make_room(u, name, path, e) < 0)
 		return -1;
+	u->times[0] = u->times[1] = (struct timespec){ .tv_sec = entry->mtime };
 	if (entry->type == TAR_LINK)
-		return symlinkat(entry->link, u->parent, name) < 0
+		return symlinkat(entry->link, u->parent, name) < 0 ||
+				       utimensat(u->parent, name, u->times, AT_SYMLINK_NOFOLLOW) < 0
 			       ? err_set_errno(e, errno, "make link \"%.200s\"", path)
 			       : 0;
 	u->file =
@@ -166,7 +168,6 @@ static int write_entry(
 	if (u->file < 0)
 		return err_set_errno(e, errno, "make \"%.200s\"", path);
 	u->mode = entry->mode & 0777;
-	u->times[0] = u->times[1] = (struct timespec){ .tv_sec = entry->mtime };
 	return 0;
 }
 

@@ -245,6 +245,22 @@ static void leaves_out_what_it_should(void **state)
 	place_free(b);
 }
 
+static void says_what_it_does_not_follow(void **state)
+{
+	struct place *a = place_new();
+	struct artifact_result r = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(symlinkat("/etc", a->dir, "d"), 0);
+	CLEAN_FD int archive = pack(a, "", "d/passwd", 6, false, &r, &e);
+	assert_true(archive >= 0);
+	assert_int_equal(r.files + r.links, 0);
+	assert_string_equal(
+		buf_cstr(&a->lines), "d left out: a symbolic link, which is not followed\n");
+	place_free(a);
+}
+
 static void nothing_found_is_an_empty_archive(void **state)
 {
 	struct place *a = place_new();
@@ -402,6 +418,7 @@ int main(void)
 		cmocka_unit_test(brings_a_tree_back),
 		cmocka_unit_test(is_reproducible),
 		cmocka_unit_test(leaves_out_what_it_should),
+		cmocka_unit_test(says_what_it_does_not_follow),
 		cmocka_unit_test(nothing_found_is_an_empty_archive),
 		cmocka_unit_test(ends_when_nobody_waits),
 		cmocka_unit_test(replaces_what_is_there),
