@@ -19,7 +19,9 @@ static void expect_failure(const char *repo, const char *sha, const char *ref, c
 			r.result.ok, err_class_name(r.result.error.class), r.result.retryable,
 			r.result.error.text, part);
 	/* a refused checkout leaves no file of the tree behind */
-	assert_out(&r, "ls -A | grep -v '^.git$' || :", "");
+	/* libgit2 probes what the file system can with a file of its own, which stays when the
+	 * writer is ended just then; the next checkout empties the folder */
+	assert_out(&r, "ls -A | grep -vE '^(.git|_git2_[0-9a-f]+)$' || :", "");
 	run_close(&r);
 }
 
