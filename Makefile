@@ -36,7 +36,7 @@ SAN_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-
 	-U_FORTIFY_SOURCE
 endif
 
-MODULES := base config workflow engine checkout artifact sandbox runner hygiene coordinator
+MODULES := base config workflow engine checkout artifact sandbox state network hygiene runner coordinator
 MAINS := runner/main.c coordinator/main.c
 LIB_SRC := $(filter-out $(MAINS),$(foreach m,$(MODULES),$(wildcard $(m)/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)

@@ -167,6 +167,17 @@ void strv_split(struct strv *s, const char *text, char sep)
 	}
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void strv_sort(struct strv *s)
+{
+	if (s->n > 1)
+		qsort(s->v, s->n, sizeof(*s->v), by_bytes);
+}
+
 void strv_release(struct strv *s)
 {
 	for (size_t i = 0; i < s->n; i++)

@@ -114,6 +114,7 @@ void strv_addf(struct strv *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 bool strv_contains(const struct strv *s, const char *text);
 /* Splits on sep, trims blanks around each piece, drops empty pieces. */
 void strv_split(struct strv *s, const char *text, char sep);
+void strv_sort(struct strv *s); /* by bytes */
 void strv_release(struct strv *s);
 #define strv_each(item, list)                                       \
 	for (size_t item##_i = 0; item##_i < (list)->n; item##_i++) \

@@ -16,7 +16,7 @@
 #include "engine/step_box.h"
 #include "runner/job_context.h"
 #include "runner/job_spec.h"
-#include "runner/state_dir.h"
+#include "state/state_dir.h"
 #include "runner/session.h"
 #include "runner/step_log.h"
 

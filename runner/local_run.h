@@ -11,7 +11,7 @@
 
 #include "runner/local_plan.h"
 #include "runner/local_repo.h"
-#include "runner/state_dir.h"
+#include "state/state_dir.h"
 #include "config/runner_config.h"
 
 struct local_run_spec {

@@ -9,7 +9,7 @@
 
 #include "base/http.h"
 #include "config/runner_config.h"
-#include "runner/state_dir.h"
+#include "state/state_dir.h"
 
 void orphans_remove(struct loop *l, struct http *h, const struct runner_config *c,
 	const struct state_dir *state);

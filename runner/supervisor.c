@@ -17,7 +17,7 @@
 #include "runner/heartbeat.h"
 #include "runner/orphans.h"
 #include "runner/slot.h"
-#include "runner/state_dir.h"
+#include "state/state_dir.h"
 
 #define CLAIM_WAIT_S 25 /* Prefer: wait */
 /* The service allows 60 heartbeats a minute: a few at once, then one in little over a second. */

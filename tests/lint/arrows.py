@@ -13,9 +13,11 @@ ALLOWED = {
     "checkout": BASE | {"config", "workflow", "sandbox", "checkout"},
     "artifact": BASE | {"config", "sandbox", "artifact"},
     "sandbox": BASE | {"config", "workflow", "sandbox"},
-    "hygiene": BASE | {"config", "workflow", "engine", "checkout", "sandbox", "hygiene"},
-    "runner": BASE | {"config", "workflow", "engine", "checkout", "artifact", "sandbox", "hygiene",
-                      "runner"},
+    "state": BASE | {"config", "state"},
+    "network": BASE | {"config", "engine", "sandbox", "network"},
+    "hygiene": BASE | {"config", "workflow", "engine", "sandbox", "state", "network", "hygiene"},
+    "runner": BASE | {"config", "workflow", "engine", "checkout", "artifact", "sandbox", "state",
+                      "network", "hygiene", "runner"},
     "coordinator": BASE | {"config", "workflow", "coordinator"},
 }
 # The gate is its own program: it may see nothing of ours but its own folder.

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
-#include "runner/state_dir.h"
+#include "state/state_dir.h"
 
 static char folder[] = "/tmp/state-dir-XXXXXX";
 

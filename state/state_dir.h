@@ -6,8 +6,8 @@
  *   instance_id    random, made once; the label value on everything we create in the engine
  *   jobs/<job>/    one folder a job: log spools, ctl/ (0711) with the boxes' sockets
  */
-#ifndef RUNNER_STATE_DIR_H
-#define RUNNER_STATE_DIR_H
+#ifndef STATE_STATE_DIR_H
+#define STATE_STATE_DIR_H
 
 #include "base/err.h"
 

@@ -1,5 +1,5 @@
 /* See state_dir.h. */
-#include "runner/state_dir.h"
+#include "state/state_dir.h"
 
 #include <dirent.h>
 #include <errno.h>

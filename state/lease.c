@@ -1,0 +1,118 @@
+/* See lease.h. */
+#include "state/lease.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/types.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/limits.h"
+
+char *lease_folder(const char *state_dir, struct err *e)
+{
+	CLEAN_STR char *folder = path_join(state_dir, "leases");
+
+	if (dir_ensure(folder, 0700, e) < 0) {
+		err_wrap(e, "leases");
+		return NULL;
+	}
+	return TAKE(folder);
+}
+
+char *lease_name(int64_t run, int64_t job)
+{
+	return xasprintf("%" PRId64 "-%" PRId64, run, job);
+}
+
+/* One spelling a number: no sign, no leading zero, at most 18 digits. */
+static bool parse_id(const char *s, size_t n, int64_t *ret)
+{
+	int64_t v = 0;
+
+	if (n == 0 || n > 18 || *s == '0')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return false;
+		v = v * 10 + (s[i] - '0');
+	}
+	*ret = v;
+	return true;
+}
+
+bool lease_parse_name(const char *name, int64_t *ret_run, int64_t *ret_job)
+{
+	const char *dash = strchr(name, '-');
+	int64_t run, job;
+
+	if (!dash || !parse_id(name, (size_t)(dash - name), &run) ||
+		!parse_id(dash + 1, strlen(dash + 1), &job))
+		return false;
+	*ret_run = run;
+	*ret_job = job;
+	return true;
+}
+
+int lease_take(const char *folder, const char *name, struct lease *ret, struct err *e)
+{
+	CLEAN_STR char *path = path_join(folder, name);
+	int fd = lock_file(path, e);
+
+	if (fd < 0)
+		return err_wrap(e, "lease %s", name);
+	*ret = (struct lease){ .fd = fd, .path = TAKE(path) };
+	return 0;
+}
+
+int lease_note(struct lease *l, enum lease_state state, const char *instance, struct err *e)
+{
+	static const char *const names[] = { "claimed", "running", "cleaning" };
+	CLEAN_BUF struct buf text = BUF_INIT(KIB(4));
+	char since[WALL_TEXT_MAX];
+	struct json_writer w;
+
+	json_writer_init(&w, &text, false);
+	json_begin_object(&w);
+	json_kv_str(&w, "state", names[state]);
+	json_kv_str(&w, "instance", instance);
+	json_kv_str(&w, "since", wall_format(wall_now(), since));
+	json_end_object(&w);
+	if (json_writer_finish(&w, e) < 0)
+		return err_wrap(e, "lease %s", l->path);
+	if (ftruncate(l->fd, 0) < 0)
+		return err_set_errno(e, errno, "lease %s", l->path);
+	if (pwrite(l->fd, text.data, text.len, 0) != (ssize_t)text.len)
+		return err_set_errno(e, errno ? errno : EIO, "lease %s", l->path);
+	return 0;
+}
+
+void lease_end(struct lease *l)
+{
+	if (l->path)
+		unlink(l->path);
+	lease_drop(l);
+}
+
+void lease_drop(struct lease *l)
+{
+	close_fdp(&l->fd);
+	free_charp(&l->path);
+}
+
+int lease_list(const char *folder, struct strv *ret, struct err *e)
+{
+	DIR *d = opendir(folder);
+	int64_t run, job;
+
+	if (!d)
+		return err_set_errno(e, errno, "list leases %s", folder);
+	for (struct dirent *ent; (ent = readdir(d));)
+		if (lease_parse_name(ent->d_name, &run, &job))
+			strv_add(ret, ent->d_name);
+	closedir(d);
+	strv_sort(ret);
+	return 0;
+}
