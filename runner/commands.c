@@ -86,10 +86,12 @@ static void run_add_mask(struct call *k)
 		return;
 	}
 	tell(k->c, &event);
-	if (event.value.len == k->text.message.len) /* each escape makes it shorter */
-		return;
-	event.value = k->text.message;
-	tell(k->c, &event);
+	if (event.value.len != k->text.message.len) { /* each escape makes it shorter */
+		event.value = k->text.message;
+		tell(k->c, &event);
+	}
+	if (k->c->unmasked)
+		refuse(k, k->c->unmasked);
 }
 
 static int64_t number(struct call *k, const char *key)
@@ -355,6 +357,25 @@ static size_t walk_text(struct feed *f, size_t at)
 	return at;
 }
 
+/* A command's line that nobody may see: what is held of it goes, and what comes of it later. */
+static void drop_line(struct feed *f, size_t at)
+{
+	buf_clear(&f->c->held);
+	f->done = at;
+	f->c->line = LINE_DROPPED;
+	free(TAKE(f->c->unmasked));
+}
+
+static size_t walk_dropped(struct feed *f, size_t at)
+{
+	size_t end = line_end(f, at);
+
+	f->done = end < f->n ? end + 1 : end;
+	if (end < f->n)
+		begin_line(f, f->done);
+	return f->done;
+}
+
 static void too_long(struct feed *f, size_t at)
 {
 	struct slice line = whole_line(f, at);
@@ -362,8 +383,16 @@ static void too_long(struct feed *f, size_t at)
 
 	line.ptr += f->c->blanks;
 	line.len -= f->c->blanks;
-	if (command_text_split(line, &k.text) && (k.known = find_known(k.text.name)))
+	if (command_text_split(line, &k.text))
+		k.known = find_known(k.text.name);
+	if (k.known && k.known->kind == COMMAND_ADD_MASK) {
+		refuse(&k, "the line is longer than 65 KiB, it is not shown and nothing is masked");
+		drop_line(f, at);
+		return;
+	}
+	if (k.known)
 		refuse(&k, "the line is longer than 65 KiB and taken as text");
+	becomes_text(f);
 }
 
 static size_t walk_command(struct feed *f, size_t at)
@@ -372,12 +401,15 @@ static size_t walk_command(struct feed *f, size_t at)
 
 	if (end - at > room) {
 		too_long(f, at + room);
-		becomes_text(f);
 		return at + room;
 	}
 	if (end == f->n)
 		return end;
 	run_line(f->c, whole_line(f, end));
+	if (f->c->unmasked) {
+		drop_line(f, end);
+		return end;
+	}
 	emit_held(f);
 	begin_line(f, end + 1);
 	return end + 1;
@@ -481,10 +513,12 @@ void commands_feed(struct commands *c, const char *p, size_t n, commands_emit_fn
 			at = walk_text(&f, at);
 		else if (c->line == LINE_COMMAND)
 			at = walk_command(&f, at);
+		else if (c->line == LINE_DROPPED)
+			at = walk_dropped(&f, at);
 		else
 			at = walk_head(&f, at);
 	}
-	size_t keep = c->line == LINE_TEXT ? n : f.line;
+	size_t keep = c->line == LINE_TEXT || c->line == LINE_DROPPED ? n : f.line;
 	emit_until(&f, keep);
 	buf_add(&c->held, p + keep, n - keep);
 	if (!buf_ok(&c->held))
@@ -506,14 +540,23 @@ void commands_end(struct commands *c, commands_emit_fn emit, void *data)
 
 	if (c->line == LINE_COMMAND)
 		run_line(c, whole_line(&f, 0));
+	if (c->unmasked)
+		drop_line(&f, 0);
 	emit_held(&f);
 	begin_line(&f, 0);
 	c->deprecated = 0;
 	free(TAKE(c->token));
 }
 
+void commands_unmasked(struct commands *c, const char *reason)
+{
+	free(c->unmasked);
+	c->unmasked = xstrdup(reason);
+}
+
 void commands_release(struct commands *c)
 {
 	buf_release(&c->held);
 	free(TAKE(c->token));
+	free(TAKE(c->unmasked));
 }

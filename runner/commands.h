@@ -7,8 +7,8 @@
  *
  * A line ends at LF or at a lone CR. Only a line that can still become a command is held back: its
  * blanks, the beginning of a known name, and after that until its end or LIMIT_COMMAND_LINE bytes;
- * a longer one is text. Output, events and their order depend on the bytes only, never on how they
- * were cut into commands_feed calls.
+ * a longer one is text, but a longer add-mask is not shown. Output, events and their order depend
+ * on the bytes only, never on how they were cut into commands_feed calls.
  *
  * Time is linear in the bytes, memory bounded by one line. Knows no job, does no I/O. Runs in the
  * job process, one for each step.
@@ -67,8 +67,9 @@ typedef void (*commands_emit_fn)(void *data, const char *p, size_t n); /* n > 0 
 /* At most so many refusals of one step are told, later ones only counted. */
 #define COMMANDS_REFUSALS_TOLD 20
 
-/* What the line that is read now can be: anything, "::name…", a command for certain, text. */
-enum commands_line { LINE_BLANKS, LINE_NAME, LINE_COMMAND, LINE_TEXT };
+/* What the line that is read now can be: anything, "::name…", a command for certain, text, what
+ * must not be shown. */
+enum commands_line { LINE_BLANKS, LINE_NAME, LINE_COMMAND, LINE_TEXT, LINE_DROPPED };
 
 struct commands {
 	command_fn on_command;
@@ -81,6 +82,7 @@ struct commands {
 	char *token;     /* of stop-commands, with "::" around it; NULL: not stopped */
 	size_t token_len;
 	unsigned deprecated;            /* set of commands whose advice was given */
+	char *unmasked;                 /* why the add-mask that is told now has no effect */
 	uint64_t counts[COMMAND_KINDS]; /* so far, annotations among them */
 };
 
@@ -91,6 +93,9 @@ void commands_feed(struct commands *c, const char *p, size_t n, commands_emit_fn
 /* End of the step's output: an unfinished line is judged too. Back to the state after init, but for
  * the counts. */
 void commands_end(struct commands *c, commands_emit_fn emit, void *data);
+/* From the callback of an add-mask: its value cannot be masked. The line is refused with this
+ * reason and not shown, as it would show what somebody wanted hidden. */
+void commands_unmasked(struct commands *c, const char *reason);
 void commands_release(struct commands *c); /* wipes what is held; also after a partial stream */
 static inline size_t commands_held(const struct commands *c)
 {

@@ -63,7 +63,7 @@ static void on_add_mask(struct job *j, const struct command *c)
 	struct err e = { 0 };
 
 	if (mask_add(j->mask, c->value.ptr, c->value.len, &is_short, &e) < 0)
-		step_log_line(j->log, "[shithub] add-mask: %s", e.text);
+		commands_unmasked(&j->log->commands, e.text);
 	else if (is_short)
 		step_log_line(j->log, "[shithub] add-mask: the value is short, so only the value "
 				      "itself is masked");
@@ -89,8 +89,7 @@ static void on_command(void *data, const struct command *c)
 	else if (c->kind == COMMAND_SET_OUTPUT)
 		on_set_output(j, c);
 	else if (c->kind == COMMAND_DEPRECATED || c->kind == COMMAND_REFUSED)
-		step_log_line(
-			j->log, "[shithub] %s: %.*s", c->name, (int)c->value.len, c->value.ptr);
+		step_log_line(j->log, "[shithub] %.*s", (int)c->value.len, c->value.ptr);
 }
 
 /* ---- running ---- */
