@@ -99,7 +99,7 @@ tar -c -C "$root" --owner=0 --group=0 --numeric-owner . |
 		>"$work/answer" || die "the engine at $socket did not take it"
 id=$(grep -o 'sha256:[0-9a-f]*' "$work/answer" | tail -n 1)
 [ -n "$id" ] || die "import failed: $(tail -c 300 "$work/answer")"
-answer=$(api -X POST -w '%{http_code}' \
+answer=$(api -X POST -o "$work/tagged" -w '%{http_code}' \
 	"http://engine/images/$id/tag?repo=${tag%:*}&tag=${tag##*:}")
 [ "$answer" = 201 ] || die "tag failed: $answer"
 echo "image $tag: built from ${#packages[@]} packages and what they need, $(du -sm "$root" | cut -f1) MB" >&2
