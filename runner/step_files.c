@@ -151,6 +151,19 @@ static int take_paths(struct job *j, struct slice text, struct err *e)
 	return 0;
 }
 
+/* The protocol has no place of its own for it, so its readers find it in the log. */
+static void show_summary(struct job *j, struct slice text)
+{
+	CLEAN_BUF struct buf shown = BUF_INIT_SECRET(LIMIT_COMMAND_FILE);
+	bool whole = command_file_summary(text.ptr, text.len, &shown);
+
+	step_log_section(j->log, "Step summary", buf_slice(&shown));
+	if (!whole)
+		step_log_line(j->log,
+			"[shithub] step summary: more than %zu MiB, the rest is dropped",
+			LIMIT_COMMAND_FILE >> 20);
+}
+
 static int take_file(struct job *j, enum command_file which, struct slice text, struct err *e)
 {
 	switch (which) {
@@ -160,7 +173,9 @@ static int take_file(struct job *j, enum command_file which, struct slice text, 
 		return take_pairs(j, which, text, e);
 	case COMMAND_FILE_PATH:
 		return take_paths(j, text, e);
-	case COMMAND_FILE_STEP_SUMMARY: /* the protocol has no place for it yet */
+	case COMMAND_FILE_STEP_SUMMARY:
+		show_summary(j, text);
+		return 0;
 	case COMMAND_FILES:
 		return 0;
 	}

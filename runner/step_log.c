@@ -175,6 +175,19 @@ void step_log_line(struct step_log *l, const char *fmt, ...)
 	buf_release(&line);
 }
 
+void step_log_section(struct step_log *l, const char *title, struct slice text)
+{
+	if (text.len == 0)
+		return;
+	step_log_line(l, "::group::%s", title);
+	if (!l->truncated) {
+		to_mask(l, text.ptr, text.len);
+		if (text.ptr[text.len - 1] != '\n')
+			to_mask(l, "\n", 1);
+	}
+	step_log_line(l, "::endgroup::");
+}
+
 void step_log_output_end(struct step_log *l)
 {
 	commands_end(&l->commands, to_mask, l);

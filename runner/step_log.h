@@ -33,6 +33,8 @@ void step_log_bytes(struct step_log *l, const char *p, size_t n);
 /* A line of the runner's own (masked too, never a command); a newline is added, and one before it
  * if needed. */
 void step_log_line(struct step_log *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A text as a group of lines under a title, part of what the limit counts; nothing when empty. */
+void step_log_section(struct step_log *l, const char *title, struct slice text);
 /* The step has written its last byte; own lines may follow. */
 void step_log_output_end(struct step_log *l);
 void step_log_close(struct step_log *l);   /* end of stream: flushes what the masker held back */

@@ -334,3 +334,18 @@ def test_hash_files(run):
     assert lines(done, 1) == [hashed("a.txt"), hashed("a.txt", "sub/b.txt"), hashed("a.txt"),
                               "none: "]
     assert done.conclusions() == ["success", "success", "success"]
+
+
+def test_a_summary_stands_at_the_end_of_the_log(run):
+    done = run("""
+        - run: |
+            echo '# Result of hidden-value' >> "$SHITHUB_STEP_SUMMARY"
+            echo '::add-mask::hidden-value'
+            printf '::error::is text here' >> "$GITHUB_STEP_SUMMARY"
+        - run: head -c 1500000 /dev/zero | tr '\\0' 'x' > "$GITHUB_STEP_SUMMARY"
+        """)
+    assert done.conclusion == "success"
+    assert lines(done, 0) == ["::add-mask::***", "::group::Step summary", "# Result of ***",
+                              "::error::is text here", "::endgroup::"]
+    assert lines(done, 1) == ["::group::Step summary", "x" * (1 << 20), "::endgroup::",
+                              "[shithub] step summary: more than 1 MiB, the rest is dropped"]
