@@ -117,6 +117,7 @@ void job_step(struct job *j, size_t index)
 	int wanted = j->no_more ? 0 : step_condition(j, index, &e);
 	enum outcome o;
 
+	step_name_render(j, index);
 	if (wanted == 0) {
 		j->runs[index].ended = true;
 		j->runs[index].outcome = j->runs[index].conclusion = OUTCOME_SKIPPED;

@@ -17,6 +17,31 @@ int step_condition(struct job *j, size_t index, struct err *e)
 	return wanted;
 }
 
+static void to_buf(void *data, const char *p, size_t n)
+{
+	buf_add(data, p, n);
+}
+
+void step_name_render(struct job *j, size_t index)
+{
+	CLEAN_BUF struct buf text = BUF_INIT_SECRET(LIMIT_NAME), shown = BUF_INIT(LIMIT_NAME);
+	struct step_spec *s = &j->spec->steps.v[index];
+	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
+	struct expr_context c = job_context(j, a, NULL, EXPR_NO_STATUS);
+	struct err ignored = { 0 };
+	unsigned flags;
+
+	if (str_empty(s->name) || !strstr(s->name, "${{") ||
+		render_text(s->name, strlen(s->name), &c, &text, &flags, &ignored) < 0)
+		return;
+	mask_feed(j->mask, text.data, text.len, to_buf, &shown);
+	mask_end(j->mask, to_buf, &shown);
+	if (!buf_ok(&shown) || shown.len == 0)
+		return;
+	free(s->name);
+	s->name = buf_take(&shown);
+}
+
 int job_condition(struct job *j, struct err *e)
 {
 	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();

@@ -19,6 +19,9 @@ int step_text_render(
 	struct job *j, size_t index, struct step_text *ret, struct err *e) CHECK_RESULT;
 void step_text_release(struct step_text *t); /* wipes */
 
+/* Before the step, while no log is open: its name as people shall read it, masked. A name that
+ * cannot be rendered stays as it is written. */
+void step_name_render(struct job *j, size_t index);
 /* The job's env, once, before its first step: job->job_env. */
 int job_env_render(struct job *j, struct err *e) CHECK_RESULT;
 /* The job's own `if`; as step_condition. */

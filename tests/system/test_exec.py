@@ -76,6 +76,19 @@ def local(build, folder, image, engine):
     return Local(build, folder, image, engine)
 
 
+def test_step_names_are_rendered_and_masked(local):
+    local.workflow(steps("""
+        - name: Build ${{ env.WHAT }} with ${{ secrets.KEY }}
+          run: true
+        - name: Wrong ${{ nonsense( }}
+          if: always()
+          run: true
+        """, head="env:\n  WHAT: library\n"))
+    done = local.run("--secret", "KEY=the-key-itself")
+    names = [line for line in done.text.splitlines() if line.startswith("▶")]
+    assert names == ["▶ Build library with ***", "▶ Wrong ${{ nonsense( }}"], done.text
+
+
 @pytest.mark.parametrize("way", BOTH_WAYS)
 def test_work_tree_is_copied(local, way):
     """Uncommitted and untracked files are in, ignored ones and deleted ones are not; links stay
