@@ -7,12 +7,15 @@
 
 struct packet {
 	uint32_t type;
-	char text[CHANNEL_TEXT];
+	union {
+		char text[CHANNEL_TEXT];
+		struct progress progress;
+	};
 };
 
 int channel_send(int sock, const struct channel_message *m, struct err *e)
 {
-	struct packet p = { .type = (uint32_t)m->type };
+	struct packet p;
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
@@ -20,7 +23,12 @@ int channel_send(int sock, const struct channel_message *m, struct err *e)
 	struct iovec io = { &p, sizeof(p) };
 	struct msghdr h = { .msg_iov = &io, .msg_iovlen = 1 };
 
-	memcpy(p.text, m->text, sizeof(p.text));
+	memset(&p, 0, sizeof(p));
+	p.type = (uint32_t)m->type;
+	if (m->type == CHANNEL_PROGRESS)
+		p.progress = m->progress;
+	else
+		memcpy(p.text, m->text, sizeof(p.text));
 	if (m->fd >= 0) {
 		struct cmsghdr *c;
 
@@ -52,13 +60,13 @@ static bool packet_valid(const struct packet *p, ssize_t n, const struct msghdr 
 	bool wants_fd = p->type == CHANNEL_ROLE;
 
 	return n == (ssize_t)sizeof(*p) && !(h->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
-	       (p->type == CHANNEL_ROLE || p->type == CHANNEL_REPORT) && wants_fd == (fd >= 0) &&
-	       memchr(p->text, '\0', sizeof(p->text));
+	       p->type >= CHANNEL_ROLE && p->type <= CHANNEL_PROGRESS && wants_fd == (fd >= 0) &&
+	       (p->type == CHANNEL_PROGRESS || memchr(p->text, '\0', sizeof(p->text)));
 }
 
 int channel_receive(int sock, struct channel_message *ret, struct err *e)
 {
-	struct packet p = { 0 };
+	struct packet p;
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
@@ -69,8 +77,10 @@ int channel_receive(int sock, struct channel_message *ret, struct err *e)
 		.msg_control = control.space,
 		.msg_controllen = sizeof(control.space) };
 	CLEAN_FD int fd = -1;
-	ssize_t n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
+	ssize_t n;
 
+	memset(&p, 0, sizeof(p));
+	n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
 	if (n == 0)
 		return 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -81,7 +91,10 @@ int channel_receive(int sock, struct channel_message *ret, struct err *e)
 	if (!packet_valid(&p, n, &h, fd))
 		return err_set(e, ERR_PROTO, "job channel: malformed message of type %u", p.type);
 	ret->type = (enum channel_type)p.type;
-	memcpy(ret->text, p.text, sizeof(ret->text));
+	if (p.type == CHANNEL_PROGRESS)
+		ret->progress = p.progress;
+	else
+		memcpy(ret->text, p.text, sizeof(ret->text));
 	ret->fd = TAKE_FD(fd);
 	return 1;
 }

@@ -1,12 +1,14 @@
 /*
  * The wire between supervisor and job process: a SOCK_SEQPACKET pair, one typed message a packet,
- * at most CHANNEL_TEXT bytes of text and one descriptor. The job asks, the supervisor re-validates;
- * a malformed or untimely message makes the supervisor kill the job process.
+ * at most CHANNEL_TEXT bytes of text or one struct progress, and one descriptor. The job asks, the
+ * supervisor re-validates; a malformed or untimely message makes the supervisor kill the job
+ * process.
  */
 #ifndef RUNNER_CHANNEL_H
 #define RUNNER_CHANNEL_H
 
 #include "base/err.h"
+#include "runner/progress.h"
 
 enum { CHANNEL_TEXT = 256 };
 
@@ -15,12 +17,17 @@ enum channel_type {
 	CHANNEL_ROLE = 1, /* text: "checkout" or "artifact", the child to start as the step user;
 			   * fd: the socket it shall serve as its descriptor 3 */
 	CHANNEL_REPORT,   /* text: conclusion of the job, or "lost"; once, before the end */
+	CHANNEL_PROGRESS, /* progress: see progress.h */
 };
 
 struct channel_message {
 	enum channel_type type;
 	int fd; /* -1: none; receiver owns it */
-	char text[CHANNEL_TEXT];
+	union {
+		char text[CHANNEL_TEXT];
+		struct progress
+			progress; /* CHANNEL_PROGRESS; its values are the receiver's to check */
+	};
 };
 
 int channel_send(int sock, const struct channel_message *m, struct err *e) CHECK_RESULT;

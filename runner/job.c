@@ -212,6 +212,7 @@ static void fail_before_steps(struct job *j, const struct err *why)
 	struct err e = { 0 };
 
 	log_error("job", "not_started", F_ERR(why));
+	progress_error(j->progress, why, true);
 	j->failed = true;
 	report_step_status(j->report, first->id,
 		&(struct report_status){ .status = "running", .started_at = now });
@@ -340,6 +341,16 @@ static int read_claim(struct buf *claim, struct err *e)
 	return rc < 0 ? err_wrap(e, "claim") : 0;
 }
 
+static void fill_progress(void *data, struct progress *p)
+{
+	const struct job *j = data;
+
+	p->masked = j->mask ? mask_count(j->mask) : 0;
+	p->queued = 0;
+	for (size_t i = 0; j->runs && i < j->spec->steps.n; i++)
+		p->queued += spool_pending(&j->runs[i].log.spool);
+}
+
 static int setup_process(struct job *j, int64_t job_id, struct err *e)
 {
 	struct http_config http = { .user_agent = "shithubd-runner/" PROJECT_VERSION,
@@ -357,6 +368,8 @@ static int setup_process(struct job *j, int64_t job_id, struct err *e)
 	j->grace = loop_timer(j->loop, MONO_NEVER, on_grace, j);
 	j->last_call = loop_timer(j->loop, MONO_NEVER, on_last_call, j);
 	j->term = loop_signal(j->loop, SIGTERM, on_term, j);
+	j->progress = progress_sender_new(&(struct progress_sender_spec){
+		.loop = j->loop, .channel = j->channel, .fill = fill_progress, .data = j });
 	return 0;
 }
 
@@ -435,6 +448,7 @@ static int live(struct job *j, bool cut)
 		log_error("job", "claim_malformed", F_ERR(&e));
 		report_malformed(j, &id, &e);
 	}
+	progress_sender_free(TAKE(j->progress));
 	report_to_supervisor(j, report_final_accepted(j->report) ? conclusion : "lost");
 	teardown(j, id.job_id);
 	return EXIT_OK;

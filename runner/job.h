@@ -16,6 +16,7 @@
 #include "engine/step_box.h"
 #include "runner/job_context.h"
 #include "runner/job_spec.h"
+#include "runner/progress.h"
 #include "state/state_dir.h"
 #include "runner/session.h"
 #include "runner/step_log.h"
@@ -58,6 +59,7 @@ struct job {
 	struct runner_config *config; /* ours: step_io is resolved in job_setup */
 	struct state_dir state;
 	int channel;
+	struct progress_sender *progress;
 	bool local;               /* a local run: no coordinator, a terminal instead */
 	const char *no_workspace; /* the supervisor's reason; NULL: there is one */
 	char *files_dir;          /* command files, seen by every box as /shithub/files */

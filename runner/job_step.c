@@ -24,6 +24,7 @@ enum outcome step_fails(struct job *j, const struct err *e)
 {
 	if (j->interrupt != INTERRUPT_NONE)
 		return step_interrupted(j);
+	progress_error(j->progress, e, str_empty(j->spec->steps.v[j->index].uses));
 	step_log_line(j->log, "[shithub] error: %s", e->text);
 	return OUTCOME_FAILURE;
 }
@@ -126,6 +127,10 @@ void job_step(struct job *j, size_t index)
 	}
 	report_step_status(j->report, s->id,
 		&(struct report_status){ .status = "running", .started_at = start });
+	progress_step_begin(j->progress, index, j->spec->steps.n,
+		!str_empty(s->name)   ? s->name
+		: !str_empty(s->uses) ? s->uses
+				      : "run");
 	if (begin(j, index, &e) < 0) {
 		log_error("job", "step_log", F_ERR(&e));
 		o = OUTCOME_FAILURE;
@@ -133,6 +138,7 @@ void job_step(struct job *j, size_t index)
 		o = wanted < 0 ? step_fails(j, &e) : run_step(j);
 	}
 	end(j);
+	progress_step_end(j->progress);
 	conclude(j, o);
 	report_end(j, &j->runs[index], start);
 }

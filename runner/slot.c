@@ -24,6 +24,8 @@ struct slot {
 	int janitor_err;                  /* read end of the janitor's stderr */
 	char *workspace_error;            /* why there is no workspace; NULL: there is one */
 	char conclusion[CHANNEL_TEXT];
+	struct progress_view progress;
+	struct mono since;               /* when the claim came */
 	bool claim_cut, cancelled, made; /* made: there is a workspace to remove */
 };
 
@@ -59,6 +61,8 @@ struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *i
 	wipe_charp(&s->id.token); /* the job process reads its own from the claim */
 	s->claim_fd = fd;
 	s->claim_cut = cut;
+	s->progress.last = (struct progress)PROGRESS_INIT;
+	s->since = loop_now(owner->loop);
 	s->channel = s->janitor_err = -1;
 	s->job = s->helper = s->janitor = (struct role)ROLE_INIT;
 	slot_enter(s, SLOT_MAKING);
@@ -94,6 +98,17 @@ int64_t slot_job_id(const struct slot *s)
 const char *slot_conclusion(const struct slot *s)
 {
 	return *s->conclusion ? s->conclusion : "crashed";
+}
+
+static const char *const state_names[] = { "making", "copying", "running", "removing", "over" };
+
+struct slot_view slot_view(const struct slot *s)
+{
+	return (struct slot_view){ .job_id = s->id.job_id,
+		.run_id = s->id.run_id,
+		.state = state_names[s->state],
+		.since = s->since,
+		.progress = &s->progress };
 }
 
 void slot_cancel(struct slot *s)
@@ -297,6 +312,8 @@ static int handle_message(struct slot *s, struct channel_message *m, struct err 
 		err_clear(e);
 		return 0;
 	}
+	if (m->type == CHANNEL_PROGRESS)
+		return progress_take(&s->progress, &m->progress, loop_now(s->owner.loop), e);
 	memcpy(s->conclusion, m->text, sizeof(s->conclusion));
 	return 0;
 }
@@ -328,8 +345,9 @@ static void drain_channel(struct slot *s)
 	struct err e = { 0 };
 
 	while (s->channel >= 0 && channel_receive(s->channel, &m, &e) == 1) {
-		if (m.type == CHANNEL_REPORT)
-			memcpy(s->conclusion, m.text, sizeof(s->conclusion));
+		if (m.type != CHANNEL_ROLE && handle_message(s, &m, &e) < 0)
+			log_warn("supervisor", "job_process_said", F_INT("job", s->id.job_id),
+				F_ERR(&e));
 		close_fdp(&m.fd);
 	}
 	loop_source_free(TAKE(s->channel_watch));
@@ -392,9 +410,7 @@ static void enter_running(struct slot *s)
 
 static void slot_enter(struct slot *s, enum slot_state next)
 {
-	static const char *const names[] = { "making", "copying", "running", "removing", "over" };
-
-	trace("job", "slot of job %" PRId64 ": %s", s->id.job_id, names[next]);
+	trace("job", "slot of job %" PRId64 ": %s", s->id.job_id, state_names[next]);
 	s->state = next;
 	switch (next) {
 	case SLOT_MAKING:

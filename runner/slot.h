@@ -48,6 +48,14 @@ bool slot_over(const struct slot *s);
 int64_t slot_job_id(const struct slot *s);
 /* What the job process reported: "success", "failure", …, "lost"; "crashed" if nothing. */
 const char *slot_conclusion(const struct slot *s);
+/* For people and metrics; borrowed from the slot. */
+struct slot_view {
+	int64_t job_id, run_id;
+	const char *state; /* "making", "running", … */
+	struct mono since; /* when the claim came */
+	const struct progress_view *progress;
+};
+struct slot_view slot_view(const struct slot *s);
 void slot_free(struct slot *s); /* kills what still runs; NULL fine */
 
 #endif

@@ -82,7 +82,10 @@ static void tells_empty_from_closed(void **state)
 
 struct packet {
 	uint32_t type;
-	char text[CHANNEL_TEXT];
+	union {
+		char text[CHANNEL_TEXT];
+		struct progress progress;
+	};
 };
 
 static void refuses_malformed(void **state)
