@@ -157,6 +157,15 @@ const char *check_image(char **text)
 	return NULL;
 }
 
+const char *check_image_glob(char **text)
+{
+	size_t n = strlen(*text);
+
+	if (n < 1 || n > 512 || !only(*text, n, "._/:@-*") || strstr(*text, "***"))
+		return "expected a glob of image references such as \"ghcr.io/shithub/*\"";
+	return NULL;
+}
+
 const char *check_network(char **text)
 {
 	size_t n = strlen(*text);

@@ -17,6 +17,7 @@ const char *check_socket(char **text);       /* path; a leading unix:// is trimm
 const char *check_host_pattern(char **text); /* name or *.name, made lower case */
 const char *check_address(char **text);      /* IPv4 or IPv6 literal */
 const char *check_image(char **text);
+const char *check_image_glob(char **text); /* config/image_ref.h */
 const char *check_network(char **text);
 
 /* "2", "0.5": 10^-9 CPUs. False when malformed or outside 0.01 to 1024. */

@@ -14,6 +14,7 @@
 
 enum engine_kind { ENGINE_AUTO, ENGINE_DOCKER, ENGINE_PODMAN };
 enum step_io { STEP_IO_AUTO, STEP_IO_GATE, STEP_IO_ATTACH };
+enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER };
 enum isolation { ISOLATION_STEP, ISOLATION_JOB };
 
 struct runner_config {
@@ -41,7 +42,11 @@ struct runner_config {
 		enum engine_kind kind;
 		char *socket; /* path; NULL: the usual ones of kind */
 		char *default_image;
-		char *network; /* name, "none" */
+		struct strv allowed_images; /* globs of config/image_ref.h; empty: all */
+		enum pull_policy pull;
+		int64_t pull_timeout_us;
+		char *registry_auth_file; /* NULL: the usual ones, engine/registry_auth.h */
+		char *network;            /* name, "none" */
 		uint64_t memory;
 		int64_t nano_cpus;
 		char *seccomp_profile; /* path; NULL: the built-in profile */

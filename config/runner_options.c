@@ -12,6 +12,7 @@
 #include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "config/image_ref.h"
 #include "config/runner_check.h"
 
 int runner_args_parse_rest(struct runner_args *ret, int argc, char **argv,
@@ -156,6 +157,17 @@ static void resolve_token(struct options *o)
 	token->source = xstrdup(file->source);
 }
 
+/* The list guards what environment and flags may make of the image. */
+static void check_default_image(struct options *o)
+{
+	const struct option_value *image = value_named(o, "engine", "default_image");
+	struct err e = { 0 };
+
+	if (image->text && image_allowed(&value_named(o, "engine", "allowed_images")->list,
+				   image->text, &e) < 0)
+		options_problem(o, "engine.default_image", image->source, "%s", e.text);
+}
+
 static void add_warnings(struct options *o)
 {
 	const char *url = value_named(o, "server", "base_url")->text;
@@ -190,6 +202,7 @@ int runner_config_load(struct runner_config *ret, struct options *o, const struc
 	options_environment(o, &names, environ);
 	options_flags(o, args->text);
 	resolve_token(o);
+	check_default_image(o);
 	add_warnings(o);
 	return options_apply(o, ret);
 }
