@@ -251,6 +251,39 @@ const char *check_socket(char **text)
 	return NULL;
 }
 
+bool parse_listen_address(const char *text, struct listen_address *ret)
+{
+	const char *colon = strrchr(text, ':');
+	size_t n = colon ? (size_t)(colon - text) : 0;
+	bool bracketed = n > 2 && text[0] == '[' && text[n - 1] == ']';
+	struct in6_addr address;
+	int64_t port;
+
+	if (bracketed) {
+		text++;
+		n -= 2;
+	}
+	if (n == 0 || n >= sizeof(ret->host) || !parse_i64(colon + 1, 0, 65535, &port) ||
+		strlen(colon + 1) >= sizeof(ret->port))
+		return false;
+	*ret = (struct listen_address){ 0 };
+	memcpy(ret->host, text, n);
+	memcpy(ret->port, colon + 1, strlen(colon + 1));
+	return inet_pton(bracketed ? AF_INET6 : AF_INET, ret->host, &address) == 1;
+}
+
+const char *check_listen(char **text)
+{
+	struct listen_address ignored;
+
+	if ((*text)[0] == '/' || str_starts(*text, "unix://"))
+		return check_socket(text);
+	if (!parse_listen_address(*text, &ignored))
+		return "expected an address and port such as \"127.0.0.1:9464\", or the absolute "
+		       "path of a unix socket";
+	return NULL;
+}
+
 /* numbers */
 
 bool parse_cpus(const char *text, int64_t *ret_nano)

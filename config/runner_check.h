@@ -16,6 +16,7 @@ const char *check_own_dir(char **text);      /* the same, not "/" */
 const char *check_socket(char **text);       /* path; a leading unix:// is trimmed */
 const char *check_host_pattern(char **text); /* name or *.name, made lower case */
 const char *check_address(char **text);      /* IPv4 or IPv6 literal */
+const char *check_listen(char **text);       /* IP:PORT, [IPv6]:PORT or a socket's path */
 const char *check_image(char **text);
 const char *check_image_glob(char **text); /* config/image_ref.h */
 const char *check_network(char **text);
@@ -24,5 +25,12 @@ const char *check_network(char **text);
 bool parse_cpus(const char *text, int64_t *ret_nano) CHECK_RESULT;
 /* "65534:65534" or "65534". */
 bool parse_user(const char *text, int64_t *ret_uid, int64_t *ret_gid) CHECK_RESULT;
+
+/* Of "127.0.0.1:80" or "[::1]:80"; false when it is not of that form. Port 0 is fine. */
+struct listen_address {
+	char host[64]; /* without brackets */
+	char port[8];
+};
+bool parse_listen_address(const char *text, struct listen_address *ret) CHECK_RESULT;
 
 #endif

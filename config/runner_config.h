@@ -35,6 +35,7 @@ struct runner_config {
 		uint64_t step_log_limit;
 		uint64_t artifact_limit; /* bytes of one packed artifact on its way in state_dir */
 		int64_t stop_grace_us;
+		int64_t drain_timeout_us; /* 0: none */
 		enum log_level log_level;
 		enum log_format log_format;
 	} runner;
@@ -59,6 +60,9 @@ struct runner_config {
 		enum step_io step_io;
 		char *gate_path; /* NULL: beside the program, then ../lib/shithub */
 	} engine;
+	struct {
+		char *listen; /* "IP:PORT" or a unix socket's path; NULL: no metrics */
+	} metrics;
 };
 
 void runner_config_release(struct runner_config *c); /* wipes the token */
