@@ -3,7 +3,8 @@
  * that the test compares exact keys; nothing here depends on the state of a machine.
  *
  * Walls that are not here on purpose: no nproc limit (it counts per host uid over all containers:
- * one job could starve every other; PidsLimit is the wall), no Init (the gate is process 1), no
+ * one job could starve every other; PidsLimit is the wall; where one must be named it is as high
+ * as the host allows), no Init (the gate is process 1), no
  * MaskedPaths (an empty list would unmask the defaults).
  */
 #include "base/json.h"
@@ -51,7 +52,8 @@ static void body_ulimit(struct json_writer *w, const char *name, int64_t value)
 	json_end_object(w);
 }
 
-static void body_limits(struct json_writer *w, const struct container_spec *s)
+static void body_limits(
+	struct json_writer *w, const struct container_spec *s, const struct dialect *d)
 {
 	json_kv_int(w, "PidsLimit", s->pids_limit);
 	json_kv_int(w, "Memory", (int64_t)s->memory);
@@ -62,6 +64,8 @@ static void body_limits(struct json_writer *w, const struct container_spec *s)
 	json_begin_array(w);
 	body_ulimit(w, "nofile", s->nofile_limit);
 	body_ulimit(w, "core", 0);
+	if (d->nproc_needed && s->nproc_limit > 0)
+		body_ulimit(w, "nproc", s->nproc_limit);
 	json_end_array(w);
 }
 
@@ -99,9 +103,11 @@ static void body_host_config(
 	/* always set where it is allowed: else a loopback resolver of the host answers any name */
 	if (has_own_network(s) && s->dns && s->dns->n)
 		json_kv_strv(w, "Dns", s->dns);
+	if (d->userns)
+		json_kv_str(w, "UsernsMode", d->userns);
 	body_security(w, s, d);
 	body_tmpfs(w, s, d);
-	body_limits(w, s);
+	body_limits(w, s, d);
 	body_mounts(w, s);
 	json_key(w, "LogConfig");
 	json_begin_object(w);
@@ -159,9 +165,8 @@ static int spec_check(const struct container_spec *s, const struct dialect *d, s
 }
 
 int container_body(
-	const struct container_spec *s, enum engine_kind kind, struct buf *out, struct err *e)
+	const struct container_spec *s, const struct dialect *d, struct buf *out, struct err *e)
 {
-	const struct dialect *d = dialect_of(kind);
 	struct json_writer w;
 
 	if (spec_check(s, d, e) < 0)

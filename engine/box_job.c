@@ -3,14 +3,16 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "engine/dialect.h"
 
 /* The holder only waits; it needs next to nothing. */
-enum { HOLDER_PIDS = 8, HOLDER_NOFILE = 64, NANO = 1000000000 };
+enum { HOLDER_PIDS = 8, HOLDER_NOFILE = 64, NANO = 1000000000, NPROC_MOST = 1 << 20 };
 #define HOLDER_MEMORY MIB(16)
 #define HOLDER_TMP KIB(64)
 
@@ -43,6 +45,32 @@ static int64_t cpu_limit(int64_t wanted)
 	return wanted <= 0 || (host > 0 && wanted > host) ? host : wanted;
 }
 
+static const char *job_network(const struct box_job *j)
+{
+	return engine_network(j->engine, j->config->engine.network);
+}
+
+/* As high as may be given without a privilege: it counts per user over all containers, so it must
+ * never be what stops a step. Podman's service has lowered its own to the number of pids. */
+static int64_t nproc_limit(void)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(64);
+	struct err ignored = { 0 };
+	struct rlimit own;
+	int64_t most = NPROC_MOST;
+
+	if (file_read("/proc/sys/kernel/pid_max", &text, &ignored) == 0) {
+		CLEAN_STR char *digits = xmemdup0(
+			buf_cstr(&text), strspn(buf_cstr(&text), "0123456789"));
+
+		if (!parse_i64(digits, 1, NPROC_MOST, &most))
+			most = NPROC_MOST;
+	}
+	if (getrlimit(RLIMIT_NPROC, &own) < 0 || own.rlim_max > (rlim_t)most)
+		return most;
+	return (int64_t)own.rlim_max;
+}
+
 static void plan_common(struct box_job *j, const char *part, struct box_plan *p)
 {
 	*p = (struct box_plan){ .name = container_name(j, part) };
@@ -50,6 +78,7 @@ static void plan_common(struct box_job *j, const char *part, struct box_plan *p)
 		.image = j->image,
 		.uid = j->config->engine.uid,
 		.gid = j->config->engine.gid,
+		.nproc_limit = nproc_limit(),
 		.seccomp_json = j->seccomp_json,
 		.seccomp_path = j->seccomp_path,
 	};
@@ -80,7 +109,7 @@ static void holder_plan(struct box_job *j, struct box_plan *p)
 	strv_add(&p->argv, GATE_BINARY);
 	strv_add(&p->argv, GATE_MODE_HOLD);
 	p->working_dir = xstrdup("/");
-	p->network = xstrdup(j->config->engine.network);
+	p->network = xstrdup(job_network(j));
 	p->spec.dns = &j->config->engine.dns_servers;
 	p->spec.memory = HOLDER_MEMORY;
 	p->spec.nano_cpus = cpu_limit(NANO / 10);
@@ -112,7 +141,7 @@ static void on_holder_failed(void *data, const struct err *e)
 
 	j->holder_failed = true;
 	j->holder_error = *e;
-	err_wrap(&j->holder_error, "network %s", j->config->engine.network);
+	err_wrap(&j->holder_error, "network %s", job_network(j));
 	boxes_begin(j);
 }
 
@@ -124,7 +153,7 @@ static int holder_begin(struct box_job *j, struct err *e)
 	};
 	struct box_plan plan;
 
-	if (str_eq(j->config->engine.network, "none")) {
+	if (str_eq(job_network(j), "none")) {
 		/* an empty namespace of its own costs a box no more than joining one */
 		j->network = xstrdup("none");
 		j->holder_up = true;
@@ -170,7 +199,7 @@ void box_job_bury(struct box_job *j, struct step_box *b)
 
 static int write_profile(struct box_job *j, struct err *e)
 {
-	if (engine_info(j->engine)->kind != ENGINE_PODMAN)
+	if (engine_dialect(j->engine)->seccomp_inline)
 		return 0;
 	j->seccomp_path = path_join(j->control_dir, "seccomp.json");
 	return file_replace(j->seccomp_path, j->seccomp_json, strlen(j->seccomp_json), 0644, e);

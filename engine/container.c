@@ -2,6 +2,7 @@
 #include "engine/engine_private.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -46,7 +47,7 @@ struct http_exchange *engine_create_begin(struct engine *g, const struct contain
 	CLEAN_BUF struct buf path = BUF_INIT(KIB(4));
 	struct engine_request r = { .method = "POST", .body = &body };
 
-	if (mounts_check(s, e) < 0 || container_body(s, g->info.kind, &body, e) < 0)
+	if (mounts_check(s, e) < 0 || container_body(s, g->dialect, &body, e) < 0)
 		return NULL;
 	buf_adds(&path, "/containers/create?name=");
 	engine_escape(&path, s->name);
@@ -111,7 +112,8 @@ struct http_exchange *engine_kill_begin(
 	char suffix[32];
 
 	snprintf(suffix, sizeof(suffix), "/kill?signal=%d", sig);
-	return container_begin(g, "POST", id, suffix, done, data, e);
+	return container_begin(
+		g, "POST", id, sig == SIGKILL ? g->dialect->kill : suffix, done, data, e);
 }
 
 /* Gone or not running is what was wanted. */

@@ -2,23 +2,39 @@
 
 #include "base/json.h"
 
+#define DEFAULT_BRIDGE "shithub-actions" /* of engine.network */
+
 static const struct dialect_tmpfs podman_tmpfs[] = {
 	{ "/run", "rw,noexec,nosuid,nodev,size=64k,mode=755" },
 	{ "/var/tmp", "rw,noexec,nosuid,nodev,size=64k,mode=755" },
 };
 
-static const struct dialect dialects[] = {
-	[ENGINE_DOCKER] = { .name = "Docker", .seccomp_inline = true, .network_disabled = true },
-	[ENGINE_PODMAN] = { .name = "Podman",
-		.tmpfs = podman_tmpfs,
-		.n_tmpfs = ARRAY_LEN(podman_tmpfs) },
+#define PODMAN                                                                          \
+	.command = "podman", .tmpfs = podman_tmpfs, .n_tmpfs = ARRAY_LEN(podman_tmpfs), \
+	.nproc_needed = true, .kill = "/stop?t=0"
+
+static const struct dialect docker = { .name = "Docker",
+	.command = "docker",
+	.seccomp_inline = true,
+	.network_disabled = true,
+	.kill = "/kill?signal=9" };
+static const struct dialect podman = { .name = "Podman", PODMAN };
+static const struct dialect rootless_podman = {
+	.name = "Podman", PODMAN, .userns = "keep-id", .no_bridge = true
 };
 
-const struct dialect *dialect_of(enum engine_kind kind)
+const struct dialect *dialect_of(enum engine_kind kind, bool rootless)
 {
-	if (kind != ENGINE_DOCKER && kind != ENGINE_PODMAN)
+	if (kind == ENGINE_PODMAN)
+		return rootless ? &rootless_podman : &podman;
+	if (kind != ENGINE_DOCKER)
 		BUG("engine kind %d has no dialect", (int)kind);
-	return &dialects[kind];
+	return rootless ? NULL : &docker;
+}
+
+const char *dialect_network(const struct dialect *d, const char *name)
+{
+	return d->no_bridge && str_eq(name, DEFAULT_BRIDGE) ? "none" : name;
 }
 
 /* {"message": …} of both, or the bare text both use now and then. */

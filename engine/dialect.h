@@ -1,7 +1,8 @@
 /*
- * Everything in which Docker and Podman differ, as data: what the create body must say otherwise
- * and how errors are told. Measured behaviour, one comment per trap. No other file asks which
- * engine it is.
+ * Everything in which the engines differ, as data: Docker, Podman of root, Podman of an ordinary
+ * user (rootless). What the create body must say otherwise, which network stands behind a name,
+ * how a container is killed, how errors are told. Measured behaviour, one comment per trap. No
+ * other file asks which engine it is.
  */
 #ifndef ENGINE_DIALECT_H
 #define ENGINE_DIALECT_H
@@ -13,7 +14,8 @@ struct dialect_tmpfs {
 };
 
 struct dialect {
-	const char *name; /* for people */
+	const char *name;    /* for people */
+	const char *command; /* that people type */
 	/* Docker wants the profile's JSON in SecurityOpt, Podman a path on the service's host. */
 	bool seccomp_inline;
 	/* Docker makes a private, empty network namespace with NetworkDisabled, at half the cost of
@@ -23,9 +25,29 @@ struct dialect {
 	 * them bounds them. */
 	const struct dialect_tmpfs *tmpfs;
 	size_t n_tmpfs;
+	/* Podman adds its largest process limit to a list of limits that has none, and a service
+	 * without CAP_SYS_RESOURCE cannot give it. */
+	bool nproc_needed;
+	/* What ends a container at once, after /containers/<id>: Podman's kill watches for the end
+	 * four times a second, its stop without a grace does not. */
+	const char *kill;
+	/* HostConfig.UsernsMode; NULL: not sent. A rootless engine maps the step's user onto its
+	 * own, which owns the workspace: any other would stand for a subordinate id there. */
+	const char *userns;
+	/* An ordinary user can make no bridge of the host: there is nothing an allowlist could
+	 * guard, so the default network becomes "none". */
+	bool no_bridge;
 };
 
-const struct dialect *dialect_of(enum engine_kind kind); /* BUG on AUTO */
+/* BUG on AUTO. NULL: there is none, a rootless Docker cannot map the step's user. */
+const struct dialect *dialect_of(enum engine_kind kind, bool rootless);
+const struct dialect *engine_dialect(const struct engine *g);
+
+/* The create body, pure (tested without an engine). */
+int container_body(const struct container_spec *s, const struct dialect *d, struct buf *out,
+	struct err *e) CHECK_RESULT;
+/* The network behind a configured name: `name` itself or "none". */
+const char *dialect_network(const struct dialect *d, const char *name);
 
 /* The engine's words of an error answer, as an err: ERR_NOT_FOUND, ERR_CONFLICT (name taken, not
  * running, busy) or ERR_ENGINE. Podman is told by its text, its status is often 500. Returns -1. */

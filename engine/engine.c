@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "engine/socket.h"
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
@@ -29,6 +30,7 @@ struct http_exchange *engine_begin(struct engine *g, const struct engine_request
 		.method = r->method,
 		.url = url,
 		.unix_socket = g->socket,
+		.headers = r->headers,
 		.body = r->body ? r->body->data : NULL,
 		.body_len = r->body ? r->body->len : 0,
 		.timeout_us = timeout > 0 ? timeout : 0,
@@ -49,10 +51,8 @@ int engine_check(struct engine *g, struct http_exchange *x, struct err *e)
 
 	if (r->outcome == HTTP_NOT_SENT)
 		return err_set(e, ERR_NET,
-			"container engine socket %s: %s (is the engine running, and may this user "
-			"open "
-			"the socket?)",
-			g->socket, r->error);
+			"container engine socket %s: %s (is the engine still running?)", g->socket,
+			r->error);
 	if (r->outcome == HTTP_DONE && r->status < 400)
 		return 0;
 	if (r->outcome == HTTP_DONE && g->dialect)
@@ -133,6 +133,33 @@ static int choose_version(struct engine_info *info, const char *offered, struct 
 		e, ERR_ENGINE, "the engine's API %s is too old: 1.41 or newer is needed", offered);
 }
 
+/* Somebody else than root listens: an engine of that user, or a proxy before root's. Costs 6 ms
+ * with Docker and 130 with Podman, so root's own are not asked. */
+static int ask_rootless(struct engine *g, struct err *e)
+{
+	struct engine_request r = { .method = "GET", .path = "/info" };
+	CLEAN_EXCHANGE struct http_exchange *x = engine_call(g, &r, e);
+	CLEAN_JSON struct json_doc *doc = x ? engine_json(x, e) : NULL;
+	const struct json_value *options = doc ? json_get(json_root(doc), "SecurityOptions") : NULL;
+
+	if (!doc)
+		return err_wrap(e, "/info");
+	g->info.rootless = json_get_bool(json_root(doc), "Rootless", false); /* Podman */
+	if (options && options->type == JSON_ARRAY)
+		json_array_each (item, options)
+			g->info.rootless |= item->type == JSON_STRING &&
+					    str_eq(item->string, "name=rootless");
+	if (!g->info.rootless)
+		return 0;
+	g->dialect = dialect_of(g->info.kind, true);
+	if (g->dialect)
+		return 0;
+	return err_set(e, ERR_ENGINE,
+		"container engine socket %s: a rootless Docker cannot map the user of the steps "
+		"(use a rootless Podman, or root's Docker)",
+		g->socket);
+}
+
 static int negotiate(struct engine *g, struct err *e)
 {
 	struct engine_request r = {
@@ -147,8 +174,10 @@ static int negotiate(struct engine *g, struct err *e)
 	const char *server = http_header(res, "server");
 	snprintf(g->info.server, sizeof(g->info.server), "%s", server ? server : "unknown");
 	g->info.kind = http_header(res, "libpod-api-version") ? ENGINE_PODMAN : ENGINE_DOCKER;
-	g->dialect = dialect_of(g->info.kind);
-	return choose_version(&g->info, http_header(res, "api-version"), e);
+	g->dialect = dialect_of(g->info.kind, false);
+	if (choose_version(&g->info, http_header(res, "api-version"), e) < 0)
+		return -1;
+	return g->info.owner == 0 ? 0 : ask_rootless(g, e);
 }
 
 static struct engine *engine_try(
@@ -157,45 +186,28 @@ static struct engine *engine_try(
 	struct engine *g = xcalloc(1, sizeof(*g));
 
 	*g = (struct engine){ .loop = l, .http = h, .socket = xstrdup(socket) };
-	if (negotiate(g, e) == 0) {
+	if (engine_socket_probe(socket, kind, &g->info.owner, e) == 0 && negotiate(g, e) == 0) {
 		if (kind == ENGINE_AUTO || kind == g->info.kind)
 			return g;
 		err_set(e, ERR_INPUT, "container engine socket %s: %s answers, expected %s", socket,
-			g->dialect->name, dialect_of(kind)->name);
+			g->dialect->name, dialect_of(kind, false)->name);
 	}
 	engine_free(g);
 	return NULL;
 }
 
-/* The usual places, best first. */
-static void usual_sockets(enum engine_kind kind, struct strv *ret)
-{
-	const char *host = getenv("DOCKER_HOST"), *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (host && str_starts(host, "unix://"))
-		strv_add(ret, host + strlen("unix://"));
-	if (kind != ENGINE_PODMAN)
-		strv_add(ret, "/var/run/docker.sock");
-	if (kind != ENGINE_DOCKER) {
-		strv_add(ret, "/run/podman/podman.sock");
-		if (runtime)
-			strv_addf(ret, "%s/podman/podman.sock", runtime);
-	}
-}
-
 struct engine *engine_open(
 	struct loop *l, struct http *h, enum engine_kind kind, const char *socket, struct err *e)
 {
-	CLEANUP(strv_release) struct strv candidates = { 0 };
-	CLEAN_BUF struct buf tried = BUF_INIT(KIB(4));
+	CLEANUP(strv_release) struct strv places = { 0 };
 
 	if (!str_empty(socket))
 		return engine_try(l, h, kind, socket, e);
-	usual_sockets(kind, &candidates);
-	strv_each (path, &candidates) {
+	if (engine_socket_places(kind, &places, e) < 0)
+		return NULL;
+	strv_each (path, &places) {
 		struct err why = { 0 };
 
-		buf_addf(&tried, "%s%s", tried.len ? ", " : "", path);
 		if (access(path, F_OK) < 0)
 			continue;
 		struct engine *g = engine_try(l, h, kind, path, &why);
@@ -205,11 +217,7 @@ struct engine *engine_open(
 			*e = why; /* the first that exists says most */
 	}
 	if (e && e->class == ERR_NONE)
-		err_set(e, ERR_NET,
-			"no container engine socket found (looked at %s): start Docker or Podman, "
-			"or set "
-			"engine.socket",
-			buf_cstr(&tried));
+		engine_socket_none(&places, kind, e);
 	return NULL;
 }
 
@@ -229,6 +237,22 @@ const struct engine_info *engine_info(const struct engine *g)
 const char *engine_socket(const struct engine *g)
 {
 	return g->socket;
+}
+
+const struct dialect *engine_dialect(const struct engine *g)
+{
+	return g->dialect;
+}
+
+int engine_user_check(const struct engine *g, int64_t uid, struct err *e)
+{
+	if (!g->info.rootless || uid == (int64_t)g->info.owner)
+		return 0;
+	return err_set(e, ERR_INPUT,
+		"engine.user %lld: the rootless %s at %s runs steps as its own user only, "
+		"expected %s",
+		(long long)uid, g->dialect->name, g->socket,
+		g->info.owner == getuid() ? "\"auto\"" : "the uid that owns the socket");
 }
 
 /* --- images, networks ------------------------------------------------------------------------ */
@@ -264,7 +288,7 @@ int engine_image_id(struct engine *g, const char *ref, char **ret_id, struct err
 			err_set(e, ERR_NOT_FOUND,
 				"image %s is not on this machine: pull or build it first (%s pull "
 				"%s)",
-				ref, g->info.kind == ENGINE_PODMAN ? "podman" : "docker", ref);
+				ref, g->dialect->command, ref);
 		return -1;
 	}
 	doc = engine_json(x, e);
@@ -277,10 +301,16 @@ int engine_image_id(struct engine *g, const char *ref, char **ret_id, struct err
 	return 0;
 }
 
+const char *engine_network(const struct engine *g, const char *name)
+{
+	return dialect_network(g->dialect, name);
+}
+
 int engine_network_check(struct engine *g, const char *name, struct err *e)
 {
 	CLEAN_EXCHANGE struct http_exchange *x = NULL;
 
+	name = engine_network(g, name);
 	if (str_eq(name, "none"))
 		return 0;
 	if (str_empty(name))

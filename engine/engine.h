@@ -13,14 +13,15 @@ struct engine;
 
 struct engine_info {
 	enum engine_kind kind; /* ENGINE_DOCKER or ENGINE_PODMAN, never AUTO */
+	bool rootless;         /* runs as an ordinary user */
+	uid_t owner;           /* that user; steps can run as no other when rootless */
 	char api_version[16];  /* what we speak, "1.41" */
 	char server[96];       /* Server header: "Docker/20.10.24 (linux)" */
 };
 
 /* Probes _ping, negotiates the version (1.44 when offered, else 1.41; older is refused). socket
- * NULL: the usual paths of kind in order ($DOCKER_HOST unix://, /var/run/docker.sock,
- * /run/podman/podman.sock, $XDG_RUNTIME_DIR/podman/podman.sock). Podman is told apart by its
- * Libpod-Api-Version header. */
+ * NULL: the places of engine/socket.h in order, the first whose engine answers. Podman is told
+ * apart by its Libpod-Api-Version header, a rootless one by who listens on the socket. */
 struct engine *engine_open(struct loop *l, struct http *h, enum engine_kind kind,
 	const char *socket, struct err *e) CHECK_RESULT;
 void engine_free(struct engine *g);
@@ -30,8 +31,13 @@ const char *engine_socket(const struct engine *g);
 /* Image id (sha256:…) of a reference that is present locally; ERR_NOT_FOUND with the remedy if not.
  */
 int engine_image_id(struct engine *g, const char *ref, char **ret_id, struct err *e) CHECK_RESULT;
+/* The network of steps behind engine.network: "none" in place of the default bridge where the
+ * engine can have none (rootless). */
+const char *engine_network(const struct engine *g, const char *name);
 /* ERR_NOT_FOUND when there is no such network; "none" is always there. */
 int engine_network_check(struct engine *g, const char *name, struct err *e) CHECK_RESULT;
+/* ERR_INPUT when the engine cannot run steps as that user. */
+int engine_user_check(const struct engine *g, int64_t uid, struct err *e) CHECK_RESULT;
 
 /* One container to be made: every wall of DESIGN.md "Isolation" that the engine builds. */
 struct container_mount {
@@ -52,13 +58,11 @@ struct container_spec {
 	const struct strv *dns; /* not sent with container: and none */
 	uint64_t memory;        /* no extra swap */
 	int64_t nano_cpus, pids_limit, nofile_limit;
+	int64_t nproc_limit; /* for engines that need one named; no wall, see engine/body.c */
 	uint64_t tmp_size;
 	const char *seccomp_json;
 	const char *seccomp_path; /* host file with the same profile: Podman takes no inline one */
 };
-/* The create body, pure (tested without an engine). */
-int container_body(const struct container_spec *s, enum engine_kind kind, struct buf *out,
-	struct err *e) CHECK_RESULT;
 
 struct container_state {
 	bool exists, running, oom_killed;

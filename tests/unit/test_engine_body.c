@@ -40,6 +40,7 @@ static void spec_init(struct spec *x, const char *network)
 		.nano_cpus = 2000000000,
 		.pids_limit = 512,
 		.nofile_limit = 4096,
+		.nproc_limit = 9999,
 		.tmp_size = GIB(1),
 		.seccomp_json = "{\"a\":1}",
 		.seccomp_path = "/run/s.json" };
@@ -58,7 +59,7 @@ static void spec_release(struct spec *x)
 	"\"Entrypoint\":[\"/shithub/gate\",\"hold\"],\"Cmd\":[],\"Env\":[\"A=\\\"b\\\"\\n\"]," \
 	"\"Labels\":{\"sh.shithub.job\":\"42\"},"
 #define MIDDLE "\"StopSignal\":\"SIGTERM\",\"Healthcheck\":{\"Test\":[\"NONE\"]},\"HostConfig\":{"
-#define WALLS(seccomp, tmpfs)                                                                      \
+#define WALLS(seccomp, tmpfs, nproc)                                                               \
 	"\"ReadonlyRootfs\":true,\"CapDrop\":[\"ALL\"],"                                           \
 	"\"SecurityOpt\":[\"no-new-privileges\",\"seccomp=" seccomp "\"],\"IpcMode\":\"private\"," \
 	"\"CgroupnsMode\":\"private\",\"Tmpfs\":{"                                                 \
@@ -66,35 +67,41 @@ static void spec_release(struct spec *x)
 	"\"PidsLimit\":512,\"Memory\":2147483648,\"MemorySwap\":2147483648,"                       \
 	"\"NanoCpus\":2000000000,\"OomScoreAdj\":500,\"Ulimits\":["                                \
 	"{\"Name\":\"nofile\",\"Soft\":4096,\"Hard\":4096},"                                       \
-	"{\"Name\":\"core\",\"Soft\":0,\"Hard\":0}],\"Mounts\":[{\"Type\":\"bind\","               \
+	"{\"Name\":\"core\",\"Soft\":0,\"Hard\":0}" nproc "],\"Mounts\":[{\"Type\":\"bind\","      \
 	"\"Source\":\"/host/ws\",\"Target\":\"/workspace\",\"ReadOnly\":false,"                    \
 	"\"BindOptions\":{\"Propagation\":\"rprivate\"}}],\"LogConfig\":{\"Type\":\"none\"},"      \
 	"\"RestartPolicy\":{\"Name\":\"no\"},\"AutoRemove\":false}}"
-#define DOCKER_WALLS WALLS("{\\\"a\\\":1}", "")
-#define PODMAN_WALLS                                                                   \
-	WALLS("/run/s.json", ",\"/run\":\"rw,noexec,nosuid,nodev,size=64k,mode=755\"," \
-			     "\"/var/tmp\":\"rw,noexec,nosuid,nodev,size=64k,mode=755\"")
+#define DOCKER_WALLS WALLS("{\\\"a\\\":1}", "", "")
+#define PODMAN_WALLS                                                         \
+	WALLS("/run/s.json",                                                 \
+		",\"/run\":\"rw,noexec,nosuid,nodev,size=64k,mode=755\","    \
+		"\"/var/tmp\":\"rw,noexec,nosuid,nodev,size=64k,mode=755\"", \
+		",{\"Name\":\"nproc\",\"Soft\":9999,\"Hard\":9999}")
 
 static void test_body(void **state UNUSED)
 {
 	static const struct {
 		enum engine_kind kind;
+		bool rootless;
 		const char *network, *body;
 	} cases[] = {
-		{ ENGINE_DOCKER, "none",
+		{ ENGINE_DOCKER, false, "none",
 			HEAD "\"Hostname\":\"step\",\"NetworkDisabled\":true," MIDDLE
 			     "\"NetworkMode\":\"none\"," DOCKER_WALLS },
-		{ ENGINE_DOCKER, "shithub-actions",
+		{ ENGINE_DOCKER, false, "shithub-actions",
 			HEAD "\"Hostname\":\"step\"," MIDDLE
 			     "\"NetworkMode\":\"shithub-actions\",\"Dns\":[\"172.30.0.1\"]"
 			     "," DOCKER_WALLS },
-		{ ENGINE_DOCKER, "container:abc",
+		{ ENGINE_DOCKER, false, "container:abc",
 			HEAD MIDDLE "\"NetworkMode\":\"container:abc\"," DOCKER_WALLS },
-		{ ENGINE_PODMAN, "none",
+		{ ENGINE_PODMAN, false, "none",
 			HEAD "\"Hostname\":\"step\"," MIDDLE
 			     "\"NetworkMode\":\"none\"," PODMAN_WALLS },
-		{ ENGINE_PODMAN, "container:abc",
+		{ ENGINE_PODMAN, false, "container:abc",
 			HEAD MIDDLE "\"NetworkMode\":\"container:abc\"," PODMAN_WALLS },
+		{ ENGINE_PODMAN, true, "none",
+			HEAD "\"Hostname\":\"step\"," MIDDLE "\"NetworkMode\":\"none\","
+			     "\"UsernsMode\":\"keep-id\"," PODMAN_WALLS },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -103,7 +110,9 @@ static void test_body(void **state UNUSED)
 		struct spec x;
 
 		spec_init(&x, cases[i].network);
-		assert_int_equal(container_body(&x.s, cases[i].kind, &out, &e), 0);
+		assert_int_equal(container_body(&x.s, dialect_of(cases[i].kind, cases[i].rootless),
+					 &out, &e),
+			0);
 		assert_string_equal(out.data, cases[i].body);
 		buf_release(&out);
 		spec_release(&x);
@@ -151,7 +160,8 @@ static void test_body_refuses(void **state UNUSED)
 
 		spec_init(&x, "none");
 		breaks[i](&x.s);
-		assert_int_equal(container_body(&x.s, ENGINE_DOCKER, &out, &e), -1);
+		assert_int_equal(
+			container_body(&x.s, dialect_of(ENGINE_DOCKER, false), &out, &e), -1);
 		assert_int_not_equal(e.class, ERR_NONE);
 		buf_release(&out);
 		spec_release(&x);
@@ -188,12 +198,32 @@ static void test_errors(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct err e = { 0 };
 
-		assert_int_equal(dialect_error(dialect_of(cases[i].kind), cases[i].status,
+		assert_int_equal(dialect_error(dialect_of(cases[i].kind, false), cases[i].status,
 					 slice_of(cases[i].body), &e),
 			-1);
 		assert_string_equal(e.text, cases[i].text);
 		assert_int_equal(e.class, cases[i].class);
 	}
+}
+
+static void test_networks(void **state UNUSED)
+{
+	static const struct {
+		bool rootless;
+		const char *name, *network;
+	} cases[] = {
+		{ false, "shithub-actions", "shithub-actions" },
+		{ false, "none", "none" },
+		{ true, "shithub-actions", "none" },
+		{ true, "none", "none" },
+		{ true, "mine", "mine" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_string_equal(dialect_network(dialect_of(ENGINE_PODMAN, cases[i].rootless),
+					    cases[i].name),
+			cases[i].network);
+	assert_null(dialect_of(ENGINE_DOCKER, true));
 }
 
 int main(void)
@@ -202,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_body),
 		cmocka_unit_test(test_body_refuses),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_networks),
 	};
 
 	return cmocka_run_group_tests_name("engine_body", tests, NULL, NULL);
