@@ -46,6 +46,9 @@
 #define LIMIT_EXPR_MEMORY MIB(64)   /* all values of one evaluation */
 #define LIMIT_EXPR_STEPS 2000000    /* work of one rendering: operations, 64 bytes looked at */
 #define LIMIT_EXPR_BINDING KIB(127) /* a value handed to a script as environment variable */
+/* what a job keeps on disk for its recovery, state/ */
+#define LIMIT_JOURNAL KIB(64)
+#define LIMIT_OUTBOX MIB(8)
 /* gate */
 #define LIMIT_GATE_MESSAGE MIB(4)
 /* checkout */
@@ -56,6 +59,8 @@
 #define LIMIT_TREE_FILE GIB(4)   /* one of them */
 #define LIMIT_PACK_OBJECTS 20000000
 #define LIMIT_REF_LIST MIB(64) /* a ref advertisement */
+/* walks over trees, base/walk.h */
+#define LIMIT_WALK_DEPTH 1000000
 /* artifacts */
 #define LIMIT_ARTIFACT_ENTRIES 1000000 /* files, folders and links of one */
 #define LIMIT_ARTIFACT_BYTES GIB(32)   /* all files of one, unpacked */
