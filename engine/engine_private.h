@@ -1,4 +1,4 @@
-/* Shared by engine.c (connection, images, networks) and container.c. Nobody else includes this. */
+/* Shared by engine.c (connection, networks), container.c and image.c. Nobody else includes this. */
 #ifndef ENGINE_ENGINE_PRIVATE_H
 #define ENGINE_ENGINE_PRIVATE_H
 
@@ -16,9 +16,10 @@ enum { ENGINE_CALL_TIMEOUT_S = 60 };
 
 struct engine_request {
 	const char *method;
-	const char *path;       /* after the version: "/containers/…"; already escaped */
-	const struct buf *body; /* JSON, or NULL */
-	int64_t timeout_us;     /* 0: ENGINE_CALL_TIMEOUT_S; -1: none */
+	const char *path;           /* after the version: "/containers/…"; already escaped */
+	const struct buf *body;     /* JSON, or NULL */
+	const struct strv *headers; /* more of them, or NULL */
+	int64_t timeout_us;         /* 0: ENGINE_CALL_TIMEOUT_S; -1: none */
 	const struct engine_attach *stream; /* NULL: the answer is collected */
 };
 struct http_exchange *engine_begin(struct engine *g, const struct engine_request *r,
