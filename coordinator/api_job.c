@@ -143,6 +143,7 @@ static int call_commit(
 	CLEAN_TX struct store_tx tx = { 0 };
 	if (store_begin(c->app->store, &tx, e) || call_runner(c, e) || call_job(c, e) ||
 		store_jwt_use(c->app->store, c->claims.jti, c->claims.job_id, c->now, e) ||
+		store_job_seen(c->app->store, c->claims.job_id, c->now, e) ||
 		answer_write(c, effect, out, e) || answer_store(c, status, out, e))
 		return -1;
 	return store_commit(&tx, e);
@@ -252,8 +253,9 @@ static int cancel_check_effect(struct call *c, struct json_writer *w, struct err
 {
 	if (empty_parse(httpd_body(c->request), e))
 		return -1;
+	/* Terminal without the runner's word: cancelled, or given up as lost. */
 	json_kv_bool(
-		w, "cancelled", c->job.cancel_requested || c->job.state.status == STATUS_CANCELLED);
+		w, "cancelled", c->job.cancel_requested || status_terminal(c->job.state.status));
 	return 0;
 }
 

@@ -61,9 +61,10 @@ static int claim_or_wait(struct app *a, struct httpd_request *r, int64_t runner_
 {
 	struct buf out = BUF_INIT(LIMIT_CLAIM_BYTES);
 	int64_t seconds = prefer_wait(r);
-	int rc = httpd_alive(r) ? claim_try(a, runner_id, labels, &out, e) : 0;
+	struct claim claim;
+	int rc = httpd_alive(r) ? claim_try(a, runner_id, labels, &out, &claim, e) : 0;
 	if (rc > 0)
-		httpd_reply_json(r, 200, &out);
+		claim_reply(a, r, &claim, &out);
 	else if (rc == 0 && seconds)
 		claim_wait(a, r, runner_id, labels, seconds);
 	else if (rc == 0)

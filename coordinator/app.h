@@ -20,6 +20,7 @@ struct artifact_limits {
 
 struct app {
 	struct loop *loop;
+	struct wall started_at; /* of serve */
 	struct store *store;
 	struct keys keys;
 	struct httpd *httpd;

@@ -56,17 +56,22 @@ static int tokens_mint(struct app *a, const struct job_row *job, struct wall now
 	if (jwt_mint(&a->keys, &c, now, api, e))
 		return -1;
 	*ret = (struct claim_tokens){ buf_cstr(api), buf_cstr(checkout), c.expires_at };
+	memcpy(ret->jti, c.jti, sizeof(ret->jti));
 	return 0;
 }
 
-static int claim_answer(
-	struct app *a, const struct job_row *job, struct wall now, struct buf *out, struct err *e)
+static int claim_answer(struct app *a, const struct job_row *job, struct wall now, struct buf *out,
+	struct claim *ret, struct err *e)
 {
 	struct buf api = BUF_INIT(LIMIT_TOKEN), checkout = BUF_INIT(LIMIT_TOKEN);
 	struct claim_tokens t;
 	int rc = tokens_mint(a, job, now, &api, &checkout, &t, e);
 	if (rc == 0)
 		rc = claim_json(a, job, &t, out, e);
+	if (rc == 0) {
+		ret->job_id = job->id;
+		memcpy(ret->jti, t.jti, sizeof(ret->jti));
+	}
 	buf_release_wipe(&api);
 	buf_release_wipe(&checkout);
 	return rc;
@@ -86,8 +91,8 @@ static int claim_fail(struct app *a, const struct job_row *job, const struct err
 }
 
 /* 1 handed out, 0 nothing there, 2 this one failed and the next may be tried, -1. */
-static int claim_once(
-	struct app *a, int64_t runner_id, const struct strv *labels, struct buf *out, struct err *e)
+static int claim_once(struct app *a, int64_t runner_id, const struct strv *labels, struct buf *out,
+	struct claim *ret, struct err *e)
 {
 	CLEANUP(job_row_release) struct job_row job = { 0 };
 	CLEAN_TX struct store_tx tx = { 0 };
@@ -104,8 +109,9 @@ static int claim_once(
 	if (rc <= 0)
 		return rc;
 	buf_clear(out);
-	bool bad = claim_answer(a, &job, now, out, &why) != 0;
-	if (bad && claim_fail(a, &job, &why, now, e))
+	bool bad = claim_answer(a, &job, now, out, ret, &why) != 0;
+	if (bad ? claim_fail(a, &job, &why, now, e)
+		: store_claim_made(a->store, job.id, ret->jti, e))
 		return -1;
 	if (store_commit(&tx, e))
 		return -1;
@@ -118,12 +124,12 @@ static int claim_once(
 	return 1;
 }
 
-int claim_try(
-	struct app *a, int64_t runner_id, const struct strv *labels, struct buf *out, struct err *e)
+int claim_try(struct app *a, int64_t runner_id, const struct strv *labels, struct buf *out,
+	struct claim *ret, struct err *e)
 {
 	int rc;
 	do {
-		rc = claim_once(a, runner_id, labels, out, e);
+		rc = claim_once(a, runner_id, labels, out, ret, e);
 	} while (rc == 2);
 	return rc;
 }
@@ -184,13 +190,15 @@ static void waiter_try(struct waiter *w)
 	struct buf out = BUF_INIT(LIMIT_CLAIM_BYTES);
 	struct err e = { 0 };
 	struct httpd_request *r = w->request;
+	struct app *a = w->app;
+	struct claim claim;
 	if (!httpd_alive(r))
 		return; /* its close callback is about to come */
-	int rc = claim_try(w->app, w->runner_id, &w->labels, &out, &e);
+	int rc = claim_try(a, w->runner_id, &w->labels, &out, &claim, &e);
 	if (rc) {
 		waiter_free(w);
 		if (rc > 0)
-			httpd_reply_json(r, 200, &out);
+			claim_reply(a, r, &claim, &out);
 		else
 			httpd_reply_err(r, &e);
 	}
@@ -208,7 +216,8 @@ static void on_wake(struct loop_source *s UNUSED, void *data)
 
 void app_wake(struct app *a)
 {
-	loop_defer_arm(a->waiters->wake);
+	if (a->waiters) /* not when serve is about to end */
+		loop_defer_arm(a->waiters->wake);
 }
 
 /* ---- the rate of heartbeats ---- */

@@ -13,11 +13,21 @@ enum { WAIT_MAX_S = 30, HEARTBEATS_PER_MINUTE = 60 };
 int waiters_new(struct app *a, struct err *e) CHECK_RESULT; /* fills a->waiters */
 void waiters_free(struct app *a);                           /* answers 204 to everyone held */
 
-/* Tries to claim for the runner: 1 and the answer's JSON in out, 0, -1. A job that cannot be handed
- * out (its secrets do not open, it is too large) fails with the reason in its log, and the next one
- * is tried. */
+struct claim {
+	int64_t job_id;
+	char jti[UUID_TEXT_MAX]; /* of its first token */
+};
+/* Tries to claim for the runner: 1, the answer's JSON in out and *ret filled, 0, -1. A job that
+ * cannot be handed out (its secrets do not open, it is too large) fails with the reason in its log,
+ * and the next one is tried. */
 int claim_try(struct app *a, int64_t runner_id, const struct strv *labels, struct buf *out,
-	struct err *e) CHECK_RESULT;
+	struct claim *ret, struct err *e) CHECK_RESULT;
+/* claim_delivery.c: answers with the claim. When the answer does not reach the runner, the job is
+ * queued again at once. */
+void claim_reply(
+	struct app *a, struct httpd_request *r, const struct claim *c, const struct buf *answer);
+/* At start: claims of which a crash left nobody who knows whether they arrived. */
+int claims_recover(struct app *a, struct err *e) CHECK_RESULT;
 /* Holds the request until a job is there or the seconds passed. Copies the labels. */
 void claim_wait(struct app *a, struct httpd_request *r, int64_t runner_id,
 	const struct strv *labels, int64_t seconds);
@@ -28,6 +38,7 @@ int64_t heartbeat_limit(struct app *a, int64_t runner_id);
 struct claim_tokens {
 	const char *job_token, *checkout_token;
 	struct wall expires_at;
+	char jti[UUID_TEXT_MAX]; /* of the job token */
 };
 int claim_json(struct app *a, const struct job_row *job, const struct claim_tokens *t,
 	struct buf *out, struct err *e) CHECK_RESULT;

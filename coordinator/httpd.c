@@ -17,6 +17,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/limits.h"
@@ -74,13 +76,31 @@ static int request_socket(const struct httpd_request *r)
 	return i ? i->connect_fd : -1;
 }
 
-bool httpd_alive(const struct httpd_request *r)
+enum peer { PEER_OPEN, PEER_CLOSED, PEER_RESET };
+
+static enum peer peer_state(const struct httpd_request *r)
 {
 	char byte;
-	if (r->gone)
-		return false;
 	ssize_t n = recv(request_socket(r), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)))
+		return PEER_OPEN;
+	return n == 0 ? PEER_CLOSED : PEER_RESET;
+}
+
+bool httpd_alive(const struct httpd_request *r)
+{
+	return !r->gone && peer_state(r) == PEER_OPEN;
+}
+
+/* Everything was written. A peer that has closed since had read all of it, or its kernel would have
+ * reset the connection or not acknowledged the rest. */
+static bool answer_arrived(const struct httpd_request *r)
+{
+	int unacknowledged = 0;
+	enum peer peer = peer_state(r);
+	if (peer != PEER_CLOSED)
+		return peer == PEER_OPEN;
+	return ioctl(request_socket(r), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
 }
 
 static void request_close(struct httpd_request *r)
@@ -123,6 +143,8 @@ void request_wake(struct httpd_request *r)
 /* libmicrohttpd takes an answer only right after the headers or when the whole body is in. */
 static enum MHD_Result answer_queue(struct httpd_request *r)
 {
+	if (r->deliver && !httpd_alive(r))
+		return MHD_NO;
 	r->queued = true;
 	return MHD_queue_response(r->c, r->status, r->response);
 }
@@ -245,12 +267,14 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *c, const char
 }
 
 static void on_completed(void *cls UNUSED, struct MHD_Connection *c UNUSED, void **con,
-	enum MHD_RequestTerminationCode code UNUSED)
+	enum MHD_RequestTerminationCode code)
 {
 	struct httpd_request *r = *con;
 	if (!r)
 		return;
 	*con = NULL;
+	r->delivered =
+		code == MHD_REQUEST_TERMINATED_COMPLETED_OK && r->deliver && answer_arrived(r);
 	request_close(r);
 	*r->link = r->next;
 	if (r->next)

@@ -92,5 +92,10 @@ void httpd_hold(struct httpd_request *r);              /* in handle: the answer 
 void httpd_resume(struct httpd_request *r); /* sink or reader can go on; harmless when awake */
 /* False when the peer has closed: what was promised to it would be lost. */
 bool httpd_alive(const struct httpd_request *r);
+/* The answer matters: it is not sent to a peer that has closed meanwhile, and the close callback
+ * may ask httpd_delivered. A peer that crashes with the answer unread in its kernel counts as
+ * served. */
+void httpd_watch_delivery(struct httpd_request *r);
+bool httpd_delivered(const struct httpd_request *r); /* in the close callback */
 
 #endif

@@ -40,6 +40,8 @@ struct httpd_request {
 	bool in_call; /* inside one of libmicrohttpd's callbacks for this request */
 	bool gone;    /* the peer closed: end without an answer */
 	bool too_large, cut;
+	bool deliver;              /* httpd_watch_delivery */
+	bool delivered;            /* known when the request ends */
 	struct loop_source *watch; /* on the socket while asleep: notices a peer that goes */
 
 	unsigned status; /* of the answer; 0: none yet */

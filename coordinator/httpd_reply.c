@@ -132,6 +132,16 @@ void *httpd_close_data(const struct httpd_request *r)
 	return r->close_data;
 }
 
+void httpd_watch_delivery(struct httpd_request *r)
+{
+	r->deliver = true;
+}
+
+bool httpd_delivered(const struct httpd_request *r)
+{
+	return r->delivered;
+}
+
 void httpd_hold(struct httpd_request *r)
 {
 	r->held = true;

@@ -76,7 +76,7 @@ static const struct cli_verb admin_verbs[] = {
 static const struct cli_verb verbs[] = {
 	{ "serve", "run the coordinator",
 		"[--data DIR] [--listen HOST:PORT] [--public-url URL] [--config FILE]"
-		" [--ready-file FILE]",
+		" [--job-expiry 20m] [--ready-file FILE]",
 		NULL, verb_serve },
 	{ "admin", "work on the data folder, also while serve runs", .sub = admin_verbs },
 	{ 0 },

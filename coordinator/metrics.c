@@ -28,6 +28,10 @@ static const struct {
 	[METRIC_RUNS] = { PREFIX "runs_created_total", "Workflow runs created." },
 	[METRIC_REVOCATIONS] = { PREFIX "runner_revocations_total", "Runners revoked." },
 	[METRIC_ARTIFACTS] = { PREFIX "artifacts_uploaded_total", "Artifacts uploaded." },
+	[METRIC_JOBS_LOST] = { PREFIX "jobs_lost_total",
+		"Jobs ended because their runner is gone." },
+	[METRIC_CLAIMS_RETURNED] = { PREFIX "claims_returned_total",
+		"Claims whose answer did not reach the runner: jobs queued again." },
 };
 /* Upper bounds of the claim latency, milliseconds. */
 static const int64_t bucket_ms[CLAIM_BUCKETS] = { 10, 20, 50, 100, 500, 1000, 5000, 30000, 300000,

@@ -27,6 +27,8 @@ enum metric {
 	METRIC_RUNS, /* whoever creates a run counts it */
 	METRIC_REVOCATIONS,
 	METRIC_ARTIFACTS,
+	METRIC_JOBS_LOST,
+	METRIC_CLAIMS_RETURNED,
 	METRIC_COUNT,
 };
 /* Latency of claims: from queued to claimed. */

@@ -10,6 +10,7 @@
 #include "coordinator/artifact.h"
 #include "coordinator/claim.h"
 #include "coordinator/git_http.h"
+#include "coordinator/lost_job.h"
 #include "coordinator/object.h"
 #include "coordinator/repo.h"
 #include "coordinator/serve_config.h"
@@ -34,8 +35,10 @@ static void on_flush(struct loop_source *s, void *data)
 {
 	struct serve *v = data;
 	struct err e = { 0 };
+	size_t lost;
 	int pruned;
-	if (metrics_flush(&v->app.metrics, v->app.store, &e) ||
+	if (lost_jobs_end(&v->app, v->config.job_expiry, wall_now(), &lost, &e) ||
+		metrics_flush(&v->app.metrics, v->app.store, &e) ||
 		store_answer_prune(v->app.store, wall_now(), &e) ||
 		artifact_prune(&v->app, wall_now(), &pruned, &e))
 		log_warn("serve", "housekeeping_failed", F_ERR(&e));
@@ -61,12 +64,13 @@ static int data_open(struct serve *v, struct err *e)
 		serve_keys_publish(&a->keys, a->data_dir, e) || object_store_open(a->data_dir, e))
 		return -1;
 	a->store = store_open(db, e);
-	return a->store ? 0 : -1;
+	return a->store ? claims_recover(a, e) : -1;
 }
 
 static int loop_start(struct serve *v, struct err *e)
 {
 	struct app *a = &v->app;
+	a->started_at = wall_now();
 	a->loop = loop_new(e);
 	if (!a->loop)
 		return -1;

@@ -33,6 +33,9 @@ static const struct option table[] = {
 		.check = url_check },
 	{ "server", "data_dir", OPTION_STRING, offsetof(struct serve_config, data_dir),
 		COORDINATOR_DATA_DIR, .flag = "data", .meta = "DIR", .help = "data folder" },
+	{ "jobs", "expiry", OPTION_DURATION, offsetof(struct serve_config, job_expiry), "20m",
+		.min = USEC_PER_SEC, .max = 7 * 24 * 3600 * USEC_PER_SEC, .flag = "job-expiry",
+		.meta = "TIME", .help = "silence after which a job's runner counts as gone" },
 	{ "artifacts", "max_size", OPTION_SIZE, offsetof(struct serve_config, artifact_max_size),
 		"2g", .min = 1, .max = GIB(1024), .help = "of one artifact, packed" },
 	{ "artifacts", "max_run_size", OPTION_SIZE,
@@ -86,7 +89,8 @@ int serve_config_load(struct serve_config *c, const char **ret_ready_file, int a
 {
 	const char *file = NULL, *texts[ARRAY_LEN(table)] = { 0 };
 	struct cli_flag flags[ARRAY_LEN(table) + 2] = {
-		{ "config", CLI_STRING, &file, "FILE", "TOML: [server], [artifacts] and [auth]" },
+		{ "config", CLI_STRING, &file, "FILE",
+			"TOML: [server], [jobs], [artifacts] and [auth]" },
 		{ "ready-file", CLI_STRING, ret_ready_file, "FILE",
 			"written with the base URL once it listens" },
 	};

@@ -13,6 +13,7 @@ struct serve_config {
 	char *data_dir;
 	uint64_t artifact_max_size, artifact_max_run_size;
 	int64_t artifact_days;
+	int64_t job_expiry; /* microseconds without a sign of life */
 	char *totp_key_b64; /* NULL: the environment's, else <data>/root.key */
 };
 void serve_config_release(struct serve_config *c);

@@ -38,12 +38,20 @@ static int file_make(const char *path, struct err *e)
 static int pragmas(struct store *s, struct err *e)
 {
 	static const char sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-				  "PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
+				  "PRAGMA secure_delete=ON;"
 				  "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 				  "PRAGMA journal_size_limit=16777216;";
 	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
 	sqlite3_extended_result_codes(s->db, 1);
 	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return sql_fail(s, e, "open");
+	return 0;
+}
+
+/* Not before the schema is up to date: dropping a table would take with it what refers to it. */
+static int foreign_keys(struct store *s, struct err *e)
+{
+	if (sqlite3_exec(s->db, "PRAGMA foreign_keys=ON", NULL, NULL, NULL) != SQLITE_OK)
 		return sql_fail(s, e, "open");
 	return 0;
 }
@@ -59,7 +67,7 @@ struct store *store_open(const char *path, struct err *e)
 			s->db ? sqlite3_errmsg(s->db) : "out of memory");
 		return NULL;
 	}
-	if (pragmas(s, e) || schema_migrate(s, e)) {
+	if (pragmas(s, e) || schema_migrate(s, e) || foreign_keys(s, e)) {
 		err_wrap(e, "%s", path);
 		return NULL;
 	}

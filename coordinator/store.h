@@ -176,6 +176,11 @@ struct run_job_spec {
 	const struct pairs *env;      /* workflow's and job's, merged; NULL: empty */
 	const struct run_step_spec *steps;
 	size_t n_steps;
+	/* A leg of a matrix: jobs of the same key, one after the other; legs 0: no matrix. */
+	int64_t leg, legs;
+	const char *matrix_json; /* NULL: {} */
+	bool fail_fast;
+	int64_t max_parallel; /* 0: no limit */
 };
 struct run_spec {
 	int64_t repo_id;
@@ -222,6 +227,11 @@ struct job_row {
 	bool cancel_requested;
 	int64_t runner_id; /* 0: never claimed */
 	struct wall created_at, claimed_at, started_at, completed_at;
+	struct wall last_seen_at; /* of the last call with its token; 0: none yet */
+	int64_t leg, legs;        /* which one of how many of its matrix; 0 of 1 without */
+	char *matrix_json;        /* the leg's values, an object */
+	bool fail_fast;
+	int64_t max_parallel; /* 0: no limit */
 };
 struct job_list {
 	struct job_row *v;
@@ -263,6 +273,27 @@ int store_job_claimable(struct store *s, const struct strv *labels, struct err *
  * transaction. 1 and *ret filled, 0 nothing to claim, -1. */
 int store_job_claim(struct store *s, int64_t runner_id, const struct strv *labels, struct wall now,
 	struct job_row *ret, struct err *e) CHECK_RESULT;
+/* What becomes of the answer to a claim. The jti of its job token is kept until the answer is known
+ * to have reached the runner or the token was used. */
+int store_claim_made(struct store *s, int64_t job_id, const char *jti, struct err *e) CHECK_RESULT;
+int store_claim_delivered(
+	struct store *s, int64_t job_id, const char *jti, struct err *e) CHECK_RESULT;
+/* It did not reach the runner: the job is queued again (or cancelled, when that was asked
+ * meanwhile) and the token is good no more. 1, or 0 when the token was used or the job moved on. */
+int store_claim_return(struct store *s, int64_t job_id, const char *jti, struct wall now,
+	struct err *e) CHECK_RESULT;
+/* Returns every claim of which nobody knows whether it arrived: before serve listens. */
+int store_claims_return(
+	struct store *s, struct wall now, int64_t *ret_count, struct err *e) CHECK_RESULT;
+/* A call with the job's token came. */
+int store_job_seen(struct store *s, int64_t job_id, struct wall now, struct err *e) CHECK_RESULT;
+struct lost_spec {
+	struct wall silent_since;     /* no call of the job since then, and … */
+	struct wall token_dead_since; /* … none since then either, or no heartbeat of its runner */
+};
+/* Running jobs that nobody can be expected to report on (store_row.c). */
+int store_lost_list(struct store *s, const struct lost_spec *l, struct job_list *ret,
+	struct err *e) CHECK_RESULT;
 struct report {
 	struct state state;
 	struct wall started_at, completed_at; /* 0: not said, now is taken where it fits */
@@ -299,6 +330,10 @@ enum { LOG_STEP_MAX = 256 << 20 }; /* bytes kept of one step's log; more is ERR_
  * the step is not of this job. */
 int store_log_append(struct store *s, int64_t job_id, int64_t step_id, int64_t seq, const void *p,
 	size_t n, struct wall now, struct err *e) CHECK_RESULT;
+/* Adds a line of the coordinator's own behind the last chunk of the job's open step, else of its
+ * last one. A full log takes no more; that is no error. */
+int store_log_note(struct store *s, int64_t job_id, const char *line, struct wall now,
+	struct err *e) CHECK_RESULT;
 /* Calls fn with each chunk in order of seq; fn's -1 ends the walk and is returned. */
 int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
 	void *data, struct err *e) CHECK_RESULT;

@@ -1,176 +1,8 @@
 /*
- * Jobs in motion: claim, reports, cancel, and what follows from them for the rest of the run.
- *
- * After every change of a job's state the run settles (run_settle): jobs whose needs failed are
- * skipped until nothing changes, jobs whose needs all succeeded become ready, and the run takes the
- * worst conclusion once no job is open.
+ * Jobs in motion: reports and cancel. What follows from them for the rest of the run is
+ * store_settle.c's, handing out is store_claim.c's.
  */
 #include "coordinator/store_sql.h"
-
-/* A need that ended in anything but success makes the job unreachable. */
-#define NEEDS_OF_JOB                                                          \
-	"SELECT 1 FROM json_each(workflow_jobs.needs) n JOIN workflow_jobs d" \
-	" ON d.run_id = workflow_jobs.run_id AND d.job_key = n.value"
-
-static int steps_close(
-	struct store *s, int64_t job_id, struct state job, struct wall now, struct err *e)
-{
-	bool cancelled = job.status == STATUS_CANCELLED;
-	const char *never = cancelled ? "cancelled" : "skipped";
-	return sql_run(s, e,
-		"UPDATE workflow_steps SET completed_at = ?2,"
-		" conclusion = iif(status = 'queued', ?3, ?5),"
-		" status = iif(status = 'queued', ?3, ?4)"
-		" WHERE job_id = ?1 AND status IN ('queued', 'running')",
-		"iwttt", job_id, now, never, status_text(job.status),
-		conclusion_text(job.conclusion));
-}
-
-static int jobs_skip(struct store *s, int64_t run_id, struct wall now, struct err *e)
-{
-	int64_t changed;
-	do {
-		if (sql_run(s, e,
-			    "UPDATE workflow_jobs SET status = 'completed', conclusion = 'skipped',"
-			    " completed_at = ?2 WHERE run_id = ?1 AND status = 'queued'"
-			    " AND EXISTS (" NEEDS_OF_JOB
-			    " WHERE d.status IN ('completed', 'cancelled')"
-			    " AND d.conclusion <> 'success')",
-			    "iw", run_id, now))
-			return -1;
-		changed = sql_changes(s);
-	} while (changed);
-	return sql_run(s, e,
-		"UPDATE workflow_steps SET status = 'skipped', conclusion = 'skipped',"
-		" completed_at = ?2 WHERE status = 'queued' AND job_id IN (SELECT id FROM"
-		" workflow_jobs WHERE run_id = ?1 AND status = 'completed'"
-		" AND conclusion = 'skipped')",
-		"iw", run_id, now);
-}
-
-static int jobs_release(struct store *s, int64_t run_id, struct err *e)
-{
-	return sql_run(s, e,
-		"UPDATE workflow_jobs SET ready = 1 WHERE run_id = ? AND status = 'queued'"
-		" AND ready = 0 AND NOT EXISTS (" NEEDS_OF_JOB
-		" WHERE d.status <> 'completed' OR d.conclusion <> 'success')",
-		"i", run_id);
-}
-
-/* What the states of its jobs make of the run. */
-static int run_state_from_jobs(struct store *s, int64_t run_id, struct state *ret, struct err *e)
-{
-	CLEAN_QUERY struct query q = { 0 };
-	if (sql_query(s, &q, e,
-		    "SELECT DISTINCT status, conclusion FROM workflow_jobs WHERE run_id = ?", "i",
-		    run_id))
-		return -1;
-	bool open = false, begun = false;
-	enum conclusion worst = CONCLUSION_NONE;
-	int rc;
-	while ((rc = sql_next(&q, e)) > 0) {
-		struct state job;
-		if (col_state(&q, 0, &job, e))
-			return -1;
-		open = open || !status_terminal(job.status);
-		begun = begun || job.status != STATUS_QUEUED;
-		worst = conclusion_worse(worst, job.conclusion);
-	}
-	if (rc < 0)
-		return -1;
-	if (open)
-		*ret = (struct state){ begun ? STATUS_RUNNING : STATUS_QUEUED, CONCLUSION_NONE };
-	else
-		*ret = (struct state){
-			worst == CONCLUSION_CANCELLED ? STATUS_CANCELLED : STATUS_COMPLETED, worst
-		};
-	return 0;
-}
-
-static int run_settle(
-	struct store *s, int64_t run_id, struct wall now, struct state *ret, struct err *e)
-{
-	if (jobs_skip(s, run_id, now, e) || jobs_release(s, run_id, e) ||
-		run_state_from_jobs(s, run_id, ret, e))
-		return -1;
-	struct wall ended = status_terminal(ret->status) ? now : (struct wall){ 0 };
-	struct wall begun = ret->status == STATUS_QUEUED ? (struct wall){ 0 } : now;
-	return sql_run(s, e,
-		"UPDATE workflow_runs SET status = ?2, conclusion = ?3,"
-		" started_at = ifnull(started_at, ?4), completed_at = ifnull(completed_at, ?5)"
-		" WHERE id = ?1",
-		"ittww", run_id, status_text(ret->status), conclusion_text(ret->conclusion), begun,
-		ended);
-}
-
-/* ---- claim ---- */
-
-/* Walks the distinct runs_on lists by index (there are few) and takes the oldest job of those that
- * the labels cover. 1 and the id, 0, -1. */
-static int claim_find(struct store *s, const struct strv *labels, int64_t *ret_id, struct err *e)
-{
-	int rc = sql_int(s, ret_id, e,
-		"WITH RECURSIVE wanted(l) AS ("
-		" SELECT min(runs_on) FROM workflow_jobs WHERE status = 'queued' AND ready = 1"
-		" UNION ALL SELECT (SELECT min(runs_on) FROM workflow_jobs"
-		" WHERE status = 'queued' AND ready = 1 AND runs_on > l)"
-		" FROM wanted WHERE l IS NOT NULL)"
-		" SELECT ifnull(min((SELECT min(id) FROM workflow_jobs"
-		" WHERE status = 'queued' AND ready = 1 AND runs_on = l)), 0)"
-		" FROM wanted WHERE l IS NOT NULL AND NOT EXISTS ("
-		" SELECT 1 FROM json_each(l) w"
-		" WHERE w.value NOT IN (SELECT value FROM json_each(?)))",
-		"v", labels);
-	if (rc < 0)
-		return -1;
-	return rc > 0 && *ret_id > 0;
-}
-
-/* 1 may claim, 0 not now, -1 revoked or gone. */
-static int claim_allowed(struct store *s, int64_t runner_id, struct err *e)
-{
-	struct runner_row r = { 0 };
-	if (store_runner_get(s, runner_id, &r, e))
-		return -1;
-	bool revoked = r.revoked_at.us != 0;
-	bool free = !r.drained_at.us && r.active_jobs < r.capacity;
-	runner_row_release(&r);
-	if (revoked)
-		return err_set(e, ERR_AUTH, "runner is revoked");
-	return free;
-}
-
-int store_job_claimable(struct store *s, const struct strv *labels, struct err *e)
-{
-	int64_t id = 0;
-	return claim_find(s, labels, &id, e);
-}
-
-int store_job_claim(struct store *s, int64_t runner_id, const struct strv *labels, struct wall now,
-	struct job_row *ret, struct err *e)
-{
-	int64_t id = 0;
-	CLEAN_TX struct store_tx tx = { 0 };
-	if (store_begin(s, &tx, e))
-		return -1;
-	int rc = claim_allowed(s, runner_id, e);
-	if (rc > 0)
-		rc = claim_find(s, labels, &id, e);
-	if (rc <= 0)
-		return rc;
-	if (sql_run(s, e,
-		    "UPDATE workflow_jobs SET status = 'running', runner_id = ?2, claimed_at = ?3,"
-		    " started_at = ?3 WHERE id = ?1",
-		    "iiw", id, runner_id, now))
-		return -1;
-	struct state run;
-	if (store_job_get(s, id, ret, e) || run_settle(s, ret->run_id, now, &run, e) ||
-		store_commit(&tx, e)) {
-		job_row_release(ret);
-		return -1;
-	}
-	return 1;
-}
 
 /* ---- reports ---- */
 
@@ -214,7 +46,7 @@ int store_job_report(struct store *s, int64_t job_id, const struct report *r, st
 	if (changed || next.status == STATUS_RUNNING)
 		if (job_write(s, job_id, next, r->started_at, ended_at(next, r, now), e))
 			return -1;
-	if (changed && status_terminal(next.status) && steps_close(s, job_id, next, now, e))
+	if (changed && status_terminal(next.status) && job_steps_close(s, job_id, next, now, e))
 		return -1;
 	if (run_settle(s, job.run_id, now, ret_run, e) || store_commit(&tx, e))
 		return -1;
@@ -264,15 +96,20 @@ int store_step_report(struct store *s, int64_t job_id, int64_t step_id, const st
 
 /* ---- cancel ---- */
 
+int job_cancel_queued(struct store *s, int64_t job_id, struct wall now, struct err *e)
+{
+	static const struct state gone = { STATUS_CANCELLED, CONCLUSION_CANCELLED };
+	if (job_write(s, job_id, gone, (struct wall){ 0 }, now, e))
+		return -1;
+	return job_steps_close(s, job_id, gone, now, e);
+}
+
 static int cancel_one(struct store *s, const struct job_row *job, struct wall now, struct err *e)
 {
 	if (job->state.status == STATUS_RUNNING)
 		return sql_run(s, e, "UPDATE workflow_jobs SET cancel_requested = 1 WHERE id = ?",
 			"i", job->id);
-	static const struct state gone = { STATUS_CANCELLED, CONCLUSION_CANCELLED };
-	if (job_write(s, job->id, gone, (struct wall){ 0 }, now, e))
-		return -1;
-	return steps_close(s, job->id, gone, now, e);
+	return job_cancel_queued(s, job->id, now, e);
 }
 
 int store_job_cancel(

@@ -44,6 +44,29 @@ int store_log_append(struct store *s, int64_t job_id, int64_t step_id, int64_t s
 	return store_commit(&tx, e);
 }
 
+int store_log_note(
+	struct store *s, int64_t job_id, const char *line, struct wall now, struct err *e)
+{
+	CLEAN_TX struct store_tx tx = { 0 };
+	int64_t step = 0, seq = 0;
+	struct err why = { 0 };
+	if (store_begin(s, &tx, e))
+		return -1;
+	int rc = sql_int(s, &step, e,
+		"SELECT id FROM workflow_steps WHERE job_id = ? ORDER BY status = 'running' DESC,"
+		" status IN ('completed', 'cancelled') DESC, position DESC LIMIT 1",
+		"i", job_id);
+	if (rc <= 0)
+		return rc;
+	if (sql_int(s, &seq, e, "SELECT ifnull(max(seq) + 1, 0) FROM log_chunks WHERE step_id = ?",
+		    "i", step) < 0)
+		return -1;
+	if (store_log_append(s, job_id, step, seq, line, strlen(line), now, &why) &&
+		!err_is(&why, ERR_LIMIT))
+		return err_set(e, why.class, "%s", why.text);
+	return store_commit(&tx, e);
+}
+
 int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
 	void *data, struct err *e)
 {

@@ -9,7 +9,7 @@
 	"j.id, j.run_id, r.repo_id, j.position, j.timeout_minutes, j.job_key, j.name, j.if_cond," \
 	" j.permissions, j.runs_on, j.needs, j.env, j.status, j.conclusion, j.ready,"             \
 	" j.cancel_requested, ifnull(j.runner_id, 0), j.created_at, j.claimed_at, j.started_at,"  \
-	" j.completed_at"
+	" j.completed_at, j.leg, j.legs, j.matrix, j.fail_fast, j.max_parallel, j.last_seen_at"
 #define STEP_COLUMNS                                                                           \
 	"id, job_id, position, timeout_minutes, log_bytes, step_id, name, if_cond, run, uses," \
 	" working_directory, shell, continue_on_error, env, with_args, status, conclusion,"    \
@@ -53,6 +53,12 @@ static int job_read(struct query *q, struct job_row *r, struct err *e)
 	r->claimed_at = col_wall(q, 18);
 	r->started_at = col_wall(q, 19);
 	r->completed_at = col_wall(q, 20);
+	r->leg = col_int(q, 21);
+	r->legs = col_int(q, 22);
+	r->matrix_json = col_text(q, 23);
+	r->fail_fast = col_int(q, 24);
+	r->max_parallel = col_int(q, 25);
+	r->last_seen_at = col_wall(q, 26);
 	if (col_strv(q, 9, &r->runs_on, e) || col_strv(q, 10, &r->needs, e) ||
 		col_pairs(q, 11, &r->env, e))
 		return -1;
@@ -92,7 +98,7 @@ void run_row_release(struct run_row *r)
 
 void job_row_release(struct job_row *r)
 {
-	char *owned[] = { r->key, r->name, r->cond, r->permissions_json };
+	char *owned[] = { r->key, r->name, r->cond, r->permissions_json, r->matrix_json };
 	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
 		free(owned[i]);
 	strv_release(&r->runs_on);
@@ -204,6 +210,25 @@ int store_step_list(struct store *s, int64_t job_id, struct step_list *ret, stru
 	int rc;
 	while ((rc = sql_next(&q, e)) > 0)
 		if (step_read(&q, LIST_ADD(ret), e))
+			return -1;
+	return rc;
+}
+
+int store_lost_list(struct store *s, const struct lost_spec *l, struct job_list *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+	if (sql_query(s, &q, e,
+		    "SELECT " JOB_COLUMNS " FROM workflow_jobs j"
+		    " JOIN workflow_runs r ON r.id = j.run_id"
+		    " LEFT JOIN runners u ON u.id = j.runner_id"
+		    " WHERE j.status = 'running' AND ifnull(j.last_seen_at, j.claimed_at) <= ?1"
+		    " AND (ifnull(j.last_seen_at, j.claimed_at) <= ?2"
+		    " OR ifnull(u.last_heartbeat_at, 0) <= ?1) ORDER BY j.id",
+		    "ww", l->silent_since, l->token_dead_since))
+		return -1;
+	int rc;
+	while ((rc = sql_next(&q, e)) > 0)
+		if (job_read(&q, LIST_ADD(ret), e))
 			return -1;
 	return rc;
 }

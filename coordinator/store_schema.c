@@ -1,6 +1,7 @@
 /*
  * The schema as numbered migrations. A step is never changed once released: the next one alters
  * what it made. All missing steps run in one transaction; a newer file than the program is refused.
+ * Foreign keys are off meanwhile (store_open), as a table that is made anew is dropped in between.
  *
  * Times are microseconds since 1970. Lists and maps are JSON text. `ready` says that all needs of a
  * job succeeded, so that the claim finds the oldest job of a label with one index look-up however
@@ -104,7 +105,41 @@ static const char *const migrations[] = {
 	"CREATE INDEX artifacts_job ON artifacts (job_id);"
 	"CREATE INDEX artifacts_expiry ON artifacts (expires_at);"
 	"CREATE INDEX artifacts_waiting ON artifacts (upload_until) WHERE digest IS NULL;",
+	/* 3: legs of a matrix share their key; what tells a lost job and a lost claim. A constraint
+	 * cannot be altered, so the table is made anew. */
+	"CREATE TABLE workflow_jobs_new ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" run_id INTEGER NOT NULL REFERENCES workflow_runs ON DELETE CASCADE,"
+	" position INTEGER NOT NULL, job_key TEXT NOT NULL, name TEXT NOT NULL,"
+	" runs_on TEXT NOT NULL, needs TEXT NOT NULL, if_cond TEXT,"
+	" timeout_minutes INTEGER NOT NULL, permissions TEXT NOT NULL, env TEXT NOT NULL,"
+	" status TEXT NOT NULL, conclusion TEXT, ready INTEGER NOT NULL,"
+	" cancel_requested INTEGER NOT NULL DEFAULT 0,"
+	" runner_id INTEGER REFERENCES runners ON DELETE SET NULL,"
+	" created_at INTEGER NOT NULL, claimed_at INTEGER, started_at INTEGER,"
+	" completed_at INTEGER,"
+	" leg INTEGER NOT NULL DEFAULT 0, legs INTEGER NOT NULL DEFAULT 1,"
+	" matrix TEXT NOT NULL DEFAULT '{}', fail_fast INTEGER NOT NULL DEFAULT 1,"
+	" max_parallel INTEGER NOT NULL DEFAULT 0, last_seen_at INTEGER, claim_jti TEXT,"
+	" UNIQUE (run_id, job_key, leg));"
+	"INSERT INTO workflow_jobs_new (id, run_id, position, job_key, name, runs_on, needs,"
+	" if_cond, timeout_minutes, permissions, env, status, conclusion, ready,"
+	" cancel_requested, runner_id, created_at, claimed_at, started_at, completed_at)"
+	" SELECT id, run_id, position, job_key, name, runs_on, needs, if_cond,"
+	" timeout_minutes, permissions, env, status, conclusion, ready, cancel_requested,"
+	" runner_id, created_at, claimed_at, started_at, completed_at FROM workflow_jobs;"
+	"DROP TABLE workflow_jobs;"
+	"ALTER TABLE workflow_jobs_new RENAME TO workflow_jobs;"
+	"CREATE INDEX workflow_jobs_waiting ON workflow_jobs (runs_on, id)"
+	" WHERE status = 'queued' AND ready = 1;"
+	"CREATE INDEX workflow_jobs_active ON workflow_jobs (runner_id)"
+	" WHERE status = 'running';",
 };
+
+const char *schema_step(size_t number)
+{
+	return number >= 1 && number <= ARRAY_LEN(migrations) ? migrations[number - 1] : NULL;
+}
 
 int64_t store_schema_version(struct store *s)
 {

@@ -55,6 +55,18 @@ int col_state(struct query *q, int i, struct state *ret, struct err *e) CHECK_RE
 
 /* store_schema.c */
 int schema_migrate(struct store *s, struct err *e) CHECK_RESULT;
+/* The SQL of one migration, from 1; NULL beyond the last: tests make old files with it. */
+const char *schema_step(size_t number);
+
+/* store_settle.c */
+/* What the change of a job's state means for the others of its run, and for the run. */
+int run_settle(struct store *s, int64_t run_id, struct wall now, struct state *ret,
+	struct err *e) CHECK_RESULT;
+/* Cancels a queued job; the caller settles the run. */
+int job_cancel_queued(struct store *s, int64_t job_id, struct wall now, struct err *e) CHECK_RESULT;
+/* Ends the open steps of a job that ended so. */
+int job_steps_close(struct store *s, int64_t job_id, struct state job, struct wall now,
+	struct err *e) CHECK_RESULT;
 
 /* Adds one zeroed element to a {v, n} list and gives its address. */
 #define LIST_ADD(list)                                                                 \

@@ -128,7 +128,8 @@ static struct json_doc *claim_doc(struct world *w)
 	struct err e = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(LIMIT_CLAIM_BYTES);
 	CLEANUP(strv_release) struct strv l = labels_of("linux");
-	int rc = claim_try(&w->app, w->runner_id, &l, &out, &e);
+	struct claim c;
+	int rc = claim_try(&w->app, w->runner_id, &l, &out, &c, &e);
 	if (rc < 0)
 		fail_msg("%s", e.text);
 	return rc ? json_parse(buf_cstr(&out), out.len, NULL, NULL) : NULL;
