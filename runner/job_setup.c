@@ -47,7 +47,7 @@ static char *load_seccomp(const struct runner_config *c, struct err *e)
 	CLEAN_BUF struct buf text = BUF_INIT(MIB(1));
 
 	if (!c->engine.seccomp_profile) {
-		if (seccomp_profile_json(&text, e) < 0)
+		if (seccomp_profile_json(0, &text, e) < 0)
 			return NULL;
 	} else if (file_read(c->engine.seccomp_profile, &text, e) < 0 ||
 		   seccomp_profile_check(buf_cstr(&text), text.len, e) < 0) {

@@ -23,7 +23,13 @@ static const struct cli_verb config_verbs[] = {
 static const struct cli_verb seccomp_verbs[] = {
 	{ .name = "print",
 		.summary = "write the built-in seccomp profile of steps as the engine's JSON",
+		.usage = "[--arch x86_64|aarch64]",
 		.run = verb_seccomp_print },
+	{ .name = "verify",
+		.summary = "judge a profile: does it confine a step, can steps live with it?",
+		.usage = "[--output text|json] FILE|-",
+		.help = verb_seccomp_verify_help,
+		.run = verb_seccomp_verify },
 	{ 0 },
 };
 

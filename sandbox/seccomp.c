@@ -8,10 +8,11 @@
 #include "base/json.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/seccomp_table.h"
+#include "sandbox/seccomp_verify.h"
 
-static bool known(const char *name)
+static bool known(uint32_t arch, const char *name)
 {
-	return seccomp_syscall_resolve_name(name) >= 0;
+	return seccomp_syscall_resolve_name_arch(arch, name) >= 0;
 }
 
 /*
@@ -42,17 +43,17 @@ static int emit_except(const struct seccomp_except *x, uint32_t mask, uint32_t p
 	return emit_except(x, mask | one, prefix | one, bit - 1, emit, data);
 }
 
-int seccomp_table_each(unsigned sets, seccomp_emit_fn emit, void *data)
+int seccomp_table_each(uint32_t arch, unsigned sets, seccomp_emit_fn emit, void *data)
 {
 	for (size_t i = 0; i < seccomp_groups_len; i++) {
 		const struct seccomp_group *g = &seccomp_groups[i];
 		for (const char *const *n = g->names; (g->sets & sets) && *n; n++)
-			if (known(*n) && emit(data, *n, g->action, 0, NULL) < 0)
+			if (known(arch, *n) && emit(data, *n, g->action, 0, NULL) < 0)
 				return -1;
 	}
 	for (size_t i = 0; i < seccomp_rules_len; i++) {
 		const struct seccomp_rule *r = &seccomp_rules[i];
-		if ((r->sets & sets) && known(r->name) &&
+		if ((r->sets & sets) && known(arch, r->name) &&
 			emit(data, r->name, r->action, r->n_args, r->args) < 0)
 			return -1;
 	}
@@ -62,18 +63,6 @@ int seccomp_table_each(unsigned sets, seccomp_emit_fn emit, void *data)
 			return -1;
 	}
 	return 0;
-}
-
-static const char *native_arch(void)
-{
-	switch (seccomp_arch_native()) {
-	case SCMP_ARCH_X86_64:
-		return "SCMP_ARCH_X86_64";
-	case SCMP_ARCH_AARCH64:
-		return "SCMP_ARCH_AARCH64";
-	default:
-		return NULL;
-	}
 }
 
 /* Unconditional allows share one entry: the engine parses and stores the profile per container. */
@@ -124,27 +113,28 @@ static int emit_special(void *data, const char *name, uint32_t action, unsigned 
 	return 0;
 }
 
-static int write_syscalls(struct json_writer *w)
+static int write_syscalls(struct json_writer *w, uint32_t arch)
 {
 	json_begin_array(w);
 	json_begin_object(w);
 	json_key(w, "names");
 	json_begin_array(w);
-	if (seccomp_table_each(SC_STEP, emit_plain, w) < 0)
+	if (seccomp_table_each(arch, SC_STEP, emit_plain, w) < 0)
 		return -1;
 	json_end_array(w);
 	json_kv_str(w, "action", "SCMP_ACT_ALLOW");
 	json_end_object(w);
-	if (seccomp_table_each(SC_STEP, emit_special, w) < 0)
+	if (seccomp_table_each(arch, SC_STEP, emit_special, w) < 0)
 		return -1;
 	json_end_array(w);
 	return 0;
 }
 
-int seccomp_profile_json(struct buf *out, struct err *e)
+int seccomp_profile_json(uint32_t token, struct buf *out, struct err *e)
 {
+	const struct seccomp_arch *arch =
+		seccomp_arch_by_token(token == SCMP_ARCH_NATIVE ? seccomp_arch_native() : token);
 	struct json_writer w;
-	const char *arch = native_arch();
 
 	if (!arch)
 		return err_set(
@@ -154,10 +144,10 @@ int seccomp_profile_json(struct buf *out, struct err *e)
 	json_kv_str(&w, "defaultAction", "SCMP_ACT_ERRNO");
 	json_key(&w, "architectures");
 	json_begin_array(&w);
-	json_str(&w, arch);
+	json_str(&w, arch->name);
 	json_end_array(&w);
 	json_key(&w, "syscalls");
-	int written = write_syscalls(&w);
+	int written = write_syscalls(&w, arch->token);
 	json_end_object(&w);
 	if (json_writer_finish(&w, e) < 0)
 		return err_wrap(e, "seccomp profile");
@@ -190,7 +180,7 @@ int seccomp_load_child(enum seccomp_child which, struct err *e)
 	CLEANUP(free_filterp) scmp_filter_ctx x = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 
 	if (!x || seccomp_attr_set(x, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) < 0 ||
-		seccomp_table_each(set, emit_rule, x) < 0)
+		seccomp_table_each(SCMP_ARCH_NATIVE, set, emit_rule, x) < 0)
 		return err_set(e, ERR_INTERNAL, "seccomp: cannot build the filter");
 	int rc = seccomp_load(x);
 	return rc < 0 ? err_set_errno(e, -rc, "seccomp: load the filter") : 0;

@@ -9,10 +9,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* The step profile as compact JSON for HostConfig.SecurityOpt (deny by default, EPERM). */
-int seccomp_profile_json(struct buf *out, struct err *e) CHECK_RESULT;
-/* Refuses what an engine would run as no filter: not JSON, no object, default action other than
- * ERRNO/KILL*, no architecture, empty allow list, names libseccomp does not know in deny rules. */
+/* The step profile as compact JSON for HostConfig.SecurityOpt (deny by default, EPERM). arch is a
+ * SCMP_ARCH_… token; SCMP_ARCH_NATIVE (0) for this machine's. */
+int seccomp_profile_json(uint32_t arch, struct buf *out, struct err *e) CHECK_RESULT;
+/* -1 with the first finding of seccomp_verify.h, or when the profile is for another machine. */
 int seccomp_profile_check(const char *text, size_t n, struct err *e) CHECK_RESULT;
 
 enum seccomp_child {

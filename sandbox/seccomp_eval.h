@@ -22,10 +22,15 @@ uint32_t seccomp_program_run(
 	const struct seccomp_program *p, uint32_t audit_arch, int nr, const uint64_t args[6]);
 uint32_t seccomp_native_audit_arch(void);
 
-/* Calls a profile must deny, and calls without which no step can run. */
+/* Calls that a profile must deny, and calls without which no step can run (seccomp_probes.c). */
+enum seccomp_want {
+	PROBE_ALLOW,
+	PROBE_DENY,   /* any errno, or a kill */
+	PROBE_ENOSYS, /* this answer only: libraries fall back to another call */
+};
 struct seccomp_probe {
 	const char *name;
-	bool allowed;
+	enum seccomp_want want;
 	const char *why;
 	uint64_t args[3];
 };

@@ -57,7 +57,8 @@ extern const size_t seccomp_excepts_len;
 
 typedef int (*seccomp_emit_fn)(void *data, const char *name, uint32_t action, unsigned n_args,
 	const struct scmp_arg_cmp *args);
-/* Calls emit for every row of the sets; stops at the first -1. Unknown names are left out. */
-int seccomp_table_each(unsigned sets, seccomp_emit_fn emit, void *data) CHECK_RESULT;
+/* Calls emit for every row of the sets; stops at the first -1. Names that arch (SCMP_ARCH_…) lacks
+ * are left out. */
+int seccomp_table_each(uint32_t arch, unsigned sets, seccomp_emit_fn emit, void *data) CHECK_RESULT;
 
 #endif

@@ -22,6 +22,7 @@
 #include "sandbox/seccomp.h"
 #include "sandbox/seccomp_eval.h"
 #include "sandbox/seccomp_table.h"
+#include "sandbox/seccomp_verify.h"
 
 static int add(
 	void *data, const char *name, uint32_t action, unsigned n, const struct scmp_arg_cmp *args)
@@ -40,7 +41,7 @@ static struct seccomp_program *step_program(void)
 	scmp_filter_ctx x = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
 	assert_non_null(x);
-	assert_int_equal(seccomp_table_each(SC_STEP, add, x), 0);
+	assert_int_equal(seccomp_table_each(SCMP_ARCH_NATIVE, SC_STEP, add, x), 0);
 	assert_int_equal(seccomp_program_export(x, &program, &e), 0);
 	seccomp_release(x);
 	return &program;
@@ -138,7 +139,7 @@ static void test_profile_is_good(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(seccomp_profile_json(&text, &e), 0);
+	assert_int_equal(seccomp_profile_json(SCMP_ARCH_NATIVE, &text, &e), 0);
 	assert_true(text.len < KIB(16));
 	if (seccomp_profile_check(text.data, text.len, &e) < 0)
 		fail_msg("%s", e.text);
@@ -152,71 +153,169 @@ static void test_profile_is_good(void **state)
 	"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\"]," \
 	"\"syscalls\":["
 #define ALLOW(names, args) "{\"names\":[" names "],\"action\":\"SCMP_ACT_ALLOW\"" args "}"
-#define BASIC                                                                                      \
-	ALLOW("\"read\",\"write\",\"openat\",\"mmap\",\"execve\",\"exit_group\",\"wait4\","        \
-	      "\"futex\",\"rt_sigaction\",\"ioctl\"",                                              \
-		"")                                                                                \
-	"," ALLOW("\"socket\"",                                                                    \
-		",\"args\":[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]") "," ALLOW("\"sock" \
-											  "et\"",  \
-		",\"args\":[{\"index\":0,\"value\":2,\"op\":\"SCMP_CMP_EQ\"}]")
+#define ARG(i, v, op) ",\"args\":[{\"index\":" #i ",\"value\":" #v ",\"op\":\"SCMP_CMP_" #op "\"}]"
+#define BASIC                                                                                     \
+	ALLOW("\"read\",\"write\",\"openat\",\"close\",\"mmap\",\"munmap\",\"mprotect\",\"brk\"," \
+	      "\"arch_prctl\",\"set_tid_address\",\"prlimit64\",\"getrandom\",\"execve\","        \
+	      "\"exit_group\",\"wait4\",\"futex\",\"rt_sigaction\",\"rt_sigprocmask\","           \
+	      "\"rt_sigreturn\"",                                                                 \
+		"")                                                                               \
+	"," ALLOW("\"ioctl\"", ARG(1, 21505, EQ)) "," ALLOW(                                      \
+		"\"socket\"", ARG(0, 1, EQ)) "," ALLOW("\"socket\"",                              \
+		ARG(0, 2,                                                                         \
+			EQ)) ","                                                                  \
+			     "{\"name\":\"clone3\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":38}"
 #define CLONE                                                                                 \
 	"," ALLOW("\"clone\"", ",\"args\":[{\"index\":0,\"value\":2114060288,\"valueTwo\":0," \
 			       "\"op\":\"SCMP_CMP_MASKED_EQ\"}]")
 #define TAIL "]}"
+#define WITH(more) HEAD BASIC CLONE "," more TAIL
 
-static void test_profile_check(void **state)
+struct verdict {
+	const char *text, *want; /* NULL: good */
+};
+
+static void expect_verdict(const struct verdict *v)
 {
-	static const struct {
-		const char *text, *want; /* NULL: good */
-	} cases[] = {
-		{ HEAD BASIC CLONE TAIL, NULL },
-		{ "", "JSON" },
-		{ "[]", "expected an object" },
+	CLEANUP(seccomp_report_release) struct seccomp_report r = { 0 };
+	CLEAN_BUF struct buf all = BUF_INIT(MIB(1));
+
+	seccomp_profile_verify(v->text, strlen(v->text), &r);
+	for (size_t i = 0; i < r.n; i++)
+		buf_addf(&all, "%s: %s, expected %s\n", r.findings[i].where, r.findings[i].what,
+			r.findings[i].expected);
+	if (v->want ? !strstr(buf_cstr(&all), v->want) : r.n > 0 || r.probes < 60)
+		fail_msg("%s\nsays:\n%s(%zu probes) expected \"%s\"", v->text, buf_cstr(&all),
+			r.probes, v->want ? v->want : "good");
+}
+
+static void test_profile_structure(void **state)
+{
+	static const struct verdict cases[] = {
+		{ "", "profile: JSON" },
+		{ "[]", "profile: array, expected an object" },
 		{ "{}", "\"defaultAction\" is missing" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"x\"],\"syscalls\":[]"
-		  "}",
-			"must deny" },
+		{ "{\"a\":1}", "unknown key \"a\"" },
 		{ "{\"defaultAction\":\"SCMP_ACT_LOG\"}", "not an action" },
 		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[]}", "\"architectures\"" },
 		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[],\"syscalls\":[]}",
 			"\"architectures\"" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\","
+		  "\"SCMP_ARCH_X86\"],\"syscalls\":[]}",
+			"architectures: SCMP_ARCH_X86 opens a second door" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"archMap\":[{\"architecture\":"
+		  "\"SCMP_ARCH_X86_64\",\"subArchitectures\":[\"SCMP_ARCH_X32\"]}],\"syscalls\":"
+		  "[]}",
+			"archMap: SCMP_ARCH_X32 opens a second door" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86_64\"],"
+		  "\"syscalls\":[]}",
+			"profile: \"defaultAction\" allows, it must deny, expected "
+			"SCMP_ACT_ERRNO" },
 		{ HEAD TAIL, "allows nothing" },
-		{ HEAD BASIC TAIL, "denies clone" },
-		{ HEAD BASIC "," ALLOW("\"clone\"", "") TAIL, "allows clone" },
-		{ HEAD BASIC CLONE "," ALLOW("\"bpf\"", "") TAIL, "allows bpf" },
-		{ HEAD BASIC CLONE "," ALLOW("\"socket\"", "") TAIL, "allows socket" },
-		{ HEAD BASIC CLONE "," ALLOW("\"socket\"",
-			  ",\"args\":[{\"index\":0,\"value\":40,\"op\":\"SCMP_CMP_NE\"}]") TAIL,
-			"SCMP_CMP_NE in a rule that allows" },
-		{ HEAD BASIC CLONE "," ALLOW("\"personality\"",
-			  ",\"args\":[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"},"
-			  "{\"index\":0,\"value\":2,\"op\":\"SCMP_CMP_EQ\"}]") TAIL,
-			"two arguments of index 0" },
-		{ HEAD BASIC CLONE
-			",{\"names\":[\"uprobe_of_tomorrow\"],\"action\":\"SCMP_ACT_ERRNO\"}" TAIL,
-			"no system call" },
-		{ HEAD BASIC CLONE ",{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
-				   "\"errnoRet\":5,\"args\":"
-				   "[{\"index\":0,\"value\":9,\"op\":\"SCMP_CMP_EQ\"}]}" TAIL,
-			"dead" },
-		{ HEAD BASIC CLONE ",{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_NOTIFY\"}" TAIL,
-			"not an action" },
-		{ HEAD BASIC CLONE ",{\"names\":[\"bpf\"],\"acton\":\"SCMP_ACT_ERRNO\"}" TAIL,
-			"unknown key \"acton\"" },
+		{ HEAD BASIC CLONE TAIL, NULL },
+		{ WITH("{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_NOTIFY\"}"),
+			"syscalls[6]: \"action\": SCMP_ACT_NOTIFY is not an action" },
+		{ WITH("{\"names\":[\"bpf\"],\"acton\":\"SCMP_ACT_ERRNO\"}"),
+			"syscalls[6]: unknown key \"acton\"" },
+		{ WITH("{\"action\":\"SCMP_ACT_ALLOW\"}"), "syscalls[6]: neither" },
+		{ WITH("{\"names\":[7],\"action\":\"SCMP_ACT_ALLOW\"}"), "\"names\" has a number" },
+		{ WITH("{\"name\":\"bpf\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":\"EPERM\"}"),
+			"\"errnoRet\" is no such number" },
+		{ WITH(ALLOW("\"personality\"", ARG(6, 0, EQ))),
+			"syscalls[6].args[0]: \"index\" is missing or no such number" },
+		{ WITH(ALLOW("\"personality\"", ARG(0, -1, EQ))), "\"value\" is missing" },
+		{ WITH(ALLOW("\"personality\"", ARG(0, 0, IN))), "\"op\" SCMP_CMP_IN is unknown" },
+		{ WITH("{\"names\":[\"uprobe_of_tomorrow\"],\"action\":\"SCMP_ACT_ERRNO\","
+		       "\"errnoRet\":"
+		       "2}"),
+			"syscalls[6]: \"uprobe_of_tomorrow\" is no system call" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		expect_verdict(&cases[i]);
+}
+
+static void test_profile_rules(void **state)
+{
+	static const struct verdict cases[] = {
+		{ WITH(ALLOW("\"socket\"", ARG(0, 40, NE))),
+			"syscalls[6].args[0]: SCMP_CMP_NE in a rule that allows is met by "
+			"setting" },
+		{ WITH(ALLOW("\"socket\"", ARG(0, 40, GT))), "SCMP_CMP_GT in a rule that allows" },
+		{ WITH(ALLOW("\"personality\"", ",\"args\":[{\"index\":0,\"value\":1,\"op\":"
+						"\"SCMP_CMP_EQ\"},{\"index\":0,\"value\":2,\"op\":"
+						"\"SCMP_CMP_EQ\"}]")),
+			"syscalls[6].args[1]: two arguments of index 0" },
+		{ WITH(ALLOW("\"personality\"", ",\"args\":[{\"index\":0,\"value\":1,\"valueTwo\":"
+						"2,\"op\":\"SCMP_CMP_MASKED_EQ\"}]")),
+			"the rule is dead" },
+		{ WITH("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":5" ARG(
+			  0, 9, EQ) "}"),
+			"\"read\" is denied by arguments and allowed without: this rule is dead" },
+		{ WITH(ALLOW("\"read\"", ARG(0, 9, EQ))), "this rule is dead" },
+		{ WITH("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":5}"),
+			"both allowed and denied" },
+		{ WITH("{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ERRNO\"" ARG(0, 40, EQ) "}"),
+			"repeats the default" },
+		{ WITH("{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":2" ARG(
+			  0, 40, EQ) "}"),
+			"\"socket\" is denied by whole values: a high bit gets past" },
 		/* needs a capability that no step has: as good as absent */
-		{ HEAD BASIC CLONE ",{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_ALLOW\","
-				   "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}" TAIL,
+		{ WITH("{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_ALLOW\","
+		       "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}"),
+			NULL },
+		{ WITH("{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{"
+		       "\"arches\":"
+		       "[\"s390x\"]}}"),
 			NULL },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		expect_verdict(&cases[i]);
+}
+
+static void test_profile_compiled(void **state)
+{
+	static const struct verdict cases[] = {
+		{ HEAD BASIC TAIL, "compiled filter: clone(0x11, 0, 0) is answered errno 1" },
+		{ HEAD BASIC "," ALLOW("\"clone\"", "") TAIL,
+			"compiled filter: clone(0x10000011, 0, 0) is allowed (makes a user" },
+		{ WITH(ALLOW("\"bpf\"", "")), "bpf(0, 0, 0) is allowed" },
+		{ WITH(ALLOW("\"ptrace\"", "")), "ptrace(0x10, 0x1, 0) is allowed" },
+		{ WITH(ALLOW("\"socket\"", "")),
+			"socket(0x28, 0x1, 0) is allowed (opens AF_VSOCK)" },
+		/* the upper half of the value is looked at, the lower one is what counts */
+		{ WITH(ALLOW("\"socket\"", ",\"args\":[{\"index\":0,\"value\":1099511627776,"
+					   "\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]")),
+			"socket(0x100000028, 0x1, 0) is allowed" },
+		{ "{\"defaultAction\":\"SCMP_ACT_KILL\",\"architectures\":[\"SCMP_ARCH_AARCH64\"],"
+		  "\"syscalls\":[" ALLOW("\"read\"", "") "]}",
+			"clone3(0, 0, 0) kills" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		expect_verdict(&cases[i]);
+}
+
+/* Both products, judged for their own architecture on whatever machine this is. */
+static void test_profiles_of_both_architectures(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(seccomp_arches); i++) {
+		CLEAN_BUF struct buf text = BUF_INIT(MIB(1));
+		CLEANUP(seccomp_report_release) struct seccomp_report r = { 0 };
 		struct err e = { 0 };
-		int rc = seccomp_profile_check(cases[i].text, strlen(cases[i].text), &e);
-		if (!cases[i].want ? rc != 0 : rc == 0 || !strstr(e.text, cases[i].want))
-			fail_msg("case %zu: %d \"%s\", expected \"%s\"", i, rc, e.text,
-				cases[i].want ? cases[i].want : "good");
+
+		assert_int_equal(seccomp_profile_json(seccomp_arches[i].token, &text, &e), 0);
+		expect_verdict(&(struct verdict){ buf_cstr(&text), NULL });
+		seccomp_profile_verify(text.data, text.len, &r);
+		assert_int_equal(r.arch, seccomp_arches[i].token);
+		assert_int_equal(r.notes.n, 0);
+		assert_int_equal(seccomp_profile_check(text.data, text.len, &e) == 0,
+			r.arch == seccomp_arch_native());
 	}
 }
 
@@ -313,7 +412,8 @@ static int run_under_step(const char *script)
 		char *const argv[] = { (char *)"bash", (char *)"-ec", (char *)script, NULL };
 		scmp_filter_ctx x = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-			seccomp_table_each(SC_STEP, add, x) < 0 || seccomp_load(x) < 0)
+			seccomp_table_each(SCMP_ARCH_NATIVE, SC_STEP, add, x) < 0 ||
+			seccomp_load(x) < 0)
 			_exit(99);
 		execv("/bin/bash", argv);
 		_exit(98);
@@ -356,7 +456,10 @@ int main(void)
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_foreign_architecture_dies),
 		cmocka_unit_test(test_profile_is_good),
-		cmocka_unit_test(test_profile_check),
+		cmocka_unit_test(test_profile_structure),
+		cmocka_unit_test(test_profile_rules),
+		cmocka_unit_test(test_profile_compiled),
+		cmocka_unit_test(test_profiles_of_both_architectures),
 		cmocka_unit_test(test_children),
 		cmocka_unit_test(test_step_programs),
 	};
