@@ -37,9 +37,11 @@ static int take_plain(struct git_input *in, const char *p, size_t n, struct err 
 	if (in->max && in->total > in->max)
 		return err_set(e, ERR_LIMIT, "request is larger than %llu bytes",
 			(unsigned long long)in->max);
-	if (in->scanning && push_scan_add(&in->scan, p, n, e) < 0)
+	if (!in->scanning || in->scan.done)
+		return 0;
+	if (push_scan_add(&in->scan, p, n, e) < 0)
 		return -1;
-	return 0;
+	return in->scan.done && in->on_commands ? in->on_commands(in->data, e) : 0;
 }
 
 int git_input_add(struct git_input *in, const char *p, size_t n, struct err *e)

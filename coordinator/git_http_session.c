@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "coordinator/git_http_session_private.h"
-#include "coordinator/trigger.h"
+#include "coordinator/push_journal.h"
 
 const char *git_service_name(enum git_service s)
 {
@@ -64,30 +64,32 @@ static void log_failure(struct git_session *s)
 		F_STR("said", text));
 }
 
-static void run_triggers(struct git_session *s)
+static struct push_row push_of(const struct git_session *s)
 {
-	struct trigger t = { .store = s->app->store,
-		.data_dir = s->app->data_dir,
-		.public_url = s->app->public_url,
-		.now = wall_now() };
-	CLEAN_PUSH struct push push = { 0 };
-	struct err e = { 0 };
-	size_t runs = 0;
+	return (struct push_row){ .id = s->journal_id,
+		.repo_id = s->repo.id,
+		.pusher = s->pusher,
+		.commands = s->input.scan.head.data,
+		.commands_len = s->input.scan.head.len };
+}
 
-	if (!s->input.scan.done ||
-		push_parse(s->input.scan.head.data, s->input.scan.head.len, &push, &e) < 0 ||
-		trigger_push(&t, &s->repo, &push, s->pusher, &runs, &e) < 0) {
-		if (!e.class)
-			return;
-		log_error("git", "trigger_failed", F_INT("repo", s->repo.id), F_ERR(&e));
-		return;
-	}
-	log_info("git", "push", F_INT("repo", s->repo.id), F_STR("pusher", s->pusher),
-		F_INT("refs", (int64_t)push.n), F_INT("runs", (int64_t)runs));
-	if (runs > 0) {
-		metric_add(&s->app->metrics, METRIC_RUNS, (int64_t)runs);
-		app_wake(s->app);
-	}
+static int on_commands(void *data, struct err *e)
+{
+	struct git_session *s = data;
+	struct push_row p = push_of(s);
+
+	if (push_journal_open(s->app, &p, e) < 0)
+		return err_wrap(e, "push journal");
+	s->journal_id = p.id;
+	return 0;
+}
+
+static void push_ended(struct git_session *s)
+{
+	struct push_row p = push_of(s);
+
+	if (p.id) /* else git saw no whole command */
+		push_journal_close(s->app, &s->repo, &p);
 }
 
 /* ---- the answer ---- */
@@ -209,7 +211,7 @@ static void on_exit_seen(
 	if (s->status != 0)
 		log_failure(s);
 	if (s->service == GIT_RECEIVE_PACK && !s->advertise)
-		run_triggers(s);
+		push_ended(s);
 	if (!s->request)
 		git_session_free(s);
 	else if (s->answered)
@@ -306,6 +308,8 @@ struct git_session *git_session_start(
 	if (s->advertise)
 		add_service_line(s);
 	s->prefix = s->early.len;
+	s->input.on_commands = on_commands;
+	s->input.data = s;
 	if (!s->advertise)
 		httpd_set_sink(s->request, sink, s);
 	httpd_on_close(s->request, on_close, s);

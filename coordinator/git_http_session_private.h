@@ -23,6 +23,10 @@ struct git_input {
 	uint64_t total, max; /* plain bytes so far; max 0: unlimited */
 	bool scanning;
 	struct push_scan scan;
+	/* All commands of a push are there; their end has not been sent on yet. -1 ends the push.
+	 */
+	int (*on_commands)(void *data, struct err *e);
+	void *data;
 };
 int git_input_init(struct git_input *in, bool gzip, bool push, struct err *e) CHECK_RESULT;
 void git_input_release(struct git_input *in);
@@ -37,6 +41,7 @@ struct git_session {
 	struct httpd_request *request; /* NULL: the client has gone */
 	struct repo_row repo;
 	char *pusher;
+	int64_t journal_id; /* of the push (push_journal.h), 0: none yet */
 	enum git_service service;
 	bool advertise, version2;
 

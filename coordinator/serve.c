@@ -12,6 +12,7 @@
 #include "coordinator/git_http.h"
 #include "coordinator/lost_job.h"
 #include "coordinator/object.h"
+#include "coordinator/push_journal.h"
 #include "coordinator/repo.h"
 #include "coordinator/serve_config.h"
 
@@ -143,7 +144,7 @@ int verb_serve(int argc, char **argv)
 	repo_library_init();
 	int code = EXIT_FINDINGS;
 	if (data_open(&v, &e) || loop_start(&v, &e) || http_listen(&v, &e) ||
-		url_publish(&v.app, ready_file, &e)) {
+		push_journal_sweep(&v.app, &e) || url_publish(&v.app, ready_file, &e)) {
 		code = admin_fail(&e);
 	} else {
 		log_info("serve", "listening", F_STR("address", httpd_address(v.app.httpd)),

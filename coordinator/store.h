@@ -265,6 +265,24 @@ int store_job_list(
 int store_step_list(
 	struct store *s, int64_t job_id, struct step_list *ret, struct err *e) CHECK_RESULT;
 
+/* ---- pushes under way (store_push.c) ---- */
+struct push_row {
+	int64_t id, repo_id, attempts;
+	char *pusher;   /* NULL: unknown */
+	char *commands; /* packets up to the flush, as sent */
+	size_t commands_len;
+};
+struct push_rows {
+	struct push_row *v;
+	size_t n;
+};
+void push_rows_release(struct push_rows *l);
+int store_push_add(struct store *s, const struct push_row *p, struct wall now, int64_t *ret_id,
+	struct err *e) CHECK_RESULT;
+int store_push_done(struct store *s, int64_t id, struct err *e) CHECK_RESULT;
+int store_push_tried(struct store *s, int64_t id, struct err *e) CHECK_RESULT; /* in vain */
+int store_push_list(struct store *s, struct push_rows *ret, struct err *e) CHECK_RESULT;
+
 /* ---- jobs (store_job.c) ---- */
 /* Is there a job for these labels? A cheap look without the write lock: 1, 0, -1. */
 int store_job_claimable(struct store *s, const struct strv *labels, struct err *e) CHECK_RESULT;

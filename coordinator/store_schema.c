@@ -134,6 +134,12 @@ static const char *const migrations[] = {
 	" WHERE status = 'queued' AND ready = 1;"
 	"CREATE INDEX workflow_jobs_active ON workflow_jobs (runner_id)"
 	" WHERE status = 'running';",
+	/* 4: pushes whose refs may have moved and whose runs are not made yet */
+	"CREATE TABLE push_journal ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" repo_id INTEGER NOT NULL REFERENCES repositories ON DELETE CASCADE,"
+	" pusher TEXT, commands BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
+	" created_at INTEGER NOT NULL);",
 };
 
 const char *schema_step(size_t number)
