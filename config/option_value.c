@@ -49,6 +49,8 @@ char *option_expectation(const struct option *opt)
 		return xasprintf("a duration from %s to %s such as \"%s\"",
 			duration_format(opt->min, min), duration_format(opt->max, max),
 			opt->fallback ? opt->fallback : "5s");
+	case OPTION_BOOL:
+		return xstrdup("true or false");
 	case OPTION_CHOICE:
 		return choices_text(opt);
 	case OPTION_LIST:
@@ -84,6 +86,8 @@ static bool in_range(const struct option *opt, const char *text)
 	case OPTION_DURATION:
 		return duration_parse(text, &number, NULL) == 0 && number >= opt->min &&
 		       number <= opt->max;
+	case OPTION_BOOL:
+		return str_eq(text, "true") || str_eq(text, "false");
 	case OPTION_CHOICE:
 		return choice_index(opt, text) >= 0;
 	default:
@@ -146,6 +150,9 @@ void option_store(const struct option *opt, const struct option_value *v, void *
 		break;
 	case OPTION_DURATION:
 		ok = duration_parse(v->text, target, NULL) == 0;
+		break;
+	case OPTION_BOOL:
+		*(bool *)target = str_eq(v->text, "true");
 		break;
 	case OPTION_CHOICE:
 		choice = choice_index(opt, v->text);

@@ -21,6 +21,7 @@ enum option_type {
 	OPTION_INT,      /* int64_t in [min, max] */
 	OPTION_SIZE,     /* uint64_t bytes in [min, max], "2g" or a number of bytes */
 	OPTION_DURATION, /* int64_t microseconds in [min, max], "5s" */
+	OPTION_BOOL,     /* bool, true or false */
 	OPTION_CHOICE,   /* an enum: index in choices */
 	OPTION_LIST,     /* struct strv without duplicates, at most max items */
 	OPTION_CUSTOM,   /* set decides; text or number in the file */

@@ -72,6 +72,8 @@ static bool type_fits(enum option_type want, enum toml_type have)
 		return have == TOML_STRING || have == TOML_INTEGER;
 	case OPTION_CUSTOM:
 		return have == TOML_STRING || have == TOML_INTEGER || have == TOML_FLOAT;
+	case OPTION_BOOL:
+		return have == TOML_BOOL || have == TOML_STRING;
 	case OPTION_LIST:
 		return have == TOML_ARRAY;
 	default:
@@ -92,6 +94,8 @@ static void take_file_value(
 	} else if (v->type == TOML_INTEGER) { /* the value: hexadecimal is a way to write it */
 		CLEAN_STR char *text = xasprintf("%lld", (long long)v->integer);
 		option_take_text(o, opt, &at, text);
+	} else if (v->type == TOML_BOOL) {
+		option_take_text(o, opt, &at, v->boolean ? "true" : "false");
 	} else if (v->type == TOML_FLOAT) {
 		option_take_text(o, opt, &at, v->raw);
 	} else if (is_plain(o, opt, path, v)) {

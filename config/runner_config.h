@@ -34,6 +34,7 @@ struct runner_config {
 		struct strv network_allowlist;
 		uint64_t step_log_limit;
 		uint64_t artifact_limit; /* bytes of one packed artifact on its way in state_dir */
+		uint64_t workspace_limit; /* bytes that one job may take on the disk */
 		int64_t stop_grace_us;
 		int64_t drain_timeout_us; /* 0: none */
 		enum log_level log_level;
@@ -51,6 +52,7 @@ struct runner_config {
 		uint64_t memory;
 		int64_t nano_cpus;
 		char *seccomp_profile; /* path; NULL: the built-in profile */
+		bool seccomp_unverified; /* run with a profile that does not verify */
 		int64_t uid, gid;      /* of steps; user = "auto": the runner's own */
 		int64_t pids_limit;
 		int64_t nofile_limit;

@@ -163,7 +163,7 @@ static void test_runbook_file(void **state)
 		"capacity = 0x4\npoll_interval = \"1m30s\"\n"
 		"network_allowlist = [\"github.com\", \"*.GitHubUserContent.com\"]\n"
 		"[engine]\nkind = \"docker\"\nmemory = 1073741824\ncpus = 1.5\n"
-		"user = \"1000:1001\"\nseccomp_profile = \"\"\n"
+		"user = \"1000:1001\"\nseccomp_profile = \"\"\nseccomp_unverified = true\n"
 		"dns_servers = [\"10.0.0.1\", \"fd00::1\"]\nisolation = \"job\"\n";
 
 	assert_loaded(f, LOAD(f, text, NULL));
@@ -181,6 +181,7 @@ static void test_runbook_file(void **state)
 	assert_int_equal(c->engine.uid, 1000);
 	assert_int_equal(c->engine.gid, 1001);
 	assert_null(c->engine.seccomp_profile);
+	assert_true(c->engine.seccomp_unverified);
 	assert_int_equal(c->engine.dns_servers.n, 2);
 	assert_int_equal(c->engine.isolation, ISOLATION_JOB);
 	assert_int_equal(runner_config_require(c, &e), 0);
