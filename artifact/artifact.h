@@ -23,7 +23,6 @@
 enum artifact_mode { ARTIFACT_PACK, ARTIFACT_UNPACK, ARTIFACT_HASH };
 struct artifact_request {
 	enum artifact_mode mode;
-	const char *workspace; /* absolute, exists, owned by the child's uid */
 	const char *paths;     /* PACK, HASH: patterns, one a line (pattern.h) */
 	int64_t level;         /* PACK: 0..9 */
 	bool hidden;           /* PACK, HASH: names that begin with a dot too */

@@ -14,8 +14,6 @@ int artifact_request_check(const struct artifact_request *r, struct err *e)
 	CLEANUP(pattern_list_release) struct pattern_list patterns = { 0 };
 	CLEAN_STR char *path = xstrdup(r->path ? r->path : ".");
 
-	if (str_empty(r->workspace) || r->workspace[0] != '/')
-		return err_set(e, ERR_INPUT, "workspace: expected an absolute path");
 	if (r->mode == ARTIFACT_UNPACK)
 		return path_rule_clean(path, e);
 	if (r->level < 0 || r->level > 9)
@@ -27,7 +25,6 @@ int artifact_request_check(const struct artifact_request *r, struct err *e)
 
 void artifact_order_release(struct artifact_order *o)
 {
-	free(o->workspace);
 	free(o->paths);
 	free(o->path);
 	*o = (struct artifact_order){ 0 };
@@ -40,7 +37,6 @@ int artifact_request_encode(const struct artifact_request *r, struct buf *out, s
 	json_writer_init(&w, out, false);
 	json_begin_object(&w);
 	json_kv_int(&w, "mode", r->mode);
-	json_kv_str(&w, "workspace", r->workspace);
 	json_kv_str(&w, "paths", r->paths ? r->paths : "");
 	json_kv_str(&w, "path", r->path ? r->path : ".");
 	json_kv_int(&w, "level", r->level);
@@ -51,7 +47,7 @@ int artifact_request_encode(const struct artifact_request *r, struct buf *out, s
 
 struct request_wire {
 	bool hidden;
-	char *workspace, *paths, *path;
+	char *paths, *path;
 	int64_t mode, level;
 };
 #define REQUEST(name, kind, at, max)                                                       \
@@ -60,7 +56,6 @@ struct request_wire {
 	}
 static const struct json_field request_fields[] = {
 	REQUEST("mode", JSON_TO_INT, mode, ARTIFACT_HASH),
-	REQUEST("workspace", JSON_TO_STRING, workspace, LIMIT_NAME),
 	REQUEST("paths", JSON_TO_STRING, paths, LIMIT_ARTIFACT_PATHS),
 	REQUEST("path", JSON_TO_STRING, path, LIMIT_NAME),
 	REQUEST("level", JSON_TO_INT, level, 9),
@@ -77,12 +72,10 @@ int artifact_request_decode(struct slice text, struct artifact_order *ret, struc
 		rc = json_decode(json_root(doc), request_fields, ARRAY_LEN(request_fields), &w,
 			JSON_STRICT, e);
 	*ret = (struct artifact_order){ .r = { .mode = (enum artifact_mode)w.mode,
-						.workspace = w.workspace,
 						.paths = w.paths,
 						.path = w.path,
 						.level = w.level,
 						.hidden = w.hidden },
-		.workspace = w.workspace,
 		.paths = w.paths,
 		.path = w.path };
 	if (rc < 0)

@@ -9,7 +9,7 @@
 /* A request that owns its strings. */
 struct artifact_order {
 	struct artifact_request r;
-	char *workspace, *paths, *path;
+	char *paths, *path;
 };
 void artifact_order_release(struct artifact_order *o);
 int artifact_request_encode(

@@ -88,7 +88,8 @@ static int close_in(const char *only, bool writable, struct err *e)
 	return landlock_restrict(paths, ARRAY_LEN(paths), true, e) < 0 ? -1 : 0;
 }
 
-static int pack(int archive, const struct artifact_request *r, struct artifact_result *ret)
+static int pack(
+	int workspace, int archive, const struct artifact_request *r, struct artifact_result *ret)
 {
 	CLEANUP(pattern_list_release) struct pattern_list patterns = { 0 };
 	CLEAN_STR char *root_path = NULL;
@@ -108,7 +109,7 @@ static int pack(int archive, const struct artifact_request *r, struct artifact_r
 				   .address_space = ADDRESS_SPACE },
 		    e) < 0)
 		return -1;
-	if (chdir(r->workspace) < 0)
+	if (fchdir(workspace) < 0)
 		return err_set_errno(e, errno, "enter the workspace");
 	if (close_in(".", false, e) < 0 || pattern_list_parse(r->paths, &patterns, e) < 0)
 		return -1;
@@ -126,10 +127,10 @@ static int pack(int archive, const struct artifact_request *r, struct artifact_r
 
 /* ---- unpacking ---- */
 
-static int unpack(int archive, const struct artifact_request *r, struct artifact_result *ret)
+static int unpack(
+	int workspace, int archive, const struct artifact_request *r, struct artifact_result *ret)
 {
 	struct err *e = &ret->error;
-	CLEAN_FD int workspace = -1;
 	CLEAN_FD int target = -1;
 
 	if (confine_limits(&(struct confine_limits){ .file_size = LIMIT_ARTIFACT_FILE,
@@ -138,10 +139,9 @@ static int unpack(int archive, const struct artifact_request *r, struct artifact
 				   .address_space = ADDRESS_SPACE },
 		    e) < 0)
 		return -1;
-	workspace = dir_open(r->workspace, e);
-	target = workspace < 0 ? -1 : dir_ensure_beneath(workspace, r->path, 0755, e);
+	target = dir_ensure_beneath(workspace, r->path, 0755, e);
 	if (target < 0)
-		return workspace < 0 ? -1 : err_wrap(e, "path");
+		return err_wrap(e, "path");
 	if (fchdir(target) < 0)
 		return err_set_errno(e, errno, "enter the target folder");
 	if (close_in(".", true, e) < 0 || seccomp_load_child(SECCOMP_ARTIFACT_UNPACK, e) < 0)
@@ -149,7 +149,7 @@ static int unpack(int archive, const struct artifact_request *r, struct artifact
 	return artifact_unpack(archive, target, &watch, ret, e);
 }
 
-static int work(struct artifact_result *ret)
+static int work(int workspace, struct artifact_result *ret)
 {
 	CLEANUP(frame_reader_release) struct frame_reader in = { 0 };
 	CLEANUP(artifact_order_release) struct artifact_order order = { 0 };
@@ -161,16 +161,19 @@ static int work(struct artifact_result *ret)
 	if (frame_recv_fd(SOCKET, &archive, e) < 0 || frame_recv(&in, SOCKET, &text, e) < 0 ||
 		artifact_request_decode(text, &order, e) < 0)
 		return -1;
-	return order.r.mode == ARTIFACT_UNPACK ? unpack(archive, &order.r, ret)
-					       : pack(archive, &order.r, ret);
+	return order.r.mode == ARTIFACT_UNPACK ? unpack(workspace, archive, &order.r, ret)
+					       : pack(workspace, archive, &order.r, ret);
 }
 
 int artifact_role_main(int argc, char **argv)
 {
 	int64_t uid = -1, gid = -1;
+	const char *path = NULL;
+	int workspace;
 	const struct cli_flag flags[] = {
 		{ "uid", CLI_INT, &uid, "N", "user to become", 0, UINT32_MAX - 1, true },
 		{ "gid", CLI_INT, &gid, "N", "group to become", 0, UINT32_MAX - 1, true },
+		{ "workspace", CLI_STRING, &path, "DIR", "whose files", .required = true },
 	};
 	char **rest;
 	int n_rest;
@@ -183,8 +186,10 @@ int artifact_role_main(int argc, char **argv)
 		return rc < 0 ? EXIT_USAGE : EXIT_OK;
 	if (fstat(SOCKET, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return cli_fail(EXIT_USAGE, "artifact: descriptor %d must be a socket", SOCKET);
-	if (confine_user(uid, gid, &result.error) == 0)
-		result.ok = work(&result) == 0;
+	/* the folders above it may be closed to the step user */
+	workspace = dir_open(path, &result.error);
+	if (workspace >= 0 && confine_user(uid, gid, &result.error) == 0)
+		result.ok = work(workspace, &result) == 0;
 	/* the archive's descriptor is closed by now: its reader sees the end before the result */
 	send_result(&result);
 	_exit(result.ok ? EXIT_OK : EXIT_FINDINGS); /* what runs at exit is not in the filter */

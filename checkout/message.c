@@ -9,7 +9,6 @@ void request_copy_release(struct request_copy *c)
 	free(c->url);
 	free(c->sha);
 	free(c->ref);
-	free(c->workspace);
 	free(c->path);
 	free(c->ca_file);
 	*c = (struct request_copy){ 0 };
@@ -22,7 +21,6 @@ struct checkout_request request_view(const struct request_copy *c)
 		.token = c->token,
 		.sha = c->sha,
 		.ref = c->ref,
-		.workspace = c->workspace,
 		.path = c->path,
 		.ca_file = c->ca_file,
 		.depth = c->depth,
@@ -51,7 +49,6 @@ int request_encode(
 		kv_optional(&w, "token", r->token);
 	kv_optional(&w, "sha", r->sha);
 	kv_optional(&w, "ref", r->ref);
-	json_kv_str(&w, "workspace", r->workspace);
 	kv_optional(&w, "path", r->path);
 	kv_optional(&w, "ca_file", r->ca_file);
 	json_kv_int(&w, "depth", r->depth);
@@ -73,7 +70,6 @@ static const struct json_field request_fields[] = {
 	FIELD(token, JSON_TO_STRING, 0, LIMIT_TOKEN),
 	FIELD(sha, JSON_TO_STRING, 0, 64),
 	FIELD(ref, JSON_TO_STRING, 0, LIMIT_NAME),
-	FIELD(workspace, JSON_TO_STRING, JSON_REQUIRED, LIMIT_NAME),
 	FIELD(path, JSON_TO_STRING, 0, LIMIT_NAME),
 	FIELD(ca_file, JSON_TO_STRING, 0, LIMIT_NAME),
 	FIELD(depth, JSON_TO_INT, JSON_REQUIRED, INT32_MAX),

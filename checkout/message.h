@@ -12,7 +12,7 @@
 
 /* A request that owns its strings; release wipes the token. */
 struct request_copy {
-	char *url, *token, *sha, *ref, *workspace, *path, *ca_file;
+	char *url, *token, *sha, *ref, *path, *ca_file;
 	int64_t depth, timeout_us;
 	bool tags, keep, submodules;
 };

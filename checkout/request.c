@@ -123,8 +123,6 @@ int checkout_request_check(const struct checkout_request *r, struct err *e)
 	if (r->token &&
 		(str_empty(r->token) || strlen(r->token) > LIMIT_TOKEN || !is_plain(r->token)))
 		return err_set(e, ERR_INPUT, "checkout token: empty, too long or not printable");
-	if (str_empty(r->workspace) || r->workspace[0] != '/')
-		return err_set(e, ERR_INPUT, "checkout workspace: expected an absolute path");
 	if (r->depth < 0 || r->depth > INT32_MAX)
 		return err_set(e, ERR_INPUT, "checkout depth: expected 0 (all) or more, at most %d",
 			INT32_MAX);

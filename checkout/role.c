@@ -18,6 +18,7 @@
 #include "base/cli.h"
 #include "base/limits.h"
 #include "base/frame.h"
+#include "base/fs.h"
 #include "checkout/message.h"
 #include "checkout/role.h"
 #include "sandbox/confine.h"
@@ -51,7 +52,7 @@ void role_send_result(int fd, const struct checkout_result *r)
 		return;
 }
 
-static int run_writer(pid_t fetcher, const int pack[2], const int control[2])
+static int run_writer(pid_t fetcher, const int pack[2], const int control[2], int workspace)
 {
 	close(CHECKOUT_SOCKET);
 	close(pack[1]);
@@ -59,10 +60,10 @@ static int run_writer(pid_t fetcher, const int pack[2], const int control[2])
 	confine_die_with_parent();
 	if (getppid() != fetcher)
 		return EXIT_FINDINGS;
-	return role_write(pack[0], control[1]);
+	return role_write(pack[0], control[1], workspace);
 }
 
-static int split(struct err *e)
+static int split(int workspace, struct err *e)
 {
 	pid_t self = getpid();
 	int pack[2], control[2];
@@ -75,7 +76,8 @@ static int split(struct err *e)
 	if (writer < 0)
 		return err_set_errno(e, errno, "fork");
 	if (writer == 0)
-		_exit(run_writer(self, pack, control));
+		_exit(run_writer(self, pack, control, workspace));
+	close(workspace);
 	close(pack[0]);
 	close(control[1]);
 	_exit(role_fetch(CHECKOUT_SOCKET, pack[1], control[0], writer));
@@ -84,9 +86,12 @@ static int split(struct err *e)
 int checkout_role_main(int argc, char **argv)
 {
 	int64_t uid = -1, gid = -1;
+	const char *path = NULL;
+	int workspace;
 	const struct cli_flag flags[] = {
 		{ "uid", CLI_INT, &uid, "N", "user to become", 0, UINT32_MAX - 1, true },
 		{ "gid", CLI_INT, &gid, "N", "group to become", 0, UINT32_MAX - 1, true },
+		{ "workspace", CLI_STRING, &path, "DIR", "to write into", .required = true },
 	};
 	char **rest;
 	int n_rest;
@@ -100,7 +105,10 @@ int checkout_role_main(int argc, char **argv)
 	if (fstat(CHECKOUT_SOCKET, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return cli_fail(
 			EXIT_USAGE, "checkout: descriptor %d must be a socket", CHECKOUT_SOCKET);
-	if (confine_user(uid, gid, &failed.error) < 0 || split(&failed.error) < 0)
+	/* the folders above it may be closed to the step user */
+	workspace = dir_open(path, &failed.error);
+	if (workspace < 0 || confine_user(uid, gid, &failed.error) < 0 ||
+		split(workspace, &failed.error) < 0)
 		role_send_result(CHECKOUT_SOCKET, &failed);
 	return EXIT_FINDINGS;
 }

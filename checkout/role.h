@@ -11,7 +11,7 @@ enum { CHECKOUT_SOCKET = 3 };
 /* Network, token, nothing writable. pack_fd: write end of the pack pipe; control: to the writer. */
 int role_fetch(int job_fd, int pack_fd, int control, pid_t writer);
 /* No network, no token, only the target folder writable. */
-int role_write(int pack_fd, int control);
+int role_write(int pack_fd, int control, int workspace);
 
 /* Caps every process of the role: address space, open files, file size, CPU seconds, no core. */
 int role_limits(bool writes_files, struct err *e) CHECK_RESULT;

@@ -39,15 +39,12 @@ static int empty_folder(int dirfd, struct err *e)
 	return rc < 0 ? err_wrap(e, "empty the target") : 0;
 }
 
-static int enter_target(const struct checkout_request *r, struct err *e)
+static int enter_target(int workspace, const struct checkout_request *r, struct err *e)
 {
-	CLEAN_FD int workspace = dir_open(r->workspace, e);
-	CLEAN_FD int target =
-		workspace < 0 ? -1
-			      : dir_ensure_beneath(workspace, r->path ? r->path : ".", 0755, e);
+	CLEAN_FD int target = dir_ensure_beneath(workspace, r->path ? r->path : ".", 0755, e);
 
 	if (target < 0)
-		return workspace < 0 ? -1 : err_wrap(e, "checkout path");
+		return err_wrap(e, "checkout path");
 	if (!r->keep && empty_folder(target, e) < 0)
 		return -1;
 	return fchdir(target) < 0 ? err_set_errno(e, errno, "enter the target") : 0;
@@ -106,15 +103,15 @@ static int say_submodules(int control, const struct submodule_list *l, struct er
 	return 0;
 }
 
-static int write_tree(const struct checkout_request *r, struct frame_reader *in, int pack_fd,
-	int control, struct checkout_result *ret)
+static int write_tree(int workspace, const struct checkout_request *r, struct frame_reader *in,
+	int pack_fd, int control, struct checkout_result *ret)
 {
 	struct err *e = &ret->error;
 	struct slice text;
 	CLEANUP(end_message_release) struct end_message end = { 0 };
 	CLEANUP(tree_freep) struct tree *t = NULL;
 
-	if (enter_target(r, e) < 0 || lock_in(e) < 0)
+	if (enter_target(workspace, r, e) < 0 || lock_in(e) < 0)
 		return -1;
 	t = tree_open(r, e);
 	if (!t || index_stream(t, pack_fd, e) < 0)
@@ -131,7 +128,7 @@ static int write_tree(const struct checkout_request *r, struct frame_reader *in,
 	return say_submodules(control, tree_submodules(t), e);
 }
 
-int role_write(int pack_fd, int control)
+int role_write(int pack_fd, int control, int workspace)
 {
 	CLEANUP(frame_reader_release) struct frame_reader in = { 0 };
 	CLEANUP(request_copy_release) struct request_copy order = { 0 };
@@ -147,7 +144,7 @@ int role_write(int pack_fd, int control)
 		struct checkout_request r = request_view(&order);
 		rc = checkout_request_check(&r, &result.error);
 		if (rc == 0)
-			rc = write_tree(&r, &in, pack_fd, control, &result);
+			rc = write_tree(workspace, &r, &in, pack_fd, control, &result);
 	}
 	result.ok = rc == 0;
 	role_send_result(control, &result);

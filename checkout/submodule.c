@@ -103,9 +103,8 @@ static int elsewhere(const char *base, struct err *e)
 /* What a request refuses, a submodule's URL may not be either. */
 static int check_form(const char *url, struct err *e)
 {
-	struct checkout_request r = {
-		.url = url, .sha = "0000000000000000000000000000000000000000", .workspace = "/"
-	};
+	struct checkout_request r = { .url = url,
+		.sha = "0000000000000000000000000000000000000000" };
 
 	return checkout_request_check(&r, e);
 }

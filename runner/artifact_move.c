@@ -363,3 +363,33 @@ int move_get(
 			m->size, m->digest, size, digest);
 	return 0;
 }
+
+/* ---- files ---- */
+
+int move_put_file(struct artifact_move *m, int fd, struct err *e)
+{
+	off_t from = 0;
+	ssize_t n;
+
+	do
+		n = copy_file_range(m->spool, &from, fd, NULL, m->size - (uint64_t)from, 0);
+	while (n > 0 && (uint64_t)from < m->size);
+	return n < 0 || (uint64_t)from < m->size ? err_set_errno(e, n < 0 ? errno : EIO, "copy it")
+						 : 0;
+}
+
+int move_get_file(struct artifact_move *m, int fd, struct err *e)
+{
+	char block[BLOCK];
+	ssize_t n;
+
+	if (spool_restart(m, e) < 0)
+		return -1;
+	while ((n = read(fd, block, sizeof(block))) > 0)
+		if (spool_add(m, block, (size_t)n, e) < 0)
+			return -1;
+	if (n < 0)
+		return err_set_errno(e, errno, "read it");
+	spool_finish(m);
+	return 0;
+}

@@ -49,6 +49,9 @@ int move_put(struct artifact_move *m, const char *url, struct err *e) CHECK_RESU
 /* digest: 64 hex digits. Whatever else comes than exactly these bytes is an error. */
 int move_get(struct artifact_move *m, const char *url, uint64_t size, const char *digest,
 	struct err *e) CHECK_RESULT;
+/* The same without a coordinator, to and from an open file: all of it. */
+int move_put_file(struct artifact_move *m, int fd, struct err *e) CHECK_RESULT;
+int move_get_file(struct artifact_move *m, int fd, struct err *e) CHECK_RESULT;
 int move_unpack(
 	struct artifact_move *m, const struct artifact_request *r, struct err *e) CHECK_RESULT;
 /* Asks the coordinator; take copies what it needs from the answer. headers NULL: none. */

@@ -49,9 +49,7 @@ static char *pattern_text(const struct strv *patterns)
 
 static int run_child(struct job *j, int out, const char *paths, struct hashing *h, struct err *e)
 {
-	struct artifact_request r = {
-		.mode = ARTIFACT_HASH, .workspace = j->workspace, .paths = paths, .hidden = true
-	};
+	struct artifact_request r = { .mode = ARTIFACT_HASH, .paths = paths, .hidden = true };
 	int sock = channel_start_role(j->channel, "artifact", e);
 	struct artifact *child;
 	int rc;

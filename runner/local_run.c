@@ -9,7 +9,8 @@
 #include "base/http.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "engine/engine.h"
+#include "engine/image.h"
+#include "runner/local_artifacts.h"
 #include "runner/local_claim.h"
 #include "runner/local_report.h"
 #include "runner/orphans.h"
@@ -58,10 +59,14 @@ static int with_remedy(struct err *e, const char *remedy)
 static int check_engine(struct local_run *r, struct err *e)
 {
 	const struct runner_config *c = r->spec.config;
-	CLEAN_STR char *image = NULL;
+	CLEANUP(image_release) struct image image = { 0 };
 	struct engine *g = engine_open(r->spec.loop, r->http, c->engine.kind, c->engine.socket, e);
-	int rc = g ? engine_image_id(g, c->engine.default_image, &image, e) : -1;
+	int rc = g ? engine_image_inspect(g, c->engine.default_image, &image, e) : -1;
 
+	if (g && rc < 0 && err_is(e, ERR_NOT_FOUND) && c->engine.pull != PULL_NEVER) {
+		err_clear(e); /* the first job pulls it */
+		rc = 0;
+	}
 	if (g && rc < 0 && err_is(e, ERR_NOT_FOUND))
 		with_remedy(e, "name another with --image");
 	else if (rc == 0 && (rc = engine_network_check(g, c->engine.network, e)) < 0)
@@ -77,7 +82,7 @@ static int setup(struct local_run *r, struct err *e)
 	r->http = http_new(r->spec.loop, &http, e);
 	if (!r->http)
 		return -1;
-	if (check_engine(r, e) < 0)
+	if (check_engine(r, e) < 0 || local_artifacts_begin(r->spec.state->path, e) < 0)
 		return -1;
 	/* what an earlier local run with this state folder left when it was killed */
 	orphans_remove(r->spec.loop, r->http, r->spec.config, r->spec.state);
@@ -217,6 +222,13 @@ static bool all_good(const struct local_plan *p)
 	return true;
 }
 
+static int deliver_artifacts(const struct local_run *r, struct err *e)
+{
+	if (!r->spec.artifact_dir)
+		return 0;
+	return local_artifacts_deliver(r->spec.state->path, r->spec.artifact_dir, e);
+}
+
 int local_run(const struct local_run_spec *spec, struct err *e)
 {
 	struct local_run r = { .spec = *spec };
@@ -226,8 +238,9 @@ int local_run(const struct local_run_spec *spec, struct err *e)
 		for (size_t i = 0; i < spec->plan->n; i++)
 			run_or_skip(&r, i);
 		sum_up(&r);
-		if (all_good(spec->plan))
+		if (deliver_artifacts(&r, e) == 0 && all_good(spec->plan))
 			code = EXIT_OK;
+		local_artifacts_end(spec->state->path);
 	}
 	teardown(&r);
 	return code;

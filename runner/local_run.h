@@ -21,6 +21,7 @@ struct local_run_spec {
 	const struct state_dir *state; /* owned: the lock is held */
 	struct local_plan *plan;       /* results are filled in */
 	const struct local_repo *repo; /* listed */
+	const char *artifact_dir;      /* where artifacts go at the end; NULL: nowhere */
 	bool color;
 };
 /* EXIT_OK when no job failed, EXIT_FINDINGS else; with e set when it could not even begin. */

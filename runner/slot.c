@@ -197,15 +197,21 @@ static int start_janitor(struct slot *s, const char *action, struct err *e)
 	return start_worker(s, argv.v, NULL, 0, e);
 }
 
-static void local_copy_argv(const struct slot *s, struct strv *argv)
+/* A role that becomes the step user in the job's workspace. */
+static void step_role_argv(const struct slot *s, const char *role, struct strv *argv)
 {
 	const struct runner_config *c = s->owner.config;
 
-	strv_add(argv, "local-copy");
+	strv_add(argv, role);
 	strv_addf(argv, "--uid=%" PRId64, c->engine.uid);
 	strv_addf(argv, "--gid=%" PRId64, c->engine.gid);
 	strv_addf(argv, "--workspace=%s/%" PRId64 "/%" PRId64, c->runner.workspace_root,
 		s->id.run_id, s->id.job_id);
+}
+
+static void local_copy_argv(const struct slot *s, struct strv *argv)
+{
+	step_role_argv(s, "local-copy", argv);
 	strv_addf(argv, "--label=%s", s->owner.local->label);
 }
 
@@ -270,7 +276,6 @@ static int start_helper(struct slot *s, const char *wanted, int socket_fd, struc
 	static const char *const roles[] = { "checkout", "artifact" };
 	CLEANUP(strv_release) struct strv argv = { 0 };
 	const char *role = NULL;
-	const struct runner_config *c = s->owner.config;
 	const struct slot_local *local = s->owner.local;
 	struct proc_fd fds[] = { { socket_fd, ROLE_FD_CHANNEL },
 		{ local ? local->source : -1, ROLE_FD_SOURCE },
@@ -291,9 +296,7 @@ static int start_helper(struct slot *s, const char *wanted, int socket_fd, struc
 		strv_add(&argv, "--serve");
 		n_fds = ARRAY_LEN(fds);
 	} else {
-		strv_add(&argv, role);
-		strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
-		strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
+		step_role_argv(s, role, &argv);
 	}
 	return role_start(
 		&s->helper, s->owner.loop, argv.v, NULL, fds, n_fds, -1, on_helper_exit, s, e);

@@ -1,7 +1,7 @@
 /*
- * shithub/upload-artifact and shithub/download-artifact: their inputs, what is asked of the
- * coordinator, what the reader of the log and later steps are told. The bytes move in
- * artifact_move.c.
+ * shithub/upload-artifact and shithub/download-artifact: their inputs, and what the reader of the
+ * log and later steps are told. Where artifacts are kept is artifact_store.c's to know, the bytes
+ * move in artifact_move.c.
  */
 #include "runner/step_kinds.h"
 
@@ -9,33 +9,17 @@
 #include <stdio.h>
 
 #include "artifact/pattern.h"
-#include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "runner/action_inputs.h"
-#include "runner/artifact_move.h"
+#include "runner/artifact_store.h"
 #include "runner/step_files.h"
 
 #define UPLOAD "shithub/upload-artifact"
 #define DOWNLOAD "shithub/download-artifact"
-enum { NAME_MAX_BYTES = 100, LIST_PAGES_MAX = 1000, RETENTION_DAYS_MAX = 90 };
+enum { RETENTION_DAYS_MAX = 90 };
 
 /* ---- what both need ---- */
-
-static int check_name(const char *action, const char *name, struct err *e)
-{
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789._-";
-	size_t n = strlen(name);
-
-	if (n && n <= NAME_MAX_BYTES && strspn(name, allowed) == n && !str_eq(name, ".") &&
-		!str_starts(name, ".."))
-		return 0;
-	return err_set(e, ERR_INPUT,
-		"%s: name: \"%.120s\", expected 1 to %d of the characters A-Z a-z 0-9 . _ - and no "
-		"two dots in front",
-		action, name, NAME_MAX_BYTES);
-}
 
 /* Steps know the workspace by the box's name for it; what stands below is what we mean. */
 static const char *below_workspace(const char *path)
@@ -70,15 +54,6 @@ static void set_output(struct job *j, const char *key, const char *value)
 
 	if (step_output_set(j, key, slice_of(value), &e) < 0)
 		step_log_line(j->log, "[shithub] warning: %s", e.text);
-}
-
-static int check_coordinator(const struct job *j, const char *action, struct err *e)
-{
-	return report_can_call(j->report)
-		       ? 0
-		       : err_set(e, ERR_INPUT,
-				 "%s: there is no coordinator here that could keep artifacts",
-				 action);
 }
 
 /* ---- upload ---- */
@@ -147,30 +122,7 @@ static int read_upload(const struct pairs *with, struct upload_inputs *in, struc
 		return err_set(e, ERR_INPUT,
 			UPLOAD ": if-no-files-found: \"%.100s\", expected warn, error or ignore",
 			in->if_none);
-	return check_name(UPLOAD, in->name, e);
-}
-
-struct place {
-	char *id, *url;
-};
-
-static void place_release(struct place *p)
-{
-	free(p->id);
-	wipe_free(p->url);
-}
-
-static int take_place(void *data, const struct json_value *answer, struct err *e)
-{
-	struct place *p = data;
-	const struct json_value *id = json_get(answer, "artifact_id");
-	const char *url = json_get_string(answer, "upload_url");
-
-	if (str_empty(url) || !id || (id->type != JSON_NUMBER && id->type != JSON_STRING))
-		return err_set(e, ERR_PROTO, "expected artifact_id and upload_url");
-	p->id = xstrdup(id->type == JSON_NUMBER ? id->raw : id->string);
-	p->url = xstrdup(url);
-	return 0;
+	return artifact_store_check_name(UPLOAD, in->name, e);
 }
 
 /* 0 when that is an error, 1 when the step is done. */
@@ -194,33 +146,17 @@ static void tell_packed(struct job *j, const struct artifact_move *m)
 		size_text(m->size, packed));
 }
 
-static int ask_place(
-	struct artifact_move *m, const struct upload_inputs *in, struct place *ret, struct err *e)
-{
-	CLEANUP(strv_release) struct strv headers = { 0 };
-	CLEAN_STR char *body = xasprintf(/* the name needs no escapes */
-		"{\"name\":\"%s\",\"size_bytes\":%" PRIu64 "}", in->name, m->size);
-
-	if (in->days)
-		strv_addf(&headers, "Shithub-Artifact-Retention-Days: %" PRId64, in->days);
-	if (in->overwrite)
-		strv_add(&headers, "Shithub-Artifact-Overwrite: true");
-	return move_ask(m, "/artifacts/upload", body, &headers, take_place, ret, e);
-}
-
 static int upload(struct job *j, const struct pairs *with, struct artifact_move *m, struct err *e)
 {
 	CLEANUP(upload_inputs_release) struct upload_inputs in = { 0 };
-	CLEANUP(place_release) struct place place = { 0 };
+	CLEAN_STR char *id = NULL;
 
-	if (read_upload(with, &in, e) < 0 || check_coordinator(j, UPLOAD, e) < 0)
+	if (read_upload(with, &in, e) < 0)
 		return -1;
 	CLEAN_STR char *patterns = relative_patterns(in.path);
-	struct artifact_request r = { .mode = ARTIFACT_PACK,
-		.workspace = j->workspace,
-		.paths = patterns,
-		.level = in.level,
-		.hidden = in.hidden };
+	struct artifact_request r = {
+		.mode = ARTIFACT_PACK, .paths = patterns, .level = in.level, .hidden = in.hidden
+	};
 	if (!patterns)
 		return err_set(e, ERR_LIMIT, UPLOAD ": path is longer than %zu bytes",
 			LIMIT_ARTIFACT_PATHS);
@@ -229,11 +165,11 @@ static int upload(struct job *j, const struct pairs *with, struct artifact_move 
 	if (m->result.files + m->result.links == 0)
 		return nothing_found(j, &in, e);
 	tell_packed(j, m);
-	if (ask_place(m, &in, &place, e) < 0 || move_put(m, place.url, e) < 0)
+	if (artifact_store_keep(m, in.name, in.days, in.overwrite, &id, e) < 0)
 		return err_wrap(e, UPLOAD ": artifact \"%s\"", in.name);
-	step_log_line(j->log, "[shithub] artifact \"%s\" uploaded: id %s, sha256 %s", in.name,
-		place.id, m->digest);
-	set_output(j, "artifact-id", place.id);
+	step_log_line(j->log, "[shithub] artifact \"%s\" uploaded: id %s, sha256 %s", in.name, id,
+		m->digest);
+	set_output(j, "artifact-id", id);
 	set_output(j, "artifact-digest", m->digest);
 	return 0;
 }
@@ -258,96 +194,11 @@ static const struct action_input download_inputs[] = {
 };
 #undef AT
 
-struct offer {
-	char *name, *url, *digest;
-	uint64_t size;
-};
-struct offers {
-	struct offer *v;
-	size_t n;
-	int64_t next; /* page; 0: the last one */
-};
-
-static void offers_release(struct offers *o)
-{
-	for (size_t i = 0; i < o->n; i++) {
-		free(o->v[i].name);
-		wipe_free(o->v[i].url);
-		free(o->v[i].digest);
-	}
-	free(o->v);
-}
-
 static void download_inputs_release(struct download_inputs *in)
 {
 	free(in->name);
 	free(in->path);
 	free(in->pattern);
-}
-
-static int take_offer(struct offers *o, const struct json_value *v, struct err *e)
-{
-	const char *name = json_get_string(v, "name"), *url = json_get_string(v, "download_url"),
-		   *digest = json_get_string(v, "digest");
-	int64_t size = json_get_int(v, "size_bytes", -1);
-	unsigned char raw[32];
-
-	if (str_empty(name) || str_empty(url) || str_empty(digest) || size < 0)
-		return err_set(e, ERR_PROTO, "expected name, size_bytes, digest and download_url");
-	if (check_name("list", name, e) < 0)
-		return -1;
-	if (!str_starts(digest, "sha256:") || hex_decode(digest + 7, raw, sizeof(raw)) < 0)
-		return err_set(
-			e, ERR_PROTO, "digest of \"%s\": expected sha256:<64 hex digits>", name);
-	o->v = xrealloc(o->v, (o->n + 1) * sizeof(*o->v));
-	o->v[o->n++] = (struct offer){ .name = xstrdup(name),
-		.url = xstrdup(url),
-		.digest = xstrdup(digest + 7),
-		.size = (uint64_t)size };
-	return 0;
-}
-
-static int take_page(void *data, const struct json_value *answer, struct err *e)
-{
-	struct offers *o = data;
-	const struct json_value *list = json_get(answer, "artifacts");
-	int64_t next = json_get_int(answer, "next_after", 0);
-
-	if (!list || list->type != JSON_ARRAY)
-		return err_set(e, ERR_PROTO, "expected a list of artifacts");
-	json_array_each (item, list)
-		if (take_offer(o, item, e) < 0)
-			return -1;
-	o->next = next > o->next ? next : 0;
-	return 0;
-}
-
-static int ask_page(struct artifact_move *m, const char *name, struct offers *ret, struct err *e)
-{
-	CLEAN_BUF struct buf body = BUF_INIT(KIB(1));
-
-	buf_addc(&body, '{');
-	if (name)
-		buf_addf(&body, "\"name\":\"%s\"", name);
-	if (ret->next)
-		buf_addf(&body, "%s\"after\":%" PRId64, name ? "," : "", ret->next);
-	buf_addc(&body, '}');
-	return move_ask(m, "/artifacts/list", buf_cstr(&body), NULL, take_page, ret, e);
-}
-
-static int ask_offers(struct artifact_move *m, const char *name, struct offers *ret, struct err *e)
-{
-	for (unsigned pages = 0; pages == 0 || ret->next; pages++) {
-		if (pages == LIST_PAGES_MAX)
-			return err_set(e, ERR_PROTO, "the list of artifacts does not end");
-		if (ask_page(m, name, ret, e) == 0)
-			continue;
-		if (!err_is(e, ERR_NOT_FOUND))
-			return err_wrap(e, "list of artifacts");
-		return err_set(e, ERR_NOT_FOUND,
-			"this coordinator has no list of artifacts, so none can be downloaded");
-	}
-	return 0;
 }
 
 static int read_download(const struct pairs *with, struct download_inputs *in, struct err *e)
@@ -359,19 +210,17 @@ static int read_download(const struct pairs *with, struct download_inputs *in, s
 		return err_set(e, ERR_INPUT, DOWNLOAD ": expected name or pattern, not both");
 	if (!in->path)
 		in->path = xstrdup(".");
-	return in->name ? check_name(DOWNLOAD, in->name, e) : 0;
+	return in->name ? artifact_store_check_name(DOWNLOAD, in->name, e) : 0;
 }
 
 /* One artifact into a folder. */
-static int fetch_offer(struct job *j, struct artifact_move *m, const struct offer *o,
+static int fetch_offer(struct job *j, struct artifact_move *m, const struct artifact_offer *o,
 	const char *path, struct err *e)
 {
-	struct artifact_request r = {
-		.mode = ARTIFACT_UNPACK, .workspace = j->workspace, .path = path
-	};
+	struct artifact_request r = { .mode = ARTIFACT_UNPACK, .path = path };
 	char raw[32], packed[32];
 
-	if (artifact_request_check(&r, e) < 0 || move_get(m, o->url, o->size, o->digest, e) < 0 ||
+	if (artifact_request_check(&r, e) < 0 || artifact_store_fetch(m, o, e) < 0 ||
 		move_unpack(m, &r, e) < 0)
 		return err_wrap(e, DOWNLOAD ": artifact \"%s\"", o->name);
 	step_log_line(j->log,
@@ -384,7 +233,7 @@ static int fetch_offer(struct job *j, struct artifact_move *m, const struct offe
 
 /* One by its name goes right into the folder, of several each gets its own in it. */
 static int fetch_all(struct job *j, struct artifact_move *m, const struct download_inputs *in,
-	const struct offers *o, struct err *e)
+	const struct artifact_offers *o, struct err *e)
 {
 	CLEANUP(pattern_list_release) struct pattern_list wanted = { 0 };
 	const char *base = below_workspace(in->path);
@@ -413,15 +262,14 @@ static int fetch_all(struct job *j, struct artifact_move *m, const struct downlo
 static int download(struct job *j, const struct pairs *with, struct artifact_move *m, struct err *e)
 {
 	CLEANUP(download_inputs_release) struct download_inputs in = { 0 };
-	CLEANUP(offers_release) struct offers offers = { 0 };
+	CLEANUP(artifact_offers_release) struct artifact_offers offers = { 0 };
 
-	if (read_download(with, &in, e) < 0 || check_coordinator(j, DOWNLOAD, e) < 0)
+	if (read_download(with, &in, e) < 0)
 		return -1;
-	struct artifact_request where = {
-		.mode = ARTIFACT_UNPACK, .workspace = j->workspace, .path = below_workspace(in.path)
-	};
+	struct artifact_request where = { .mode = ARTIFACT_UNPACK,
+		.path = below_workspace(in.path) };
 	if (artifact_request_check(&where, e) < 0 || move_open(m, j, e) < 0 ||
-		ask_offers(m, in.name, &offers, e) < 0)
+		artifact_store_list(m, in.name, &offers, e) < 0)
 		return err_wrap(e, DOWNLOAD);
 	if (fetch_all(j, m, &in, &offers, e) < 0)
 		return -1;

@@ -198,7 +198,6 @@ static int check_out(struct checkout_run *run, const struct pairs *with, struct 
 		.token = j->spec->checkout_token,
 		.sha = named ? run->in.sha : j->spec->head_sha,
 		.ref = named ? run->in.ref : j->spec->head_ref,
-		.workspace = j->workspace,
 		.path = run->in.path,
 		.depth = run->in.depth,
 		.tags = run->in.tags,

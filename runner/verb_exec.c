@@ -34,7 +34,7 @@ const char verb_exec_help[] =
 
 struct exec {
 	/* flags */
-	const char *workflow, *event, *payload, *output;
+	const char *workflow, *event, *payload, *output, *artifact_dir;
 	struct strv secret_files, inputs, secrets, env, vars;
 	struct local_choice choice;
 	bool dry_run, list;
@@ -322,6 +322,7 @@ static int run_configured(struct exec *x, const struct state_dir *state,
 		.state = state,
 		.plan = &x->plan,
 		.repo = &x->repo,
+		.artifact_dir = x->artifact_dir,
 		.color = x->color };
 	struct err e = { 0 };
 	int code;
@@ -415,6 +416,8 @@ static int parse(struct exec *x, int argc, char **argv)
 		{ "env", CLI_STRV, &x->env, "K=V", "environment of the jobs" },
 		{ "var", CLI_STRV, &x->vars, "K=V", "variable of the vars context" },
 		{ "matrix", CLI_STRV, &x->choice.matrix, "K=V", "only these combinations" },
+		{ "artifact-dir", CLI_STRING, &x->artifact_dir, "DIR",
+			"keep uploaded artifacts there as NAME.tar.gz" },
 		{ "dry-run", CLI_BOOL, &x->dry_run, .help = "print the plan (also -n)" },
 		{ "list", CLI_BOOL, &x->list, .help = "list workflows and their jobs" },
 		{ "output", CLI_STRING, &x->output, "FORMAT", "of --list and -n: text or json" },

@@ -89,6 +89,52 @@ def test_step_names_are_rendered_and_masked(local):
     assert names == ["▶ Build library with ***", "▶ Wrong ${{ nonsense( }}"], done.text
 
 
+def test_artifacts_pass_from_job_to_job(local, folder):
+    local.workflow("""
+        on: push
+        jobs:
+          build:
+            runs-on: ubuntu-latest
+            steps:
+              - run: mkdir -p out/deep && echo built > out/deep/file && echo second > second
+              - id: up
+                uses: shithub/upload-artifact@v1
+                with: {name: result, path: out, if-no-files-found: error}
+              - run: test -n "${{ steps.up.outputs.artifact-digest }}"
+              - uses: shithub/upload-artifact@v1
+                with: {name: result, path: second}
+                continue-on-error: true
+              - uses: shithub/upload-artifact@v1
+                with: {name: other, path: second}
+          use:
+            needs: build
+            runs-on: ubuntu-latest
+            steps:
+              - uses: shithub/download-artifact@v1
+                with: {name: result, path: got}
+              - run: cat got/deep/file
+              - uses: shithub/download-artifact@v1
+                with: {path: all}
+              - run: cat all/result/deep/file all/other/second
+              - uses: shithub/download-artifact@v1
+                with: {name: missing}
+        """)
+    kept = folder / "kept"
+    done = local.run("--artifact-dir", kept)
+    assert done.returncode == 1
+    lines = done.text.splitlines()
+    assert lines.count("built") == 2 and lines.count("second") == 1, done.text
+    assert any("has an artifact of this name already" in line for line in lines)
+    assert any('the run has no artifact "missing"' in line for line in lines)
+    assert sorted(path.name for path in kept.iterdir()) == ["other.tar.gz", "result.tar.gz"]
+    listed = driver.run(["tar", "-tzf", kept / "result.tar.gz"]).stdout.decode().split()
+    assert "deep/file" in listed
+    assert not (local.state / "artifacts").exists()
+    again = local.run("--job", "build")
+    assert again.returncode == 0, again.text  # names are free again, nothing was kept
+    local.clean()
+
+
 @pytest.mark.parametrize("way", BOTH_WAYS)
 def test_work_tree_is_copied(local, way):
     """Uncommitted and untracked files are in, ignored ones and deleted ones are not; links stay

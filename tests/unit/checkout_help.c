@@ -200,10 +200,11 @@ void on_done(void *data, const struct checkout_result *result)
 	r->calls++;
 }
 
-int start_child(struct proc *p, int stderr_fd)
+int start_child(struct proc *p, const char *workspace, int stderr_fd)
 {
 	CLEAN_STR char *uid = xasprintf("%u", child_uid()), *gid = xasprintf("%u", child_gid());
-	char *argv[] = { (char *)"checkout", (char *)"--uid", uid, (char *)"--gid", gid, NULL };
+	char *argv[] = { (char *)"checkout", (char *)"--uid", uid, (char *)"--gid", gid,
+		(char *)"--workspace", (char *)workspace, NULL };
 	int pair[2];
 	struct err e = { 0 };
 
@@ -233,10 +234,9 @@ void run_checkout(struct run *r, struct checkout_request *q)
 	struct proc p = PROC_INIT;
 	struct err e = { 0 };
 
-	q->workspace = r->workspace;
 	r->done = false;
 	r->calls = 0;
-	int fd = start_child(&p, 2);
+	int fd = start_child(&p, r->workspace, 2);
 	struct checkout *c = checkout_start(r->loop, fd, q, on_line, on_done, r, &e);
 	if (!c)
 		fail_msg("%s", e.text);

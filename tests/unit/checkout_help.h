@@ -49,8 +49,8 @@ void run_open(struct run *r); /* a fresh workspace owned by the child's user */
 void run_close(struct run *r);
 void on_line(void *data, const char *line);
 void on_done(void *data, const struct checkout_result *result);
-int start_child(struct proc *p, int stderr_fd);               /* our end of its socket */
-void run_checkout(struct run *r, struct checkout_request *q); /* to the end */
+int start_child(struct proc *p, const char *workspace, int stderr_fd); /* our end of its socket */
+void run_checkout(struct run *r, struct checkout_request *q);          /* to the end */
 
 char *in_workspace(struct run *r, const char *script); /* what it prints; a failure fails */
 void assert_out(struct run *r, const char *script, const char *want);

@@ -181,14 +181,12 @@ static void on_line_flag(void *data, const char *line)
 static struct checkout *start_hanging(
 	struct run *r, struct proc *p, int stderr_fd, const char *url, const char *sha)
 {
-	struct checkout_request q = {
-		.url = url, .token = TOKEN, .sha = sha, .depth = 1, .workspace = r->workspace
-	};
+	struct checkout_request q = { .url = url, .token = TOKEN, .sha = sha, .depth = 1 };
 	struct err e = { 0 };
 
 	git_server_mode(checkout_server, GIT_HANG);
 	struct checkout *c = checkout_start(
-		r->loop, start_child(p, stderr_fd), &q, on_line_flag, on_done, r, &e);
+		r->loop, start_child(p, r->workspace, stderr_fd), &q, on_line_flag, on_done, r, &e);
 	assert_non_null(c);
 	assert_int_equal(
 		loop_wait(r->loop, &r->done, mono_add(mono_now(), 60 * USEC_PER_SEC), &e), 0);
@@ -271,7 +269,7 @@ static void test_refused_requests(void **state)
 	struct run r;
 	struct err e = { 0 };
 	int pair[2];
-	struct checkout_request q = { .url = "file:///etc", .sha = UNKNOWN, .workspace = "/tmp" };
+	struct checkout_request q = { .url = "file:///etc", .sha = UNKNOWN };
 
 	(void)state;
 	run_open(&r);

@@ -16,7 +16,6 @@ static const struct checkout_request good = {
 	.token = "t",
 	.sha = SHA,
 	.ref = "refs/heads/trunk",
-	.workspace = "/w",
 	.depth = 1,
 };
 
@@ -150,8 +149,6 @@ static void test_the_rest(void **state)
 	struct checkout_request r = good;
 
 	(void)state;
-	r.workspace = "relative";
-	expect("workspace", &r, "absolute path");
 	r = good;
 	r.depth = -1;
 	expect("depth", &r, "depth");
