@@ -324,3 +324,43 @@ char *text_printable(const char *text)
 			*p = '?';
 	return copy;
 }
+
+/* A valid character that would steer a terminal or hide in a line. */
+static bool steers(const char *p, size_t len)
+{
+	const unsigned char *c = (const unsigned char *)p;
+	uint32_t u = len == 2 ? (c[0] & 0x1fU) << 6 | (c[1] & 0x3fU)
+			      : (c[0] & 0xfU) << 12 | (c[1] & 0x3fU) << 6 | (c[2 % len] & 0x3fU);
+
+	if (len == 1)
+		return c[0] < 0x20 || c[0] == 0x7f;
+	return len < 4 &&
+	       (u < 0xa0 || (u >= 0x200b && u <= 0x200f) || (u >= 0x2028 && u <= 0x202e) ||
+		       (u >= 0x2060 && u <= 0x206f) || u == 0xfeff);
+}
+
+void text_escape(struct buf *out, const char *text, size_t n)
+{
+	for (const char *p = text, *end = text + n; p < end;) {
+		size_t len = utf8_char(p, (size_t)(end - p));
+
+		if (len == 0 || steers(p, len)) {
+			const char *name = *p == '\n' ? "\\n" : *p == '\t' ? "\\t" : NULL;
+			for (size_t i = 0; i < (len ? len : 1) && !name; i++)
+				buf_addf(out, "\\x%02x", (unsigned char)p[i]);
+			buf_adds(out, name ? name : "");
+		} else {
+			buf_adds(out, *p == '\\' ? "\\" : "");
+			buf_add(out, p, len);
+		}
+		p += len ? len : 1;
+	}
+}
+
+char *text_escaped(const char *text)
+{
+	struct buf out = BUF_INIT(SIZE_MAX / 2);
+
+	text_escape(&out, text, strlen(text));
+	return buf_take(&out);
+}

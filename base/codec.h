@@ -32,6 +32,10 @@ uint64_t random_below(uint64_t bound); /* uniform in [0, bound) */
 /* A copy that any terminal and any JSON reader takes: control characters, and in text that is not
  * UTF-8 all bytes above 0x7f, become '?'. */
 char *text_printable(const char *text) CHECK_RESULT;
+/* The same without loss, for names of files: control and other steering characters (C1, bidi marks,
+ * zero-width ones) and bytes that are no UTF-8 as \xNN, \n and \t by name, a backslash doubled. */
+void text_escape(struct buf *out, const char *p, size_t n);
+char *text_escaped(const char *text) CHECK_RESULT;
 
 /* Strict UTF-8 (no overlong forms, no surrogates, <= U+10FFFF). */
 bool utf8_valid(const char *p, size_t n);

@@ -208,6 +208,29 @@ static void utf8_prefixes(UNUSED void **state)
 			utf8_whole_prefix(cases[i].text.ptr, cases[i].text.len), cases[i].want);
 }
 
+static void escapes_names(void **state)
+{
+	static const struct {
+		const char *in, *want;
+	} cases[] = {
+		{ "", "" },
+		{ "plain-name_1.txt", "plain-name_1.txt" },
+		{ "a b\xc3\xa9", "a b\xc3\xa9" },
+		{ "line\nbreak\ttab\x1b[31m\x7f", "line\\nbreak\\ttab\\x1b[31m\\x7f" },
+		{ "back\\slash", "back\\\\slash" },
+		{ "\xff\xc3", "\\xff\\xc3" },
+		{ "\xc2\x85|\xe2\x80\xae|\xef\xbb\xbf",
+			"\\xc2\\x85|\\xe2\\x80\\xae|\\xef\\xbb\\xbf" },
+		{ "\xe4\xb8\xad\xf0\x9f\x98\x80", "\xe4\xb8\xad\xf0\x9f\x98\x80" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *got CLEAN_STR = text_escaped(cases[i].in);
+		assert_string_equal(got, cases[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +242,7 @@ int main(void)
 		cmocka_unit_test(randomness),
 		cmocka_unit_test(utf8_is_strict),
 		cmocka_unit_test(utf8_prefixes),
+		cmocka_unit_test(escapes_names),
 	};
 
 	return cmocka_run_group_tests_name("codec", tests, NULL, NULL);
