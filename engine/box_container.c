@@ -11,7 +11,7 @@ enum state { NEW, CREATING, TWIN, CREATED, STARTING, UP, FAILED, REMOVING };
 static const char *const state_names[] = { "new", "creating", "twin", "created", "starting", "up",
 	"failed", "removing" };
 
-enum { REMOVE_TRIES = 4, REMOVE_PAUSE_US = 1000000 };
+enum { REMOVE_TRIES = 6, REMOVE_PAUSE_US = 50000 }; /* three times as long after each */
 
 struct box_container {
 	struct box_list *list;
@@ -22,8 +22,10 @@ struct box_container {
 	char *id;
 	enum state state;
 	bool discarded, retried;
+	bool last;    /* to be discarded when it is alone */
 	bool absent;  /* the engine refused to create it: nothing to remove */
 	int removals; /* tried so far */
+	int64_t remove_pause_us;
 	struct http_exchange *x, *kill, *signal;
 	struct loop_source *later;
 	struct box_container_events ev;
@@ -91,6 +93,12 @@ static void control_remove(struct box_container *c)
 		log_warn("box", "control_folder_left", F_STR("path", c->control), F_ERR(&e));
 }
 
+static void discard_if_alone(struct box_list *list)
+{
+	if (list->first && list->first->last && !list->first->next)
+		box_container_discard(list->first);
+}
+
 static void container_free(struct box_container *c)
 {
 	struct box_container **p = &c->list->first;
@@ -99,6 +107,7 @@ static void container_free(struct box_container *c)
 		p = &(*p)->next;
 	*p = c->next;
 	c->list->empty = !c->list->first;
+	discard_if_alone(c->list);
 	http_exchange_free(c->x);
 	http_exchange_free(c->kill);
 	http_exchange_free(c->signal);
@@ -124,6 +133,7 @@ struct box_container *box_container_new(
 	struct box_container *c = xcalloc(1, sizeof(*c));
 
 	c->list = list;
+	c->remove_pause_us = REMOVE_PAUSE_US;
 	c->plan = TAKE_VALUE(*plan, (struct box_plan){ 0 });
 	c->next = list->first;
 	list->first = c;
@@ -339,7 +349,8 @@ static void on_removed(struct http_exchange *x, void *data)
 		container_free(c);
 	} else if (c->removals < REMOVE_TRIES) {
 		c->later = loop_timer(c->list->loop,
-			mono_add(loop_now(c->list->loop), REMOVE_PAUSE_US), on_remove_again, c);
+			mono_add(loop_now(c->list->loop), c->remove_pause_us), on_remove_again, c);
+		c->remove_pause_us *= 3;
 	} else {
 		log_warn("box", "container_left", F_STR("container", c->plan.name), F_ERR(&e));
 		container_free(c);
@@ -374,6 +385,14 @@ void box_container_discard(struct box_container *c)
 		container_free(c);
 	else if (!c->x)
 		container_remove(c); /* else the callback of what is in flight does it */
+}
+
+void box_container_discard_last(struct box_container *c)
+{
+	if (!c)
+		return;
+	c->last = true;
+	discard_if_alone(c->list);
 }
 
 void box_list_abandon(struct box_list *list)

@@ -56,6 +56,8 @@ void box_container_kill(
 	struct box_container *c, void (*done)(void *data, const struct err *e), void *data);
 void box_container_signal(struct box_container *c, int sig); /* through the engine; no answer */
 void box_container_discard(struct box_container *c);         /* NULL fine */
+/* The same once it is alone on its list: others share its network. */
+void box_container_discard_last(struct box_container *c);
 /* Ends what is in flight without an answer; what may be left is logged. After box_list waited. */
 void box_list_abandon(struct box_list *list);
 

@@ -265,7 +265,10 @@ void box_job_close(struct box_job *j)
 		return;
 	while (j->boxes)
 		step_box_free(j->boxes);
-	box_container_discard(TAKE(j->holder));
+	if (engine_dialect(j->engine)->holder_last)
+		box_container_discard_last(TAKE(j->holder));
+	else
+		box_container_discard(TAKE(j->holder));
 	if (loop_wait(j->loop, &j->containers.empty, mono_add(mono_now(), BOX_CLOSE_US), &e) < 0)
 		log_warn("box", "clean_up_incomplete", F_ERR(&e));
 	box_list_abandon(&j->containers);

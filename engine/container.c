@@ -9,18 +9,24 @@
 #include "base/json.h"
 #include "base/limits.h"
 
-/* METHOD /containers/<id><suffix> */
-static struct http_exchange *container_begin(struct engine *g, const char *method, const char *id,
-	const char *suffix, http_done_fn done, void *data, struct err *e)
+/* METHOD <prefix><id><suffix> */
+static struct http_exchange *path_begin(struct engine *g, const char *method, const char *prefix,
+	const char *id, const char *suffix, http_done_fn done, void *data, struct err *e)
 {
 	CLEAN_BUF struct buf path = BUF_INIT(KIB(4));
 	struct engine_request r = { .method = method };
 
-	buf_adds(&path, "/containers/");
+	buf_adds(&path, prefix);
 	engine_escape(&path, id);
 	buf_adds(&path, suffix);
 	r.path = buf_cstr(&path);
 	return engine_begin(g, &r, done, data, e);
+}
+
+static struct http_exchange *container_begin(struct engine *g, const char *method, const char *id,
+	const char *suffix, http_done_fn done, void *data, struct err *e)
+{
+	return path_begin(g, method, "/containers/", id, suffix, done, data, e);
 }
 
 /* --- create ---------------------------------------------------------------------------------- */
@@ -149,7 +155,8 @@ struct http_exchange *engine_remove_begin(
 	struct engine *g, const char *id_or_name, http_done_fn done, void *data, struct err *e)
 {
 	/* v=1: an image's VOLUME would otherwise leave an anonymous volume each time */
-	return container_begin(g, "DELETE", id_or_name, "?force=1&v=1", done, data, e);
+	return path_begin(g, "DELETE", g->dialect->remove[0], id_or_name, g->dialect->remove[1],
+		done, data, e);
 }
 
 int engine_remove_end(struct engine *g, struct http_exchange *x, struct err *e)
@@ -157,7 +164,11 @@ int engine_remove_end(struct engine *g, struct http_exchange *x, struct err *e)
 	struct err own = { 0 };
 
 	e = e ? e : &own;
-	return gone_is_fine(engine_check(g, x, e), e); /* conflict: being removed already */
+	if (engine_check(g, x, e) == 0)
+		return 0;
+	if (err_is(e, ERR_CONFLICT) && !g->dialect->conflict_removes)
+		return -1;
+	return gone_is_fine(-1, e);
 }
 
 int engine_container_remove(struct engine *g, const char *id, struct err *e)

@@ -9,15 +9,18 @@ static const struct dialect_tmpfs podman_tmpfs[] = {
 	{ "/var/tmp", "rw,noexec,nosuid,nodev,size=64k,mode=755" },
 };
 
-#define PODMAN                                                                          \
-	.command = "podman", .tmpfs = podman_tmpfs, .n_tmpfs = ARRAY_LEN(podman_tmpfs), \
-	.nproc_needed = true, .kill = "/stop?t=0"
+#define PODMAN                                                                                   \
+	.command = "podman", .tmpfs = podman_tmpfs, .n_tmpfs = ARRAY_LEN(podman_tmpfs),          \
+	.nproc_needed = true, .libpod_networks = true, .kill = "/stop?t=0", .holder_last = true, \
+	.remove = { "/libpod/containers/", "?force=1&v=1&depend=1" }
 
 static const struct dialect docker = { .name = "Docker",
 	.command = "docker",
 	.seccomp_inline = true,
 	.network_disabled = true,
-	.kill = "/kill?signal=9" };
+	.kill = "/kill?signal=9",
+	.remove = { "/containers/", "?force=1&v=1" },
+	.conflict_removes = true };
 static const struct dialect podman = { .name = "Podman", PODMAN };
 static const struct dialect rootless_podman = {
 	.name = "Podman", PODMAN, .userns = "keep-id", .no_bridge = true

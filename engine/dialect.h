@@ -31,12 +31,22 @@ struct dialect {
 	/* What ends a container at once, after /containers/<id>: Podman's kill watches for the end
 	 * four times a second, its stop without a grace does not. */
 	const char *kill;
+	/* What removes a container that may run, before and after its id: Podman refuses while others
+	 * share its network unless told to take them along, in its own tree only. */
+	const char *remove[2];
+	/* And where each removes its own, the one that others share must be the last. */
+	bool holder_last;
+	/* A conflict when removing: with Docker somebody else removes it already; Podman also says
+	 * so when its own clean-up of an ended container is in the way, and then keeps it. */
+	bool conflict_removes;
 	/* HostConfig.UsernsMode; NULL: not sent. A rootless engine maps the step's user onto its
 	 * own, which owns the workspace: any other would stand for a subordinate id there. */
 	const char *userns;
 	/* An ordinary user can make no bridge of the host: there is nothing an allowlist could
 	 * guard, so the default network becomes "none". */
 	bool no_bridge;
+	/* Podman's compatible calls cannot name a network's bridge, its own can: engine/network.c. */
+	bool libpod_networks;
 };
 
 /* BUG on AUTO. NULL: there is none, a rootless Docker cannot map the step's user. */
