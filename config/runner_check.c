@@ -183,22 +183,43 @@ static bool is_host_label(const char *s, size_t n)
 	return n >= 1 && n <= 63 && only(s, n, "-_") && s[0] != '-' && s[n - 1] != '-';
 }
 
-const char *check_host_pattern(char **text)
+/* A name whose last part is a number is an address to every resolver. */
+static bool ends_in_number(const char *s)
 {
-	const char *wanted = "expected a host name such as \"github.com\" or \"*.example.com\"";
-	const char *s = str_starts(*text, "*.") ? *text + 2 : *text;
+	const char *last = strrchr(s, '.') + 1;
 
+	return strspn(last, "0123456789") == strlen(last);
+}
+
+static bool is_host_name(const char *s)
+{
 	if (strlen(s) > 253 || !strchr(s, '.'))
-		return wanted;
+		return false;
 	for (;;) {
 		size_t n = strcspn(s, ".");
 		if (!is_host_label(s, n))
-			return wanted;
+			return false;
 		if (s[n] == '\0')
-			break;
+			return true;
 		s += n + 1;
 	}
-	for (char *c = *text; *c; c++)
+}
+
+const char *check_host_pattern(char **text)
+{
+	char *s = str_starts(*text, "*.") ? *text + 2 : *text;
+	size_t n = strlen(s);
+
+	for (const char *c = s; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			return "expected ASCII: write an internationalised name as xn--...";
+	if (n > 1 && s[n - 1] == '.')
+		s[n - 1] = '\0'; /* fully qualified: they all are */
+	if (!is_host_name(s))
+		return "expected a host name such as \"github.com\" or \"*.example.com\"";
+	if (ends_in_number(s))
+		return "expected a name: addresses are reached through names only";
+	for (char *c = s; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	return NULL;
 }

@@ -33,7 +33,7 @@ struct runner_config {
 		char *state_dir; /* journal, leases, control folders, instance id; 0700 */
 		struct strv network_allowlist;
 		uint64_t step_log_limit;
-		uint64_t artifact_limit; /* bytes of one packed artifact on its way in state_dir */
+		uint64_t artifact_limit;  /* bytes of one packed artifact on its way in state_dir */
 		uint64_t workspace_limit; /* bytes that one job may take on the disk */
 		int64_t stop_grace_us;
 		int64_t drain_timeout_us; /* 0: none */
@@ -51,9 +51,9 @@ struct runner_config {
 		char *network;            /* name, "none" */
 		uint64_t memory;
 		int64_t nano_cpus;
-		char *seccomp_profile; /* path; NULL: the built-in profile */
+		char *seccomp_profile;   /* path; NULL: the built-in profile */
 		bool seccomp_unverified; /* run with a profile that does not verify */
-		int64_t uid, gid;      /* of steps; user = "auto": the runner's own */
+		int64_t uid, gid;        /* of steps; user = "auto": the runner's own */
 		int64_t pids_limit;
 		int64_t nofile_limit;
 		uint64_t tmp_size;
@@ -62,6 +62,13 @@ struct runner_config {
 		enum step_io step_io;
 		char *gate_path; /* NULL: beside the program, then ../lib/shithub */
 	} engine;
+	struct {
+		char *subnet; /* "172.30.0.0/24"; its first address is the gateway and resolver */
+		char *bridge; /* NULL: from engine.network */
+		struct strv upstream_dns;  /* empty: those of /etc/resolv.conf */
+		struct strv ports;         /* TCP, of allowed names */
+		struct strv allow_private; /* ranges that allowed names may lead to */
+	} network;
 	struct {
 		char *listen; /* "IP:PORT" or a unix socket's path; NULL: no metrics */
 	} metrics;

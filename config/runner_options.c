@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "config/image_ref.h"
+#include "config/network_check.h"
 #include "config/runner_check.h"
 
 int runner_args_parse_rest(struct runner_args *ret, int argc, char **argv,
@@ -168,6 +169,23 @@ static void check_default_image(struct options *o)
 		options_problem(o, "engine.default_image", image->source, "%s", e.text);
 }
 
+/* The resolver stands on the first address of the subnet, wherever that was moved to. */
+static void follow_subnet(struct options *o)
+{
+	const struct option_value *subnet = value_named(o, "network", "subnet");
+	struct option_value *dns = value_named(o, "engine", "dns_servers");
+	struct ip_range r;
+	char text[IP_RANGE_TEXT];
+
+	if (subnet->origin == ORIGIN_DEFAULT || dns->origin != ORIGIN_DEFAULT ||
+		!ip_range_parse(subnet->text, &r))
+		return;
+	strv_release(&dns->list);
+	strv_add(&dns->list, ip_range_text((struct ip_range){ r.address + 1, 32 }, text));
+	dns->origin = subnet->origin;
+	dns->source = xstrdup(subnet->source);
+}
+
 static void add_warnings(struct options *o)
 {
 	const char *url = value_named(o, "server", "base_url")->text;
@@ -182,11 +200,6 @@ static void add_warnings(struct options *o)
 		strv_add(&o->warnings,
 			"--token: every user of this machine can see it in the process list; "
 			"use --token-file");
-	/* remove when the runner closes the network of its steps itself */
-	if (value_named(o, "runner", "network_allowlist")->list.n)
-		strv_add(&o->warnings,
-			"runner.network_allowlist: nothing enforces it yet; steps reach what "
-			"engine.network lets them reach");
 }
 
 int runner_config_load(struct runner_config *ret, struct options *o, const struct runner_args *args,
@@ -203,6 +216,7 @@ int runner_config_load(struct runner_config *ret, struct options *o, const struc
 	options_flags(o, args->text);
 	resolve_token(o);
 	check_default_image(o);
+	follow_subnet(o);
 	add_warnings(o);
 	return options_apply(o, ret);
 }

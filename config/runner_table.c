@@ -3,6 +3,7 @@
  * the two together.
  */
 #include "base/limits.h"
+#include "config/network_check.h"
 #include "config/runner_check.h"
 #include "config/runner_options.h"
 
@@ -341,6 +342,34 @@ const struct option runner_option_table[] = {
 		.key = "gate_path",
 		.offset = AT(engine.gate_path),
 		.check = check_path },
+	{ .section = "network",
+		.key = "subnet",
+		.offset = AT(network.subnet),
+		.fallback = "172.30.0.0/24",
+		.check = check_subnet },
+	{ .section = "network",
+		.key = "bridge",
+		.offset = AT(network.bridge),
+		.check = check_bridge },
+	{ .section = "network",
+		.key = "upstream_dns",
+		.type = OPTION_LIST,
+		.offset = AT(network.upstream_dns),
+		.max = 8,
+		.check = check_address },
+	{ .section = "network",
+		.key = "ports",
+		.type = OPTION_LIST,
+		.offset = AT(network.ports),
+		.fallback = "22,80,443",
+		.max = 32,
+		.check = check_port },
+	{ .section = "network",
+		.key = "allow_private",
+		.type = OPTION_LIST,
+		.offset = AT(network.allow_private),
+		.max = 64,
+		.check = check_private_range },
 	{ .section = "metrics",
 		.key = "listen",
 		.offset = AT(metrics.listen),

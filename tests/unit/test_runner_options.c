@@ -185,8 +185,7 @@ static void test_runbook_file(void **state)
 	assert_int_equal(c->engine.dns_servers.n, 2);
 	assert_int_equal(c->engine.isolation, ISOLATION_JOB);
 	assert_int_equal(runner_config_require(c, &e), 0);
-	assert_int_equal(f->o.warnings.n, 1);
-	assert_non_null(strstr(f->o.warnings.v[0], "runner.network_allowlist"));
+	assert_int_equal(f->o.warnings.n, 0);
 }
 
 static void test_precedence(void **state)
