@@ -51,6 +51,8 @@ static void session_free(struct report *r)
 	buf_release_wipe(&s->body);
 	wipe_free(s->token);
 	free((char *)s->spec.base_url);
+	session_keep_close(s);
+	free((char *)s->spec.dir);
 	free(s);
 }
 
@@ -120,21 +122,44 @@ static const struct report_ops session_ops = {
 	.free = session_free,
 };
 
-struct report *session_new(const struct session_spec *spec)
+static struct session *make(const struct session_spec *spec)
 {
 	struct session *s = xcalloc(1, sizeof(*s));
 
 	s->report.ops = &session_ops;
 	s->spec = *spec;
 	s->spec.base_url = xstrdup(spec->base_url);
-	s->token = xstrdup(spec->token);
+	s->spec.dir = xstrdup(spec->dir);
 	s->spec.token = NULL;
 	s->tail = &s->head;
 	s->cancel_item.kind = ITEM_CANCEL_CHECK;
+	s->chain = (struct chain)CHAIN_INIT;
+	s->outbox = -1;
 	buf_init(&s->raw, LIMIT_LOG_CHUNK);
 	buf_init(&s->body, LIMIT_API_BODY);
 	backoff_init(&s->backoff, BACKOFF_FIRST_US, BACKOFF_MOST_US);
 	s->timer = loop_timer(spec->loop, MONO_NEVER, on_timer, s);
 	s->poll = loop_timer(spec->loop, MONO_NEVER, on_poll, s);
+	return s;
+}
+
+struct report *session_new(const struct session_spec *spec)
+{
+	struct session *s = make(spec);
+
+	s->token = xstrdup(spec->token);
+	if (s->spec.dir)
+		session_keep_open(s);
+	return &s->report;
+}
+
+struct report *session_resume(const struct session_spec *spec, struct err *e)
+{
+	struct session *s = make(spec);
+
+	if (session_keep_load(s, e) < 0) {
+		session_free(&s->report);
+		return NULL;
+	}
 	return &s->report;
 }

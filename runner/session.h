@@ -14,7 +14,12 @@
  * is dropped with one notice, here and in that log; on anything else: the item is dropped and
  * logged. A chunk that is tried again has the same bytes; a log that arrived loses its spool file.
  *
- * Runs in the job process.
+ * With a folder, what was queued (state/outbox.h), how far it got and the call in flight
+ * (state/chain.h) stand on disk before anything is sent, so that session_resume can go on in
+ * another process after this one was killed: it repeats the call in flight with its key, then sends
+ * the rest. A folder that cannot be written is logged once and costs only that.
+ *
+ * Runs in the job process and in the recover process.
  */
 #ifndef RUNNER_SESSION_H
 #define RUNNER_SESSION_H
@@ -32,8 +37,13 @@ struct session_spec {
 	void (*on_cancel)(void *data); /* the coordinator asked for it; once */
 	void (*on_lost)(void *data, const char *why); /* the token chain is dead; once */
 	void *data;
+	const char *dir; /* the job's folder with the chain that the supervisor made; NULL: none */
+	size_t steps;    /* how many, for the room that is reserved there */
 };
 /* The report owns itself: report_free ends it and drops what is queued. */
 struct report *session_new(const struct session_spec *spec);
+/* Goes on where the session of a dead process stopped; spec->token is not looked at. Its logs are
+ * closed. ERR_AUTH: the chain was lost before; else the folder cannot be read. */
+struct report *session_resume(const struct session_spec *spec, struct err *e) CHECK_RESULT;
 
 #endif

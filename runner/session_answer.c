@@ -19,6 +19,7 @@ void session_lose(struct session *s, const char *why)
 	while (s->head)
 		session_pop_head(s);
 	session_stop_cancel(s);
+	session_keep_state(s, NULL);
 	s->spec.on_lost(s->spec.data, why);
 }
 
@@ -69,7 +70,7 @@ static void apply_answer(struct session *s, struct item *it, const struct json_v
 		advance_log(s, it);
 		break;
 	case ITEM_JOB_STATUS:
-		s->final_accepted |= it->terminal_job;
+		s->final_accepted |= it->terminal;
 		session_pop_head(s);
 		break;
 	case ITEM_STEP_STATUS:
@@ -86,11 +87,12 @@ static void accepted(struct session *s, struct item *it, const struct http_resul
 	struct err e = { 0 };
 	CLEAN_JSON struct json_doc *doc = json_parse(buf_cstr(&r->body), r->body.len, NULL, &e);
 	const struct json_value *answer = doc ? json_root(doc) : NULL;
-	bool last = it->kind == ITEM_JOB_STATUS && it->terminal_job;
+	bool last = it->kind == ITEM_JOB_STATUS && it->terminal;
 
 	*it->key = '\0';
 	apply_answer(s, it, answer);
 	take_token(s, answer, !last); /* at the end: losing the chain drops every item */
+	session_keep_state(s, NULL);
 }
 
 /* One notice a log, to the operator and in the log itself; no seq was used up. */
@@ -162,6 +164,7 @@ static void settle(struct session *s, const struct http_result *r)
 		loop_timer_set(s->timer, s->backoff.until);
 	} else {
 		refused(s, it, &e);
+		session_keep_state(s, NULL);
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
- * The session's inside, shared by its four files and by nobody else: session.c (life, cancel
- * checks, flush), session_queue.c (what waits), session_send.c (what goes out next),
- * session_answer.c (what an answer means).
+ * The session's inside, shared by its files and by nobody else: session.c (life, cancel checks,
+ * flush), session_queue.c (what waits), session_send.c (what goes out next), session_answer.c (what
+ * an answer means), session_keep.c (what stands on disk).
  */
 #ifndef RUNNER_SESSION_PRIVATE_H
 #define RUNNER_SESSION_PRIVATE_H
@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/codec.h"
 #include "runner/session.h"
+#include "state/chain.h"
 
 enum item_kind { ITEM_JOB_STATUS, ITEM_STEP_STATUS, ITEM_LOG, ITEM_CANCEL_CHECK, ITEM_CALL };
 
@@ -18,9 +19,10 @@ struct item {
 	int64_t step_id;
 	char key[UUID_TEXT_MAX]; /* Idempotency-Key of the call that is being tried; "": none yet */
 	char *body;              /* statuses: ready to send */
-	bool terminal_job;
+	bool terminal;           /* statuses: of a job or step that is over */
 	/* logs */
 	struct spool *spool;
+	struct spool *own; /* the same when it is ours, of a resumed session */
 	int64_t seq;
 	size_t chunk;       /* bytes that went out as seq: tried again, it must not have grown */
 	struct mono oldest; /* when the oldest unsent byte was appended; us 0: none */
@@ -48,7 +50,19 @@ struct session {
 	struct backoff backoff;
 	struct loop_source *timer, *poll;
 	bool lost, final_accepted, progressed;
+	/* kept in spec.dir */
+	struct chain chain; /* fd -1: no longer, or never */
+	int outbox;         /* -1: the same */
+	int64_t done;       /* reports that left the queue */
 };
+
+/* session_keep.c; nothing without a folder */
+void session_keep_open(struct session *s);
+int session_keep_load(struct session *s, struct err *e) CHECK_RESULT;
+void session_keep_report(struct session *s, const struct item *it);
+/* Before a call is sent, and after its answer (NULL). */
+void session_keep_state(struct session *s, const struct item *call);
+void session_keep_close(struct session *s);
 
 /* session_queue.c: what is told is queued and the pump is called */
 void session_job_status(struct report *r, const struct report_status *st);
@@ -62,6 +76,8 @@ void session_pop_head(struct session *s);
 /* Delivered: a job of many steps needs neither the file nor the descriptor any longer. */
 void session_pop_log(struct session *s);
 void session_item_free(struct item *it);
+struct item *session_enqueue(struct session *s, enum item_kind kind, int64_t step_id);
+struct item *session_enqueue_call(struct session *s, const char *path, const char *body);
 
 /* session_send.c: the only place that starts a request */
 void session_pump(struct session *s);

@@ -10,10 +10,13 @@ void session_item_free(struct item *it)
 	free(it->notice);
 	free(it->path);
 	strv_release(&it->headers);
+	if (it->own)
+		spool_leave(it->own);
+	free(it->own);
 	free(it);
 }
 
-static struct item *enqueue(struct session *s, enum item_kind kind, int64_t step_id)
+struct item *session_enqueue(struct session *s, enum item_kind kind, int64_t step_id)
 {
 	struct item *it = xcalloc(1, sizeof(*it));
 
@@ -64,29 +67,37 @@ void session_job_status(struct report *r, const struct report_status *st)
 
 	if (s->lost)
 		return;
-	it = enqueue(s, ITEM_JOB_STATUS, 0);
+	it = session_enqueue(s, ITEM_JOB_STATUS, 0);
 	it->body = status_body(st);
-	it->terminal_job = status_terminal(st->status);
+	it->terminal = status_terminal(st->status);
+	session_keep_report(s, it);
 	session_pump(s);
 }
 
 void session_step_status(struct report *r, int64_t step_id, const struct report_status *st)
 {
 	struct session *s = (struct session *)r;
+	struct item *it;
 
 	if (s->lost || step_id <= 0)
 		return;
-	enqueue(s, ITEM_STEP_STATUS, step_id)->body = status_body(st);
+	it = session_enqueue(s, ITEM_STEP_STATUS, step_id);
+	it->body = status_body(st);
+	it->terminal = status_terminal(st->status);
+	session_keep_report(s, it);
 	session_pump(s);
 }
 
 void session_log(struct report *r, int64_t step_id, struct spool *spool)
 {
 	struct session *s = (struct session *)r;
+	struct item *it;
 
 	if (s->lost)
 		return;
-	enqueue(s, ITEM_LOG, step_id)->spool = spool;
+	it = session_enqueue(s, ITEM_LOG, step_id);
+	it->spool = spool;
+	session_keep_report(s, it);
 	session_pump(s);
 }
 
@@ -95,6 +106,7 @@ void session_pop_head(struct session *s)
 	struct item *it = s->head;
 
 	s->head = it->next;
+	s->done++;
 	if (!s->head)
 		s->tail = &s->head;
 	session_item_free(it);
@@ -108,26 +120,34 @@ void session_pop_log(struct session *s)
 
 /* ---- calls ---- */
 
+struct item *session_enqueue_call(struct session *s, const char *path, const char *body)
+{
+	struct item **tail = &s->calls;
+
+	while (*tail)
+		tail = &(*tail)->next;
+	*tail = xcalloc(1, sizeof(**tail));
+	(*tail)->kind = ITEM_CALL;
+	(*tail)->path = xstrdup(path);
+	(*tail)->body = xstrdup(body);
+	return *tail;
+}
+
 void session_call(struct report *r, const struct report_call *c)
 {
 	struct session *s = (struct session *)r;
-	struct item **tail = &s->calls;
 	struct err why = { 0 };
+	struct item *it;
 
 	if (s->lost) {
 		err_set(&why, ERR_AUTH, "the job's token chain is lost");
 		c->done(c->data, NULL, &why);
 		return;
 	}
-	while (*tail)
-		tail = &(*tail)->next;
-	*tail = xcalloc(1, sizeof(**tail));
-	(*tail)->kind = ITEM_CALL;
-	(*tail)->call = (struct report_call){ .done = c->done, .data = c->data };
-	(*tail)->path = xstrdup(c->path);
-	(*tail)->body = xstrdup(c->body);
+	it = session_enqueue_call(s, c->path, c->body);
+	it->call = (struct report_call){ .done = c->done, .data = c->data };
 	for (size_t i = 0; c->headers && i < c->headers->n; i++)
-		strv_add(&(*tail)->headers, c->headers->v[i]);
+		strv_add(&it->headers, c->headers->v[i]);
 	session_pump(s);
 }
 

@@ -142,6 +142,7 @@ static void send_item(struct session *s, struct item *it)
 	strv_each (line, &it->headers)
 		strv_add(&headers, line);
 	s->flying = it;
+	session_keep_state(s, it); /* whoever goes on after a kill knows that it may have left */
 	s->flight = http_start(s->spec.http, &r, session_on_answer, s, &e);
 	if (!s->flight)
 		BUG("request to %s: %s", url, e.text);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 
@@ -15,12 +17,36 @@ int spool_open(struct spool *s, const char *path, struct err *e)
 	return 0;
 }
 
+int spool_open_memory(struct spool *s, struct err *e)
+{
+	s->fd = memfd_create("spool", MFD_CLOEXEC);
+	return s->fd < 0 ? err_set_errno(e, errno, "spool in memory") : 0;
+}
+
+int spool_reopen(struct spool *s, const char *path, uint64_t acked, struct err *e)
+{
+	CLEAN_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set_errno(e, errno, "spool %s", path);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < acked)
+		return err_set(
+			e, ERR_INPUT, "spool %s: shorter than what was delivered of it", path);
+	*s = (struct spool){ .fd = TAKE_FD(fd),
+		.path = xstrdup(path),
+		.written = (uint64_t)st.st_size,
+		.acked = acked,
+		.closed = true };
+	return 0;
+}
+
 int spool_append(struct spool *s, const char *p, size_t n, struct err *e)
 {
 	if (s->closed)
 		BUG("append to a closed spool");
 	if (fd_write_all(s->fd, p, n, e) < 0)
-		return err_wrap(e, "spool %s", s->path);
+		return err_wrap(e, "spool %s", s->path ? s->path : "in memory");
 	s->written += n;
 	return 0;
 }
@@ -56,5 +82,11 @@ void spool_release(struct spool *s)
 	close_fdp(&s->fd);
 	if (s->path)
 		unlink(s->path);
+	free_charp(&s->path);
+}
+
+void spool_leave(struct spool *s)
+{
+	close_fdp(&s->fd);
 	free_charp(&s->path);
 }

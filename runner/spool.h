@@ -21,6 +21,11 @@ struct spool {
 	}
 
 int spool_open(struct spool *s, const char *path, struct err *e) CHECK_RESULT;
+/* In memory, where there is no folder to write to: a few lines of our own. */
+int spool_open_memory(struct spool *s, struct err *e) CHECK_RESULT;
+/* What a dead process left, closed, acked bytes of it delivered already. ERR_NOT_FOUND: all of it
+ * was, and the file is gone. */
+int spool_reopen(struct spool *s, const char *path, uint64_t acked, struct err *e) CHECK_RESULT;
 int spool_append(struct spool *s, const char *p, size_t n, struct err *e) CHECK_RESULT;
 static inline void spool_close(struct spool *s)
 {
@@ -34,5 +39,6 @@ static inline uint64_t spool_pending(const struct spool *s)
 int64_t spool_peek(struct spool *s, char *p, size_t n, struct err *e) CHECK_RESULT;
 void spool_ack(struct spool *s, uint64_t n);
 void spool_release(struct spool *s); /* closes and unlinks */
+void spool_leave(struct spool *s);   /* closes; the file stays for somebody else */
 
 #endif
