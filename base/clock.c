@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -262,4 +263,19 @@ int size_parse(const char *text, uint64_t *ret_bytes, struct err *e)
 bad:
 	return err_set(e, ERR_INPUT,
 		"size \"%.64s\": expected bytes or a number with k, m, g or t such as 512m", text);
+}
+
+const char *size_format(uint64_t bytes, char out[SIZE_TEXT_MAX])
+{
+	static const char letters[] = "tgmk";
+	unsigned shift = 40;
+
+	for (const char *u = letters; *u; u++, shift -= 10) {
+		if (bytes && bytes % (UINT64_C(1) << shift) == 0) {
+			snprintf(out, SIZE_TEXT_MAX, "%" PRIu64 "%c", bytes >> shift, *u);
+			return out;
+		}
+	}
+	snprintf(out, SIZE_TEXT_MAX, "%" PRIu64, bytes);
+	return out;
 }

@@ -42,5 +42,7 @@ const char *duration_format(int64_t us, char out[DURATION_TEXT_MAX]); /* parses 
 
 /* "512k", "2g", "64m", "100" (bytes), powers of 1024, optional trailing b. */
 int size_parse(const char *text, uint64_t *ret_bytes, struct err *e) CHECK_RESULT;
+enum { SIZE_TEXT_MAX = 24 };
+const char *size_format(uint64_t bytes, char out[SIZE_TEXT_MAX]); /* parses back to the same */
 
 #endif

@@ -407,6 +407,7 @@ static void teardown(struct job *j, int64_t job_id)
 	free(j->workspace);
 	free(j->seccomp);
 	free(j->gate_path);
+	image_release(&j->image);
 }
 
 static void report_to_supervisor(const struct job *j, const char *conclusion)

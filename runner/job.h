@@ -13,6 +13,7 @@
 
 #include "checkout/checkout.h"
 #include "config/runner_config.h"
+#include "engine/image.h"
 #include "engine/step_box.h"
 #include "runner/job_context.h"
 #include "runner/job_spec.h"
@@ -72,6 +73,9 @@ struct job {
 	struct engine *engine;
 	struct box_job *boxes;
 	char *seccomp, *gate_path;
+	struct image image; /* of the boxes, job_image.h */
+	bool image_wanted;  /* a pull stands before the first step; there are no boxes yet */
+	bool image_told;    /* a log names it */
 
 	struct step_run *runs;
 	struct expr_arena *kept;    /* values that live as long as the job */
@@ -106,6 +110,8 @@ void job_interrupt(struct job *j, enum interrupt why);
 
 /* job_setup.c: engine, profile, gate and boxes of a parsed job. -1: the reason for the log. */
 int job_setup(struct job *j, struct err *e) CHECK_RESULT;
+/* What of it had to wait for a log to tell: the image, when it is pulled, and its boxes. */
+int job_setup_rest(struct job *j, struct err *e) CHECK_RESULT;
 /* Prepares boxes for the first JOB_BOXES_AHEAD run steps at or after index that have none yet. */
 enum { JOB_BOXES_AHEAD = 2 };
 void job_prepare_boxes(struct job *j, size_t index);

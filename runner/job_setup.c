@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "runner/job_image.h"
 #include "runner/step_files.h"
 #include "runner/step_io.h"
 #include "runner/step_kinds.h"
@@ -66,7 +67,7 @@ static int open_boxes(struct job *j, struct err *e)
 		.config = j->config,
 		.instance_id = j->state.instance_id,
 		.job_id = job_id,
-		.image = j->config->engine.default_image,
+		.image = j->image.id,
 		.workspace = j->workspace,
 		.files_dir = j->files_dir,
 		.control_dir = control,
@@ -84,15 +85,13 @@ static int open_boxes(struct job *j, struct err *e)
 static int check_engine(struct job *j, struct err *e)
 {
 	const struct runner_config *c = j->config;
-	CLEAN_STR char *image_id = NULL;
 
 	j->engine = engine_open(j->loop, j->http, c->engine.kind, c->engine.socket, e);
 	if (!j->engine)
 		return -1;
-	if (engine_image_id(j->engine, c->engine.default_image, &image_id, e) < 0)
+	if (engine_network_check(j->engine, c->engine.network, e) < 0)
 		return -1;
-	trace("job", "image %s is %s", c->engine.default_image, image_id);
-	return engine_network_check(j->engine, c->engine.network, e);
+	return job_image_check(j, e);
 }
 
 static bool needs_boxes(const struct job_spec *s)
@@ -119,7 +118,20 @@ int job_setup(struct job *j, struct err *e)
 	j->gate_path = find_gate(j->config, e);
 	if (!j->gate_path || check_engine(j, e) < 0)
 		return -1;
-	return open_boxes(j, e);
+	return j->image_wanted ? 0 : open_boxes(j, e);
+}
+
+int job_setup_rest(struct job *j, struct err *e)
+{
+	bool waited = j->image_wanted;
+
+	if (job_image_ready(j, e) < 0 || (waited && open_boxes(j, e) < 0)) {
+		j->no_more = true; /* nothing can run without an image */
+		return -1;
+	}
+	if (waited)
+		job_prepare_boxes(j, j->index);
+	return 0;
 }
 
 static void prepare_one(struct job *j, size_t step, size_t place)

@@ -48,7 +48,7 @@ static enum outcome run_step(struct job *j)
 	CLEANUP(step_text_release) struct step_text t = { 0 };
 	struct err e = { 0 };
 
-	if (step_text_render(j, j->index, &t, &e) < 0)
+	if (job_setup_rest(j, &e) < 0 || step_text_render(j, j->index, &t, &e) < 0)
 		return step_fails(j, &e);
 	if (!str_empty(j->spec->steps.v[j->index].uses))
 		return step_uses(j, &t);

@@ -28,7 +28,8 @@ struct terminal {
 	struct item *head, **tail;
 	struct loop_source *writable; /* NULL: writing never has to wait (a file) */
 	bool gone, final, progressed;
-	char last; /* byte written; our own lines start on a fresh line */
+	char last;    /* byte written; our own lines start on a fresh line */
+	bool passing; /* the line under the cursor is to be written over */
 };
 
 static struct terminal *terminal_of(struct report *r)
@@ -120,12 +121,22 @@ static void hang_up(struct terminal *t, const char *why)
 	t->spec.on_gone(t->spec.data);
 }
 
+#define LINE_WIPE "\r\033[K"
+
+static void progress_wipe(struct terminal *t)
+{
+	if (t->passing && write(t->spec.fd, LINE_WIPE, strlen(LINE_WIPE)) > 0)
+		t->passing = false;
+}
+
 /* At most PIPE_BUF bytes: what a writable pipe takes without blocking us. Bytes written, 0: not
  * now, -1: never again. */
 static ssize_t put(struct terminal *t, const char *p, size_t n)
 {
-	ssize_t done = write(t->spec.fd, p, n < PIPE_BUF ? n : PIPE_BUF);
+	ssize_t done;
 
+	progress_wipe(t);
+	done = write(t->spec.fd, p, n < PIPE_BUF ? n : PIPE_BUF);
 	if (done > 0) {
 		t->last = p[done - 1];
 		return done;
@@ -345,6 +356,28 @@ static void local_free(struct report *r)
 	free(t);
 }
 
+static bool local_note(struct report *r, const char *line)
+{
+	say(terminal_of(r), "%s\n", line);
+	return true;
+}
+
+/* Only where the cursor can go back, and only between lines. A text that does not get through is
+ * soon followed by the next one. */
+static bool local_progress(struct report *r, const char *text)
+{
+	struct terminal *t = terminal_of(r);
+	CLEAN_STR char *line = text ? shown(LINE_WIPE, text) : NULL;
+
+	if (!t->spec.color || t->gone)
+		return false;
+	if (!text)
+		progress_wipe(t);
+	else if (!has_work(t) && t->last == '\n' && write(t->spec.fd, line, strlen(line)) > 0)
+		t->passing = true;
+	return true;
+}
+
 static const struct report_ops local_ops = {
 	.job_status = local_job_status,
 	.step_status = local_step_status,
@@ -353,6 +386,8 @@ static const struct report_ops local_ops = {
 	.poll_cancel = local_poll_cancel,
 	.flush = local_flush,
 	.final_accepted = local_final,
+	.note = local_note,
+	.progress = local_progress,
 	.free = local_free,
 };
 

@@ -39,6 +39,9 @@ struct report_ops {
 	void (*poll_cancel)(struct report *r, bool on);
 	int (*flush)(struct report *r, struct mono deadline, struct err *e);
 	bool (*final_accepted)(const struct report *r);
+	/* NULL: steps' logs are all there is */
+	bool (*note)(struct report *r, const char *line);
+	bool (*progress)(struct report *r, const char *text);
 	/* NULL: nobody can be asked */
 	void (*call)(struct report *r, const struct report_call *c);
 	void (*call_cancel)(struct report *r, void *data);
@@ -86,6 +89,16 @@ static inline int report_flush(struct report *r, struct mono deadline, struct er
 static inline bool report_final_accepted(const struct report *r)
 {
 	return r->ops->final_accepted(r);
+}
+/* A line about the job as a whole, outside its steps' logs. False: there is no place for it. */
+static inline bool report_note(struct report *r, const char *line)
+{
+	return r->ops->note && r->ops->note(r, line);
+}
+/* What goes on right now, each text in place of the last; NULL: over. False: nobody looks on. */
+static inline bool report_progress(struct report *r, const char *text)
+{
+	return r->ops->progress && r->ops->progress(r, text);
 }
 static inline bool report_can_call(const struct report *r)
 {

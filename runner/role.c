@@ -54,12 +54,13 @@ void role_kill(struct role *r)
 	proc_destroy(&r->proc);
 }
 
-/* What a job process needs beside the configuration to find its engine and to trace. */
+/* What a job process needs beside the configuration to find its engine, credentials of registries,
+ * and to trace. */
 void role_pass_through(struct strv *env)
 {
-	static const char *const names[] = { "DOCKER_HOST", "XDG_RUNTIME_DIR", "SHITHUB_TRACE",
-		"TERM", "NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS",
-		"UBSAN_OPTIONS", "LSAN_OPTIONS" };
+	static const char *const names[] = { "DOCKER_HOST", "XDG_RUNTIME_DIR", "PATH", "HOME",
+		"DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "SHITHUB_TRACE", "TERM", "NO_COLOR",
+		"SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS" };
 
 	strv_add(env, "LANG=C.UTF-8");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

@@ -1,7 +1,6 @@
 /* A `run` step: its script goes into a prepared box, its output into the step's log. */
 #include "runner/step_kinds.h"
 
-#include <inttypes.h>
 
 #include "runner/step_files.h"
 
@@ -150,6 +149,8 @@ static void explain(struct job *j, const struct step_result *r)
 
 static enum outcome judge(struct job *j, const struct step_result *r)
 {
+	char limit[SIZE_TEXT_MAX];
+
 	if (r->output_cut)
 		step_log_line(j->log,
 			"[shithub] a background process still held the output open; %s",
@@ -157,13 +158,14 @@ static enum outcome judge(struct job *j, const struct step_result *r)
 								     : "it was ended");
 	if (j->interrupt != INTERRUPT_NONE)
 		return step_interrupted(j);
+	bool good = r->end == STEP_EXITED && r->code == 0;
+	if (!good)
+		explain(j, r);
+	/* the last word; also of a step that got over the loss of a process */
 	if (r->oom)
-		step_log_line(j->log, "[shithub] killed: out of memory, limit %" PRIu64 " MiB",
-			j->config->engine.memory >> 20);
-	if (r->end == STEP_EXITED && r->code == 0)
-		return OUTCOME_SUCCESS;
-	explain(j, r);
-	return OUTCOME_FAILURE;
+		step_log_line(j->log, "[shithub] killed: out of memory, limit %s",
+			size_format(j->config->engine.memory, limit));
+	return good ? OUTCOME_SUCCESS : OUTCOME_FAILURE;
 }
 
 enum outcome step_script(struct job *j, const struct step_text *t)
