@@ -198,6 +198,8 @@ def test_log_format(local):
     lines = done.text.splitlines()
     assert "\x1b" not in done.text
     assert lines[0] == "━━ main"
+    assert lines[1].startswith("[shithub] image "), "what the job runs in"
+    del lines[1]
     assert lines[1:3] == ["▶ First", "no newline"]
     assert lines[3].startswith("✓ First  ") and lines[3].endswith(" s")
     assert lines[4] == "▶ Run echo second …"
