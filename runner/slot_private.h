@@ -1,0 +1,42 @@
+/*
+ * The slot's inside, shared by its files and by nobody else: slot.c (life and states),
+ * slot_workspace.c (janitor and copy), slot_job.c (the job process and its helpers).
+ */
+#ifndef RUNNER_SLOT_PRIVATE_H
+#define RUNNER_SLOT_PRIVATE_H
+
+#include "runner/slot.h"
+
+enum slot_state { SLOT_MAKING, SLOT_COPYING, SLOT_RUNNING, SLOT_REMOVING, SLOT_OVER };
+
+struct slot {
+	struct slot_owner owner;
+	struct claim_identity id;
+	enum slot_state state;
+	int claim_fd; /* memfd until the job process has it */
+	int channel;  /* our end */
+	struct loop_source *channel_watch;
+	struct role job, helper, janitor; /* helper: a checkout or artifact child */
+	int janitor_err;                  /* read end of the janitor's stderr */
+	char *workspace_error;            /* why there is no workspace; NULL: there is one */
+	char conclusion[CHANNEL_TEXT];
+	struct progress_view progress;
+	struct mono since;               /* when the claim came */
+	bool claim_cut, cancelled, made; /* made: there is a workspace to remove */
+};
+
+/* slot.c: the only place where a state changes */
+void slot_enter(struct slot *s, enum slot_state next);
+
+/* slot_workspace.c */
+void slot_enter_making(struct slot *s);
+void slot_enter_copying(struct slot *s);
+void slot_enter_removing(struct slot *s);
+/* Arguments of a role that becomes the step user in the job's workspace, and of the copy. */
+void slot_step_role_argv(const struct slot *s, const char *role, struct strv *argv);
+void slot_local_copy_argv(const struct slot *s, struct strv *argv);
+
+/* slot_job.c */
+void slot_enter_running(struct slot *s);
+
+#endif

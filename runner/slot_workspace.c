@@ -1,0 +1,137 @@
+/* A slot's workspace: made and removed by the janitor, in a local run filled by the copy. */
+#include "runner/slot_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+/* The janitor's one line of why; its exit status says whether. */
+static char *janitor_complaint(struct slot *s)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(KIB(4));
+	struct err ignored = { 0 };
+
+	if (fd_read_all(s->janitor_err, &text, &ignored) < 0 && text.len == 0)
+		return xstrdup(ignored.text);
+	while (text.len && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	return xstrdup(buf_cstr(&text));
+}
+
+static void on_janitor_exit(struct loop_source *src, int fd, uint32_t events, void *data)
+{
+	struct slot *s = data;
+	CLEAN_STR char *said = NULL;
+	int status = 0;
+
+	(void)src, (void)fd, (void)events;
+	role_reap(&s->janitor, &status);
+	said = janitor_complaint(s);
+	close_fdp(&s->janitor_err);
+	if (*said)
+		log_warn("supervisor",
+			s->state == SLOT_REMOVING ? "workspace_remove" : "workspace_make",
+			F_INT("job", s->id.job_id), F_STR("said", said));
+	if (s->state == SLOT_REMOVING) {
+		slot_enter(s, SLOT_OVER);
+		return;
+	}
+	if (status != 0)
+		s->workspace_error = xstrdup(*said ? said : "the workspace could not be made");
+	else
+		s->made = true;
+	slot_enter(s, s->state == SLOT_MAKING && s->owner.local && status == 0 ? SLOT_COPYING
+									       : SLOT_RUNNING);
+}
+
+static int start_worker(
+	struct slot *s, char *const *argv, const struct proc_fd *fds, size_t n_fds, struct err *e)
+{
+	int pipe_fds[2], rc;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_set_errno(e, errno, "pipe for the %s", argv[0]);
+	s->janitor_err = pipe_fds[0];
+	rc = role_start(&s->janitor, s->owner.loop, argv, NULL, fds, n_fds, pipe_fds[1],
+		on_janitor_exit, s, e);
+	close(pipe_fds[1]);
+	if (rc < 0)
+		close_fdp(&s->janitor_err);
+	return rc;
+}
+
+static int start_janitor(struct slot *s, const char *action, struct err *e)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	const struct runner_config *c = s->owner.config;
+
+	strv_add(&argv, "janitor");
+	strv_add(&argv, action);
+	strv_addf(&argv, "--root=%s", c->runner.workspace_root);
+	strv_addf(&argv, "--run=%" PRId64, s->id.run_id);
+	strv_addf(&argv, "--job=%" PRId64, s->id.job_id);
+	strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
+	strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
+	return start_worker(s, argv.v, NULL, 0, e);
+}
+
+/* A role that becomes the step user in the job's workspace. */
+void slot_step_role_argv(const struct slot *s, const char *role, struct strv *argv)
+{
+	const struct runner_config *c = s->owner.config;
+
+	strv_add(argv, role);
+	strv_addf(argv, "--uid=%" PRId64, c->engine.uid);
+	strv_addf(argv, "--gid=%" PRId64, c->engine.gid);
+	strv_addf(argv, "--workspace=%s/%" PRId64 "/%" PRId64, c->runner.workspace_root,
+		s->id.run_id, s->id.job_id);
+}
+
+void slot_local_copy_argv(const struct slot *s, struct strv *argv)
+{
+	slot_step_role_argv(s, "local-copy", argv);
+	strv_addf(argv, "--label=%s", s->owner.local->label);
+}
+
+void slot_enter_copying(struct slot *s)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	const struct proc_fd fds[] = { { s->owner.local->source, ROLE_FD_SOURCE },
+		{ s->owner.local->files, ROLE_FD_FILES } };
+	struct err e = { 0 };
+
+	slot_local_copy_argv(s, &argv);
+	if (start_worker(s, argv.v, fds, ARRAY_LEN(fds), &e) < 0) {
+		s->workspace_error = xstrdup(e.text);
+		slot_enter(s, SLOT_RUNNING);
+	}
+}
+
+void slot_enter_making(struct slot *s)
+{
+	struct err e = { 0 };
+
+	if (s->id.run_id <= 0) {
+		s->workspace_error = xstrdup("the claim names no run");
+		slot_enter(s, SLOT_RUNNING);
+	} else if (start_janitor(s, "make", &e) < 0) {
+		s->workspace_error = xstrdup(e.text);
+		slot_enter(s, SLOT_RUNNING);
+	}
+}
+
+void slot_enter_removing(struct slot *s)
+{
+	struct err e = { 0 };
+
+	if (!s->made) {
+		slot_enter(s, SLOT_OVER);
+	} else if (start_janitor(s, "remove", &e) < 0) {
+		log_error("supervisor", "workspace_remove", F_INT("job", s->id.job_id), F_ERR(&e));
+		slot_enter(s, SLOT_OVER);
+	}
+}
