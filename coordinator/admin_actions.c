@@ -17,8 +17,7 @@ static int check_file(const char *path)
 
 	if (file_read(path, &text, &e) < 0)
 		return cli_fail(EXIT_USAGE, "%s", e.text);
-	if (workflow_parse(path, buf_cstr(&text), text.len, &w, &problems) == 0 &&
-		workflow_require_no_strategy(path, &w, &problems) == 0) {
+	if (workflow_parse(path, buf_cstr(&text), text.len, &w, &problems) == 0) {
 		printf("%s: fine, %zu jobs\n", path, w.n_jobs);
 		return EXIT_OK;
 	}

@@ -28,6 +28,8 @@ static void api_healthz(struct httpd_request *r, void *app)
 #define API "/api/v1"
 const struct httpd_route api_routes[] = {
 	{ "POST", API "/runners/heartbeat", HTTPD_BUFFERED, KIB(64), NULL, api_heartbeat },
+	{ "POST", API "/runners/heartbeat/release", HTTPD_BUFFERED, KIB(4), NULL,
+		api_heartbeat_release },
 	{ "POST", API "/jobs/{id}/status", HTTPD_BUFFERED, KIB(64), NULL, api_job_status },
 	{ "POST", API "/jobs/{id}/steps/{step}/status", HTTPD_BUFFERED, KIB(64), NULL,
 		api_step_status },

@@ -12,6 +12,7 @@ extern const struct httpd_route api_routes[];
 extern const size_t api_routes_n;
 
 void api_heartbeat(struct httpd_request *r, void *app);
+void api_heartbeat_release(struct httpd_request *r, void *app);
 
 void api_job_status(struct httpd_request *r, void *app);
 void api_step_status(struct httpd_request *r, void *app);

@@ -90,3 +90,18 @@ void api_heartbeat(struct httpd_request *r, void *app)
 			a, r, runner.id, body.labels_given ? &body.labels : &runner.labels, &e))
 		httpd_reply_err(r, &e);
 }
+
+/* A runner that stops must not hang up on a held heartbeat: the claim might be in it. It asks for
+ * the answer instead, which is a claim that was already made, or 204. */
+void api_heartbeat_release(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	struct err e = { 0 };
+	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
+	if (runner_auth(a, r, &runner, &e)) {
+		httpd_reply_err(r, &e);
+		return;
+	}
+	claim_release(a, runner.id);
+	httpd_reply(r, 204, NULL, NULL, 0);
+}

@@ -156,6 +156,15 @@ static void waiter_end(struct waiter *w)
 	httpd_reply(r, 204, NULL, NULL, 0);
 }
 
+void claim_release(struct app *a, int64_t runner_id)
+{
+	for (struct waiter *w = a->waiters->first, *next; w; w = next) {
+		next = w->next;
+		if (w->runner_id == runner_id)
+			waiter_end(w);
+	}
+}
+
 static void on_deadline(struct loop_source *s UNUSED, void *data)
 {
 	waiter_end(data);

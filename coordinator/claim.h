@@ -31,6 +31,8 @@ int claims_recover(struct app *a, struct err *e) CHECK_RESULT;
 /* Holds the request until a job is there or the seconds passed. Copies the labels. */
 void claim_wait(struct app *a, struct httpd_request *r, int64_t runner_id,
 	const struct strv *labels, int64_t seconds);
+/* Answers 204 to what this runner has held: it wants to know now whether it got a job. */
+void claim_release(struct app *a, int64_t runner_id);
 /* Counts a heartbeat; 0, or the seconds to wait when it was one too many. */
 int64_t heartbeat_limit(struct app *a, int64_t runner_id);
 

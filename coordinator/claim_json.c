@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "workflow/leg.h"
 
 char *secret_context(int64_t repo_id, const char *name)
 {
@@ -126,6 +127,16 @@ static int run_write(struct json_writer *w, struct app *a, const struct run_row 
 	return kv_json(w, "event_payload", run->event_payload, e);
 }
 
+/* The worst of the legs of a job. */
+static enum conclusion need_result(const struct job_list *all, const char *key)
+{
+	enum conclusion worst = CONCLUSION_NONE;
+	for (size_t i = 0; i < all->n; i++)
+		if (str_eq(all->v[i].key, key))
+			worst = conclusion_worse(worst, all->v[i].state.conclusion);
+	return worst;
+}
+
 /* The `needs` context of expressions (a key beyond the hosted service): how each of them ended. */
 static int needs_write(
 	struct json_writer *w, struct store *s, const struct job_row *job, struct err *e)
@@ -135,16 +146,22 @@ static int needs_write(
 		return -1;
 	json_key(w, "needs_context");
 	json_begin_object(w);
-	for (size_t i = 0; i < all.n; i++) {
-		if (!strv_contains(&job->needs, all.v[i].key))
-			continue;
-		json_key(w, all.v[i].key);
+	strv_each (key, &job->needs) {
+		json_key(w, key);
 		json_begin_object(w);
-		json_kv_str(w, "result", conclusion_text(all.v[i].state.conclusion));
+		json_kv_str(w, "result", conclusion_text(need_result(&all, key)));
 		json_end_object(w);
 	}
 	json_end_object(w);
 	return 0;
+}
+
+/* Keys beyond the hosted service, too. */
+static int matrix_write(struct json_writer *w, const struct job_row *job, struct err *e)
+{
+	struct leg_place place = { job->fail_fast, job->max_parallel, job->leg, job->legs };
+	leg_strategy_write(w, &place);
+	return kv_json(w, "matrix", job->matrix_json, e);
 }
 
 static int job_write(struct json_writer *w, struct app *a, const struct job_row *job,
@@ -170,7 +187,8 @@ static int job_write(struct json_writer *w, struct app *a, const struct job_row 
 	if (kv_json(w, "permissions", job->permissions_json, e) || secrets_write(w, a, &run, e))
 		return -1;
 	json_kv_pairs(w, "env", &job->env);
-	if (needs_write(w, a->store, job, e) || steps_write(w, a->store, job->id, e))
+	if (needs_write(w, a->store, job, e) || matrix_write(w, job, e) ||
+		steps_write(w, a->store, job->id, e))
 		return -1;
 	json_end_object(w);
 	return 0;

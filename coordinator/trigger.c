@@ -4,6 +4,19 @@
 #include "coordinator/trigger_payload.h"
 #include "coordinator/trigger_plan.h"
 
+int trigger_plan(const struct trigger *t, const struct repo_row *row, const struct workflow *w,
+	struct plan_event *ev, struct run_plan *ret, struct err *e)
+{
+	CLEANUP(pairs_release) struct pairs vars = { 0 };
+	CLEAN_STR char *full = xasprintf("%s/%s", row->owner, row->name);
+
+	if (store_variable_list(t->store, row->id, &vars, e))
+		return -1;
+	ev->repository = full;
+	ev->vars = &vars;
+	return run_plan_make(ret, w, ev, e);
+}
+
 /* One ref of a push while its workflow files are looked at. */
 struct moved {
 	const struct trigger *t;
@@ -110,15 +123,27 @@ static int store_broken(
 	return store_run(m, &spec, e);
 }
 
+static int make_plan(
+	struct moved *m, const struct workflow *w, struct run_plan *plan, struct err *e)
+{
+	struct plan_event ev = { .name = "push",
+		.payload = m->payload,
+		.sha = m->head.oid,
+		.ref = m->update->ref,
+		.actor = m->pusher };
+
+	return trigger_plan(m->t, m->row, w, &ev, plan, e);
+}
+
 static int try_file(struct moved *m, const struct repo_file *f, struct err *e)
 {
 	CLEANUP(strv_release) struct strv problems = { 0 };
 	CLEAN_WORKFLOW struct workflow w;
 	CLEAN_PLAN struct run_plan plan = { 0 };
+	struct err why = { 0 };
 	bool wanted = false;
 
-	if (workflow_parse(f->path, f->data, f->len, &w, &problems) < 0 ||
-		workflow_require_no_strategy(f->path, &w, &problems) < 0)
+	if (workflow_parse(f->path, f->data, f->len, &w, &problems) < 0)
 		return store_broken(m, f, &problems, e);
 	const char *ref = m->update->ref;
 	if (!trigger_ref_wanted(&w.on.push, is_tag(ref), short_name(ref)))
@@ -127,8 +152,10 @@ static int try_file(struct moved *m, const struct repo_file *f, struct err *e)
 		return -1;
 	if (!wanted)
 		return 0;
-	if (run_plan_make(&plan, &w, e) < 0)
-		return -1;
+	if (make_plan(m, &w, &plan, &why) < 0) {
+		strv_addf(&problems, "%s: %s", f->path, why.text);
+		return store_broken(m, f, &problems, e);
+	}
 	struct run_spec spec = { .workflow_file = f->path,
 		.workflow_name = w.name,
 		.jobs = plan.jobs,

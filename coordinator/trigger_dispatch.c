@@ -62,12 +62,19 @@ static int create(const struct trigger *t, const struct repo_row *row,
 		return err_set(e, ERR_INPUT,
 			"%s cannot be started by hand: its \"on\" has no workflow_dispatch",
 			spec->workflow_file);
-	if (complete_inputs(w, d->inputs, &inputs, e) < 0 || run_plan_make(&plan, w, e) < 0)
+	if (complete_inputs(w, d->inputs, &inputs, e) < 0)
 		return -1;
 	payload =
 		payload_dispatch(t, row, spec->workflow_file, spec->head_ref, &inputs, d->actor, e);
 	if (!payload)
 		return -1;
+	struct plan_event ev = { .name = "workflow_dispatch",
+		.payload = payload,
+		.sha = spec->head_sha,
+		.ref = spec->head_ref,
+		.actor = d->actor };
+	if (trigger_plan(t, row, w, &ev, &plan, e) < 0)
+		return err_wrap(e, "%s", spec->workflow_file);
 	spec->repo_id = row->id;
 	spec->workflow_name = w->name;
 	spec->event = "workflow_dispatch";
@@ -99,8 +106,7 @@ int trigger_dispatch(const struct trigger *t, const struct repo_row *row,
 		return err_set(e, ERR_NOT_FOUND,
 			"no workflow \"%.200s\" at %s, expected a file of " REPO_WORKFLOW_DIR,
 			d->workflow, ref);
-	if (workflow_parse(f->path, f->data, f->len, &w, problems) < 0 ||
-		workflow_require_no_strategy(f->path, &w, problems) < 0)
+	if (workflow_parse(f->path, f->data, f->len, &w, problems) < 0)
 		return err_set(e, ERR_INPUT, "%s: %zu problems", f->path, problems->n);
 	struct run_spec spec = { .workflow_file = f->path, .head_sha = head.oid, .head_ref = ref };
 	return create(t, row, d, &w, &spec, ret, e);

@@ -194,7 +194,7 @@ struct expr_context job_context(const struct job *j, struct expr_arena *a,
 		{ "inputs", inputs_context(s, a) },
 		{ "needs", from_claim(a, s->needs_context, 0) },
 		{ "matrix", from_claim(a, s->matrix, 0) },
-		{ "strategy", expr_object(a) },
+		{ "strategy", from_claim(a, s->strategy, 0) },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)

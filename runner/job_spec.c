@@ -53,6 +53,7 @@ static const struct json_field job_fields[] = {
 	{ "vars", JSON_TO_VALUE, offsetof(struct job_spec, vars) },
 	{ "inputs", JSON_TO_VALUE, offsetof(struct job_spec, inputs) },
 	{ "matrix", JSON_TO_VALUE, offsetof(struct job_spec, matrix) },
+	{ "strategy", JSON_TO_VALUE, offsetof(struct job_spec, strategy) },
 	{ "needs_context", JSON_TO_VALUE, offsetof(struct job_spec, needs_context) },
 	{ "steps", JSON_TO_CUSTOM, offsetof(struct job_spec, steps), JSON_REQUIRED,
 		.fn = decode_steps },

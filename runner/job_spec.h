@@ -43,7 +43,7 @@ struct job_spec {
 	struct step_list steps;
 	/* borrowed from doc, NULL if absent; all but the first are our coordinator's extensions */
 	const struct json_value *event_payload;
-	const struct json_value *vars, *inputs, *matrix, *needs_context;
+	const struct json_value *vars, *inputs, *matrix, *strategy, *needs_context;
 	struct json_doc *doc;
 	char *token; /* first job token */
 };

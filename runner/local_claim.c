@@ -5,6 +5,7 @@
 
 #include "base/codec.h"
 #include "base/limits.h"
+#include "workflow/leg.h"
 
 #define NO_COMMIT "0000000000000000000000000000000000000000"
 
@@ -236,6 +237,11 @@ static void write_needs(
 
 static int write_matrix(struct json_writer *w, const struct local_job *j, struct err *e)
 {
+	const struct workflow_strategy *strategy = &j->job->strategy;
+	struct leg_place place = { .fail_fast = !strategy->given || strategy->fail_fast,
+		.max_parallel = strategy->max_parallel,
+		.leg = (int64_t)j->leg,
+		.legs = (int64_t)j->legs };
 	CLEAN_STR char *row = matrix_row_json(&j->row);
 	CLEAN_JSON struct json_doc *doc = json_parse(row, strlen(row), NULL, e);
 
@@ -243,6 +249,7 @@ static int write_matrix(struct json_writer *w, const struct local_job *j, struct
 		return err_wrap(e, "matrix");
 	json_key(w, "matrix");
 	json_copy(w, json_root(doc));
+	leg_strategy_write(w, &place);
 	return 0;
 }
 

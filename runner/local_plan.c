@@ -2,6 +2,7 @@
 #include "runner/local_plan.h"
 
 #include "base/limits.h"
+#include "workflow/leg.h"
 #include "workflow/render.h"
 
 void local_event_release(struct local_event *ev)
@@ -70,15 +71,6 @@ static struct expr_value needs_context(
 	return all;
 }
 
-static struct expr_value matrix_context(const struct pairs *row, struct expr_arena *a)
-{
-	CLEAN_STR char *text = matrix_row_json(row);
-	struct err e = { 0 };
-	CLEAN_JSON struct json_doc *doc = json_parse(text, strlen(text), NULL, &e);
-
-	return doc ? expr_from_json(a, json_root(doc), 0) : expr_object(a);
-}
-
 struct expr_context local_plan_context(const struct local_plan *p, const struct workflow_job *job,
 	const struct pairs *row, struct expr_arena *a, enum expr_status status)
 {
@@ -89,34 +81,19 @@ struct expr_context local_plan_context(const struct local_plan *p, const struct 
 	expr_set(a, &c.root, "vars", expr_from_pairs(a, &p->event->vars, 0));
 	expr_set(a, &c.root, "inputs", expr_from_pairs(a, &p->event->inputs, EXPR_TAINTED));
 	if (row)
-		expr_set(a, &c.root, "matrix", matrix_context(row, a));
+		expr_set(a, &c.root, "matrix", leg_matrix(row, a));
 	expr_root_finish(a, &c.root);
 	return c;
 }
 
 /* ---- names ---- */
 
-/* What cannot be rendered before the jobs it needs have run keeps its text. */
-static char *base_name(const struct local_plan *p, const struct local_job *j)
-{
-	const char *text = j->job->name ? j->job->name : j->job->key;
-	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
-	struct expr_context c = local_plan_context(p, j->job, &j->row, a, EXPR_NO_STATUS);
-	CLEAN_BUF struct buf out = BUF_INIT(LIMIT_NAME);
-	unsigned flags = 0;
-	struct err e = { 0 };
-
-	if (render_text(text, strlen(text), &c, &out, &flags, &e) < 0)
-		return xstrdup(text);
-	return buf_take(&out);
-}
-
 static void name_job(const struct local_plan *p, struct local_job *j)
 {
-	CLEAN_STR char *base = base_name(p, j), *values = matrix_row_text(&j->row);
-	bool rendered = j->job->name && render_has_expression(j->job->name, strlen(j->job->name));
+	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
+	struct expr_context c = local_plan_context(p, j->job, &j->row, a, EXPR_NO_STATUS);
 
-	j->name = j->row.n == 0 || rendered ? TAKE(base) : xasprintf("%s (%s)", base, values);
+	j->name = leg_name(j->job, &j->row, &c);
 }
 
 /* ---- choosing ---- */

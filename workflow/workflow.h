@@ -101,10 +101,6 @@ int workflow_parse(const char *file, const char *text, size_t n, struct workflow
 void workflow_release(struct workflow *w);
 #define CLEAN_WORKFLOW CLEANUP(workflow_release)
 
-/* For readers that cannot expand a matrix: a problem for each job with a strategy; 0 or -1. */
-int workflow_require_no_strategy(
-	const char *file, const struct workflow *w, struct strv *problems) CHECK_RESULT;
-
 /* Looks a dispatch input up; NULL if the workflow has none of that name. */
 const struct workflow_input *workflow_input_find(const struct workflow *w, const char *name);
 /* Whether value fits the input's type and options; the error says what was expected. */

@@ -1,7 +1,9 @@
 /* `jobs:` and what a job is made of. */
 #include <stddef.h>
 
+#include "workflow/leg.h"
 #include "workflow/parts.h"
+#include "workflow/render.h"
 
 #define JOB(member) offsetof(struct workflow_job, member)
 #define STEP(member) offsetof(struct workflow_step, member)
@@ -175,22 +177,14 @@ static void read_steps(struct reader *r, const struct yaml_node *n, void *target
 	check_step_ids(r, n, job);
 }
 
-static bool is_label(const char *s)
-{
-	static const char chars[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-	size_t n = strlen(s);
-
-	return n >= 1 && n <= 100 && strspn(s, chars) == n;
-}
-
 static void read_runs_on(struct reader *r, const struct yaml_node *n, void *target)
 {
 	struct strv *labels = target;
 
 	read_strv(r, n, labels);
 	strv_each (label, labels)
-		if (!is_label(label))
+		/* with an expression in it: looked at when it is rendered */
+		if (!leg_label_valid(label) && !render_has_expression(label, strlen(label)))
 			reader_problem(r, n,
 				"bad label \"%.100s\", expected 1 to 100 of A-Z a-z 0-9 _ . -",
 				label);

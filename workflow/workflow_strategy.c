@@ -269,21 +269,3 @@ void read_strategy(struct reader *r, const struct yaml_node *n, void *target)
 	s->column = n->at.column;
 	reader_map(r, n, fields, ARRAY_LEN(fields), s);
 }
-
-int workflow_require_no_strategy(const char *file, const struct workflow *w, struct strv *problems)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < w->n_jobs; i++) {
-		const struct workflow_job *job = &w->jobs[i];
-
-		if (!job->strategy.given)
-			continue;
-		strv_addf(problems,
-			"%s:%u:%u: jobs.%s.strategy: not supported here, expected it in local runs "
-			"(shithubd-runner exec) only",
-			file, job->strategy.line, job->strategy.column, job->key);
-		rc = -1;
-	}
-	return rc;
-}

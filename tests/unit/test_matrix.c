@@ -106,8 +106,6 @@ static void options(void **state)
 	assert_true(w.jobs[0].strategy.fail_fast);
 	assert_int_equal(w.jobs[0].strategy.max_parallel, 3);
 	assert_int_equal(w.jobs[0].strategy.line, 7);
-	assert_int_equal(workflow_require_no_strategy("f.yml", &w, &problems), -1);
-	assert_non_null(strstr(problems.v[0], "f.yml:7:7: jobs.b.strategy: not supported here"));
 }
 
 static void no_strategy(void **state)
@@ -119,7 +117,6 @@ static void no_strategy(void **state)
 
 	assert_int_equal(workflow_parse("f.yml", text, strlen(text), &w, &problems), 0);
 	assert_false(w.jobs[0].strategy.given);
-	assert_int_equal(workflow_require_no_strategy("f.yml", &w, &problems), 0);
 	CLEAN_STR char *rows = rows_of(&w.jobs[0].strategy);
 	assert_string_equal(rows, "{}\n");
 }

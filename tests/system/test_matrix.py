@@ -1,0 +1,81 @@
+"""Jobs with a matrix through coordinator and runner: legs, their contexts, what needs them."""
+import driver
+
+WORKFLOW = """\
+on:
+  push:
+    branches: [trunk]
+jobs:
+  build:
+    name: build ${{ matrix.v }}
+    runs-on: ${{ matrix.on }}
+    strategy:
+      fail-fast: false
+      max-parallel: 1
+      matrix:
+        v: [one, two]
+        on: [ubuntu-latest]
+        include:
+          - {v: two, extra: {deep: [1, 2.5, "x"]}}
+          - {v: three, on: linux}
+    steps:
+      - run: |
+          echo 'v=${{ matrix.v }} leg=${{ strategy.job-index }}/${{ strategy.job-total }}'
+          echo 'max=${{ strategy.max-parallel }} fast=${{ strategy.fail-fast }}'
+          echo 'extra=${{ matrix.extra.deep[2] }}'
+      - if: matrix.v == 'two'
+        run: exit 3
+  after:
+    needs: build
+    runs-on: linux
+    steps: [{run: echo never}]
+  alone:
+    runs-on: linux
+    steps: [{run: "echo 'total=${{ strategy.job-total }} ${{ needs.build.result }}'"}]
+"""
+
+
+def test_matrix(coordinator, repository, joined):
+    repo = repository()
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
+    repo.push()
+    one = joined()
+    one.start()
+    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
+                                        if r["status"] == "completed"), None), 120, "the run")
+    jobs = coordinator.show(run["id"])["jobs"]
+    said = {job["name"]: coordinator.step_log(job["id"]).decode() for job in jobs}
+    assert [(job["key"], job["name"], job["conclusion"]) for job in jobs] == [
+        ("build", "build one", "success"), ("build", "build two", "failure"),
+        ("build", "build three", "success"), ("after", "after", "skipped"),
+        ("alone", "alone", "success")]
+    assert "v=one leg=0/3" in said["build one"] and "extra=\n" in said["build one"]
+    assert "v=two leg=1/3" in said["build two"] and "extra=x" in said["build two"]
+    assert "v=three leg=2/3" in said["build three"]
+    assert "max=1 fast=false" in said["build three"]
+    assert "total=1" in said["alone"]
+    legs = sorted((job["started_at"], job["completed_at"]) for job in jobs if job["key"] == "build")
+    assert all(before[1] <= after[0] for before, after in zip(legs, legs[1:])), legs
+    assert run["conclusion"] == "failure"
+
+
+def test_fail_fast_stops_what_runs(coordinator, repository, joined):
+    text = """\
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    strategy: {matrix: {v: [bad, good, late]}}
+    steps:
+      - run: |
+          if [ '${{ matrix.v }}' = bad ]; then exit 1; fi
+          sleep 600
+"""
+    repo = repository()
+    repo.commit({".shithub/workflows/ci.yml": text})
+    repo.push()
+    joined(capacity=2).start()
+    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
+                                        if r["status"] == "completed"), None), 120, "the run")
+    assert [job["conclusion"] for job in coordinator.show(run["id"])["jobs"]] == [
+        "failure", "cancelled", "cancelled"]
