@@ -1,0 +1,44 @@
+/* See step_profile.h. */
+#include "sandbox/step_profile.h"
+
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "sandbox/seccomp.h"
+
+static int read_profile(const struct runner_config *c, struct buf *text, struct err *e)
+{
+	const char *path = c->engine.seccomp_profile;
+
+	if (!path)
+		return seccomp_profile_json(0, text, e);
+	return file_read(path, text, e) < 0 ? err_wrap(e, "seccomp profile") : 0;
+}
+
+int step_profile_load(const struct runner_config *c, struct step_profile *ret, struct err *e)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(MIB(1));
+	struct err wrong = { 0 };
+	const char *path = c->engine.seccomp_profile ? c->engine.seccomp_profile : "built in";
+
+	*ret = (struct step_profile){ 0 };
+	if (read_profile(c, &text, e) < 0)
+		return -1;
+	if (seccomp_profile_check(buf_cstr(&text), text.len, &wrong) < 0) {
+		if (!c->engine.seccomp_unverified)
+			return err_set(e, ERR_INPUT,
+				"%s: %s; `shithubd-runner seccomp verify` tells more, "
+				"engine.seccomp_unverified = true runs with it",
+				path, wrong.text);
+		ret->doubts = xstrdup(wrong.text);
+	}
+	ret->text = buf_take(&text);
+	return 0;
+}
+
+void step_profile_release(struct step_profile *p)
+{
+	free(p->text);
+	free(p->doubts);
+	*p = (struct step_profile){ 0 };
+}
