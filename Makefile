@@ -60,12 +60,12 @@ deps: ## install what is missing from the distribution's packages (sudo when not
 	@deploy/local/deps.sh
 
 run: ## the whole system on this machine: engine, image, coordinator, two jobs
-	@deploy/local/deps.sh build run
+	@deploy/local/deps.sh build run $(filter podman,$(ENGINE))
 	@$(MAKE) all
 	@deploy/local/demo.sh $(B)
 
 test: ## unit tests, fuzz corpora, then system tests against the real engine
-	@deploy/local/deps.sh build run test
+	@deploy/local/deps.sh build run podman test
 	@tests/run.sh $(B) $(SAN)
 
 test-programs: $(UNIT_BIN) $(FUZZ_BIN)

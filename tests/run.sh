@@ -22,7 +22,8 @@ if [ "${3:-}" != inside ]; then
 	# Engine and workspaces need root, as on a runner host; what we leave behind is the caller's.
 	as_root=()
 	[ "$(id -u)" = 0 ] || as_root=(sudo ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"})
-	exec "${as_root[@]}" deploy/local/engine.sh with tests/run.sh "$build" "$san" inside
+	exec "${as_root[@]}" env ENGINE=podman deploy/local/engine.sh with \
+		env ENGINE=docker deploy/local/engine.sh with tests/run.sh "$build" "$san" inside
 fi
 
 rm -rf "$out"
@@ -96,9 +97,11 @@ END
 	failed=$((failed + errors))
 }
 
-if ! tests/image/build.sh --full >"$out/image.log" 2>&1; then
-	bad image "the step image could not be built" "$out/image.log"
-fi
+for socket in "$DOCKER_HOST" "$CONTAINER_HOST"; do
+	if ! DOCKER_HOST=$socket tests/image/build.sh --full >"$out/image.log" 2>&1; then
+		bad image "the step image could not be built at $socket" "$out/image.log"
+	fi
+done
 
 shopt -s nullglob
 for source in tests/unit/test_*.c; do

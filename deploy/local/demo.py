@@ -75,7 +75,8 @@ def smoke(build, folder, image):
             repository.push()
             print(f"pushed trunk  {repository.url}")
         registered = coordinator.register_runner("local-1")
-        runner = Runner(build, folder / "runner", coordinator.base, registered["token"], image)
+        runner = Runner(build, folder / "runner", coordinator.base, registered["token"], image,
+                        **({} if os.getuid() == 0 else {"user": "auto"}))
         fine = True
         for _ in REPOSITORIES:
             start = time.monotonic()

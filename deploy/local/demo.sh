@@ -1,12 +1,13 @@
 #!/bin/bash
 # demo.sh BUILD: the whole system on this machine, once (make run): engine, local image, coordinator,
 # two repositories, two jobs. Stops what it started; ends with 0 only when both jobs succeeded.
+# ENGINE=podman runs them with Podman, without root with a rootless one.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 image=shithub/runner-local:1
 
 # The runner hands workspaces to the step user and the engine needs root: as on a runner host.
-if [ "$(id -u)" != 0 ]; then
+if [ "$(id -u)" != 0 ] && [ "${ENGINE:-docker}" = docker ]; then
 	exec sudo ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} "$0" "$@"
 fi
 build=$(readlink -f "${1:?usage: demo.sh BUILD}")

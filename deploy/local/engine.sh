@@ -1,14 +1,16 @@
 #!/bin/bash
 # engine.sh start|stop|status [DIR], engine.sh with COMMAND...: a container engine for this machine,
-# with the job network. DIR is SHITHUB_ENGINE_DIR or /var/lib/shithub-local/engine when not given.
+# with the job network. ENGINE=docker (default) or podman; not root and podman: a rootless one.
+# DIR when not given is SHITHUB_ENGINE_DIR or /var/lib/shithub-local/engine, for Podman
+# SHITHUB_PODMAN_DIR or /var/lib/shithub-local/podman, without root ~/.local/share/shithub-local.
 #
-# start   uses the engine that answers already (DOCKER_HOST=unix://..., /var/run/docker.sock), else
-#         starts dockerd by hand with its data in DIR; makes the network shithub-actions; prints the
-#         socket's path on stdout.
-# stop    stops the dockerd of DIR and the containers in it; any other engine stays as it is. While
+# start   uses the engine that answers already (DOCKER_HOST=unix://..., the usual socket), else
+#         starts dockerd or Podman's service by hand with its data in DIR; makes the network
+#         shithub-actions (not rootless: no bridge); prints the socket's path on stdout.
+# stop    stops the engine of DIR and the containers in it; any other engine stays as it is. While
 #         another program holds DIR/users (flock, shared) the engine stays up.
 # status  prints "own SOCKET", "foreign SOCKET" or "stopped" (exit 1).
-# with    start, COMMAND with DOCKER_HOST set, then stop unless it ran before; COMMAND's exit code.
+# with    start, COMMAND with DOCKER_HOST (Podman: and CONTAINER_HOST) set, then stop unless it ran before; COMMAND's exit code.
 #
 # Works without systemd, in containers and in chroots: control groups are mounted when they are not,
 # a root directory that is no mount point is bound onto itself first (runc's pivot_root needs one),
@@ -16,19 +18,45 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
-verb=${1:-}
-[ "$verb" = with ] && folder='' || folder=${2:-}
-dir=$(readlink -m "${folder:-${SHITHUB_ENGINE_DIR:-/var/lib/shithub-local/engine}}")
-socket=$dir/docker.sock
-network=shithub-actions
-
 say() { echo "engine: $*" >&2; }
 die() {
 	say "$@"
 	exit 1
 }
 
-answers() { [ -S "$1" ] && curl -fs -m 5 --unix-socket "$1" http://engine/_ping >/dev/null 2>&1; }
+verb=${1:-}
+[ "$verb" = with ] && folder='' || folder=${2:-}
+engine=${ENGINE:-docker}
+network=shithub-actions
+rootless=
+me=$(id -u)
+case $engine,$me in
+docker,*)
+	usual=/var/run/docker.sock
+	folder=${folder:-${SHITHUB_ENGINE_DIR:-/var/lib/shithub-local/engine}}
+	;;
+podman,0)
+	usual=/run/podman/podman.sock
+	folder=${folder:-${SHITHUB_PODMAN_DIR:-/var/lib/shithub-local/podman}}
+	;;
+podman,*)
+	rootless=yes
+	usual=${XDG_RUNTIME_DIR:-/run/user/$me}/podman/podman.sock
+	folder=${folder:-${SHITHUB_PODMAN_DIR:-$HOME/.local/share/shithub-local}}
+	;;
+*) die "ENGINE=$engine: expected docker or podman" ;;
+esac
+dir=$(readlink -m "$folder")
+socket=$dir/$engine.sock
+
+# The engine's kind shows in a header that only Podman sends.
+answers() {
+	local head kind=docker
+	[ -S "$1" ] && head=$(curl -fsi -m 5 --unix-socket "$1" http://engine/_ping 2>/dev/null) ||
+		return 1
+	[[ ${head,,} != *libpod-api-version* ]] || kind=podman
+	[ "$kind" = "$engine" ]
+}
 api() { # api METHOD PATH [BODY]
 	curl -sS -m 60 --unix-socket "$using" -X "$1" -H 'Content-Type: application/json' \
 		${3:+-d "$3"} -w '\n%{http_code}' "http://engine$2"
@@ -47,7 +75,7 @@ alive() { # alive PID-FILE: a process of this DIR
 
 find_engine() { # sets using and kind
 	local candidate
-	for candidate in "${DOCKER_HOST:-}" unix:///var/run/docker.sock "unix://$socket"; do
+	for candidate in "${CONTAINER_HOST:-}" "${DOCKER_HOST:-}" "unix://$usual" "unix://$socket"; do
 		case $candidate in
 		unix://*) ;;
 		*) continue ;;
@@ -92,50 +120,122 @@ open_cgroup2() {
 	sed 's/ / +/g; s/^/+/' <$top/cgroup.controllers >$top/cgroup.subtree_control || :
 }
 
+# Runs a program that survives this script and its terminal, with its output in DIR/log.
 launch() {
 	local pre=()
 	# shellcheck disable=SC2016
-	if ! awk '$5 == "/" { found = 1 } END { exit !found }' /proc/self/mountinfo; then
+	if [ "$me" = 0 ] && ! awk '$5 == "/" { found = 1 } END { exit !found }' /proc/self/mountinfo; then
 		mkdir -p "$dir/top"
 		pre=(unshare -m --propagation unchanged sh -c
 			'mount --rbind / "$0" && cd "$0" && exec chroot . "$@"' "$dir/top")
 	fi
-	# setsid: survives this script and its terminal
-	"${pre[@]}" setsid dockerd --data-root "$dir/root" --exec-root "$dir/exec" -p "$dir/pid" \
-		-H "unix://$socket" >"$dir/log" 2>&1 </dev/null 8>&- 9>&- &
+	"${pre[@]}" setsid "$@" >"$dir/log" 2>&1 </dev/null 8>&- 9>&- &
 	starter=$!
 }
 
-start_own() {
-	local tries file starter
-	[ "$(id -u)" = 0 ] || die "starting dockerd needs root"
+launch_docker() {
+	local file
+	[ "$me" = 0 ] || die "starting dockerd needs root"
 	command -v dockerd >/dev/null || die "no dockerd; run deploy/local/deps.sh run"
 	mkdir -p "$dir/root" "$dir/exec"
-	rm -f "$dir/borrowed"
 	for file in pid exec/containerd/containerd.pid; do
 		alive "$dir/$file" || rm -f "${dir:?}/$file" # else dockerd refuses to start
 	done
-	mount_cgroups
-	open_cgroup2
-	launch
+	launch dockerd --data-root "$dir/root" --exec-root "$dir/exec" -p "$dir/pid" -H "unix://$socket"
+}
+
+# What the machine's own files would decide. No /etc/hosts of the host in containers; crun wants
+# pure cgroup v2. Limits: without CAP_SYS_RESOURCE the default ones cannot be given.
+podman_conf() {
+	local runtime=runc
+	[ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ] || runtime=crun
+	command -v "$runtime" >/dev/null || { [ $runtime = crun ] && runtime=runc || runtime=crun; }
+	cat <<END
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "$runtime"
+[network]
+network_backend = "netavark"
+[containers]
+base_hosts_file = "none"
+host_containers_internal_ip = "none"
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+END
+}
+
+overlay_works() { # in an overlay (a container, a chroot) another cannot be stacked
+	local inside=() t=$dir/try rc=0
+	[ "$me" = 0 ] || inside=(unshare -Ur)
+	mkdir -p "$t"/{lower,upper,work,merged}
+	"${inside[@]}" unshare -m mount -t overlay -o \
+		"lowerdir=$t/lower,upperdir=$t/upper,workdir=$t/work" none "$t/merged" 2>/dev/null || rc=1
+	rm -rf "$t"
+	return $rc
+}
+
+launch_podman() {
+	local driver=overlay boot
+	command -v podman >/dev/null || die "no podman; run deploy/local/deps.sh podman"
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	if [ "$(cat "$dir/boot" 2>/dev/null)" != "$boot" ]; then
+		rm -rf "$dir/run" "$dir/tmp" # what they say is about processes before the reboot
+		echo "$boot" >"$dir/boot"
+	fi
+	mkdir -p "$dir"/{root,run,tmp,net}
+	podman_conf >"$dir/containers.conf"
+	overlay_works || driver=vfs
+	export CONTAINERS_CONF=$dir/containers.conf
+	if [ "$me" != 0 ] && [ ! -w "${XDG_RUNTIME_DIR:-/nonexistent}" ]; then
+		export XDG_RUNTIME_DIR=$dir/tmp
+		chmod 700 "$dir/tmp"
+	fi
+	launch podman --root "$dir/root" --runroot "$dir/run" --tmpdir "$dir/tmp" --storage-driver "$driver" \
+		--network-config-dir "$dir/net" system service --time=0 "unix://$socket"
+	echo "$starter" >"$dir/pid"
+}
+
+start_own() {
+	local tries starter
+	rm -f "$dir/borrowed"
+	if [ "$me" = 0 ]; then
+		mount_cgroups
+		open_cgroup2
+	fi
+	"launch_$engine"
 	for ((tries = 0; tries < 600; tries++)); do
 		answers "$socket" && return
 		running "$starter" || break
 		sleep 0.05
 	done
 	tail -n 15 "$dir/log" >&2
-	die "dockerd did not come up; its log is $dir/log"
+	die "$engine did not come up; its log is $dir/log"
 }
 
+# Podman's stands beside Docker's on the same machine: a subnet and a bridge of its own. Its own
+# resolver stays off, it would answer any name.
+network_body() {
+	if [ "$engine" = docker ]; then
+		echo '{"Name":"'$network'","CheckDuplicate":true,"Driver":"bridge",
+			"IPAM":{"Config":[{"Subnet":"172.30.0.0/24","Gateway":"172.30.0.1"}]},
+			"Options":{"com.docker.network.bridge.name":"'$network'",
+			"com.docker.network.bridge.enable_icc":"false"}}'
+	else
+		echo '{"name":"'$network'","driver":"bridge","network_interface":"shithub-podman",
+			"subnets":[{"subnet":"172.30.1.0/24","gateway":"172.30.1.1"}],
+			"dns_enabled":false,"ipv6_enabled":false}'
+	fi
+}
 ensure_network() {
-	local answer
+	local answer path=/networks/create
+	[ "$engine" != podman ] || path=/v4.0.0/libpod$path
 	answer=$(api GET "/networks/$network")
 	[ "${answer##*$'\n'}" != 200 ] || return 0
-	answer=$(api POST /networks/create '{"Name":"'$network'","CheckDuplicate":true,"Driver":"bridge",
-		"IPAM":{"Config":[{"Subnet":"172.30.0.0/24","Gateway":"172.30.0.1"}]},
-		"Options":{"com.docker.network.bridge.name":"'$network'",
-		"com.docker.network.bridge.enable_icc":"false"}}')
-	[ "${answer##*$'\n'}" = 201 ] || die "network $network: ${answer%$'\n'*}"
+	answer=$(api POST "$path" "$(network_body)")
+	case ${answer##*$'\n'} in
+	200 | 201) ;;
+	*) die "network $network: ${answer%$'\n'*}" ;;
+	esac
 }
 
 start() {
@@ -149,7 +249,7 @@ start() {
 		}
 		exec 8>&-
 	fi
-	ensure_network
+	[ -n "$rootless" ] || ensure_network
 	echo "$using"
 }
 
@@ -174,7 +274,7 @@ stop() {
 		sleep 0.05
 	done
 	kill -KILL "$pid"
-	die "dockerd $pid did not stop within 20 s, killed"
+	die "$engine $pid did not stop within 20 s, killed"
 }
 
 status() {
@@ -200,6 +300,7 @@ with() {
 	status >/dev/null || had=no
 	path=$("$0" start "$dir" 7>&-)
 	[ "$had" = yes ] || : >"$dir/borrowed"
+	[ "$engine" = docker ] || export CONTAINER_HOST=unix://$path
 	DOCKER_HOST=unix://$path "$@" 7>&-
 }
 
