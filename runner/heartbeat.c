@@ -7,16 +7,20 @@
 #include "base/codec.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 
 #define HEARTBEAT_TIMEOUT_US (30 * USEC_PER_SEC)
+#define OVERDUE_US (5 * USEC_PER_SEC) /* past the longest hold */
+#define RELEASE_TIMEOUT_US (5 * USEC_PER_SEC)
 
 struct heartbeat {
-	struct heartbeat_spec spec;
-	char *url, *body;
-	struct http_exchange *flight;
+	struct heartbeat_spec spec; /* but for self */
+	char *url, *body, *token;
+	struct http_exchange *flight, *release;
+	struct mono overdue;
 };
 
-static char *make_body(const struct heartbeat_spec *s)
+static char *make_body(const struct heartbeat_self *s)
 {
 	struct buf out = BUF_INIT(KIB(64));
 	char host[LIMIT_METADATA + 1] = "";
@@ -43,9 +47,25 @@ struct heartbeat *heartbeat_new(const struct heartbeat_spec *spec)
 	struct heartbeat *h = xcalloc(1, sizeof(*h));
 
 	h->spec = *spec;
-	h->url = xasprintf("%s/api/v1/runners/heartbeat", spec->base_url);
-	h->body = make_body(spec);
+	h->spec.self = (struct heartbeat_self){ 0 };
+	heartbeat_set_self(h, &spec->self);
 	return h;
+}
+
+bool heartbeat_set_self(struct heartbeat *h, const struct heartbeat_self *self)
+{
+	CLEAN_STR char *url = xasprintf("%s/api/v1/runners/heartbeat", self->base_url);
+	CLEAN_STR char *body = make_body(self);
+	bool changed =
+		!str_eq(url, h->url) || !str_eq(body, h->body) || !str_eq(self->token, h->token);
+
+	free(h->url);
+	free(h->body);
+	wipe_free(h->token);
+	h->url = TAKE(url);
+	h->body = TAKE(body);
+	h->token = xstrdup(self->token);
+	return changed;
 }
 
 void heartbeat_free(struct heartbeat *h)
@@ -55,6 +75,7 @@ void heartbeat_free(struct heartbeat *h)
 	heartbeat_abort(h);
 	free(h->url);
 	free(h->body);
+	wipe_free(h->token);
 	free(h);
 }
 
@@ -66,6 +87,40 @@ bool heartbeat_in_flight(const struct heartbeat *h)
 void heartbeat_abort(struct heartbeat *h)
 {
 	http_exchange_free(TAKE(h->flight));
+	http_exchange_free(TAKE(h->release));
+}
+
+struct mono heartbeat_overdue(const struct heartbeat *h)
+{
+	return h->flight ? h->overdue : (struct mono){ 0 };
+}
+
+static void on_released(struct http_exchange *x, void *data)
+{
+	struct heartbeat *h = data;
+
+	trace("http", "heartbeat release: HTTP %ld %s", http_result(x)->status,
+		http_result(x)->error);
+	h->release = NULL;
+	http_exchange_free(x);
+}
+
+void heartbeat_hurry(struct heartbeat *h)
+{
+	CLEAN_STR char *url = xasprintf("%s/release", h->url);
+	struct err e = { 0 };
+	struct http_request r = { .method = "POST",
+		.url = url,
+		.bearer = h->token,
+		.body = "{}",
+		.body_len = 2,
+		.timeout_us = RELEASE_TIMEOUT_US };
+
+	if (!h->flight || h->release)
+		return;
+	h->release = http_start(h->spec.http, &r, on_released, h, &e);
+	if (!h->release)
+		BUG("heartbeat release: %s", e.text);
 }
 
 static enum heartbeat_kind classify(const struct http_result *r)
@@ -115,7 +170,7 @@ void heartbeat_send(struct heartbeat *h, int64_t wait_s)
 	struct http_request r = { .method = "POST",
 		.url = h->url,
 		.headers = &headers,
-		.bearer = h->spec.token,
+		.bearer = h->token,
 		.body = h->body,
 		.body_len = strlen(h->body),
 		.timeout_us = HEARTBEAT_TIMEOUT_US + wait_s * USEC_PER_SEC,
@@ -125,6 +180,7 @@ void heartbeat_send(struct heartbeat *h, int64_t wait_s)
 		BUG("two heartbeats at once");
 	if (wait_s > 0)
 		strv_addf(&headers, "Prefer: wait=%" PRId64, wait_s);
+	h->overdue = mono_add(loop_now(h->spec.loop), wait_s * USEC_PER_SEC + OVERDUE_US);
 	h->flight = http_start(h->spec.http, &r, on_done, h, &e);
 	if (!h->flight)
 		BUG("heartbeat request: %s", e.text);

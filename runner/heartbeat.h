@@ -13,6 +13,7 @@ enum heartbeat_kind {
 	HEARTBEAT_LIMITED, /* 429 */
 	HEARTBEAT_REFUSED, /* 401/403: the registration token is bad or the runner is revoked */
 	HEARTBEAT_FAILED,  /* network, 5xx, anything else: try again later */
+	HEARTBEAT_KINDS,
 };
 
 struct heartbeat_answer {
@@ -25,12 +26,16 @@ struct heartbeat_answer {
 };
 
 struct heartbeat;
-struct heartbeat_spec {
-	struct loop *loop;
-	struct http *http;
+/* What a heartbeat says of us; copied. */
+struct heartbeat_self {
 	const char *base_url, *token;
 	const struct strv *labels;
 	int64_t capacity;
+};
+struct heartbeat_spec {
+	struct loop *loop;
+	struct http *http;
+	struct heartbeat_self self;
 	void (*on_answer)(void *data, const struct heartbeat_answer *a);
 	void *data;
 };
@@ -39,7 +44,15 @@ void heartbeat_free(struct heartbeat *h); /* aborts one in flight without a call
 /* wait_s 0: no Prefer header. BUG while one is in flight. */
 void heartbeat_send(struct heartbeat *h, int64_t wait_s);
 bool heartbeat_in_flight(const struct heartbeat *h);
-/* Ends a held heartbeat (the runner drains); no callback. */
+/* From the next one on; true when that says something else than the last did. */
+bool heartbeat_set_self(struct heartbeat *h, const struct heartbeat_self *self);
+/* Asks the coordinator to answer the heartbeat that it holds now instead of at the end of its wait;
+ * on_answer comes as always, and may still bring a claim. A coordinator that does not know how
+ * (ours does) answers when the wait is over. Nothing in flight: nothing happens. */
+void heartbeat_hurry(struct heartbeat *h);
+/* When the answer of the one in flight is overdue, however long it may be held. */
+struct mono heartbeat_overdue(const struct heartbeat *h);
+/* Gives up on the one in flight; no callback. A claim that was on its way is lost to us. */
 void heartbeat_abort(struct heartbeat *h);
 
 #endif

@@ -6,11 +6,13 @@
 #include "runner/job.h"
 #include "runner/local_copy.h"
 #include "runner/verb_config.h"
+#include "runner/verb_drain.h"
 #include "runner/verb_eval.h"
 #include "runner/verb_exec.h"
 #include "runner/verb_mask.h"
 #include "runner/verb_run.h"
 #include "runner/verb_seccomp.h"
+#include "runner/verb_status.h"
 
 static const struct cli_verb config_verbs[] = {
 	{ .name = "check",
@@ -39,6 +41,16 @@ static const struct cli_verb verbs[] = {
 		.usage = "[--config FILE] [--once] [flags]",
 		.help = verb_run_help,
 		.run = verb_run },
+	{ .name = "status",
+		.summary = "what the running runner does now",
+		.usage = "[--output text|json] [--state-dir DIR | --config FILE]",
+		.help = verb_status_help,
+		.run = verb_status },
+	{ .name = "drain",
+		.summary = "have the running runner claim no more jobs, or go on",
+		.usage = "[--wait] [--cancel] [--undo] [--state-dir DIR | --config FILE]",
+		.help = verb_drain_help,
+		.run = verb_drain },
 	{ .name = "exec",
 		.summary = "run a workflow of this repository here, without a coordinator",
 		.usage =

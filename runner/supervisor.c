@@ -1,65 +1,18 @@
-/*
- * See supervisor.h. Everything happens in loop callbacks: an answer to a heartbeat, a slot that is
- * over, a signal, the pace timer. decide() is called after each of them and is the only place that
- * sends heartbeats, starts slots and stops the loop.
- */
-#include "runner/supervisor.h"
+/* See supervisor.h and supervisor_private.h. */
+#include "runner/supervisor_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <systemd/sd-daemon.h>
 
-#include "base/backoff.h"
 #include "base/exits.h"
-#include "base/http.h"
 #include "base/log.h"
-#include "engine/step_box.h"
-#include "runner/heartbeat.h"
 #include "runner/orphans.h"
-#include "runner/slot.h"
-#include "state/state_dir.h"
 
 #define CLAIM_WAIT_S 25 /* Prefer: wait */
-/* The service allows 60 heartbeats a minute: a few at once, then one in little over a second. */
-#define BEAT_BURST 5
-#define BEAT_REFILL_US (1100 * USEC_PER_MSEC)
-#define BACKOFF_FIRST_US (1 * USEC_PER_SEC)
-#define BACKOFF_MOST_US (60 * USEC_PER_SEC)
-/* Claims may be large, so those that nobody asked for are not collected without end. */
-enum { SLOTS_MAX = 64, WAITING_MOST = 4 };
-
-/* A claim that came while every slot was taken: it is ours, so it waits here and is never refused.
- */
-struct waiting_claim {
-	struct waiting_claim *next;
-	struct buf bytes;
-	bool cut;
-};
-
-struct supervisor {
-	struct supervisor_spec spec;
-	struct loop *loop;
-	struct http *http;
-	struct state_dir state;
-	struct heartbeat *heartbeat;
-	struct backoff backoff;
-	struct mono next_beat, beat_credit; /* credit: when the allowance is full again */
-	struct loop_source *pace, *work, *term, *intr;
-	struct slot *slots[SLOTS_MAX];
-	size_t n_slots;
-	struct waiting_claim *waiting;
-	size_t n_waiting;
-	bool beat_for_work; /* what the heartbeat in flight asked for */
-	bool ready; /* orphans are gone; before that no slot starts, or its containers would go too
-		     */
-	bool claimed_once, draining, cancelling, stopped;
-	bool token_refused; /* drains like a stop signal, ends with another exit code */
-	int64_t jobs_done;
-};
 
 static void decide(struct supervisor *s);
 
-static void on_pace(struct loop_source *src, void *data)
+static void on_pacer(struct loop_source *src, void *data)
 {
 	(void)src;
 	decide(data);
@@ -71,11 +24,14 @@ static void on_work(struct loop_source *src, void *data)
 	decide(data);
 }
 
+void supervisor_wake(struct supervisor *s)
+{
+	loop_defer_arm(s->work);
+}
+
 static void wake(void *data)
 {
-	struct supervisor *s = data;
-
-	loop_defer_arm(s->work);
+	supervisor_wake(data);
 }
 
 /* ---- slots ---- */
@@ -83,100 +39,101 @@ static void wake(void *data)
 static void reap_slots(struct supervisor *s)
 {
 	for (size_t i = 0; i < s->n_slots;) {
-		struct slot *slot = s->slots[i];
+		struct busy_slot b = s->slots[i];
 
-		if (!slot_over(slot)) {
+		if (!slot_over(b.slot)) {
 			i++;
 			continue;
 		}
-		log_info("supervisor", "job_over", F_INT("job", slot_job_id(slot)),
-			F_STR("conclusion", slot_conclusion(slot)));
+		log_info("supervisor", "job_over", F_INT("job", slot_job_id(b.slot)),
+			F_STR("conclusion", slot_conclusion(b.slot)));
 		s->slots[i] = s->slots[--s->n_slots];
-		s->next_beat = loop_now(s->loop); /* a slot is free: ask for work now */
+		s->pace.next = loop_now(s->loop); /* a slot is free: ask for work now */
 		s->jobs_done++;
-		slot_free(slot);
+		view_count(s, b.slot);
+		slot_free(b.slot);
+		settings_unref(b.settings);
 	}
 }
 
 static bool slot_has_job(const struct supervisor *s, int64_t job)
 {
 	for (size_t i = 0; i < s->n_slots; i++)
-		if (slot_job_id(s->slots[i]) == job)
+		if (slot_job_id(s->slots[i].slot) == job)
 			return true;
 	return false;
 }
 
-static void start_slot(struct supervisor *s, const struct waiting_claim *w)
+static struct slot *new_slot(struct supervisor *s, const struct waiting_claim *w,
+	struct claim_identity *id, struct err *e)
 {
-	struct slice claim = buf_slice(&w->bytes);
 	struct slot_owner owner = { .loop = s->loop,
-		.config = s->spec.config,
-		.job_env = s->spec.job_env,
+		.config = &s->settings->config,
+		.job_env = &s->settings->job_env,
 		.on_over = wake,
 		.data = s };
+
+	log_info("supervisor", "job_claimed", F_INT("job", id->job_id), F_INT("run", id->run_id));
+	return slot_start(&owner, id, buf_slice(&w->bytes), w->cut, e);
+}
+
+static void start_slot(struct supervisor *s, const struct waiting_claim *w)
+{
 	struct claim_identity id;
 	struct slot *slot = NULL;
 	struct err e = { 0 };
 
-	claim_identity_scan(claim.ptr, claim.len, &id);
+	claim_identity_scan(buf_cstr(&w->bytes), w->bytes.len, &id);
 	if (!id.token || id.job_id <= 0) {
-		log_error("supervisor", "claim_unusable", F_INT("bytes", (int64_t)claim.len),
+		log_error("supervisor", "claim_unusable", F_INT("bytes", (int64_t)w->bytes.len),
 			F_STR("error",
 				"the claim names no job.id or token, so it cannot be reported"));
-		backoff_next(&s->backoff, loop_now(s->loop), -1);
+		pace_failed(&s->pace, loop_now(s->loop), -1);
 	} else if (slot_has_job(s, id.job_id)) {
 		log_error("supervisor", "claim_twice", F_INT("job", id.job_id));
 	} else {
-		log_info("supervisor", "job_claimed", F_INT("job", id.job_id),
-			F_INT("run", id.run_id));
-		slot = slot_start(&owner, &id, claim, w->cut, &e);
+		slot = new_slot(s, w, &id, &e);
 		if (!slot)
 			log_error("supervisor", "job_start", F_ERR(&e));
 	}
 	claim_identity_release(&id);
 	if (slot) {
-		s->slots[s->n_slots++] = slot;
+		s->slots[s->n_slots++] = (struct busy_slot){ slot, settings_ref(s->settings) };
 		s->claimed_once = true;
+		if (s->cancelling) /* too late for anything else */
+			slot_cancel(slot);
 	}
 }
 
+/* None while more run than a smaller capacity allows now. */
 static size_t free_slots(const struct supervisor *s)
 {
-	return (size_t)s->spec.config->runner.capacity - s->n_slots;
+	size_t capacity = (size_t)s->settings->config.runner.capacity;
+
+	return capacity > s->n_slots ? capacity - s->n_slots : 0;
 }
 
 static void start_waiting(struct supervisor *s)
 {
-	while (s->ready && s->waiting && free_slots(s) > 0) {
-		struct waiting_claim *w = s->waiting;
+	while (s->ready && s->claims.first && free_slots(s) > 0) {
+		struct waiting_claim *w = claims_take(&s->claims);
 
-		s->waiting = w->next;
-		s->n_waiting--;
 		start_slot(s, w);
-		buf_release_wipe(&w->bytes);
-		free(w);
+		waiting_claim_free(w);
 	}
 }
 
 static void keep_claim(struct supervisor *s, struct slice claim, bool cut)
 {
-	struct waiting_claim *w = xcalloc(1, sizeof(*w)), **tail = &s->waiting;
-
-	w->cut = cut;
-	buf_init(&w->bytes, claim.len + 1);
-	if (buf_add(&w->bytes, claim.ptr, claim.len) < 0)
-		BUG("claim of %zu bytes", claim.len);
-	while (*tail)
-		tail = &(*tail)->next;
-	*tail = w;
-	if (++s->n_waiting == WAITING_MOST)
-		log_warn("supervisor", "claims_unasked", F_INT("waiting", (int64_t)s->n_waiting),
+	claims_put(&s->claims, claim, cut);
+	if (s->claims.n == WAITING_MOST)
+		log_warn("supervisor", "claims_unasked", F_INT("waiting", (int64_t)s->claims.n),
 			F_STR("effect", "no heartbeats until one of them has a slot"));
 }
 
 /* ---- heartbeats ---- */
 
-static void stop(struct supervisor *s, int code)
+void supervisor_stop(struct supervisor *s, int code)
 {
 	if (s->stopped)
 		return;
@@ -189,23 +146,23 @@ static void refused(struct supervisor *s, const char *reason)
 	log_error("supervisor", "token_refused", F_STR("error", reason),
 		F_STR("remedy", "register the runner again or rotate its token, then put the new "
 				"token into runner.token"));
-	s->draining = s->token_refused = true;
+	s->token_refused = true;
+	stop_begin(s, "token refused");
 }
 
 static void failed(struct supervisor *s, const struct heartbeat_answer *a)
 {
-	int64_t wait = backoff_next(&s->backoff, loop_now(s->loop), a->retry_after_us);
+	int64_t wait = pace_failed(&s->pace, loop_now(s->loop), a->retry_after_us);
 
-	if (backoff_count(&s->backoff) == 1 || a->kind == HEARTBEAT_LIMITED)
+	if (pace_failures(&s->pace) == 1 || a->kind == HEARTBEAT_LIMITED)
 		log_warn("supervisor",
 			a->kind == HEARTBEAT_LIMITED ? "heartbeat_limited" : "heartbeat_failed",
 			F_STR("error", a->reason), F_INT("retry_ms", wait / USEC_PER_MSEC));
-	s->next_beat = s->backoff.until;
 }
 
 static bool wants_work(const struct supervisor *s)
 {
-	return !s->draining && !s->waiting && free_slots(s) > 0 &&
+	return !supervisor_draining(s) && !s->claims.first && free_slots(s) > 0 &&
 	       !(s->spec.once && s->claimed_once);
 }
 
@@ -214,42 +171,41 @@ static void answered(struct supervisor *s, const struct heartbeat_answer *a)
 	struct mono now = loop_now(s->loop);
 	bool again;
 
-	if (backoff_count(&s->backoff) > 0)
+	if (pace_failures(&s->pace) > 0)
 		log_info("supervisor", "heartbeat_restored",
-			F_INT("failures", backoff_count(&s->backoff)));
-	backoff_reset(&s->backoff);
+			F_INT("failures", pace_failures(&s->pace)));
+	backoff_reset(&s->pace.backoff);
 	/* a coordinator that held the request wants the next at once, another one is polled; so
 	 * does a slot that became free while a mere sign of life was on its way */
 	again = a->kind == HEARTBEAT_CLAIM || a->held || (!s->beat_for_work && wants_work(s));
-	s->next_beat = again ? now : mono_add(now, s->spec.config->runner.poll_interval_us);
+	s->pace.next = again ? now : mono_add(now, s->settings->config.runner.poll_interval_us);
 	if (a->kind == HEARTBEAT_CLAIM)
 		keep_claim(s, a->claim, a->cut);
+}
+
+static void note_answer(struct supervisor *s, const struct heartbeat_answer *a)
+{
+	bool good = a->kind == HEARTBEAT_NOTHING || a->kind == HEARTBEAT_CLAIM;
+
+	snprintf(s->beat_error, sizeof(s->beat_error), "%s", good ? "" : a->reason);
+	s->last_beat.kind = a->kind;
+	s->last_beat.at = wall_now();
+	s->last_beat.any = true;
+	s->tally.heartbeats[a->kind]++;
 }
 
 static void on_answer(void *data, const struct heartbeat_answer *a)
 {
 	struct supervisor *s = data;
 
+	note_answer(s, a);
 	if (a->kind == HEARTBEAT_REFUSED)
 		refused(s, a->reason);
 	else if (a->kind == HEARTBEAT_FAILED || a->kind == HEARTBEAT_LIMITED)
 		failed(s, a);
 	else
 		answered(s, a);
-	wake(s);
-}
-
-/* When the allowance permits the next heartbeat, and the account of one that is sent now. */
-static struct mono beat_allowed(const struct supervisor *s)
-{
-	return (struct mono){ s->beat_credit.us - (BEAT_BURST - 1) * BEAT_REFILL_US };
-}
-
-static void beat_spend(struct supervisor *s, struct mono now)
-{
-	if (s->beat_credit.us < now.us)
-		s->beat_credit = now;
-	s->beat_credit = mono_add(s->beat_credit, BEAT_REFILL_US);
+	supervisor_wake(s);
 }
 
 /* While all slots are taken, heartbeats only say that we live, at the poll interval. A coordinator
@@ -261,70 +217,62 @@ static void beat(struct supervisor *s)
 
 	if (heartbeat_in_flight(s->heartbeat) || s->stopped)
 		return;
-	if (!work && (s->draining || s->n_waiting >= WAITING_MOST))
+	if (!work && (supervisor_draining(s) || s->claims.n >= WAITING_MOST))
 		return;
-	if (s->backoff.until.us > s->next_beat.us)
-		s->next_beat = s->backoff.until;
-	if (beat_allowed(s).us > s->next_beat.us)
-		s->next_beat = beat_allowed(s);
-	if (s->next_beat.us > now.us) {
-		loop_timer_set(s->pace, s->next_beat);
+	if (pace_due(&s->pace).us > now.us) {
+		loop_timer_set(s->pacer, pace_due(&s->pace));
 		return;
 	}
 	if (!work && s->spec.once)
 		return;
-	beat_spend(s, now);
+	pace_spend(&s->pace, now);
 	s->beat_for_work = work;
 	heartbeat_send(s->heartbeat, work ? CLAIM_WAIT_S : 0);
 	if (!work)
-		s->next_beat = mono_add(now, s->spec.config->runner.poll_interval_us);
+		s->pace.next = mono_add(now, s->settings->config.runner.poll_interval_us);
 }
 
-static void tell_systemd(const struct supervisor *s)
+/* The answer that is still to come may bring a claim, and then that job is ours. */
+static bool claim_may_come(struct supervisor *s)
 {
-	sd_notifyf(0, "STATUS=%s, %zu of %" PRId64 " slots busy, %" PRId64 " jobs done",
-		s->draining ? "draining" : "claiming", s->n_slots, s->spec.config->runner.capacity,
-		s->jobs_done);
+	if (!heartbeat_in_flight(s->heartbeat))
+		return false;
+	if (heartbeat_overdue(s->heartbeat).us > loop_now(s->loop).us) {
+		loop_timer_set(s->pacer, heartbeat_overdue(s->heartbeat));
+		return true;
+	}
+	log_warn("supervisor", "heartbeat_given_up",
+		F_STR("effect", "a job that it claimed is the coordinator's to hand out again"));
+	heartbeat_abort(s->heartbeat);
+	return false;
+}
+
+static bool all_done(struct supervisor *s)
+{
+	bool last = s->stopping || (s->spec.once && s->claimed_once);
+
+	return last && s->n_slots == 0 && !s->claims.first && !claim_may_come(s);
 }
 
 static void decide(struct supervisor *s)
 {
 	reap_slots(s);
 	start_waiting(s);
-	tell_systemd(s);
-	if (s->n_slots == 0 && !s->waiting && (s->draining || (s->spec.once && s->claimed_once)))
-		stop(s, s->token_refused ? EXIT_REFUSED : EXIT_OK);
+	notify_status(s->notify, "%s, %zu of %" PRId64 " slots busy, %" PRId64 " jobs done",
+		supervisor_draining(s) ? "draining" : "claiming", s->n_slots,
+		s->settings->config.runner.capacity, s->jobs_done);
+	control_look(s->control);
+	if (all_done(s))
+		supervisor_stop(s, s->token_refused ? EXIT_REFUSED : EXIT_OK);
 	else
 		beat(s);
-}
-
-/* ---- signals ---- */
-
-static void on_stop_signal(struct loop_source *src, const struct signalfd_siginfo *si, void *data)
-{
-	struct supervisor *s = data;
-
-	(void)src;
-	if (!s->draining) {
-		log_info("supervisor", "draining", F_INT("signal", si->ssi_signo),
-			F_INT("jobs", (int64_t)s->n_slots));
-		s->draining = true;
-		sd_notify(0, "STOPPING=1");
-		heartbeat_abort(s->heartbeat);
-	} else if (!s->cancelling) {
-		log_warn("supervisor", "cancelling", F_INT("jobs", (int64_t)s->n_slots));
-		s->cancelling = true;
-		for (size_t i = 0; i < s->n_slots; i++)
-			slot_cancel(s->slots[i]);
-	}
-	wake(s);
 }
 
 /* ---- life ---- */
 
 static int setup(struct supervisor *s, struct err *e)
 {
-	const struct runner_config *c = s->spec.config;
+	const struct runner_config *c = &s->settings->config;
 	struct http_config http = { .user_agent = "shithubd-runner/" PROJECT_VERSION,
 		.ca_file = c->server.ca_file };
 
@@ -336,57 +284,59 @@ static int setup(struct supervisor *s, struct err *e)
 		return -1;
 	s->heartbeat = heartbeat_new(&(struct heartbeat_spec){ .loop = s->loop,
 		.http = s->http,
-		.base_url = c->server.base_url,
-		.token = c->runner.token,
-		.labels = &c->runner.labels,
-		.capacity = c->runner.capacity,
+		.self = { c->server.base_url, c->runner.token, &c->runner.labels,
+			c->runner.capacity },
 		.on_answer = on_answer,
 		.data = s });
-	backoff_init(&s->backoff, BACKOFF_FIRST_US, BACKOFF_MOST_US);
-	s->pace = loop_timer(s->loop, MONO_NEVER, on_pace, s);
+	pace_init(&s->pace);
+	s->notify = notify_new(s->loop);
+	s->pacer = loop_timer(s->loop, MONO_NEVER, on_pacer, s);
 	s->work = loop_defer(s->loop, on_work, s);
-	s->term = loop_signal(s->loop, SIGTERM, on_stop_signal, s);
-	s->intr = loop_signal(s->loop, SIGINT, on_stop_signal, s);
-	return 0;
+	stop_setup(s);
+	reload_setup(s);
+	return view_setup(s, e);
 }
 
 static void teardown(struct supervisor *s)
 {
-	for (size_t i = 0; i < s->n_slots; i++)
-		slot_free(s->slots[i]);
-	while (s->waiting) {
-		struct waiting_claim *w = s->waiting;
-
-		s->waiting = w->next;
-		buf_release_wipe(&w->bytes);
-		free(w);
+	for (size_t i = 0; i < s->n_slots; i++) {
+		slot_free(s->slots[i].slot);
+		settings_unref(s->slots[i].settings);
 	}
+	claims_release(&s->claims);
 	heartbeat_free(s->heartbeat);
-	loop_source_free(s->pace);
+	view_teardown(s);
+	stop_teardown(s);
+	reload_teardown(s);
+	notify_free(s->notify);
+	loop_source_free(s->pacer);
 	loop_source_free(s->work);
-	loop_source_free(s->term);
-	loop_source_free(s->intr);
 	http_free(s->http);
 	loop_free(s->loop);
 	state_dir_release(&s->state);
+	settings_unref(s->settings);
 }
 
 int supervisor_run(const struct supervisor_spec *spec, struct err *e)
 {
-	struct supervisor s = { .spec = *spec, .state = STATE_DIR_INIT };
+	struct supervisor s = { .spec = *spec,
+		.settings = settings_ref(spec->settings),
+		.state = STATE_DIR_INIT,
+		.started = wall_now() };
+	const struct runner_config *c = &s.settings->config;
 	int code = EXIT_FINDINGS;
 
 	if (setup(&s, e) == 0) {
-		log_info("supervisor", "started", F_STR("server", spec->config->server.base_url),
-			F_INT("capacity", spec->config->runner.capacity),
+		log_info("supervisor", "started", F_STR("server", c->server.base_url),
+			F_INT("capacity", c->runner.capacity),
 			F_STR("instance", s.state.instance_id));
 		/* the first heartbeat leaves before the engine is looked at, which may be slow or
 		 * down */
 		beat(&s);
-		orphans_remove(s.loop, s.http, spec->config, &s.state);
+		orphans_remove(s.loop, s.http, c, &s.state);
 		s.ready = true;
-		wake(&s);
-		sd_notify(0, "READY=1");
+		supervisor_wake(&s);
+		notify_ready(s.notify);
 		code = loop_run(s.loop, e);
 		if (code < 0)
 			code = EXIT_FINDINGS;

@@ -4,37 +4,41 @@
 #include <stdio.h>
 
 #include "base/cli.h"
-#include "config/runner_inherit.h"
-#include "runner/role.h"
 #include "runner/supervisor.h"
 
 extern char **environ;
 
 const char verb_run_help[] =
 	"Claims jobs from the coordinator and runs their steps in containers until stopped.\n"
-	"Values come from defaults, then the file, then SHITHUB_RUNNER_* variables, then flags.\n"
-	"The first SIGTERM or SIGINT drains: no new job, running ones finish. A second one "
-	"cancels.\n"
+	"Values come from defaults, then the file, then SHITHUB_RUNNER_* variables, then flags;\n"
+	"SIGHUP reads them again. The first SIGTERM or SIGINT drains: no new job, running ones\n"
+	"finish. A second one (or runner.drain_timeout) cancels, a third kills.\n"
+	"`status` and `drain` talk to it meanwhile.\n"
 	"Exit codes: 0 stopped as asked (with --once: the job's final status was handled),\n"
-	"1 could not run, 2 bad configuration, 3 token refused or state directory in use.";
+	"1 could not run or was killed by a third signal, 2 bad configuration, 3 token refused or\n"
+	"state directory in use.";
 
-static int run(const struct runner_config *config, const struct options *options, bool once)
+static int run(struct settings *settings, const struct settings_source *source,
+	const struct strv *warnings, bool once)
 {
-	CLEANUP(strv_release) struct strv env = { 0 };
-	struct supervisor_spec spec = { .config = config, .job_env = &env, .once = once };
+	const struct runner_config *config = &settings->config;
+	struct supervisor_spec spec = { .settings = settings, .source = *source, .once = once };
 	struct err e = { 0 };
 	int code;
 
 	log_setup(config->runner.log_level, config->runner.log_format, STDERR_FILENO);
-	if (runner_config_require(config, &e) < 0)
-		return cli_fail(EXIT_USAGE, "%s", e.text);
 	log_redact(config->runner.token);
-	strv_each (warning, &options->warnings)
+	strv_each (warning, warnings)
 		log_warn("config", "warning", F_STR("text", warning));
-	runner_config_export(options, &env);
-	role_pass_through(&env);
 	code = supervisor_run(&spec, &e);
 	return e.class != ERR_NONE ? cli_fail(code, "%s", e.text) : code;
+}
+
+static int report_problems(const struct strv *problems)
+{
+	strv_each (line, problems)
+		fprintf(stderr, "%s\n", line);
+	return EXIT_USAGE;
 }
 
 int verb_run(int argc, char **argv)
@@ -44,17 +48,18 @@ int verb_run(int argc, char **argv)
 		.kind = CLI_BOOL,
 		.target = &once,
 		.help = "wait for one job, run it, then exit" } };
-	struct runner_config config = { 0 };
-	CLEAN_OPTIONS struct options options = { 0 };
+	CLEANUP(settings_report_release) struct settings_report report = { 0 };
 	struct runner_args args;
+	const struct settings_source source = { &args, environ };
+	struct settings *settings;
 	int rc = runner_args_parse(&args, argc, argv, own, ARRAY_LEN(own), verb_run_help);
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (runner_config_load(&config, &options, &args, environ) < 0)
-		rc = runner_config_report(&options);
-	else
-		rc = run(&config, &options, once);
-	runner_config_release(&config);
+	settings = settings_load(&source, NULL, &report);
+	if (!settings)
+		return report_problems(&report.problems);
+	rc = run(settings, &source, &report.warnings, once);
+	settings_unref(settings);
 	return rc;
 }

@@ -57,6 +57,7 @@ class FaultyCoordinator:
         self.refusals = []    # [pattern, status, headers, how often]
         self.idempotent = True # replays the stored answer when a key comes again
         self.holds = True      # honours Prefer: wait
+        self.releases = 0      # times that the runner asked for the answer to a held heartbeat
         self.drops = []        # paths whose next call is done but not answered
         self.revoked = False
         self.stopping = False
@@ -117,10 +118,18 @@ class FaultyCoordinator:
             if self.revoked or headers.get("Authorization") != f"Bearer {self.token}":
                 return 401, {}, b'{"error":"runner token is not valid"}'
             if hold and self.holds:
-                self.lock.wait_for(lambda: self.script or self.stopping or self.revoked,
+                before = self.releases
+                self.lock.wait_for(lambda: self.script or self.stopping or self.revoked
+                                   or self.releases != before,
                                    min(float(hold.group(1)), HOLD_MOST))
             if self.script:
                 return self.script.pop(0)
+        return 204, {}, b""
+
+    def release(self):
+        with self.lock:
+            self.releases += 1
+            self.lock.notify_all()
         return 204, {}, b""
 
     def job_call(self, number, what, step, headers, body):
@@ -193,6 +202,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = json.loads(raw or b"{}")
         if self.path == "/api/v1/runners/heartbeat":
             return self.coordinator.heartbeat(self.headers, body)
+        if self.path == "/api/v1/runners/heartbeat/release":
+            return self.coordinator.release()
         found = re.fullmatch(r"/api/v1/jobs/(\d+)/(?:steps/(\d+)/)?([a-z-]+)", self.path)
         if not found:
             return 404, {}, b'{"error":"no such path"}'

@@ -1,0 +1,45 @@
+/*
+ * What a running supervisor shows of itself: a snapshot, borrowed from it for one answer, and its
+ * JSON form, which is what `status --output json` prints. Keys are only ever added.
+ */
+#ifndef RUNNER_STATUS_H
+#define RUNNER_STATUS_H
+
+#include "base/json.h"
+#include "runner/engine_watch.h"
+#include "runner/heartbeat.h"
+#include "runner/slot.h"
+
+/* The last answer to a heartbeat. */
+struct beat_view {
+	bool any; /* false: none came yet */
+	enum heartbeat_kind kind;
+	struct wall at;
+	const char *error; /* NULL: none */
+	unsigned failures; /* in a row */
+	bool in_flight;
+};
+
+enum { STATUS_JOBS_MAX = 64 };
+
+struct status {
+	const char *state; /* "claiming", "draining", "drained", "stopping", "cancelling" */
+	const char *instance, *server;
+	struct wall started, now;
+	int64_t capacity, jobs_done, waiting; /* waiting: claims without a slot */
+	struct beat_view heartbeat;
+	struct engine_view engine;
+	struct slot_view jobs[STATUS_JOBS_MAX];
+	struct mono mono_now; /* of jobs' ages */
+	size_t n_jobs;
+};
+
+const char *heartbeat_kind_name(enum heartbeat_kind kind);
+const char *engine_state_name(enum engine_state state);
+uint64_t status_upload_queue(const struct status *s); /* bytes, over all jobs */
+/* One object. */
+void status_write(const struct status *s, struct json_writer *w);
+/* Lines for people, from that object; unknown or missing keys are passed over. */
+void status_describe(const struct json_value *v, struct buf *out);
+
+#endif
