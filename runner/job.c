@@ -78,6 +78,7 @@ void job_end(struct job *j, enum job_cause cause)
 		j->no_more = true;
 	if (j->cause == CAUSE_NONE) {
 		j->cause = cause;
+		job_journal_cause(j, names[cause]);
 		log_info("job", "ending", F_STR("cause", names[cause]));
 	} else if (!j->no_more) {
 		return;
@@ -195,6 +196,8 @@ static void deliver(struct job *j)
 		 mono_diff(loop_now(j->loop), begin) < patience);
 	if (rc < 0)
 		log_error("job", "reports_undelivered", F_ERR(&e));
+	j->undelivered = rc < 0 && j->journal && j->cause == CAUSE_SHUTDOWN &&
+			 err_is(&e, ERR_TIMEOUT);
 }
 
 static void skip_steps(struct job *j, size_t from)
@@ -256,7 +259,9 @@ static struct report *open_report(struct job *j, int64_t job_id, const char *tok
 		.cancel_poll_us = CANCEL_POLL_US,
 		.on_cancel = on_cancel,
 		.on_lost = on_lost,
-		.data = j });
+		.data = j,
+		.dir = j->journal ? j->dir : NULL,
+		.steps = j->spec ? j->spec->steps.n : 1 });
 }
 
 static void run_steps(struct job *j)
@@ -351,13 +356,23 @@ static void fill_progress(void *data, struct progress *p)
 		p->queued += spool_pending(&j->runs[i].log.spool);
 }
 
+/* A job that can only be reported needs no folder, which may be why it can only be reported. */
+static int find_folder(struct job *j, int64_t job_id, struct err *e)
+{
+	if (j->journal)
+		j->dir = state_dir_job_path(&j->state, job_id);
+	else if (j->local || !j->no_workspace)
+		return state_dir_job_make(&j->state, job_id, &j->dir, e);
+	return 0;
+}
+
 static int setup_process(struct job *j, int64_t job_id, struct err *e)
 {
 	struct http_config http = { .user_agent = "shithubd-runner/" PROJECT_VERSION,
 		.ca_file = j->config->server.ca_file };
 
 	if (state_dir_join(&j->state, j->config->runner.state_dir, e) < 0 ||
-		state_dir_job_make(&j->state, job_id, &j->dir, e) < 0)
+		find_folder(j, job_id, e) < 0)
 		return -1;
 	j->loop = loop_new(e);
 	j->http = j->loop ? http_new(j->loop, &http, e) : NULL;
@@ -380,6 +395,8 @@ static void teardown(struct job *j, int64_t job_id)
 	job_free_boxes(j);
 	box_job_close(j->boxes);
 	for (size_t i = 0; j->runs && i < j->spec->steps.n; i++) {
+		if (j->undelivered)
+			spool_leave(&j->runs[i].log.spool);
 		step_log_release(&j->runs[i].log);
 		pairs_release(&j->runs[i].outputs);
 	}
@@ -398,7 +415,8 @@ static void teardown(struct job *j, int64_t job_id)
 	loop_source_free(j->term);
 	http_free(j->http);
 	loop_free(j->loop);
-	if (j->dir && state_dir_job_remove(&j->state, job_id, &e) < 0)
+	/* with a journal it goes when the workspace has gone, by the supervisor */
+	if (j->dir && !j->journal && state_dir_job_remove(&j->state, job_id, &e) < 0)
 		log_warn("job", "folder_kept", F_ERR(&e));
 	state_dir_release(&j->state);
 	job_spec_free(j->spec);
@@ -441,6 +459,7 @@ static int live(struct job *j, bool cut)
 	wipe(claim.data, claim.len);
 	if (j->spec) {
 		wipe_charp(&id.token);
+		job_journal_started(j);
 		j->runs = xcalloc(j->spec->steps.n, sizeof(*j->runs));
 		for (size_t i = 0; i < j->spec->steps.n; i++)
 			j->runs[i].log.spool.fd = -1;
@@ -450,7 +469,9 @@ static int live(struct job *j, bool cut)
 		report_malformed(j, &id, &e);
 	}
 	progress_sender_free(TAKE(j->progress));
-	report_to_supervisor(j, report_final_accepted(j->report) ? conclusion : "lost");
+	if (!report_final_accepted(j->report))
+		conclusion = j->undelivered ? "undelivered" : "lost";
+	report_to_supervisor(j, conclusion);
 	teardown(j, id.job_id);
 	return EXIT_OK;
 }
@@ -462,6 +483,7 @@ int job_role_main(int argc, char **argv)
 	const struct cli_flag flags[] = {
 		{ "local", CLI_BOOL, &j.local, .help = "report to standard output" },
 		{ "claim-cut", CLI_BOOL, &cut, .help = "the claim is not whole" },
+		{ "journal", CLI_BOOL, &j.journal, .help = "go on with the supervisor's journal" },
 		{ "no-workspace", CLI_STRING, &j.no_workspace, "TEXT", "why there is no workspace" }
 	};
 	struct drop_spec drop = { .uid = (uid_t)-1, .gid = (gid_t)-1, .keep_groups = true };

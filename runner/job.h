@@ -62,9 +62,11 @@ struct job {
 	int channel;
 	struct progress_sender *progress;
 	bool local;               /* a local run: no coordinator, a terminal instead */
+	bool journal;             /* the supervisor began one in our folder */
+	bool undelivered;         /* what is not reported stays there for the next start */
 	const char *no_workspace; /* the supervisor's reason; NULL: there is one */
 	char *files_dir;          /* command files, seen by every box as /shithub/files */
-	char *dir;                /* our folder in the state directory */
+	char *dir; /* our folder in the state directory; NULL: there is none, nor a workspace */
 	char *workspace;          /* host path */
 
 	struct job_spec *spec;
@@ -116,6 +118,10 @@ int job_setup_rest(struct job *j, struct err *e) CHECK_RESULT;
 enum { JOB_BOXES_AHEAD = 2 };
 void job_prepare_boxes(struct job *j, size_t index);
 void job_free_boxes(struct job *j);
+
+/* job_journal.c: what the next one must know if this process dies. Nothing without a journal. */
+void job_journal_started(struct job *j);
+void job_journal_cause(struct job *j, const char *cause); /* the first one stays */
 
 /* job_step.c: one step to its end, statuses and log included. */
 void job_step(struct job *j, size_t index);

@@ -54,6 +54,20 @@ void role_kill(struct role *r)
 	proc_destroy(&r->proc);
 }
 
+void role_abandon(struct role *r)
+{
+	int ignored;
+
+	loop_source_free(TAKE(r->watch));
+	if (!role_running(r))
+		return;
+	proc_signal(&r->proc, SIGKILL);
+	if (proc_reap(&r->proc, &ignored) == 0) {
+		close_fdp(&r->proc.pidfd);
+		r->proc.pid = 0;
+	}
+}
+
 /* What a job process needs beside the configuration to find its engine, credentials of registries,
  * and to trace. */
 void role_pass_through(struct strv *env)

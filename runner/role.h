@@ -14,6 +14,7 @@ enum {
 	ROLE_FD_CLAIM = 4,   /* job: memfd with the claim's bytes */
 	ROLE_FD_SOURCE = 5,  /* local-copy: the folder to copy from */
 	ROLE_FD_FILES = 6,   /* local-copy: memfd with the paths */
+	ROLE_FD_LEASE = 7,   /* job, recover: the job's lease, only held */
 };
 
 struct role {
@@ -33,6 +34,8 @@ bool role_running(const struct role *r);
 /* From on_exit: reaps; *ret_status as waitpid. */
 void role_reap(struct role *r, int *ret_status);
 void role_kill(struct role *r); /* SIGKILL, reap, no callback */
+/* SIGKILL without waiting, for one that hangs in the kernel: it stays a zombie at worst. */
+void role_abandon(struct role *r);
 
 /* Adds what a job process needs of our environment beside the configuration. */
 void role_pass_through(struct strv *env);

@@ -24,6 +24,35 @@ static int store_claim(struct slice claim, struct err *e)
 	return TAKE_FD(fd);
 }
 
+static struct slot *make(const struct slot_owner *owner)
+{
+	struct slot *s = xcalloc(1, sizeof(*s));
+
+	s->owner = *owner;
+	s->progress.last = (struct progress)PROGRESS_INIT;
+	s->since = loop_now(owner->loop);
+	s->claim_fd = s->channel = s->janitor_err = -1;
+	s->job = s->helper = s->janitor = (struct role)ROLE_INIT;
+	s->lease = (struct lease)LEASE_INIT;
+	return s;
+}
+
+struct slot *slot_recover(
+	const struct slot_owner *owner, struct journal *journal, struct lease *lease)
+{
+	struct slot *s = make(owner);
+
+	s->id = (struct claim_identity){ .job_id = journal->job, .run_id = journal->run };
+	s->lease = *lease;
+	*lease = (struct lease)LEASE_INIT;
+	journal_release(journal);
+	s->kept = true;
+	s->made = s->id.run_id > 0; /* perhaps: the janitor will see */
+	memcpy(s->conclusion, "recovered", sizeof("recovered"));
+	slot_enter(s, SLOT_RECOVERING);
+	return s;
+}
+
 struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *identity,
 	struct slice claim, bool cut, struct err *e)
 {
@@ -32,17 +61,13 @@ struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *i
 
 	if (fd < 0)
 		return NULL;
-	s = xcalloc(1, sizeof(*s));
-	s->owner = *owner;
+	s = make(owner);
 	s->id = *identity;
 	*identity = (struct claim_identity){ 0 };
-	wipe_charp(&s->id.token); /* the job process reads its own from the claim */
 	s->claim_fd = fd;
 	s->claim_cut = cut;
-	s->progress.last = (struct progress)PROGRESS_INIT;
-	s->since = loop_now(owner->loop);
-	s->channel = s->janitor_err = -1;
-	s->job = s->helper = s->janitor = (struct role)ROLE_INIT;
+	slot_secure(s);
+	wipe_charp(&s->id.token); /* the job process reads its own from the claim */
 	slot_enter(s, SLOT_MAKING);
 	return s;
 }
@@ -58,6 +83,9 @@ void slot_free(struct slot *s)
 	close_fdp(&s->channel);
 	close_fdp(&s->claim_fd);
 	close_fdp(&s->janitor_err);
+	loop_source_free(s->deadline);
+	lease_drop(&s->lease);
+	free(s->ended);
 	free(s->workspace_error);
 	claim_identity_release(&s->id);
 	free(s);
@@ -78,7 +106,8 @@ const char *slot_conclusion(const struct slot *s)
 	return *s->conclusion ? s->conclusion : "crashed";
 }
 
-static const char *const state_names[] = { "making", "copying", "running", "removing", "over" };
+static const char *const state_names[] = { "making", "copying", "running", "recovering", "removing",
+	"over" };
 
 struct slot_view slot_view(const struct slot *s)
 {
@@ -117,10 +146,14 @@ void slot_enter(struct slot *s, enum slot_state next)
 	case SLOT_RUNNING:
 		slot_enter_running(s);
 		break;
+	case SLOT_RECOVERING:
+		slot_enter_recovering(s);
+		break;
 	case SLOT_REMOVING:
 		slot_enter_removing(s);
 		break;
 	case SLOT_OVER:
+		slot_settle(s);
 		s->owner.on_over(s->owner.data);
 		break;
 	}

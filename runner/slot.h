@@ -4,8 +4,14 @@
  *   MAKING   the janitor makes the workspace
  *   COPYING  local runs only: the work tree is copied into it (runner/local_copy.h)
  *   RUNNING  the job process works; children that it asks for are started
- *   REMOVING the janitor removes the workspace
+ *   RECOVERING it died unexpectedly: the recover process reports what it left (runner/recover.h)
+ *   REMOVING the janitor removes the workspace, with a deadline
  *   over     on_over tells the owner, who frees the slot from a callback of its own
+ *
+ * Before anything is made the slot takes the job's lease and writes its journal (state/lease.h,
+ * state/journal.h); both go when the workspace is gone. Job and recover process inherit the lease.
+ * A slot that is freed before its end, or whose recovery was cancelled, leaves all of it for the
+ * next start (runner/recovery.h).
  *
  * States change in slot_enter only. The supervisor never looks into the claim beyond its ids.
  */
@@ -16,6 +22,9 @@
 #include "runner/channel.h"
 #include "runner/job_spec.h"
 #include "runner/role.h"
+#include "state/journal.h"
+#include "state/lease.h"
+#include "state/state_dir.h"
 
 struct slot;
 
@@ -30,6 +39,7 @@ struct slot_owner {
 	struct loop *loop;
 	const struct runner_config *config;
 	const struct strv *job_env; /* environment of job processes: the resolved configuration */
+	const struct state_dir *state;  /* of the supervisor: what jobs keep, leases */
 	const struct slot_local *local; /* NULL: a coordinator's job */
 	void (*on_over)(void *data); /* some slot is over: look with slot_over, later, not inside */
 	void *data;
@@ -40,13 +50,18 @@ struct slot_owner {
  */
 struct slot *slot_start(const struct slot_owner *owner, struct claim_identity *identity,
 	struct slice claim, bool cut, struct err *e) CHECK_RESULT;
+/* A job whose processes died with an earlier supervisor: begins with RECOVERING. Takes lease and
+ * journal over; never fails. */
+struct slot *slot_recover(
+	const struct slot_owner *owner, struct journal *journal, struct lease *lease);
 /* Asks the job process to end its job as cancelled (second SIGTERM, shutdown). */
 void slot_cancel(struct slot *s);
 /* Ends the job process itself; what it left in the engine is the caller's to remove. */
 void slot_kill(struct slot *s);
 bool slot_over(const struct slot *s);
 int64_t slot_job_id(const struct slot *s);
-/* What the job process reported: "success", "failure", …, "lost"; "crashed" if nothing. */
+/* What the job process reported: "success", "failure", …; "lost": nothing could be reported any
+ * more, "undelivered": not yet; "crashed" if it said nothing, "recovered" of slot_recover. */
 const char *slot_conclusion(const struct slot *s);
 /* For people and metrics; borrowed from the slot. */
 struct slot_view {

@@ -123,12 +123,21 @@ static void on_job_exit(struct loop_source *src, int fd, uint32_t events, void *
 	if (status != 0)
 		log_error("supervisor", "job_process_ended", F_INT("job", s->id.job_id),
 			F_STR("status", proc_status_text(status, text)));
+	if (status != 0 && s->kept) {
+		s->ended = WIFSIGNALED(status) ? xasprintf("signal %d", WTERMSIG(status))
+					       : xasprintf("exit status %d", WEXITSTATUS(status));
+		slot_enter(s, SLOT_RECOVERING);
+		return;
+	}
+	s->leave = s->kept && str_eq(s->conclusion, "undelivered");
 	slot_enter(s, SLOT_REMOVING);
 }
 
 static int start_job(struct slot *s, struct err *e)
 {
 	CLEANUP(strv_release) struct strv argv = { 0 };
+	struct proc_fd fds[4];
+	size_t n_fds = 0;
 	int pair[2], rc;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
@@ -140,10 +149,17 @@ static int start_job(struct slot *s, struct err *e)
 		strv_add(&argv, "--claim-cut");
 	if (s->workspace_error)
 		strv_addf(&argv, "--no-workspace=%s", s->workspace_error);
-	rc = role_start(&s->job, s->owner.loop, argv.v, s->owner.job_env->v,
-		(struct proc_fd[]){ { pair[1], ROLE_FD_CHANNEL }, { s->claim_fd, ROLE_FD_CLAIM },
-			{ STDOUT_FILENO, STDOUT_FILENO } },
-		s->owner.local ? 3 : 2, -1, on_job_exit, s, e);
+	if (s->kept)
+		strv_add(&argv, "--journal");
+	fds[n_fds++] = (struct proc_fd){ pair[1], ROLE_FD_CHANNEL };
+	fds[n_fds++] = (struct proc_fd){ s->claim_fd, ROLE_FD_CLAIM };
+	if (s->lease.fd >= 0)
+		fds[n_fds++] = (struct proc_fd){ s->lease.fd, ROLE_FD_LEASE };
+	if (s->owner.local)
+		fds[n_fds++] = (struct proc_fd){ STDOUT_FILENO, STDOUT_FILENO };
+	slot_note(s, LEASE_RUNNING);
+	rc = role_start(&s->job, s->owner.loop, argv.v, s->owner.job_env->v, fds, n_fds, -1,
+		on_job_exit, s, e);
 	close(pair[1]);
 	s->channel = pair[0];
 	close_fdp(&s->claim_fd);
@@ -158,7 +174,8 @@ void slot_enter_running(struct slot *s)
 
 	if (start_job(s, &e) < 0) {
 		log_error("supervisor", "job_process_start", F_INT("job", s->id.job_id), F_ERR(&e));
-		slot_enter(s, SLOT_REMOVING);
+		s->ended = xstrdup(e.text);
+		slot_enter(s, s->kept ? SLOT_RECOVERING : SLOT_REMOVING);
 	} else if (s->cancelled) {
 		slot_cancel(s);
 	}

@@ -30,6 +30,7 @@ static void on_janitor_exit(struct loop_source *src, int fd, uint32_t events, vo
 
 	(void)src, (void)fd, (void)events;
 	role_reap(&s->janitor, &status);
+	loop_source_free(TAKE(s->deadline));
 	said = janitor_complaint(s);
 	close_fdp(&s->janitor_err);
 	if (*said)
@@ -115,7 +116,9 @@ void slot_enter_making(struct slot *s)
 {
 	struct err e = { 0 };
 
-	if (s->id.run_id <= 0) {
+	if (s->workspace_error) {
+		slot_enter(s, SLOT_RUNNING);
+	} else if (s->id.run_id <= 0) {
 		s->workspace_error = xstrdup("the claim names no run");
 		slot_enter(s, SLOT_RUNNING);
 	} else if (start_janitor(s, "make", &e) < 0) {
@@ -124,14 +127,32 @@ void slot_enter_making(struct slot *s)
 	}
 }
 
+/* The workspace stays for the sweep of old ones: better than a slot that is never free again. */
+static void on_deadline(struct loop_source *src, void *data)
+{
+	struct slot *s = data;
+
+	(void)src;
+	log_error("supervisor", "workspace_kept", F_INT("job", s->id.job_id),
+		F_STR("error", "it could not be removed in time; does its file system hang?"));
+	role_abandon(&s->janitor);
+	close_fdp(&s->janitor_err);
+	loop_source_free(TAKE(s->deadline));
+	slot_enter(s, SLOT_OVER);
+}
+
 void slot_enter_removing(struct slot *s)
 {
 	struct err e = { 0 };
 
+	slot_note(s, LEASE_CLEANING);
 	if (!s->made) {
 		slot_enter(s, SLOT_OVER);
 	} else if (start_janitor(s, "remove", &e) < 0) {
 		log_error("supervisor", "workspace_remove", F_INT("job", s->id.job_id), F_ERR(&e));
 		slot_enter(s, SLOT_OVER);
+	} else {
+		s->deadline = loop_timer(s->owner.loop,
+			mono_add(loop_now(s->owner.loop), SLOT_REMOVE_US), on_deadline, s);
 	}
 }

@@ -23,13 +23,13 @@ static void no_command(void *data, const struct command *c)
 int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *mask,
 	struct report *report, int64_t step_id, uint64_t limit, struct err *e)
 {
-	CLEAN_STR char *path = xasprintf("%s/step-%" PRId64 ".log", dir, n);
+	CLEAN_STR char *path = dir ? xasprintf("%s/step-%" PRId64 ".log", dir, n) : NULL;
 
 	*l = (struct step_log){
 		.mask = mask, .report = report, .spool = SPOOL_INIT, .limit = limit, .last = '\n'
 	};
 	commands_init(&l->commands, no_command, NULL);
-	if (spool_open(&l->spool, path, e) < 0)
+	if ((path ? spool_open(&l->spool, path, e) : spool_open_memory(&l->spool, e)) < 0)
 		return -1;
 	if (report)
 		report_log(report, step_id, &l->spool);

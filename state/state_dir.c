@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/codec.h"
@@ -102,9 +103,41 @@ int state_dir_job_remove(const struct state_dir *s, int64_t job, struct err *e)
 	return jobs < 0 ? -1 : remove_entry(jobs, name, e);
 }
 
+char *state_dir_job_path(const struct state_dir *s, int64_t job)
+{
+	return xasprintf("%s/jobs/%" PRId64, s->path, job);
+}
+
+int state_dir_jobs(const struct state_dir *s, struct strv *ret, struct err *e)
+{
+	CLEAN_STR char *path = path_join(s->path, "jobs");
+	DIR *d = opendir(path);
+	int64_t id;
+
+	if (!d)
+		return err_set_errno(e, errno, "list %s", path);
+	for (struct dirent *ent; (ent = readdir(d));)
+		if (parse_i64(ent->d_name, 1, INT64_MAX, &id))
+			strv_add(ret, ent->d_name);
+	closedir(d);
+	strv_sort(ret);
+	return 0;
+}
+
+int state_dir_set_aside(const struct state_dir *s, int64_t job, struct err *e)
+{
+	CLEAN_STR char *folder = path_join(s->path, "damaged"),
+		       *from = xasprintf("%s/jobs/%" PRId64 "/journal", s->path, job),
+		       *to = xasprintf("%s/%" PRId64, folder, job);
+
+	if (dir_ensure(folder, 0700, e) < 0)
+		return -1;
+	return rename(from, to) < 0 ? err_set_errno(e, errno, "set %s aside", from) : 0;
+}
+
 int state_dir_job_make(const struct state_dir *s, int64_t job, char **ret_dir, struct err *e)
 {
-	CLEAN_STR char *dir = xasprintf("%s/jobs/%" PRId64, s->path, job);
+	CLEAN_STR char *dir = state_dir_job_path(s, job);
 	CLEAN_STR char *ctl = path_join(dir, "ctl");
 
 	if (state_dir_job_remove(s, job, e) < 0)

@@ -4,7 +4,9 @@
  *
  *   lock           held by the one supervisor of this directory; a second one is refused
  *   instance_id    random, made once; the label value on everything we create in the engine
- *   jobs/<job>/    one folder a job: log spools, ctl/ (0711) with the boxes' sockets
+ *   jobs/<job>/    one folder a job: journal, chain, outbox (their headers say what for), log
+ *                  spools, ctl/ (0711) with the boxes' sockets
+ *   damaged/       journals that could not be read, set aside
  */
 #ifndef STATE_STATE_DIR_H
 #define STATE_STATE_DIR_H
@@ -27,11 +29,17 @@ int state_dir_own(struct state_dir *s, const char *path, struct err *e) CHECK_RE
 int state_dir_join(struct state_dir *s, const char *path, struct err *e) CHECK_RESULT;
 void state_dir_release(struct state_dir *s);
 
-/* Job process: jobs/<job>/ and its ctl/ fresh and empty; *ret_dir is owned by the caller. */
+/* jobs/<job>/ and its ctl/ fresh and empty; *ret_dir is owned by the caller. */
 int state_dir_job_make(
 	const struct state_dir *s, int64_t job, char **ret_dir, struct err *e) CHECK_RESULT;
+/* Its name; owned by the caller. */
+char *state_dir_job_path(const struct state_dir *s, int64_t job) CHECK_RESULT;
 int state_dir_job_remove(const struct state_dir *s, int64_t job, struct err *e) CHECK_RESULT;
-/* Supervisor at start: removes job folders that a crash left; nothing can be alive in them. */
+/* Ids of all job folders, sorted as text. */
+int state_dir_jobs(const struct state_dir *s, struct strv *ret, struct err *e) CHECK_RESULT;
+/* Keeps jobs/<job>/journal as damaged/<job>, over an older one. */
+int state_dir_set_aside(const struct state_dir *s, int64_t job, struct err *e) CHECK_RESULT;
+/* A local run at start: removes job folders that a crash left; nothing can be alive in them. */
 int state_dir_sweep(const struct state_dir *s, uint64_t *ret_removed, struct err *e) CHECK_RESULT;
 
 #endif
