@@ -1,8 +1,16 @@
-"""Fixtures of the system tests: real engine, real coordinator, real git, real runner.
+"""Fixtures of the system tests: real engines, real coordinator, real git, real runner.
 
 SHITHUB_BUILD names the build folder (default build), SHITHUB_TEST_LOGS where logs of failures go.
 A missing prerequisite fails the test that needs it; nothing is skipped.
+
+Flavors: what uses the runner (fixtures `engine`, `runner` and all that stand on them) runs once per
+flavor: engine, step_io, isolation. Four of them touch every engine with every value of the others;
+SHITHUB_TEST_FLAVORS=all runs the whole product, a name or several ("podman-gate-job,...") just
+those. @pytest.mark.flavors(step_io="gate") keeps those in which a test makes sense,
+@pytest.mark.flavors("docker-gate-step") names them; `once` is for what ends before a step, `few`
+for long waits that are not about the engine.
 """
+import collections
 import fcntl
 import itertools
 import json
@@ -10,7 +18,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import urllib.parse
@@ -28,12 +35,63 @@ LOGS = pathlib.Path(os.environ.get("SHITHUB_TEST_LOGS", ROOT / "build/test/syste
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
 BOTH_WAYS = ("gate", "attach")
 
+Flavor = collections.namedtuple("Flavor", "engine step_io isolation")
+FLAVORS = {"-".join(words): Flavor(*words) for words in itertools.product(
+    ("docker", "podman"), BOTH_WAYS, ("step", "job"))}
+PAIRWISE = ("docker-gate-step", "docker-attach-job", "podman-gate-job", "podman-attach-step")
+CHOSEN = {"": PAIRWISE, "all": tuple(FLAVORS)}
+once = pytest.mark.flavors("docker-gate-step")
+few = pytest.mark.flavors(few=True)
+FEW = ("docker-gate-step", "podman-attach-step")
+
+
+def flavors_of(marks):
+    """The names of the flavors that a test with these marks runs in."""
+    chosen = os.environ.get("SHITHUB_TEST_FLAVORS", "")
+    names = CHOSEN.get(chosen) or tuple(chosen.split(","))
+    for mark in marks:
+        axes = dict(mark.kwargs)
+        assert set(mark.args) <= set(FLAVORS) and set(axes) <= {*Flavor._fields, "few"}, mark
+        if axes.pop("few", False) and not chosen:
+            names = FEW
+        if mark.args:
+            names = [name for name in mark.args if chosen in ("", "all") or name in names]
+        names = [name for name in names if all(
+            getattr(FLAVORS[name], field) == value for field, value in axes.items())]
+    return names
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "flavors(*names, **axes): where a test makes sense")
+
+
+def pytest_generate_tests(metafunc):
+    if "flavor" in metafunc.fixturenames:
+        names = flavors_of(metafunc.definition.iter_markers("flavors"))
+        metafunc.parametrize("flavor", [FLAVORS[name] for name in names], ids=names, indirect=True)
+
+
+@pytest.fixture
+def flavor(request):
+    return request.param
+
+
+@pytest.fixture
+def way(flavor):
+    return flavor.step_io
+
+
+@pytest.fixture
+def isolation(flavor):
+    return flavor.isolation
+
 
 class Engine:
     """The engine's socket, asked with curl: the tests must not trust the runner's own client."""
 
-    def __init__(self, socket):
-        self.socket = socket
+    def __init__(self, name, socket):
+        self.name, self.socket = name, socket
+        self.dns = {"docker": "172.30.0.1", "podman": "172.30.1.1"}[name]
 
     def api(self, method, path, body=None):
         argv = ["curl", "-sS", "--unix-socket", self.socket, "-X", method,
@@ -61,26 +119,68 @@ def build():
     return BUILD
 
 
-@pytest.fixture(scope="session")
-def engine():
-    """The machine's engine, or one of our own that is stopped at the end."""
-    script = ROOT / "deploy/local/engine.sh"
-    folder = pathlib.Path(os.environ.get("SHITHUB_ENGINE_DIR", "/var/lib/shithub-local/engine"))
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "users", "a") as users:
-        fcntl.flock(users, fcntl.LOCK_SH)  # nobody else's stop ends it meanwhile
-        had = subprocess.run([script, "status"], stdout=subprocess.DEVNULL).returncode == 0
-        socket = driver.run([script, "start"]).stdout.decode().strip()
-        os.environ["DOCKER_HOST"] = "unix://" + socket
-        yield Engine(socket)
-    if not had:
-        driver.run([script, "stop"])
+class Engines:
+    """The machine's engines, or some of our own that are stopped at the end, each on first use."""
+
+    FOLDERS = {"docker": ("SHITHUB_ENGINE_DIR", "/var/lib/shithub-local/engine"),
+               "podman": ("SHITHUB_PODMAN_DIR", "/var/lib/shithub-local/podman")}
+    SCRIPT = ROOT / "deploy/local/engine.sh"
+
+    def __init__(self):
+        self.users, self.started, self.known, self.images = [], [], {}, set()
+
+    def script(self, name, verb, check=True):
+        return driver.run([self.SCRIPT, verb], env={**os.environ, "ENGINE": name}, check=check)
+
+    def __getitem__(self, name):
+        if name not in self.known:
+            variable, usual = self.FOLDERS[name]
+            folder = pathlib.Path(os.environ.get(variable, usual))
+            folder.mkdir(parents=True, exist_ok=True)
+            users = open(folder / "users", "a")
+            fcntl.flock(users, fcntl.LOCK_SH)  # nobody else's stop ends it meanwhile
+            self.users.append(users)
+            if self.script(name, "status", check=False).returncode != 0:
+                self.started.append(name)
+            socket = self.script(name, "start").stdout.decode().strip()
+            self.known[name] = Engine(name, socket)
+        return self.known[name]
+
+    def image(self, name):
+        """The test image, built by one of several processes at a time."""
+        tag = "shithub/runner-test:1"
+        if name not in self.images:
+            with open(f"/tmp/shithub-test-image-{name}.lock", "a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                driver.run([ROOT / "tests/image/build.sh", "--full"], timeout=600,
+                           env={**os.environ, "DOCKER_HOST": "unix://" + self[name].socket})
+            self.images.add(name)
+        return tag
+
+    def stop(self):
+        for users in self.users:
+            users.close()
+        for name in self.started:
+            self.script(name, "stop")
 
 
 @pytest.fixture(scope="session")
-def image(engine):
-    driver.run([ROOT / "tests/image/build.sh", "--full"], timeout=600)
-    return "shithub/runner-test:1"
+def engines():
+    made = Engines()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def engine(engines, flavor, monkeypatch):
+    made = engines[flavor.engine]
+    monkeypatch.setenv("DOCKER_HOST", "unix://" + made.socket)
+    return made
+
+
+@pytest.fixture
+def image(engines, engine):
+    return engines.image(engine.name)
 
 
 @pytest.fixture
@@ -133,12 +233,15 @@ def faulty():
 
 
 @pytest.fixture
-def runner(build, folder, image, engine):
-    """runner(base, token, **flags): a runner with its own state; checks that it leaves nothing."""
+def runner(build, folder, image, engine, flavor):
+    """runner(base, token, **flags): a runner of this flavor with its own state; checks that it
+    leaves nothing."""
     made = []
 
     def make(base, token, **flags):
-        flags.setdefault("engine_socket", engine.socket)
+        for flag, value in (("engine_socket", engine.socket), ("dns_servers", engine.dns),
+                            ("step_io", flavor.step_io), ("isolation", flavor.isolation)):
+            flags.setdefault(flag, value)
         one = driver.Runner(build, folder / f"runner-{len(made)}", base, token,
                             flags.pop("image", image), **flags)
         made.append(one)

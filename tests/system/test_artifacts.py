@@ -14,7 +14,7 @@ import tarfile
 import pytest
 
 import driver
-from conftest import BOTH_WAYS, Job, newest_run
+from conftest import Job, few, newest_run
 from faulty import Handler
 
 UPLOAD = "shithub/upload-artifact@v1"
@@ -101,13 +101,12 @@ def script(text):
     return f"- run: |\n{body}\n"
 
 
-@pytest.mark.parametrize("way", BOTH_WAYS)
-def test_a_tree_arrives_as_it_was(two, way):
+def test_a_tree_arrives_as_it_was(two):
     jobs = two(script(TREE) + upload("out", "up") + script(LIST.format("out"))
                + "- run: echo ${{ steps.up.outputs.artifact-id }}"
                  " ${{ steps.up.outputs.artifact-digest }}\n",
                download("down", name="box", path="got") + script(LIST.format("got"))
-               + "- run: echo ${{ steps.down.outputs.download-path }}\n", step_io=way)
+               + "- run: echo ${{ steps.down.outputs.download-path }}\n")
     a, b = jobs["a"], jobs["b"]
     assert (a.conclusion, b.conclusion) == ("success", "success"), a.text(1) + b.text(0)
     sent, got = a.text(2).splitlines(), b.text(1).splitlines()
@@ -161,6 +160,7 @@ def test_nothing_found(job):
     assert "no files were found with the path given: none" in done.text(2)
 
 
+@few
 @pytest.mark.parametrize("step, words", [
     (upload("../x"), "line 1: \"../x\" leads out of the workspace"),
     (upload("/etc"), "line 1: \"/etc\" is absolute"),
@@ -193,6 +193,7 @@ def test_same_name_again(job):
     assert "has an artifact \"box\" already; set overwrite: true" in done.text(6)
 
 
+@few
 def test_caps_of_runner_and_coordinator(job, build, folder):
     done = job("- run: head -c 300000 /dev/urandom > big\n" + upload("big") + upload("big"),
                config=limits(folder, "64k"))
@@ -238,6 +239,7 @@ def archive(*members):
 FILE, LINK = tarfile.REGTYPE, tarfile.SYMTYPE
 
 
+@few
 @pytest.mark.parametrize("data, words", [
     (archive(("../evil", FILE, "x")), "expected names without"),
     (archive(("/workspace/evil", FILE, "x")), "expected a relative one"),
@@ -417,6 +419,7 @@ def test_a_coordinator_without_artifacts(faulty, runner):
     assert done.replays == 0, "the token chain is whole"
 
 
+@few
 @pytest.mark.parametrize("answer, words", [
     ({"artifacts": "x"}, "expected a list of artifacts"),
     ({"artifacts": [{"name": "box"}]}, "expected name, size_bytes, digest and download_url"),

@@ -6,10 +6,8 @@ import time
 import pytest
 
 import driver
-from conftest import BOTH_WAYS
 from faulty import claim
 
-both = pytest.mark.parametrize("way", BOTH_WAYS)
 WAITS = [{"run": "until [ -e go ]; do sleep 0.05; done"}]
 
 
@@ -46,10 +44,8 @@ echo alive
 """
 
 
-@both
-@pytest.mark.parametrize("isolation", ("step", "job"))
-def test_gate_and_files_out_of_reach(job, way, isolation):
-    done = job(script(REACH) + script("echo next"), step_io=way, isolation=isolation)
+def test_gate_and_files_out_of_reach(job):
+    done = job(script(REACH) + script("echo next"))
     assert done.conclusions() == ["success", "success"], done.text(0)
     assert "REACHED" not in done.text(0) and done.text(0).endswith("alive\n"), done.text(0)
     assert done.log(1) == b"next\n"

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import driver
+from conftest import once
 from faulty import claim, first_token
 
 JOB = 7
@@ -87,6 +88,7 @@ def next_job_runs(faulty, program, number=JOB + 1):
     assert following.replays == 0
 
 
+@once
 @pytest.mark.parametrize("name", REPORTED)
 def test_reported(faulty, started, name):
     bad, word = REPORTED[name]
@@ -102,6 +104,7 @@ def test_reported(faulty, started, name):
     assert program.stop() == 0
 
 
+@once
 @pytest.mark.parametrize("name", UNREPORTED)
 def test_unreported(faulty, started, name):
     program = started()
@@ -136,6 +139,7 @@ def test_engine_socket_absent(faulty, started, engine, folder):
     next_job_runs(faulty, program)
 
 
+@once
 def test_workspace_root_is_a_file(faulty, started, folder):
     root = folder / "work"
     root.mkdir()
@@ -150,6 +154,7 @@ def test_workspace_root_is_a_file(faulty, started, folder):
     next_job_runs(faulty, program)
 
 
+@once
 def test_workspace_root_read_only(faulty, started, folder):
     root = folder / "work"
     root.mkdir()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 import driver
-from conftest import BOTH_WAYS
+from conftest import BOTH_WAYS, few
 from timed import JOB, STEP, TimedCoordinator, assert_bounded, job_pid, workspace_file
 
 CANCELLED = ("cancelled", "cancelled")
@@ -19,11 +19,6 @@ def faulty():
     made = TimedCoordinator()
     yield made
     made.stop()
-
-
-@pytest.fixture(params=BOTH_WAYS)
-def way(request):
-    return request.param
 
 
 class Case:
@@ -55,9 +50,9 @@ class Case:
 
 @pytest.fixture
 def running(faulty, runner):
-    """running(script, way, grace): a job whose step made the file `ready`."""
-    def make(script, way="gate", grace=None, steps=(), flags=None, env=None):
-        one = runner(faulty.base, faulty.token, poll_interval="100ms", step_io=way,
+    """running(script, grace): a job whose step made the file `ready`."""
+    def make(script, grace=None, steps=(), flags=None, env=None):
+        one = runner(faulty.base, faulty.token, poll_interval="100ms",
                      **(flags or {}))
         if grace is not None:
             one.env["SHITHUB_RUNNER_STOP_GRACE"] = grace
@@ -80,9 +75,9 @@ def said(case):
     return [line for line in case.job.log(STEP).decode().splitlines() if line != "Terminated"]
 
 
-def test_a_polite_step_ends_at_once(running, way):
+def test_a_polite_step_ends_at_once(running):
     case = running("trap 'echo got TERM; exit 0' TERM; touch ready; "
-                   "while :; do sleep 0.05; done", way, steps=[{"run": "echo not reached"}])
+                   "while :; do sleep 0.05; done", steps=[{"run": "echo not reached"}])
     case.cancel()
     assert case.ends() < 2
     reported(case)
@@ -90,7 +85,7 @@ def test_a_polite_step_ends_at_once(running, way):
     assert case.job.statuses(STEP + 1) == [("skipped", "skipped")]
 
 
-def test_every_process_of_the_container_gets_the_signal(running, way):
+def test_every_process_of_the_container_gets_the_signal(running):
     """Children, grandchildren, those of another session and those that lost their parent."""
     case = running("""
         cat >say <<'END'
@@ -105,7 +100,7 @@ def test_every_process_of_the_container_gets_the_signal(running, way):
         until [ -e child -a -e grandchild -a -e stranger -a -e orphan ]; do sleep 0.02; done
         trap 'sleep 0.5; echo script got TERM; exit 0' TERM
         touch ready
-        while :; do sleep 0.05; done""".replace("\n        ", "\n"), way)
+        while :; do sleep 0.05; done""".replace("\n        ", "\n"))
     case.cancel()
     assert case.ends() < 5
     reported(case)
@@ -116,15 +111,15 @@ def test_every_process_of_the_container_gets_the_signal(running, way):
 STUBBORN = "trap '' TERM; touch ready; while :; do sleep 0.05; done"
 
 
-def test_a_step_that_ignores_the_signal_is_killed_after_the_grace(running, way):
-    case = running(STUBBORN, way, grace="2s")
+def test_a_step_that_ignores_the_signal_is_killed_after_the_grace(running):
+    case = running(STUBBORN, grace="2s")
     case.cancel()
     assert 1.8 < case.ends() < 4.5
     reported(case)
 
 
-def test_no_grace_kills_at_once(running, way):
-    case = running("trap 'echo got TERM' TERM; touch ready; while :; do sleep 0.05; done", way,
+def test_no_grace_kills_at_once(running):
+    case = running("trap 'echo got TERM' TERM; touch ready; while :; do sleep 0.05; done",
                    grace="0s")
     case.cancel()
     assert case.ends() < 1.5
@@ -133,10 +128,10 @@ def test_no_grace_kills_at_once(running, way):
 
 
 @pytest.mark.parametrize("polite", (True, False))
-def test_a_step_that_floods_its_output(running, build, way, polite):
+def test_a_step_that_floods_its_output(running, build, polite):
     trap = "" if polite else "trap '' TERM; "
     case = running(f"{trap}touch ready; yes 'a line of the flood' & "
-                   "while :; do yes 'another line of it'; done", way, grace="2s")
+                   "while :; do yes 'another line of it'; done", grace="2s")
     pid = job_pid(case.program)
     case.cancel()
     if not polite:  # else it may be gone already
@@ -163,17 +158,17 @@ END
 
 
 @pytest.mark.parametrize("stubborn", (False, True))
-def test_a_thousand_children(running, way, stubborn):
-    case = running(FORKS.format(stubborn=stubborn), way, grace="2s",
+def test_a_thousand_children(running, stubborn):
+    case = running(FORKS.format(stubborn=stubborn), grace="2s",
                    env={"SHITHUB_RUNNER_ENGINE__PIDS_LIMIT": "2048"})
     case.cancel()
     assert case.ends() < 8
     reported(case)
 
 
-def test_while_the_coordinator_hangs_on_a_log(running, faulty, engine, way):
+def test_while_the_coordinator_hangs_on_a_log(running, faulty, engine):
     """The cancel is known, the next log call is not answered: the step is killed all the same."""
-    case = running("trap '' TERM; touch ready; while :; do echo line; sleep 0.05; done", way,
+    case = running("trap '' TERM; touch ready; while :; do echo line; sleep 0.05; done",
                    grace="2s")
     case.cancel()
     logs = faulty.hang("/logs$")
@@ -191,9 +186,10 @@ def stepping(case, engine):
     return [one for one in mine if "sh.shithub.step" in one["Labels"] and one["State"] == "running"]
 
 
-def test_a_hanging_log_delays_the_cancel_check_only(running, faulty, way):
+@few
+def test_a_hanging_log_delays_the_cancel_check_only(running, faulty):
     """One call at a time: the runner hangs up on the silent one, says it again and asks."""
-    case = running("trap 'exit 0' TERM; touch ready; while :; do echo line; sleep 0.05; done", way)
+    case = running("trap 'exit 0' TERM; touch ready; while :; do echo line; sleep 0.05; done")
     logs = faulty.hang("/logs$")
     faulty.wait(lambda: faulty.hung() == 1, 30, "the hanging call")
     case.ask()
@@ -215,8 +211,8 @@ def test_cancel_arrives_while_logs_are_unavailable(running, faulty):
     assert b"line" in case.job.log(STEP)
 
 
-def test_a_cancelled_job_of_one_container_runs_its_always_steps(running, way):
-    case = running(STUBBORN, way, grace="1s", flags={"isolation": "job"},
+def test_a_cancelled_job_of_one_container_runs_its_always_steps(running):
+    case = running(STUBBORN, grace="1s", flags={"isolation": "job"},
                    steps=[{"run": "echo not reached"}, {"if": "always()", "run": "echo cleaning"}])
     case.cancel()
     case.ends()
@@ -226,6 +222,7 @@ def test_a_cancelled_job_of_one_container_runs_its_always_steps(running, way):
     assert case.job.log(STEP + 2) == b"cleaning\n"
 
 
+@few
 def test_stopping_the_runner_while_the_coordinator_hangs(running, faulty):
     """A host that shuts down does not wait for a coordinator that does not answer."""
     case = running("touch ready; while :; do sleep 0.05; done")
@@ -272,6 +269,7 @@ def counted(coordinator, name):
     return int(re.search(rf"^{name} (\d+)$", text, re.M).group(1))
 
 
+@pytest.mark.flavors("docker-gate-step", "podman-gate-job")
 def test_timeouts_of_step_and_job(repository, coordinator, runner):
     """One minute for all four: both ways run at the same time."""
     before = counted(coordinator, "shithub_actions_step_timeouts_total")
@@ -304,6 +302,7 @@ def test_timeouts_of_step_and_job(repository, coordinator, runner):
     assert counted(coordinator, "shithub_actions_step_timeouts_total") == before + 4
 
 
+@few
 def test_stopping_while_the_last_reports_hang(running, faulty):
     """A stop signal shortens the patience for reports that is already running."""
     case = running("touch ready; until [ -e go ]; do sleep 0.05; done; echo x")

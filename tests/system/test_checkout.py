@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import driver
-from conftest import BOTH_WAYS, Job, newest_run, workflow
+from conftest import Job, few, newest_run, workflow
 
 
 def run_job(coordinator, repo, joined, steps, **flags):
@@ -16,8 +16,7 @@ def run_job(coordinator, repo, joined, steps, **flags):
     return Job(coordinator, coordinator.show(newest_run(coordinator)), program, None)
 
 
-@pytest.mark.parametrize("way", BOTH_WAYS)
-def test_refs_depth_tags_and_path(coordinator, repository, joined, way):
+def test_refs_depth_tags_and_path(coordinator, repository, joined):
     repo = repository()
     first = repo.commit({"file": "one\n"})
     repo.push("side")
@@ -41,7 +40,7 @@ def test_refs_depth_tags_and_path(coordinator, repository, joined, way):
         git tag | tr '\\n' ' '; git log --oneline | wc -l
         for d in branch tag ref id; do git -C by/$d rev-parse HEAD; cat by/$d/file; done
         git -C by/ref branch -r | tr -d '\\n'; git -C by/ref rev-parse --is-shallow-repository
-    """, step_io=way)
+    """)
     assert job.conclusions() == ["success"] * 6, [job.text(i) for i in range(6)]
     assert job.text(5).splitlines() == [
         "heavy light 1", first, "one", second, "two", first, "one", second, "two",
@@ -137,6 +136,7 @@ def test_submodules(coordinator, repository, joined):
     assert job.text(5) == "lib\nleaf\n \n \n", "initialised, at the commits of the tree"
 
 
+@few
 @pytest.mark.parametrize("url, said", [
     ("../hidden.git", "the job's token is good for its own repository only"),
     ("https://elsewhere.example/x.git", "only repositories of the same server can be fetched"),

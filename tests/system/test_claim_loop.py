@@ -5,6 +5,7 @@ import signal
 import pytest
 
 import driver
+from conftest import few, once
 from faulty import FaultyCoordinator
 
 JOB = 5
@@ -30,6 +31,7 @@ def waiting_step(runner, number=JOB):
                            "the step")
 
 
+@once
 def test_heartbeat_body_and_poll_interval(faulty, polling):
     faulty.holds = False
     polling(capacity="3")
@@ -55,6 +57,7 @@ def test_held_heartbeat_claims_at_once(faulty, polling):
     assert job.replays == 0
 
 
+@once
 def test_refused_token_stops_with_a_clear_message(faulty, runner):
     program = runner(faulty.base, "0" * 64).start()
     assert program.wait(30) == 3
@@ -76,6 +79,7 @@ def test_revoked_later_lets_the_job_finish(faulty, polling):
     assert program.wait(30) == 3
 
 
+@once
 def test_too_many_requests(faulty, polling):
     faulty.refuse("heartbeat", 429, {"Retry-After": "2"})
     polling()
@@ -86,6 +90,7 @@ def test_too_many_requests(faulty, polling):
     assert faulty.wait_final(job) == ("completed", "success")
 
 
+@once
 def test_retry_after_is_kept(faulty, runner):
     """The refused heartbeat is not recorded, so its time is taken from the runner's log."""
     faulty.refuse("heartbeat", 429, {"Retry-After": "2"})
@@ -97,6 +102,7 @@ def test_retry_after_is_kept(faulty, runner):
     assert 2000 <= wait_ms <= 4000
 
 
+@once
 def test_server_errors_back_off(faulty, runner):
     faulty.refuse("heartbeat", 503, times=2)
     program = runner(faulty.base, faulty.token, poll_interval="100ms").start()
@@ -107,6 +113,7 @@ def test_server_errors_back_off(faulty, runner):
     assert "heartbeat_restored" in program.log()
 
 
+@once
 def test_unreachable_then_back(runner):
     gone = FaultyCoordinator()
     gone.stop()
@@ -116,6 +123,7 @@ def test_unreachable_then_back(runner):
     assert program.stop() == 0
 
 
+@few
 @pytest.mark.parametrize("path", ["logs", "jobs/5/status", "steps"])
 def test_server_error_on_a_job_call_is_retried(faulty, polling, path):
     polling()
@@ -126,6 +134,7 @@ def test_server_error_on_a_job_call_is_retried(faulty, polling, path):
     assert job.replays == 0
 
 
+@few
 @pytest.mark.parametrize("path", ["logs", "jobs/5/status", "steps"])
 def test_lost_answer_is_repeated_with_its_key(faulty, polling, path):
     polling()

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import driver
-from conftest import BOTH_WAYS
+from conftest import few
 from timed import JOB, STEP, TimedCoordinator, assert_bounded, job_pid, workspace_file
 
 CHUNK = 512 << 10
@@ -27,16 +27,11 @@ def faulty():
     made.stop()
 
 
-@pytest.fixture(params=BOTH_WAYS)
-def way(request):
-    return request.param
-
-
 @pytest.fixture
 def started(faulty, runner):
-    """started(steps, way, limit): the runner, its program and what is recorded of the job."""
-    def make(steps, way="gate", limit=None, **changes):
-        one = runner(faulty.base, faulty.token, poll_interval="100ms", step_io=way,
+    """started(steps, limit): the runner, its program and what is recorded of the job."""
+    def make(steps, limit=None, **changes):
+        one = runner(faulty.base, faulty.token, poll_interval="100ms",
                      **changes.pop("flags", {}))
         if limit:
             one.env["SHITHUB_RUNNER_STEP_LOG_LIMIT"] = str(limit)
@@ -49,8 +44,8 @@ def started(faulty, runner):
 @pytest.fixture
 def ended(started, faulty):
     """Like started, once the job's last status arrived; what is recorded of the job."""
-    def make(steps, way="gate", final=("completed", "success"), **more):
-        _, program, job = started(steps, way, **more)
+    def make(steps, final=("completed", "success"), **more):
+        _, program, job = started(steps, **more)
         assert faulty.wait_final(job, 180) == final, program.log()
         assert program.wait(60) == 0
         assert job.replays == 0
@@ -66,25 +61,25 @@ def spools(one):
     return sorted(one.state.rglob("step-*.log"))
 
 
-def test_first_byte_arrives_within_250_ms(ended, faulty, way):
-    job = ended(["sleep 1; date +%s%N; sleep 2; echo end"], way)
+def test_first_byte_arrives_within_250_ms(ended, faulty):
+    job = ended(["sleep 1; date +%s%N; sleep 2; echo end"])
     written = int(job.log(STEP).split()[0]) / 1e9
     when, data = faulty.chunks()[0]
     assert b"end" not in data
     assert when - written < 0.25, f"{(when - written) * 1000:.0f} ms"
 
 
-def test_slow_lines_are_coalesced(ended, faulty, way):
-    job = ended(["for i in $(seq 500); do echo $i; sleep 0.01; done"], way)
+def test_slow_lines_are_coalesced(ended, faulty):
+    job = ended(["for i in $(seq 500); do echo $i; sleep 0.01; done"])
     assert job.log(STEP) == "".join(f"{n}\n" for n in range(1, 501)).encode()
     taken = faulty.chunks()[-1][0] - faulty.chunks()[0][0]
     assert taken > 4
     assert len(faulty.chunks()) <= taken + 3, [len(data) for _, data in faulty.chunks()]
 
 
-def test_fast_output_goes_in_large_chunks(ended, faulty, way):
+def test_fast_output_goes_in_large_chunks(ended, faulty):
     count = (8 << 20) // 24
-    job = ended([NUMBERS.format(count=count)], way)
+    job = ended([NUMBERS.format(count=count)])
     assert job.log(STEP) == numbers(count)
     sizes = [len(data) for _, data in faulty.chunks()]
     assert max(sizes) == CHUNK
@@ -113,12 +108,12 @@ def test_secrets_after_the_limit_cannot_appear_in_own_lines(ended):
     assert rest.endswith(b"[shithub] exit code 7\n")
 
 
-def test_limit_never_slows_the_step(started, faulty, way):
+def test_limit_never_slows_the_step(started, faulty):
     """Also not when the coordinator takes no log at all while the step runs."""
     logs = faulty.hang("/logs$")
     one, program, job = started(
         ["echo begin; sleep 0.5; a=$(date +%s%N); head -c 256M /dev/zero | tr '\\0' x; "
-         f"b=$(date +%s%N); echo $(((b - a) / 1000000)) > took; {HOLD}"], way, limit=1 << 20)
+         f"b=$(date +%s%N); echo $(((b - a) / 1000000)) > took; {HOLD}"], limit=1 << 20)
     done = workspace_file(one, "done")
     took = int((done.parent / "took").read_text())
     assert faulty.hung() == 1 and not job.log(), "no log arrived meanwhile"
@@ -149,14 +144,14 @@ sys.stdout.buffer.write(data)
 """
 
 
-def test_binary_output_is_byte_identical(ended, way):
-    job = ended([{"run": BINARY, "shell": "python"}], way)
+def test_binary_output_is_byte_identical(ended):
+    job = ended([{"run": BINARY, "shell": "python"}])
     made = driver.run(["/usr/bin/python3", "-"], stdin=BINARY.encode()).stdout
     assert hashlib.sha256(job.log(STEP)).digest() == hashlib.sha256(made).digest()
 
 
-def test_both_streams_keep_their_order(ended, way):
-    job = ended(["for i in $(seq 2000); do echo out $i; echo err $i >&2; done"], way)
+def test_both_streams_keep_their_order(ended):
+    job = ended(["for i in $(seq 2000); do echo out $i; echo err $i >&2; done"])
     assert job.log(STEP) == "".join(f"out {n}\nerr {n}\n" for n in range(1, 2001)).encode()
 
 
@@ -165,7 +160,7 @@ SIZES = {"gate": "2G", "attach": "512M"}
 
 def test_one_endless_line_costs_bounded_memory_and_spool(started, faulty, build, way):
     one, program, job = started(
-        [f"head -c {SIZES[way]} /dev/zero | tr '\\0' x; {HOLD}"], way,
+        [f"head -c {SIZES[way]} /dev/zero | tr '\\0' x; {HOLD}"],
         secrets={f"S{n}": f"secret-value-{n:02d}" * 3 for n in range(20)})
     pid = job_pid(program)
     largest = 0
@@ -252,6 +247,7 @@ def test_faults_in_the_middle_leave_the_log_whole(started, faulty, fault):
     assert job.replays == 0
 
 
+@few
 def test_a_hanging_coordinator_leaves_the_log_whole(started, faulty):
     """It takes a chunk and is silent: the runner hangs up and says the same again."""
     one, program, job = started([NUMBERS.format(count=COUNT), "echo fine"])
@@ -266,10 +262,8 @@ def test_a_hanging_coordinator_leaves_the_log_whole(started, faulty):
     assert job.replays == 0
 
 
-@pytest.mark.parametrize("isolation", ("step", "job"))
-def test_background_process_ends_after_a_bounded_drain(ended, faulty, way, isolation):
-    job = ended(["(for i in $(seq 600); do sleep 0.1; echo late; done) & echo begun"], way,
-                flags={"isolation": isolation})
+def test_background_process_ends_after_a_bounded_drain(ended, faulty, way):
+    job = ended(["(for i in $(seq 600); do sleep 0.1; echo late; done) & echo begun"])
     begin = faulty.first("step", STEP, status="running")
     end = faulty.first("step", STEP, status="completed")
     assert 1.5 < end - begin < 8
@@ -281,21 +275,20 @@ def test_background_process_ends_after_a_bounded_drain(ended, faulty, way, isola
         assert text.count(b"[shithub] a background process still held the output open") == 1
 
 
-def test_silent_background_process_that_holds_the_output(ended, faulty, way):
-    ended(["sleep 600 & echo begun", "echo next"], way)
+def test_silent_background_process_that_holds_the_output(ended, faulty):
+    ended(["sleep 600 & echo begun", "echo next"])
     begin = faulty.first("step", STEP, status="running")
     end = faulty.first("step", STEP, status="completed")
     assert end - begin < 8
 
 
-def test_process_substitution_is_waited_for(ended, way):
-    job = ended(["exec > >(sed 's/^/tee: /'); echo one; sleep 0.3; echo two"], way)
+def test_process_substitution_is_waited_for(ended):
+    job = ended(["exec > >(sed 's/^/tee: /'); echo one; sleep 0.3; echo two"])
     assert job.log(STEP) == b"tee: one\ntee: two\n"
 
 
-def test_the_real_coordinator_keeps_every_byte(job, way):
-    done = job("- run: " + NUMBERS.format(count=200000) + "\n- run: printf 'no newline'",
-               step_io=way)
+def test_the_real_coordinator_keeps_every_byte(job):
+    done = job("- run: " + NUMBERS.format(count=200000) + "\n- run: printf 'no newline'")
     assert done.conclusion == "success"
     assert done.log(0) == numbers(200000)
     assert done.log(1) == b"no newline"

@@ -1,14 +1,6 @@
 """actions/setup-python: the image's own interpreter, found and validated in a box of the job."""
-import pytest
 
-from conftest import BOTH_WAYS
-
-ISOLATIONS = ("step", "job")
-
-
-@pytest.mark.parametrize("isolation", ISOLATIONS)
-@pytest.mark.parametrize("way", BOTH_WAYS)
-def test_later_steps(job, way, isolation):
+def test_later_steps(job):
     done = job("""
     - run: command -v python || python3 -c 'import platform; print(platform.python_version())'
     - uses: actions/setup-python@v5
@@ -29,7 +21,7 @@ def test_later_steps(job, way, isolation):
     - run: ln -sf /bin/false "$pythonLocation/bin/python" 2>/dev/null || echo closed
     - uses: actions/setup-python@v5
     - run: command -v python
-    """, step_io=way, isolation=isolation)
+    """)
     assert done.conclusions() == ["success"] * 8, [done.text(i) for i in range(8)]
     version = done.text(0).strip()
     assert version.startswith("3."), "the image has no command `python` of its own"
@@ -106,8 +98,7 @@ def test_refused(job):
     assert done.text(len(REFUSED)) == "untouched\n"
 
 
-@pytest.mark.parametrize("way", BOTH_WAYS)
-def test_hostile_interpreter(job, way):
+def test_hostile_interpreter(job):
     """What calls itself python3 in a folder of PATH is only listened to, never believed blindly."""
     done = job("""
     - run: |
@@ -118,6 +109,6 @@ def test_hostile_interpreter(job, way):
         echo "$PWD/bin" >>"$SHITHUB_PATH"
     - uses: actions/setup-python@v5
       with: {python-version: 3.x}
-    """, step_io=way)
+    """)
     assert done.conclusions()[1] == "failure"
     assert "the image answers too much" in done.text(1)

@@ -1,15 +1,12 @@
 """The runbook's smoke on two repositories that share one pool, end to end."""
-import pytest
-
 import driver
-from conftest import BOTH_WAYS, ROOT, newest_run
+from conftest import ROOT, newest_run
 
 SMOKE = (ROOT / "deploy/local/smoke.yml").read_text()
 
 
-@pytest.mark.parametrize("way", BOTH_WAYS)
-def test_two_repositories(coordinator, repository, joined, way):
-    runner = joined(step_io=way)
+def test_two_repositories(coordinator, repository, joined):
+    runner = joined()
     for name in ("demo/scratch", "demo/second"):
         repo = repository(name)
         head = repo.commit({"README.md": f"# {name}\n", ".shithub/workflows/smoke.yml": SMOKE})

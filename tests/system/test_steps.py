@@ -1,6 +1,6 @@
 """What a workflow author expects of a step: conditions, expressions, environment, shells, results.
 
-Each test runs in every way a step can be run: gate and attach, a container per step and per job.
+Each test runs in every flavor of conftest.
 """
 import hashlib
 
@@ -8,14 +8,9 @@ import pytest
 
 import driver
 
-WAYS = (("gate", "step"), ("gate", "job"), ("attach", "step"))
-
-
-@pytest.fixture(params=WAYS, ids=["-".join(way) for way in WAYS])
-def run(request, job):
-    """run(steps, **more): the job of conftest, this way."""
-    step_io, isolation = request.param
-    return lambda steps, **more: job(steps, step_io=step_io, isolation=isolation, **more)
+@pytest.fixture
+def run(job):
+    return job
 
 
 def lines(done, index):
