@@ -13,6 +13,7 @@
 #include "runner/verb_run.h"
 #include "runner/verb_seccomp.h"
 #include "runner/verb_status.h"
+#include "runner/verb_workdir.h"
 
 static const struct cli_verb config_verbs[] = {
 	{ .name = "check",
@@ -59,6 +60,7 @@ static const struct cli_verb verbs[] = {
 		.run = verb_exec },
 	{ .name = "config", .summary = "look at the configuration", .sub = config_verbs },
 	{ .name = "seccomp", .summary = "the seccomp profile of steps", .sub = seccomp_verbs },
+	{ .name = "workdir", .summary = "contaminated workspaces", .sub = workdir_verbs },
 	{ .name = "mask",
 		.summary = "filter stdin to stdout with secret values masked",
 		.usage = "--values-file FILE",
