@@ -9,14 +9,15 @@ import subprocess
 import pytest
 
 import driver
-from conftest import BOTH_WAYS, workflow as steps
+from conftest import once, workflow as steps
 
 
 class Local:
     """A repository with workflows, and exec in it with a state folder of its own."""
 
-    def __init__(self, build, folder, image, engine):
+    def __init__(self, build, folder, image, engine, flavor):
         self.binary, self.image, self.engine = build / "shithubd-runner", image, engine
+        self.flavor = flavor
         self.root = folder / "repo"
         self.state = folder / "state"
         self.log = folder / "exec.log"
@@ -50,7 +51,9 @@ class Local:
 
     def argv(self, *words, **flags):
         given = {"state-dir": self.state, "workspace-root": self.state / "workspaces",
-                 "engine-socket": self.engine.socket, "image": self.image}
+                 "engine-socket": self.engine.socket, "dns-servers": self.engine.dns,
+                 "step-io": self.flavor.step_io, "isolation": self.flavor.isolation,
+                 "image": self.image}
         given |= {key.replace("_", "-"): value for key, value in flags.items()}
         return [str(part) for part in (self.binary, "exec", *words)] + [
             f"--{key}={value}" for key, value in given.items()]
@@ -72,8 +75,8 @@ class Local:
 
 
 @pytest.fixture
-def local(build, folder, image, engine):
-    return Local(build, folder, image, engine)
+def local(build, folder, image, engine, flavor):
+    return Local(build, folder, image, engine, flavor)
 
 
 def test_step_names_are_rendered_and_masked(local):
@@ -135,8 +138,7 @@ def test_artifacts_pass_from_job_to_job(local, folder):
     local.clean()
 
 
-@pytest.mark.parametrize("way", BOTH_WAYS)
-def test_work_tree_is_copied(local, way):
+def test_work_tree_is_copied(local):
     """Uncommitted and untracked files are in, ignored ones and deleted ones are not; links stay
     links, the x bit stays; what a step writes never reaches the repository."""
     local.commit({"kept.txt": "committed\n", "gone.txt": "x\n", ".gitignore": "*.ign\n",
@@ -155,7 +157,7 @@ def test_work_tree_is_copied(local, way):
     (local.root / "tool.sh").chmod(0o755)
     (local.root / "link").symlink_to("kept.txt")
     (local.root / "out").symlink_to("/etc/passwd")
-    done = local.run(step_io=way)
+    done = local.run()
     assert done.returncode == 0, done.text + done.errors
     for line in ("changed", "untracked", "tool ran", "kept.txt", "/etc/passwd",
                  "65534 644 kept.txt", "65534 755 tool.sh", "65534 755 new"):
@@ -308,6 +310,7 @@ def test_fail_fast(local):
     local.clean()
 
 
+@once
 def test_choices(local):
     local.workflow(MATRIX.replace("FAILFAST", "fail-fast: false"))
     done = local.run("--job=test", "--matrix=v=2", "--matrix=os=mac")
@@ -322,6 +325,7 @@ def test_choices(local):
         assert done.text == ""
 
 
+@once
 def test_plan(local):
     local.workflow(MATRIX.replace("FAILFAST", "max-parallel: 1"))
     done = local.run("-n")
@@ -340,6 +344,7 @@ def test_plan(local):
     assert plan["jobs"][0]["steps"] == [{"name": "Run echo built", "run": "echo built"}]
 
 
+@once
 def test_list(local):
     local.workflow(MATRIX.replace("FAILFAST", ""), "b.yml")
     local.workflow(steps("- run: x"), "a.yaml")
@@ -355,6 +360,7 @@ def test_list(local):
     assert done.returncode == 2 and "expected one of: a.yaml b.yml" in done.errors
 
 
+@once
 def test_plan_without_git(local, folder):
     """A file is enough for a plan; a run wants a repository."""
     alone = folder / "alone"
@@ -366,6 +372,7 @@ def test_plan_without_git(local, folder):
     assert done.returncode == 1 and "not a git repository" in done.errors
 
 
+@once
 def test_bad_workflow(local):
     local.workflow("""on: push
 jobs:
@@ -433,6 +440,7 @@ def test_event_inputs_and_secrets(local, folder):
     assert "event push on trunk" in done.text
 
 
+@once
 @pytest.mark.parametrize("words, wanted", [
     (["--event=workflow_dispatch"], "input name is required, expected --input name=VALUE"),
     (["--event=workflow_dispatch", "--input=name=x", "--input=level=mid"], "--input level:"),
