@@ -4,101 +4,17 @@
 
 #include "base/limits.h"
 
-/* ---- loading ---- */
-
-static int load_jobs(struct store *s, struct run_view *v, struct err *e)
+int run_view_json(const struct run_view *v)
 {
-	if (store_job_list(s, v->run.id, &v->jobs, e) < 0)
-		return -1;
-	v->steps = xcalloc(v->jobs.n + 1, sizeof(*v->steps));
-	v->runners = xcalloc(v->jobs.n + 1, sizeof(*v->runners));
-	for (size_t i = 0; i < v->jobs.n; i++) {
-		const struct job_row *job = &v->jobs.v[i];
-		CLEANUP(runner_row_release) struct runner_row runner = { 0 };
-		if (store_step_list(s, job->id, &v->steps[i], e) < 0)
-			return -1;
-		if (job->runner_id && store_runner_get(s, job->runner_id, &runner, e) < 0)
-			return -1;
-		v->runners[i] = xstrdup(runner.name);
-	}
-	return 0;
+	CLEAN_BUF struct buf out = BUF_INIT(MIB(64));
+	struct json_writer w;
+
+	json_writer_init(&w, &out, true);
+	run_view_write(&w, v);
+	return admin_print_json(&w, &out);
 }
 
-int run_view_load(struct store *s, int64_t id, struct run_view *ret, struct err *e)
-{
-	CLEANUP(repo_row_release) struct repo_row repo = { 0 };
-
-	if (store_run_get(s, id, &ret->run, e) < 0 ||
-		store_repo_get(s, ret->run.repo_id, &repo, e) < 0)
-		return -1;
-	ret->repo = xasprintf("%s/%s", repo.owner, repo.name);
-	return load_jobs(s, ret, e);
-}
-
-void run_view_release(struct run_view *v)
-{
-	for (size_t i = 0; i < v->jobs.n && v->steps; i++) {
-		step_list_release(&v->steps[i]);
-		free(v->runners[i]);
-	}
-	free(v->steps);
-	free(v->runners);
-	free(v->repo);
-	job_list_release(&v->jobs);
-	run_row_release(&v->run);
-}
-
-/* ---- common pieces ---- */
-
-static void kv_time(struct json_writer *w, const char *key, struct wall t)
-{
-	char text[WALL_TEXT_MAX];
-
-	json_kv_str(w, key, t.us ? wall_format(t, text) : NULL);
-}
-
-/* Milliseconds between two times, null while one of them is not known. */
-static void kv_span(struct json_writer *w, const char *key, struct wall from, struct wall to)
-{
-	if (from.us && to.us)
-		json_kv_int(w, key, (to.us - from.us) / USEC_PER_MSEC);
-	else
-		json_kv_str(w, key, NULL);
-}
-
-static void kv_state(struct json_writer *w, struct state s)
-{
-	json_kv_str(w, "status", status_text(s.status));
-	json_kv_str(w, "conclusion", conclusion_text(s.conclusion));
-}
-
-static void kv_times(struct json_writer *w, struct wall started, struct wall completed)
-{
-	kv_time(w, "started_at", started);
-	kv_time(w, "completed_at", completed);
-	kv_span(w, "duration_ms", started, completed);
-}
-
-void run_write(struct json_writer *w, const struct run_row *r)
-{
-	json_kv_int(w, "id", r->id);
-	json_kv_int(w, "repo_id", r->repo_id);
-	json_kv_int(w, "run_index", r->run_index);
-	if (r->parent_run_id)
-		json_kv_int(w, "parent_run_id", r->parent_run_id);
-	else
-		json_kv_str(w, "parent_run_id", NULL);
-	json_kv_str(w, "workflow_file", r->workflow_file);
-	json_kv_str(w, "workflow_name", r->workflow_name);
-	json_kv_str(w, "event", r->event);
-	json_kv_str(w, "head_sha", r->head_sha);
-	json_kv_str(w, "head_ref", r->head_ref);
-	json_kv_str(w, "actor", r->actor);
-	kv_state(w, r->state);
-	json_kv_str(w, "problems", r->problems);
-	kv_time(w, "created_at", r->created_at);
-	kv_times(w, r->started_at, r->completed_at);
-}
+/* ---- text ---- */
 
 /* Names come out of workflow files: nothing in them may steer the terminal. */
 static void print_clean(const char *s, size_t n)
@@ -130,76 +46,6 @@ void run_print_line(const struct run_row *r)
 	printf("\t%s\t%s\t%.10s\t%s\t%s\n", r->event, r->head_ref, r->head_sha, r->workflow_file,
 		wall_format(r->created_at, created));
 }
-
-/* ---- JSON ---- */
-
-static void write_step(struct json_writer *w, const struct step_row *s)
-{
-	json_begin_object(w);
-	json_kv_int(w, "id", s->id);
-	json_kv_int(w, "index", s->index);
-	json_kv_str(w, "step_id", s->step_id);
-	json_kv_str(w, "name", s->name);
-	json_kv_str(w, "uses", s->uses);
-	json_kv_str(w, "run", s->run);
-	kv_state(w, s->state);
-	kv_times(w, s->started_at, s->completed_at);
-	json_kv_int(w, "log_bytes", s->log_bytes);
-	json_end_object(w);
-}
-
-static void write_job(struct json_writer *w, const struct run_view *v, size_t i)
-{
-	const struct job_row *j = &v->jobs.v[i];
-
-	json_begin_object(w);
-	json_kv_int(w, "id", j->id);
-	json_kv_str(w, "key", j->key);
-	json_kv_str(w, "name", j->name);
-	json_kv_strv(w, "runs_on", &j->runs_on);
-	json_kv_strv(w, "needs", &j->needs);
-	kv_state(w, j->state);
-	json_kv_bool(w, "cancel_requested", j->cancel_requested);
-	json_key(w, "runner");
-	if (v->runners[i]) {
-		json_begin_object(w);
-		json_kv_int(w, "id", j->runner_id);
-		json_kv_str(w, "name", v->runners[i]);
-		json_end_object(w);
-	} else {
-		json_null(w);
-	}
-	kv_time(w, "created_at", j->created_at);
-	kv_time(w, "claimed_at", j->claimed_at);
-	kv_span(w, "waited_ms", j->created_at, j->claimed_at);
-	kv_times(w, j->started_at, j->completed_at);
-	json_key(w, "steps");
-	json_begin_array(w);
-	for (size_t k = 0; k < v->steps[i].n; k++)
-		write_step(w, &v->steps[i].v[k]);
-	json_end_array(w);
-	json_end_object(w);
-}
-
-int run_view_json(const struct run_view *v)
-{
-	CLEAN_BUF struct buf out = BUF_INIT(MIB(64));
-	struct json_writer w;
-
-	json_writer_init(&w, &out, true);
-	json_begin_object(&w);
-	json_kv_str(&w, "repo", v->repo);
-	run_write(&w, &v->run);
-	json_key(&w, "jobs");
-	json_begin_array(&w);
-	for (size_t i = 0; i < v->jobs.n; i++)
-		write_job(&w, v, i);
-	json_end_array(&w);
-	json_end_object(&w);
-	return admin_print_json(&w, &out);
-}
-
-/* ---- text ---- */
 
 /* First line of the script stands in for a missing name. */
 static void print_step_name(const struct step_row *s)

@@ -7,17 +7,11 @@
 #include "coordinator/admin.h"
 #include "coordinator/body.h"
 #include "coordinator/metrics.h"
+#include "coordinator/row_json.h"
+#include "coordinator/runner_view.h"
 #include "coordinator/token.h"
 
-#define OUT_MAX MIB(64)
-#define STALE_US (2 * 60 * USEC_PER_SEC)
 enum { RUNNER_NAME_MAX = 100, CAPACITY_MAX = 64, REASON_MAX = 500 };
-
-static void kv_wall(struct json_writer *w, const char *key, struct wall t)
-{
-	char text[WALL_TEXT_MAX];
-	json_kv_str(w, key, t.us ? wall_format(t, text) : NULL);
-}
 
 /* ---- register and rotate: both print a token once ---- */
 
@@ -65,7 +59,7 @@ static int token_print(bool json, int64_t id, const char *name, const struct str
 	json_kv_strv(&w, "labels", labels);
 	json_kv_int(&w, "capacity", capacity);
 	json_kv_str(&w, "token", token);
-	kv_wall(&w, "expires_at", expires);
+	kv_time(&w, "expires_at", expires);
 	json_end_object(&w);
 	int code = admin_print_json(&w, &out);
 	buf_release_wipe(&out);
@@ -157,29 +151,6 @@ static int one_parse(
 	return 0;
 }
 
-static void runner_write(struct json_writer *w, const struct runner_row *r, struct wall now)
-{
-	bool fresh = r->last_heartbeat_at.us + STALE_US > now.us && !r->offline_at.us;
-	json_begin_object(w);
-	json_kv_int(w, "id", r->id);
-	json_kv_str(w, "name", r->name);
-	json_kv_strv(w, "labels", &r->labels);
-	json_kv_int(w, "capacity", r->capacity);
-	json_kv_int(w, "active_jobs", r->active_jobs);
-	json_kv_str(w, "status", fresh ? "online" : "offline");
-	kv_wall(w, "last_heartbeat_at", r->last_heartbeat_at);
-	json_kv_str(w, "host_name", r->host_name);
-	json_kv_str(w, "version", r->version);
-	json_kv_bool(w, "draining", r->drained_at.us != 0);
-	kv_wall(w, "drained_at", r->drained_at);
-	json_kv_str(w, "drain_reason", r->drain_reason);
-	json_kv_bool(w, "revoked", r->revoked_at.us != 0);
-	kv_wall(w, "revoked_at", r->revoked_at);
-	json_kv_str(w, "revoke_reason", r->revoke_reason);
-	kv_wall(w, "created_at", r->created_at);
-	json_end_object(w);
-}
-
 /* Prints the runner as it is after the verb. */
 static int one_print(struct admin *a, int64_t id, bool json, const char *done)
 {
@@ -194,7 +165,9 @@ static int one_print(struct admin *a, int64_t id, bool json, const char *done)
 		return EXIT_OK;
 	}
 	json_writer_init(&w, &out, false);
+	json_begin_object(&w);
 	runner_write(&w, &r, wall_now());
+	json_end_object(&w);
 	return admin_print_json(&w, &out);
 }
 
@@ -292,120 +265,4 @@ int admin_runner_cleanup_stale(int argc, char **argv)
 		return admin_fail(&e);
 	printf("%lld runners marked offline\n", (long long)count);
 	return EXIT_OK;
-}
-
-/* ---- listings ---- */
-
-static int listing_parse(int argc, char **argv, const char **data, bool *ret_json)
-{
-	const char *output = NULL;
-	const struct cli_flag flags[] = { ADMIN_DATA_FLAG(*data), ADMIN_OUTPUT_FLAG(output) };
-	char **args;
-	int n;
-	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &args, &n);
-	if (rc == 0)
-		rc = admin_output(output, ret_json);
-	return rc;
-}
-
-static const char *runner_mood(const struct runner_row *r, struct wall now)
-{
-	if (r->revoked_at.us)
-		return "revoked";
-	if (r->drained_at.us)
-		return "draining";
-	bool fresh = r->last_heartbeat_at.us + STALE_US > now.us && !r->offline_at.us;
-	return fresh ? "online" : "offline";
-}
-
-static int runners_print(const struct runner_list *l, bool json)
-{
-	CLEAN_BUF struct buf out = BUF_INIT(OUT_MAX);
-	struct json_writer w;
-	struct wall now = wall_now();
-	if (json) {
-		json_writer_init(&w, &out, false);
-		json_begin_array(&w);
-		for (size_t i = 0; i < l->n; i++)
-			runner_write(&w, &l->v[i], now);
-		json_end_array(&w);
-		return admin_print_json(&w, &out);
-	}
-	for (size_t i = 0; i < l->n; i++) {
-		const struct runner_row *r = &l->v[i];
-		char when[WALL_TEXT_MAX];
-		printf("%lld\t%s\t%s\t%lld/%lld jobs\t%s\t", (long long)r->id, r->name,
-			runner_mood(r, now), (long long)r->active_jobs, (long long)r->capacity,
-			r->last_heartbeat_at.us ? wall_format(r->last_heartbeat_at, when)
-						: "never");
-		for (size_t k = 0; k < r->labels.n; k++)
-			printf("%s%s", k ? "," : "", r->labels.v[k]);
-		putchar('\n');
-	}
-	return EXIT_OK;
-}
-
-int admin_runner_list(int argc, char **argv)
-{
-	CLEAN_ADMIN struct admin a = { 0 };
-	CLEANUP(runner_list_release) struct runner_list l = { 0 };
-	struct err e = { 0 };
-	const char *data = NULL;
-	bool json;
-	int rc = listing_parse(argc, argv, &data, &json);
-	if (rc)
-		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (admin_open(&a, data, &e) || store_runner_list(a.store, &l, &e))
-		return admin_fail(&e);
-	return runners_print(&l, json);
-}
-
-static void queue_row_write(struct json_writer *w, const struct queue_row *r)
-{
-	CLEAN_BUF struct buf text = BUF_INIT(KIB(64));
-	for (size_t i = 0; i < r->labels.n; i++)
-		buf_addf(&text, "%s%s", i ? "," : "", r->labels.v[i]);
-	json_begin_object(w);
-	json_kv_str(w, "label", buf_cstr(&text));
-	json_kv_strv(w, "labels", &r->labels);
-	json_kv_int(w, "queued_jobs", r->jobs);
-	json_kv_int(w, "matching_runners", r->runners);
-	kv_wall(w, "oldest_queued_at", r->oldest_at);
-	json_end_object(w);
-}
-
-static int queue_print(const struct queue_list *l, bool json)
-{
-	CLEAN_BUF struct buf out = BUF_INIT(OUT_MAX);
-	struct json_writer w;
-	if (json) {
-		json_writer_init(&w, &out, false);
-		json_begin_array(&w);
-		for (size_t i = 0; i < l->n; i++)
-			queue_row_write(&w, &l->v[i]);
-		json_end_array(&w);
-		return admin_print_json(&w, &out);
-	}
-	for (size_t i = 0; i < l->n; i++) {
-		for (size_t k = 0; k < l->v[i].labels.n; k++)
-			printf("%s%s", k ? "," : "", l->v[i].labels.v[k]);
-		printf("\t%lld queued\t%lld matching runners\n", (long long)l->v[i].jobs,
-			(long long)l->v[i].runners);
-	}
-	return EXIT_OK;
-}
-
-int admin_runner_queue(int argc, char **argv)
-{
-	CLEAN_ADMIN struct admin a = { 0 };
-	CLEANUP(queue_list_release) struct queue_list l = { 0 };
-	struct err e = { 0 };
-	const char *data = NULL;
-	bool json;
-	int rc = listing_parse(argc, argv, &data, &json);
-	if (rc)
-		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (admin_open(&a, data, &e) || store_queue(a.store, &l, &e))
-		return admin_fail(&e);
-	return queue_print(&l, json);
 }

@@ -1,4 +1,5 @@
-/* POST /runners/heartbeat: the registration token, the rate, the claim or the wait. */
+/* Calls with a registration token: POST /runners/heartbeat (the rate, the claim or the wait), and
+ * of our own GET /runners/self and POST /runners/evidence. */
 #include "coordinator/api.h"
 
 #include <stdio.h>
@@ -6,17 +7,10 @@
 #include "base/limits.h"
 #include "coordinator/body.h"
 #include "coordinator/claim.h"
+#include "coordinator/row_json.h"
+#include "coordinator/runner_view.h"
 
-static int runner_auth(
-	struct app *a, struct httpd_request *r, struct runner_row *ret, struct err *e)
-{
-	unsigned char sha[SHA256_LEN];
-	const char *token = httpd_bearer(r);
-	if (!token || strlen(token) > LIMIT_TOKEN)
-		return err_set(e, ERR_AUTH, "runner token is unknown, expired or revoked");
-	token_hash(token, sha);
-	return store_runner_by_token(a->store, sha, wall_now(), ret, e);
-}
+enum { WAITING_SHOWN = 50 };
 
 /* Seconds of `Prefer: wait=N` (RFC 7240), 0 without one. */
 static int64_t prefer_wait(const struct httpd_request *r)
@@ -79,7 +73,7 @@ void api_heartbeat(struct httpd_request *r, void *app)
 	struct err e = { 0 };
 	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
 	CLEANUP(heartbeat_release) struct heartbeat_body body = { 0 };
-	if (runner_auth(a, r, &runner, &e)) {
+	if (auth_runner(a, httpd_bearer(r), &runner, &e)) {
 		httpd_reply_err(r, &e);
 		return;
 	}
@@ -98,10 +92,117 @@ void api_heartbeat_release(struct httpd_request *r, void *app)
 	struct app *a = app;
 	struct err e = { 0 };
 	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
-	if (runner_auth(a, r, &runner, &e)) {
+	if (auth_runner(a, httpd_bearer(r), &runner, &e)) {
 		httpd_reply_err(r, &e);
 		return;
 	}
 	claim_release(a, runner.id);
 	httpd_reply(r, 204, NULL, NULL, 0);
+}
+
+/* ---- what a runner may know about itself ---- */
+
+static int self_write(
+	struct json_writer *w, struct store *s, const struct runner_row *runner, struct err *e)
+{
+	CLEANUP(waiting_list_release) struct waiting_list waiting = { 0 };
+	struct matching m = { 0 };
+	struct wall now = wall_now();
+
+	if (store_matching(s, &runner->labels, &m, e) ||
+		store_matching_list(s, &runner->labels, WAITING_SHOWN, &waiting, e))
+		return -1;
+	runner_write(w, runner, now);
+	matching_write(w, runner, &m, now);
+	json_key(w, "queued_matching");
+	json_begin_array(w);
+	for (size_t i = 0; i < waiting.n; i++) {
+		json_begin_object(w);
+		json_kv_int(w, "job_id", waiting.v[i].job_id);
+		kv_time(w, "queued_at", waiting.v[i].since);
+		json_end_object(w);
+	}
+	json_end_array(w);
+	kv_time(w, "now", now);
+	return 0;
+}
+
+void api_runner_self(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	struct err e = { 0 };
+	struct json_writer w;
+	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
+	CLEAN_BUF struct buf out = BUF_INIT(MIB(1));
+
+	json_writer_init(&w, &out, false);
+	json_begin_object(&w);
+	int rc = auth_runner(a, httpd_bearer(r), &runner, &e) ||
+		 self_write(&w, a->store, &runner, &e);
+	json_end_object(&w);
+	if (json_writer_finish(&w, rc ? NULL : &e) || rc)
+		httpd_reply_err(r, &e);
+	else
+		httpd_reply_json(r, 200, &out);
+}
+
+/* ---- evidence ---- */
+
+static int evidence_key(struct httpd_request *r, const char **ret, struct err *e)
+{
+	*ret = httpd_header(r, "Idempotency-Key");
+	if (str_empty(*ret) || strlen(*ret) > IDEMPOTENCY_KEY_MAX)
+		return err_set(e, ERR_INPUT, "Idempotency-Key of 1 to %d bytes is needed",
+			IDEMPOTENCY_KEY_MAX);
+	return 0;
+}
+
+/* 1 new, 0 stored before, -1. */
+static int evidence_store(
+	struct app *a, struct httpd_request *r, int64_t runner_id, int64_t *ret_id, struct err *e)
+{
+	CLEANUP(evidence_release) struct evidence_body body = { 0 };
+	unsigned char sha[SHA256_LEN];
+	const char *key;
+	struct slice text = httpd_body(r);
+
+	if (evidence_key(r, &key, e) || evidence_parse(text, &body, e))
+		return -1;
+	sha256(text.ptr, text.len, sha);
+	struct hygiene_row row = { .runner_id = runner_id,
+		.key = body.key,
+		.host = body.host,
+		.action = body.action,
+		.status = body.status,
+		.documents = body.documents };
+	return store_hygiene_add(a->store, &row, key, sha, wall_now(), ret_id, e);
+}
+
+void api_runner_evidence(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	struct err e = { 0 };
+	struct json_writer w;
+	int64_t id = 0;
+	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
+	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
+
+	int rc = auth_runner(a, httpd_bearer(r), &runner, &e)
+			 ? -1
+			 : evidence_store(a, r, runner.id, &id, &e);
+	if (rc < 0) {
+		httpd_reply_err(r, &e);
+		return;
+	}
+	if (rc > 0)
+		metric_add(&a->metrics, METRIC_HYGIENE_RECORDS, 1);
+	json_writer_init(&w, &out, false);
+	json_begin_object(&w);
+	json_kv_int(&w, "id", id);
+	json_kv_bool(&w, "stored", true);
+	json_end_object(&w);
+	if (json_writer_finish(&w, &e))
+		httpd_reply_err(r, &e);
+	else
+		httpd_reply_json(r, rc > 0 ? 201 : 200, &out);
 }

@@ -1,4 +1,4 @@
-/* Who calls: personal access tokens and checkout tokens. */
+/* Who calls: personal access tokens, registration tokens, checkout tokens. */
 #include "coordinator/app.h"
 
 #include "base/limits.h"
@@ -10,6 +10,15 @@ int auth_pat(struct app *a, const char *token, struct pat_row *ret, struct err *
 		return err_set(e, ERR_AUTH, "token is unknown, expired or revoked");
 	token_hash(token, sha);
 	return store_pat_find(a->store, sha, wall_now(), ret, e);
+}
+
+int auth_runner(struct app *a, const char *token, struct runner_row *ret, struct err *e)
+{
+	unsigned char sha[SHA256_LEN];
+	if (!token || strlen(token) > LIMIT_TOKEN)
+		return err_set(e, ERR_AUTH, "runner token is unknown, expired or revoked");
+	token_hash(token, sha);
+	return store_runner_by_token(a->store, sha, wall_now(), ret, e);
 }
 
 static int runner_trusted(struct store *s, int64_t runner_id)

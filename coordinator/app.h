@@ -39,6 +39,9 @@ void app_wake(struct app *a);
 /* Who calls. All set ERR_AUTH with a line that tells nothing about what exists. */
 /* A personal access token (Bearer or Basic password); *ret is the caller's to release. */
 int auth_pat(struct app *a, const char *token, struct pat_row *ret, struct err *e) CHECK_RESULT;
+/* A registration token, as sent (NULL: none was); *ret is the caller's to release. */
+int auth_runner(
+	struct app *a, const char *token, struct runner_row *ret, struct err *e) CHECK_RESULT;
 /* A checkout token: of this repository, while its job is running on a runner not revoked. For
  * git-upload-pack only. */
 int auth_checkout(struct app *a, const char *token, int64_t repo_id, struct err *e) CHECK_RESULT;

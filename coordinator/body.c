@@ -206,6 +206,75 @@ void artifact_body_release(struct artifact_body *b)
 	*b = (struct artifact_body){ 0 };
 }
 
+/* ---- evidence ---- */
+
+/* Printable ASCII: it stands in lists and logs. */
+static int evidence_text_take(const struct json_value *v, void *target, struct err *e)
+{
+	char **text = target;
+	if (v->type != JSON_STRING || !v->len || v->len > EVIDENCE_KEY_MAX)
+		return err_set(e, ERR_INPUT, "expected a text of 1 to %d bytes", EVIDENCE_KEY_MAX);
+	for (size_t i = 0; i < v->len; i++)
+		if (v->string[i] <= ' ' || v->string[i] > '~')
+			return err_set(e, ERR_INPUT, "expected printable ASCII without blanks");
+	*text = xstrdup(v->string);
+	return 0;
+}
+
+static int evidence_status_take(const struct json_value *v, void *target, struct err *e)
+{
+	static const char *const known[] = { "planned", "action_started", "completed", "failed" };
+	char **status = target;
+	for (size_t i = 0; v->type == JSON_STRING && i < ARRAY_LEN(known); i++) {
+		if (str_eq(v->string, known[i])) {
+			*status = xstrdup(v->string);
+			return 0;
+		}
+	}
+	return err_set(e, ERR_INPUT, "expected planned, action_started, completed or failed");
+}
+
+static int documents_take(const struct json_value *v, void *target, struct err *e)
+{
+	char **documents = target;
+	CLEAN_BUF struct buf out = BUF_INIT(2 * LIMIT_API_BODY);
+	struct json_writer w;
+	if (v->type != JSON_OBJECT)
+		return err_set(e, ERR_INPUT, "expected an object");
+	json_writer_init(&w, &out, false);
+	json_copy(&w, v);
+	if (json_writer_finish(&w, e))
+		return err_set(e, ERR_INPUT, "is deeper than %d levels", JSON_WRITER_DEPTH);
+	*documents = buf_take(&out);
+	return 0;
+}
+
+static const struct json_field evidence_fields[] = {
+	{ "key", JSON_TO_CUSTOM, offsetof(struct evidence_body, key), JSON_REQUIRED,
+		.fn = evidence_text_take },
+	{ "host", JSON_TO_CUSTOM, offsetof(struct evidence_body, host), JSON_REQUIRED,
+		.fn = evidence_text_take },
+	{ "action", JSON_TO_CUSTOM, offsetof(struct evidence_body, action), JSON_REQUIRED,
+		.fn = evidence_text_take },
+	{ "status", JSON_TO_CUSTOM, offsetof(struct evidence_body, status), JSON_REQUIRED,
+		.fn = evidence_status_take },
+	{ "documents", JSON_TO_CUSTOM, offsetof(struct evidence_body, documents), JSON_REQUIRED,
+		.fn = documents_take },
+};
+
+int evidence_parse(struct slice text, struct evidence_body *ret, struct err *e)
+{
+	return body_decode(text, evidence_fields, ARRAY_LEN(evidence_fields), ret, e);
+}
+
+void evidence_release(struct evidence_body *b)
+{
+	char *owned[] = { b->key, b->host, b->action, b->status, b->documents };
+	for (size_t i = 0; i < ARRAY_LEN(owned); i++)
+		free(owned[i]);
+	*b = (struct evidence_body){ 0 };
+}
+
 int empty_parse(struct slice text, struct err *e)
 {
 	char none;

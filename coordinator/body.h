@@ -46,6 +46,15 @@ void artifact_body_release(struct artifact_body *b);
 /* ^[A-Za-z0-9._-]{1,100}$, not "." and not beginning with ".." */
 bool artifact_name_valid(const char *name);
 
+/* {key, host, action, status, documents}: one record of host hygiene */
+struct evidence_body {
+	char *key, *host, *action, *status;
+	char *documents; /* JSON object */
+};
+enum { EVIDENCE_KEY_MAX = 200, IDEMPOTENCY_KEY_MAX = 256 };
+int evidence_parse(struct slice text, struct evidence_body *ret, struct err *e) CHECK_RESULT;
+void evidence_release(struct evidence_body *b);
+
 /* {} */
 int empty_parse(struct slice text, struct err *e) CHECK_RESULT;
 

@@ -1,8 +1,8 @@
 /* The answer to a claim (PROTOCOL.md "job"). Absent texts are "", absent maps {}. */
 #include "coordinator/claim.h"
 
-#include "base/json.h"
 #include "base/limits.h"
+#include "coordinator/row_json.h"
 #include "workflow/leg.h"
 
 char *secret_context(int64_t repo_id, const char *name)
@@ -13,18 +13,6 @@ char *secret_context(int64_t repo_id, const char *name)
 static void kv_text(struct json_writer *w, const char *key, const char *value)
 {
 	json_kv_str(w, key, value ? value : "");
-}
-
-/* A JSON text from the store, as a value. */
-static int kv_json(struct json_writer *w, const char *key, const char *text, struct err *e)
-{
-	struct json_limits lim = { .bytes = LIMIT_CLAIM_BYTES };
-	CLEAN_JSON struct json_doc *d = json_parse(text, strlen(text), &lim, e);
-	if (!d)
-		return err_wrap(e, "%s", key);
-	json_key(w, key);
-	json_copy(w, json_root(d));
-	return 0;
 }
 
 static void step_write(struct json_writer *w, const struct step_row *t)

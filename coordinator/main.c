@@ -2,6 +2,7 @@
 #include "base/cli.h"
 #include "base/log.h"
 #include "coordinator/admin_actions.h"
+#include "coordinator/admin_hygiene.h"
 #include "coordinator/admin_repo.h"
 #include "coordinator/admin_run.h"
 #include "coordinator/admin_verbs.h"
@@ -59,6 +60,11 @@ static const struct cli_verb variable_verbs[] = {
 		"--repo OWNER/NAME --name NAME [--data DIR]", NULL, admin_variable_set },
 	{ 0 },
 };
+static const struct cli_verb hygiene_verbs[] = {
+	{ "history", "what runners did to their hosts, newest first",
+		"[--host NAME] [--limit 25] " REPORT, NULL, admin_hygiene_history },
+	{ 0 },
+};
 static const struct cli_verb actions_verbs[] = {
 	{ "parse", "check workflow files", "FILE…", NULL, admin_actions_parse },
 	{ 0 },
@@ -70,6 +76,7 @@ static const struct cli_verb admin_verbs[] = {
 	{ "token", "personal access tokens", .sub = token_verbs },
 	{ "secret", "secrets of repositories", .sub = secret_verbs },
 	{ "variable", "variables of repositories", .sub = variable_verbs },
+	{ "hygiene", "evidence of host hygiene", .sub = hygiene_verbs },
 	{ "actions", "workflow files", .sub = actions_verbs },
 	{ 0 },
 };

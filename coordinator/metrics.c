@@ -2,10 +2,10 @@
 
 #include <stdio.h>
 
+#include "coordinator/runner_view.h"
 #include "coordinator/store.h"
 
 #define PREFIX "shithub_actions_"
-#define STALE_US (2 * 60 * USEC_PER_SEC)
 
 static const struct {
 	const char *name, *help;
@@ -30,6 +30,8 @@ static const struct {
 	[METRIC_ARTIFACTS] = { PREFIX "artifacts_uploaded_total", "Artifacts uploaded." },
 	[METRIC_JOBS_LOST] = { PREFIX "jobs_lost_total",
 		"Jobs ended because their runner is gone." },
+	[METRIC_HYGIENE_RECORDS] = { PREFIX "hygiene_records_total",
+		"Records of host hygiene stored." },
 	[METRIC_CLAIMS_RETURNED] = { PREFIX "claims_returned_total",
 		"Claims whose answer did not reach the runner: jobs queued again." },
 };
@@ -108,13 +110,14 @@ static int page_counters(struct store *s, struct buf *out, struct err *e)
 static int page_runners(struct store *s, struct buf *out, struct err *e)
 {
 	CLEANUP(runner_list_release) struct runner_list l = { 0 };
-	int64_t online = 0, stale = 0, draining = 0, revoked = 0, active = 0;
+	int64_t online = 0, stale = 0, draining = 0, revoked = 0, active = 0, deaf = 0;
 	struct wall now = wall_now();
 	if (store_runner_list(s, &l, e))
 		return -1;
 	for (size_t i = 0; i < l.n; i++) {
 		const struct runner_row *r = &l.v[i];
-		bool fresh = r->last_heartbeat_at.us + STALE_US > now.us && !r->offline_at.us;
+		bool fresh = runner_online(r, now);
+		struct matching m = { 0 };
 		active += r->active_jobs;
 		revoked += r->revoked_at.us != 0;
 		if (r->revoked_at.us)
@@ -122,12 +125,17 @@ static int page_runners(struct store *s, struct buf *out, struct err *e)
 		online += fresh;
 		stale += !fresh && r->last_heartbeat_at.us;
 		draining += r->drained_at.us != 0;
+		if (fresh && store_matching(s, &r->labels, &m, e))
+			return -1;
+		deaf += runner_deaf(r, &m, now);
 	}
 	gauge(out, PREFIX "runners_online", "Runners with a heartbeat in the last two minutes.",
 		online);
 	gauge(out, PREFIX "runners_stale", "Runners whose last heartbeat is older.", stale);
 	gauge(out, PREFIX "runners_draining", "Runners that get no new jobs.", draining);
 	gauge(out, PREFIX "runners_revoked", "Runners that are revoked.", revoked);
+	gauge(out, PREFIX "runners_deaf",
+		"Runners that are online and idle while a job for them waits.", deaf);
 	gauge(out, PREFIX "jobs_running", "Jobs that run on a runner now.", active);
 	return 0;
 }

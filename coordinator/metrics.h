@@ -29,6 +29,7 @@ enum metric {
 	METRIC_ARTIFACTS,
 	METRIC_JOBS_LOST,
 	METRIC_CLAIMS_RETURNED,
+	METRIC_HYGIENE_RECORDS,
 	METRIC_COUNT,
 };
 /* Latency of claims: from queued to claimed. */

@@ -342,6 +342,51 @@ struct queue_list {
 void queue_list_release(struct queue_list *l);
 int store_queue(struct store *s, struct queue_list *ret, struct err *e) CHECK_RESULT;
 
+/* What waits for a runner with these labels: jobs it could take now. */
+struct matching {
+	int64_t jobs;
+	struct wall oldest_at; /* since when the oldest could be claimed */
+};
+int store_matching(struct store *s, const struct strv *labels, struct matching *ret,
+	struct err *e) CHECK_RESULT;
+struct waiting_row {
+	int64_t job_id;
+	struct wall since;
+};
+struct waiting_list {
+	struct waiting_row *v;
+	size_t n;
+};
+void waiting_list_release(struct waiting_list *l);
+/* The oldest of them. */
+int store_matching_list(struct store *s, const struct strv *labels, int64_t limit,
+	struct waiting_list *ret, struct err *e) CHECK_RESULT;
+
+/* ---- evidence of host hygiene (store_hygiene.c) ---- */
+struct hygiene_row {
+	int64_t id, runner_id; /* runner_id 0: it is gone */
+	char *runner;          /* its name, NULL likewise */
+	char *key;             /* of the audit: one undertaking */
+	char *host, *action;
+	char *status;    /* planned, action_started, completed, failed */
+	char *documents; /* JSON object */
+	struct wall created_at;
+};
+struct hygiene_list {
+	struct hygiene_row *v;
+	size_t n;
+};
+void hygiene_list_release(struct hygiene_list *l);
+/* 1 and *ret_id stored; 0 and *ret_id it was there already, the same idempotency key and bytes; -1,
+ * ERR_CONFLICT: the idempotency key with other bytes, the audit key with another host or action, a
+ * status of it told twice, a second end. */
+int store_hygiene_add(struct store *s, const struct hygiene_row *r, const char *idempotency_key,
+	const unsigned char body_sha[SHA256_LEN], struct wall now, int64_t *ret_id,
+	struct err *e) CHECK_RESULT;
+/* Newest first; host NULL: of all. */
+int store_hygiene_list(struct store *s, const char *host, int64_t limit, struct hygiene_list *ret,
+	struct err *e) CHECK_RESULT;
+
 /* ---- logs (store_log.c) ---- */
 enum { LOG_STEP_MAX = 256 << 20 }; /* bytes kept of one step's log; more is ERR_LIMIT */
 /* step_id 0: the job's first step. The same (step, seq) again changes nothing. ERR_NOT_FOUND when
@@ -355,6 +400,11 @@ int store_log_note(struct store *s, int64_t job_id, const char *line, struct wal
 /* Calls fn with each chunk in order of seq; fn's -1 ends the walk and is returned. */
 int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
 	void *data, struct err *e) CHECK_RESULT;
+
+/* The first chunk with a seq above `after` (-1: from the start) appended to out: 1 and *ret_seq, 0
+ * there is none, -1. */
+int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *out,
+	int64_t *ret_seq, struct err *e) CHECK_RESULT;
 
 /* ---- artifacts (store_artifact.c): rows; their bytes are objects (object.h) ---- */
 struct artifact_row {

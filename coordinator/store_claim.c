@@ -87,14 +87,16 @@ int store_claim_delivered(struct store *s, int64_t job_id, const char *jti, stru
 }
 
 /* 1: the row is queued again. */
-static int claim_undo(struct store *s, int64_t job_id, const char *jti, struct err *e)
+static int claim_undo(
+	struct store *s, int64_t job_id, const char *jti, struct wall now, struct err *e)
 {
 	if (sql_run(s, e,
 		    "UPDATE workflow_jobs SET status = 'queued', runner_id = NULL,"
-		    " claimed_at = NULL, started_at = NULL, last_seen_at = NULL, claim_jti = NULL"
+		    " claimed_at = NULL, started_at = NULL, last_seen_at = NULL, claim_jti = NULL,"
+		    " ready_at = ?3"
 		    " WHERE id = ?1 AND status = 'running' AND claim_jti = ?2 AND NOT EXISTS ("
 		    " SELECT 1 FROM runner_jwt_used WHERE jti = ?2)",
-		    "it", job_id, jti))
+		    "itw", job_id, jti, now))
 		return -1;
 	return sql_changes(s) > 0;
 }
@@ -107,7 +109,7 @@ int store_claim_return(
 	struct state run;
 	if (store_begin(s, &tx, e))
 		return -1;
-	int rc = claim_undo(s, job_id, jti, e);
+	int rc = claim_undo(s, job_id, jti, now, e);
 	if (rc <= 0)
 		return rc;
 	if (store_jwt_use(s, jti, job_id, now, e) || store_job_get(s, job_id, &job, e) ||

@@ -149,37 +149,3 @@ int store_run_cancel(struct store *s, int64_t run_id, struct wall now, struct er
 		return -1;
 	return store_commit(&tx, e);
 }
-
-/* ---- the queue, by label ---- */
-
-void queue_list_release(struct queue_list *l)
-{
-	for (size_t i = 0; i < l->n; i++)
-		strv_release(&l->v[i].labels);
-	free(l->v);
-	*l = (struct queue_list){ 0 };
-}
-
-int store_queue(struct store *s, struct queue_list *ret, struct err *e)
-{
-	CLEAN_QUERY struct query q = { 0 };
-	if (sql_query(s, &q, e,
-		    "SELECT runs_on, count(*), min(created_at), (SELECT count(*) FROM runners r"
-		    " WHERE r.revoked_at IS NULL AND r.drained_at IS NULL AND NOT EXISTS ("
-		    " SELECT 1 FROM json_each(workflow_jobs.runs_on) w WHERE w.value NOT IN"
-		    " (SELECT value FROM json_each(r.labels))))"
-		    " FROM workflow_jobs WHERE status = 'queued' AND ready = 1"
-		    " GROUP BY runs_on ORDER BY runs_on",
-		    ""))
-		return -1;
-	int rc;
-	while ((rc = sql_next(&q, e)) > 0) {
-		struct queue_row *r = LIST_ADD(ret);
-		r->jobs = col_int(&q, 1);
-		r->oldest_at = col_wall(&q, 2);
-		r->runners = col_int(&q, 3);
-		if (col_strv(&q, 0, &r->labels, e))
-			return -1;
-	}
-	return rc;
-}

@@ -82,3 +82,22 @@ int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const
 	}
 	return rc;
 }
+
+int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *out,
+	int64_t *ret_seq, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+	if (sql_query(s, &q, e,
+		    "SELECT seq, chunk FROM log_chunks WHERE step_id = ? AND seq > ?"
+		    " ORDER BY seq LIMIT 1",
+		    "ii", step_id, after))
+		return -1;
+	int rc = sql_next(&q, e);
+	if (rc <= 0)
+		return rc;
+	*ret_seq = col_int(&q, 0);
+	const char *p = sqlite3_column_blob(q.st, 1);
+	if (buf_add(out, p ? p : "", (size_t)sqlite3_column_bytes(q.st, 1)))
+		return err_set(e, ERR_LIMIT, "log chunk is too large");
+	return 1;
+}

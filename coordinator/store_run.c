@@ -96,8 +96,9 @@ static int job_insert(struct store *s, int64_t run_id, int64_t position,
 	if (sql_run(s, e,
 		    "INSERT INTO workflow_jobs (run_id, position, job_key, name, runs_on, needs,"
 		    " if_cond, timeout_minutes, permissions, env, status, ready, created_at,"
-		    " leg, legs, matrix, fail_fast, max_parallel)"
-		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
+		    " leg, legs, matrix, fail_fast, max_parallel, ready_at)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?11, ?12, ?, ?, ?, ?, ?,"
+		    " iif(?11, ?12, NULL))",
 		    "iittvvtitpywiityi", run_id, position, j->key, j->name ? j->name : j->key,
 		    j->runs_on, j->needs, j->cond,
 		    j->timeout_minutes ? j->timeout_minutes : (int64_t)TIMEOUT_DEFAULT_MINUTES,
@@ -141,11 +142,13 @@ static int job_copy(
 	if (sql_run(s, e,
 		    "INSERT INTO workflow_jobs (run_id, position, job_key, name, runs_on, needs,"
 		    " if_cond, timeout_minutes, permissions, env, status, ready, created_at,"
-		    " leg, legs, matrix, fail_fast, max_parallel)"
+		    " leg, legs, matrix, fail_fast, max_parallel, ready_at)"
 		    " SELECT ?2, position, job_key, name, runs_on, needs, if_cond,"
 		    " timeout_minutes, permissions, env, 'queued', json_array_length(needs) = 0"
 		    " AND (max_parallel = 0 OR leg < max_parallel), ?3, leg, legs, matrix,"
-		    " fail_fast, max_parallel FROM workflow_jobs WHERE id = ?1",
+		    " fail_fast, max_parallel, iif(json_array_length(needs) = 0"
+		    " AND (max_parallel = 0 OR leg < max_parallel), ?3, NULL) FROM workflow_jobs "
+		    "WHERE id = ?1",
 		    "iiw", from_job, to_run, now))
 		return -1;
 	return sql_run(s, e,

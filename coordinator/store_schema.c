@@ -140,6 +140,18 @@ static const char *const migrations[] = {
 	" repo_id INTEGER NOT NULL REFERENCES repositories ON DELETE CASCADE,"
 	" pusher TEXT, commands BLOB NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
 	" created_at INTEGER NOT NULL);",
+	/* 5: since when a job could be claimed; what runners tell about the hygiene of their hosts
+	 */
+	"ALTER TABLE workflow_jobs ADD COLUMN ready_at INTEGER;"
+	"UPDATE workflow_jobs SET ready_at = created_at WHERE ready = 1;"
+	"CREATE TABLE hygiene_records ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" runner_id INTEGER REFERENCES runners ON DELETE SET NULL,"
+	" idempotency_key TEXT NOT NULL, body_sha256 BLOB NOT NULL,"
+	" audit_key TEXT NOT NULL, host TEXT NOT NULL COLLATE NOCASE, action TEXT NOT NULL,"
+	" status TEXT NOT NULL, documents TEXT NOT NULL, created_at INTEGER NOT NULL,"
+	" UNIQUE (runner_id, idempotency_key), UNIQUE (runner_id, audit_key, status));"
+	"CREATE INDEX hygiene_records_host ON hygiene_records (host, id);",
 };
 
 const char *schema_step(size_t number)

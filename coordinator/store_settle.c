@@ -73,16 +73,17 @@ static int legs_end(struct store *s, int64_t run_id, struct wall now, struct err
 }
 
 /* max-parallel: the first open legs. What was ready stays so, as legs before it only get fewer. */
-static int jobs_release(struct store *s, int64_t run_id, struct err *e)
+static int jobs_release(struct store *s, int64_t run_id, struct wall now, struct err *e)
 {
 	return sql_run(s, e,
-		"UPDATE workflow_jobs SET ready = 1 WHERE run_id = ? AND status = 'queued'"
+		"UPDATE workflow_jobs SET ready = 1, ready_at = ?2 WHERE run_id = ?1 AND status = "
+		"'queued'"
 		" AND ready = 0 AND NOT EXISTS (" NEEDS_OF_JOB
 		" WHERE d.status <> 'completed' OR d.conclusion <> 'success')"
 		" AND (max_parallel = 0 OR max_parallel > (SELECT count(*) FROM workflow_jobs d"
 		" WHERE d.run_id = workflow_jobs.run_id AND d.job_key = workflow_jobs.job_key"
 		" AND d.leg < workflow_jobs.leg AND d.status IN ('queued', 'running')))",
-		"i", run_id);
+		"iw", run_id, now);
 }
 
 /* What the states of its jobs make of the run. */
@@ -118,7 +119,7 @@ static int run_state_from_jobs(struct store *s, int64_t run_id, struct state *re
 int run_settle(struct store *s, int64_t run_id, struct wall now, struct state *ret, struct err *e)
 {
 	if (legs_end(s, run_id, now, e) || jobs_skip(s, run_id, now, e) ||
-		jobs_release(s, run_id, e) || run_state_from_jobs(s, run_id, ret, e))
+		jobs_release(s, run_id, now, e) || run_state_from_jobs(s, run_id, ret, e))
 		return -1;
 	struct wall ended = status_terminal(ret->status) ? now : (struct wall){ 0 };
 	struct wall begun = ret->status == STATUS_QUEUED ? (struct wall){ 0 } : now;

@@ -1,0 +1,149 @@
+/*
+ * Reading what runs did, with a personal access token of either scope: GET /runs/{id} is the JSON
+ * of `admin run show`, the logs are their bytes as stored, streamed chunk by chunk.
+ */
+#include "base/limits.h"
+#include "base/log.h"
+#include "coordinator/api.h"
+#include "coordinator/run_view.h"
+
+#define RUN_JSON_MAX MIB(32)
+
+static int reader_auth(struct app *a, struct httpd_request *r, struct err *e)
+{
+	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	return auth_pat(a, httpd_bearer(r), &who, e);
+}
+
+static int id_of(struct httpd_request *r, const char *name, int64_t *ret, struct err *e)
+{
+	return httpd_param_id(r, name, ret) ? 0 : err_set(e, ERR_NOT_FOUND, "there is no such id");
+}
+
+void api_run_get(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	struct err e = { 0 };
+	struct json_writer w;
+	int64_t id;
+	CLEANUP(run_view_release) struct run_view view = { 0 };
+	CLEAN_BUF struct buf out = BUF_INIT(RUN_JSON_MAX);
+
+	if (reader_auth(a, r, &e) || id_of(r, "id", &id, &e) ||
+		run_view_load(a->store, id, &view, &e)) {
+		httpd_reply_err(r, &e);
+		return;
+	}
+	json_writer_init(&w, &out, false);
+	run_view_write(&w, &view);
+	if (json_writer_finish(&w, &e))
+		httpd_reply_err(r, &e);
+	else
+		httpd_reply_json(r, 200, &out);
+}
+
+/* ---- logs ---- */
+
+struct log_reader {
+	struct store *store;
+	struct step_list steps;
+	size_t at;   /* step */
+	int64_t seq; /* last chunk read of it, -1: none */
+	struct buf chunk;
+	size_t sent; /* of chunk */
+};
+
+/* The next chunk of this step or of one behind it: 1, 0 the end, -1. */
+static int chunk_next(struct log_reader *l, struct err *e)
+{
+	buf_clear(&l->chunk);
+	l->sent = 0;
+	for (; l->at < l->steps.n; l->at++, l->seq = -1) {
+		int rc = store_log_next(
+			l->store, l->steps.v[l->at].id, l->seq, &l->chunk, &l->seq, e);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static ssize_t log_read(void *data, char *out, size_t max)
+{
+	struct log_reader *l = data;
+	struct err e = { 0 };
+	while (l->sent == l->chunk.len) {
+		int rc = chunk_next(l, &e);
+		if (rc < 0)
+			log_error("http", "log_read_failed", F_ERR(&e));
+		if (rc <= 0)
+			return rc < 0 ? HTTPD_ABORT : HTTPD_END;
+	}
+	size_t n = l->chunk.len - l->sent < max ? l->chunk.len - l->sent : max;
+	memcpy(out, l->chunk.data + l->sent, n);
+	l->sent += n;
+	return (ssize_t)n;
+}
+
+static void log_reader_free(struct log_reader *l)
+{
+	step_list_release(&l->steps);
+	buf_release(&l->chunk);
+	free(l);
+}
+
+static void on_close(struct httpd_request *r UNUSED, void *data)
+{
+	log_reader_free(data);
+}
+
+/* Leaves only the step of that id. */
+static int steps_pick(struct step_list *l, int64_t step_id, struct err *e)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->v[i].id == step_id)
+			l->v[n++] = l->v[i];
+		else
+			step_row_release(&l->v[i]);
+	}
+	l->n = n;
+	return n ? 0 : err_set(e, ERR_NOT_FOUND, "the job has no such step");
+}
+
+static int steps_load(
+	struct app *a, struct httpd_request *r, bool one, struct step_list *ret, struct err *e)
+{
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+	int64_t id, step = 0;
+	if (reader_auth(a, r, e) || id_of(r, "id", &id, e) || (one && id_of(r, "step", &step, e)) ||
+		store_job_get(a->store, id, &job, e) || store_step_list(a->store, id, ret, e))
+		return -1;
+	return one ? steps_pick(ret, step, e) : 0;
+}
+
+static void log_answer(struct httpd_request *r, struct app *a, bool one)
+{
+	struct log_reader *l = xcalloc(1, sizeof(*l));
+	struct err e = { 0 };
+	l->store = a->store;
+	l->seq = -1;
+	buf_init(&l->chunk, LIMIT_LOG_CHUNK);
+	if (steps_load(a, r, one, &l->steps, &e)) {
+		log_reader_free(l);
+		httpd_reply_err(r, &e);
+		return;
+	}
+	httpd_on_close(r, on_close, l);
+	httpd_add_header(r, "X-Content-Type-Options", "nosniff");
+	httpd_reply_stream(r, 200, "text/plain; charset=utf-8", log_read, l);
+}
+
+void api_job_log(struct httpd_request *r, void *app)
+{
+	log_answer(r, app, false);
+}
+
+void api_step_log(struct httpd_request *r, void *app)
+{
+	log_answer(r, app, true);
+}

@@ -1,0 +1,101 @@
+"""What shithubd does beyond the protocol: lost runners, reading runs, evidence, deaf runners."""
+import json
+
+import driver
+import pytest
+
+WORKFLOW = """\
+on: push
+jobs:
+  work: {runs-on: linux, steps: [{run: echo hi}, {run: echo more}]}
+  after: {runs-on: linux, needs: work, steps: [{run: echo never}]}
+"""
+
+
+@pytest.fixture
+def queued(coordinator, repository):
+    """A run whose first job waits; gives a registration token for it."""
+    repo = repository()
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
+    repo.push()
+    driver.wait_for(coordinator.runs, what="a run")
+    return coordinator.register_runner("silent", labels="linux")["token"]
+
+
+def claim(coordinator, token):
+    return coordinator.request("POST", "/api/v1/runners/heartbeat", {}, token).json()
+
+
+def test_runner_that_vanishes(monkeypatch, build, folder):
+    monkeypatch.setenv("SHITHUBD_JOBS__EXPIRY", "1s")
+    coordinator = driver.Coordinator(build, folder / "coordinator").start()
+    repo = coordinator.repository("demo/sample", coordinator.create_token())
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
+    repo.push()
+    token = coordinator.register_runner("silent", labels="linux")["token"]
+    driver.wait_for(coordinator.runs, what="a run")
+    claimed = claim(coordinator, token)
+    job = claimed["job"]
+    coordinator.request("POST", f"/api/v1/jobs/{job['id']}/steps/{job['steps'][0]['id']}/status",
+                        {"status": "running"}, claimed["token"])
+    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
+                                        if r["status"] == "completed"), None), 60, "the end")
+    assert run["conclusion"] == "failure"
+    jobs = coordinator.show(run["id"])["jobs"]
+    assert [one["conclusion"] for one in jobs] == ["failure", "skipped"]
+    assert [step["conclusion"] for step in jobs[0]["steps"]] == ["failure", "skipped"]
+    assert b"Runner lost: silent sent nothing" in coordinator.step_log(job["id"], 0)
+    page = coordinator.request("GET", "/metrics").body.decode()
+    assert "shithub_actions_jobs_lost_total 1\n" in page
+    assert coordinator.stop() == 0
+
+
+@pytest.mark.parametrize("text", ["0s", "soon", "400d"])
+def test_bad_expiry_is_refused(build, folder, text):
+    argv = [build / "shithubd", "serve", "--data", folder / "data", "--job-expiry", text]
+    done = driver.run(argv, check=False)
+    assert done.returncode == 2 and b"--job-expiry" in done.stderr, done.stderr
+
+
+def test_runs_are_readable(coordinator, queued, pat):
+    job = claim(coordinator, queued)["job"]
+    got = coordinator.request("GET", f"/api/v1/runs/{job['run_id']}", token=pat).json()
+    assert got == coordinator.show(job["run_id"])
+    assert got["jobs"][0]["runner"]["name"] == "silent"
+    log = coordinator.request("GET", f"/api/v1/jobs/{job['id']}/log", token=pat)
+    assert (log.status, log.body) == (200, b"")
+    assert coordinator.request("GET", f"/api/v1/runs/{job['run_id']}").status == 401
+
+
+def test_hygiene_history(coordinator, queued):
+    def tell(host, key, status):
+        record = {"key": key, "host": host, "action": "prune_docker_cache", "status": status,
+                  "documents": {"message": f"{key} {status}"}}
+        return coordinator.request("POST", "/api/v1/runners/evidence", record, queued,
+                                   {"Idempotency-Key": f"{key}:{status}"}).status
+
+    for number in range(30):
+        assert tell("h%d" % (number % 2), f"k{number}", "planned") == 201
+    assert tell("h0", "k0", "planned") == 200 and tell("h1", "k0", "failed") == 409
+    listed = coordinator.admin_json("hygiene", "history")
+    assert [row["key"] for row in listed] == [f"k{n}" for n in range(29, 4, -1)]
+    assert listed[0]["documents"] == {"message": "k29 planned"}
+    assert listed[0]["runner"]["name"] == "silent"
+    words = ("hygiene", "history", "--host", "h1", "--limit", "100")
+    assert len(coordinator.admin_json(*words)) == 15
+    lines = coordinator.admin(*words).stdout.decode().splitlines()
+    assert len(lines) == 15 and "\tprune_docker_cache\tplanned\tk29\tsilent" in lines[0]
+    for limit in ("0", "101"):
+        assert coordinator.admin("hygiene", "history", "--limit", limit,
+                                 check=False).returncode == 2
+
+
+def test_waiting_jobs_show_at_the_runner(coordinator, queued):
+    me = coordinator.request("GET", "/api/v1/runners/self", token=queued).json()
+    assert me["name"] == "silent" and me["active_jobs"] == 0 and not me["deaf"]
+    assert [sorted(job) for job in me["queued_matching"]] == [["job_id", "queued_at"]]
+    row = json.loads(coordinator.admin("runner", "list", "--output", "json").stdout)[0]
+    assert row["queued_matching_total"] == 1 and row["deaf"] is False
+    assert "1 waiting" in coordinator.admin("runner", "list").stdout.decode()
+    page = coordinator.request("GET", "/metrics").body.decode()
+    assert "shithub_actions_runners_deaf 0\n" in page
