@@ -41,17 +41,18 @@ MAINS := runner/main.c coordinator/main.c
 LIB_SRC := $(filter-out $(MAINS),$(foreach m,$(MODULES),$(wildcard $(m)/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 GATE_SRC := $(wildcard engine/gate/*.c)
+PROBE_SRC := $(wildcard network/probe/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
 UNIT_HELP := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
-BINARIES := $(B)/shithubd-runner $(B)/shithubd $(B)/shithub-gate
-C_FILES = $(foreach m,$(MODULES) engine/gate tests/unit tests/fuzz tests/bench,$(wildcard $(m)/*.c $(m)/*.h))
+BINARIES := $(B)/shithubd-runner $(B)/shithubd $(B)/shithub-gate $(B)/shithub-probe
+C_FILES = $(foreach m,$(MODULES) engine/gate network/probe tests/unit tests/fuzz tests/bench,$(wildcard $(m)/*.c $(m)/*.h))
 
 .PHONY: all help deps run test test-programs test-unit fuzz-replay lint lint-flags format bench install clean
 
-all: $(BINARIES)  ## build the three programs into build/
+all: $(BINARIES)  ## build the programs into build/
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / — /'
@@ -94,7 +95,7 @@ bench: ## ratios against docker run and git, interleaved
 install: all ## programs, gate and seccomp profile below $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/shithub
 	install -m 0755 $(B)/shithubd-runner $(B)/shithubd $(DESTDIR)$(PREFIX)/bin/
-	install -m 0755 $(B)/shithub-gate $(DESTDIR)$(PREFIX)/lib/shithub/
+	install -m 0755 $(B)/shithub-gate $(B)/shithub-probe $(DESTDIR)$(PREFIX)/lib/shithub/
 
 clean: ## remove the build folders
 	rm -rf build build-asan
@@ -116,12 +117,20 @@ $(B)/shithubd: $(B)/coordinator/main.o $(B)/libshithub.a
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-# The gate runs as PID 1 inside step containers of any image: static, tiny, no library of ours.
-$(B)/shithub-gate: $(GATE_SRC) $(wildcard engine/gate/*.h) Makefile
+# The gate runs as PID 1 inside step containers of any image, the probe as a step of `network check`:
+# static, tiny, no library of ours.
+define MUSL_BINARY
 	@mkdir -p $(@D)
 	@echo "  MUSL  $@"
 	$(Q)$(MUSL_CC) -std=gnu11 -D_GNU_SOURCE -I. -Os -static -fno-asynchronous-unwind-tables \
-		-ffunction-sections -Wl,--gc-sections -Wall -Wextra -Werror -s -o $@ $(GATE_SRC)
+		-ffunction-sections -Wl,--gc-sections -Wall -Wextra -Werror -s -o $@ $(filter %.c,$^)
+endef
+
+$(B)/shithub-gate: $(GATE_SRC) $(wildcard engine/gate/*.h) Makefile
+	$(MUSL_BINARY)
+
+$(B)/shithub-probe: $(PROBE_SRC) Makefile
+	$(MUSL_BINARY)
 
 $(B)/unit/%: tests/unit/%.c $(UNIT_HELP) $(wildcard tests/unit/*.h) $(B)/libshithub.a
 	@mkdir -p $(@D)

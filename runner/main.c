@@ -5,13 +5,17 @@
 #include "runner/janitor.h"
 #include "runner/job.h"
 #include "runner/local_copy.h"
+#include "runner/orphans.h"
+#include "runner/recover.h"
 #include "runner/verb_config.h"
 #include "runner/verb_drain.h"
 #include "runner/verb_eval.h"
 #include "runner/verb_exec.h"
 #include "runner/verb_mask.h"
+#include "runner/verb_network.h"
 #include "runner/verb_run.h"
 #include "runner/verb_seccomp.h"
+#include "runner/workspace_watch.h"
 #include "runner/verb_status.h"
 #include "runner/verb_workdir.h"
 
@@ -33,6 +37,18 @@ static const struct cli_verb seccomp_verbs[] = {
 		.usage = "[--output text|json] FILE|-",
 		.help = verb_seccomp_verify_help,
 		.run = verb_seccomp_verify },
+	{ 0 },
+};
+
+static const struct cli_verb network_verbs[] = {
+	{ .name = "up",
+		.summary = "build the wall around the steps' network",
+		.usage = "[--config FILE] [--dry-run] [--no-resolver] [--output text|json] [flags]",
+		.run = verb_network_up },
+	{ .name = "down",
+		.summary = "remove the wall",
+		.usage = "[--config FILE] [--dry-run] [--output text|json] [flags]",
+		.run = verb_network_down },
 	{ 0 },
 };
 
@@ -61,6 +77,9 @@ static const struct cli_verb verbs[] = {
 	{ .name = "config", .summary = "look at the configuration", .sub = config_verbs },
 	{ .name = "seccomp", .summary = "the seccomp profile of steps", .sub = seccomp_verbs },
 	{ .name = "workdir", .summary = "contaminated workspaces", .sub = workdir_verbs },
+	{ .name = "network",
+		.summary = "the wall around the steps' network",
+		.sub = network_verbs },
 	{ .name = "mask",
 		.summary = "filter stdin to stdout with secret values masked",
 		.usage = "--values-file FILE",
@@ -82,6 +101,22 @@ static const struct cli_verb verbs[] = {
 	{ .name = "artifact",
 		.summary = "role: one artifact",
 		.run = artifact_role_main,
+		.hidden = true },
+	{ .name = "recover",
+		.summary = "role: a job whose process died",
+		.run = recover_role_main,
+		.hidden = true },
+	{ .name = "orphans",
+		.summary = "role: containers without a job",
+		.run = orphans_role_main,
+		.hidden = true },
+	{ .name = "watch",
+		.summary = "role: the size of one workspace",
+		.run = watch_role_main,
+		.hidden = true },
+	{ .name = "network-wall",
+		.summary = "role: one look at the wall",
+		.run = network_wall_role_main,
 		.hidden = true },
 	{ .name = "janitor",
 		.summary = "role: one workspace",
