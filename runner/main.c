@@ -5,6 +5,8 @@
 #include "runner/janitor.h"
 #include "runner/job.h"
 #include "runner/local_copy.h"
+#include "runner/orphans.h"
+#include "runner/recover.h"
 #include "runner/verb_config.h"
 #include "runner/verb_drain.h"
 #include "runner/verb_eval.h"
@@ -13,6 +15,7 @@
 #include "runner/verb_network.h"
 #include "runner/verb_run.h"
 #include "runner/verb_seccomp.h"
+#include "runner/workspace_watch.h"
 #include "runner/verb_status.h"
 #include "runner/verb_workdir.h"
 
@@ -98,6 +101,18 @@ static const struct cli_verb verbs[] = {
 	{ .name = "artifact",
 		.summary = "role: one artifact",
 		.run = artifact_role_main,
+		.hidden = true },
+	{ .name = "recover",
+		.summary = "role: a job whose process died",
+		.run = recover_role_main,
+		.hidden = true },
+	{ .name = "orphans",
+		.summary = "role: containers without a job",
+		.run = orphans_role_main,
+		.hidden = true },
+	{ .name = "watch",
+		.summary = "role: the size of one workspace",
+		.run = watch_role_main,
 		.hidden = true },
 	{ .name = "network-wall",
 		.summary = "role: one look at the wall",

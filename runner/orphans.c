@@ -1,47 +1,224 @@
 /* See orphans.h. */
 #include "runner/orphans.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/cli.h"
+#include "base/fs.h"
 #include "base/log.h"
+#include "config/runner_inherit.h"
 #include "engine/step_box.h"
+#include "runner/role.h"
+#include "sandbox/drop.h"
+#include "state/lease.h"
 
-static void remove_containers(struct engine *g, const char *instance)
+/* ---- removing ---- */
+
+/* Podman keeps a container whose network namespace others share until they have gone. */
+enum { ROUNDS = 3 };
+
+static int remove_once(struct engine *g, const struct strv *ids, struct strv *ret_left,
+	uint64_t *ret_removed, struct err *e)
 {
-	CLEANUP(strv_release) struct strv ids = { 0 };
-	struct err e = { 0 };
+	int rc = 0;
 
-	if (engine_container_list(g, BOX_LABEL_RUNNER, instance, &ids, &e) < 0) {
-		log_warn("supervisor", "orphans_unknown", F_ERR(&e));
-		return;
-	}
-	strv_each (id, &ids) {
+	strv_each (id, ids) {
 		struct err one = { 0 };
 
-		if (engine_container_remove(g, id, &one) < 0)
-			log_warn("supervisor", "orphan_kept", F_STR("container", id), F_ERR(&one));
-		else
+		if (engine_container_remove(g, id, &one) == 0) {
+			++*ret_removed;
 			log_info("supervisor", "orphan_removed", F_STR("container", id));
+			continue;
+		}
+		strv_add(ret_left, id);
+		*e = one;
+		rc = -1;
 	}
+	return rc;
 }
+
+static int remove_all(
+	struct engine *g, const struct strv *ids, uint64_t *ret_removed, struct err *e)
+{
+	CLEANUP(strv_release) struct strv left = { 0 };
+	int rc = 0;
+
+	strv_each (id, ids)
+		strv_add(&left, id);
+	for (int i = 0; i < ROUNDS && left.n; i++) {
+		struct strv again = { 0 };
+
+		err_clear(e);
+		rc = remove_once(g, &left, &again, ret_removed, e);
+		strv_release(&left);
+		left = again;
+	}
+	return rc < 0 ? err_wrap(e, "%zu containers kept", left.n) : 0;
+}
+
+/* ---- whose they are ---- */
+
+static void keep_only(struct strv *ids, const struct strv *others, bool in_others)
+{
+	struct strv kept = { 0 };
+
+	strv_each (id, ids)
+		if (strv_contains(others, id) == in_others)
+			strv_add(&kept, id);
+	strv_release(ids);
+	*ids = kept;
+}
+
+static bool lease_held(const char *folder, const char *name)
+{
+	struct lease probe = LEASE_INIT;
+	struct err e = { 0 };
+
+	if (lease_take(folder, name, &probe, &e) < 0)
+		return true; /* also when that cannot be told */
+	lease_drop(&probe);
+	return false;
+}
+
+static int list_job(struct engine *g, int64_t job, struct strv *ret, struct err *e)
+{
+	CLEAN_STR char *id = xasprintf("%" PRId64, job);
+
+	return engine_container_list(g, BOX_LABEL_JOB, id, ret, e);
+}
+
+/* Containers of jobs whose lease somebody holds. */
+static int list_live(
+	struct engine *g, const struct state_dir *state, struct strv *ret, struct err *e)
+{
+	CLEANUP(strv_release) struct strv names = { 0 };
+	CLEAN_STR char *folder = lease_folder(state->path, e);
+	int64_t run, job;
+
+	if (!folder || lease_list(folder, &names, e) < 0)
+		return -1;
+	strv_each (name, &names)
+		if (lease_held(folder, name) && lease_parse_name(name, &run, &job) &&
+			list_job(g, job, ret, e) < 0)
+			return -1;
+	return 0;
+}
+
+int orphans_sweep(
+	struct engine *g, const struct state_dir *state, uint64_t *ret_removed, struct err *e)
+{
+	CLEANUP(strv_release) struct strv ours = { 0 }, live = { 0 };
+
+	*ret_removed = 0;
+	if (engine_container_list(g, BOX_LABEL_RUNNER, state->instance_id, &ours, e) < 0)
+		return -1;
+	if (ours.n == 0)
+		return 0;
+	if (list_live(g, state, &live, e) < 0)
+		return -1;
+	keep_only(&ours, &live, false);
+	return remove_all(g, &ours, ret_removed, e);
+}
+
+int orphans_remove_job(
+	struct engine *g, const char *instance, int64_t job, uint64_t *ret_removed, struct err *e)
+{
+	CLEANUP(strv_release) struct strv ours = { 0 }, of_job = { 0 };
+
+	*ret_removed = 0;
+	if (engine_container_list(g, BOX_LABEL_RUNNER, instance, &ours, e) < 0 ||
+		list_job(g, job, &of_job, e) < 0)
+		return -1;
+	keep_only(&ours, &of_job, true);
+	return remove_all(g, &ours, ret_removed, e);
+}
+
+/* ---- a local run ---- */
 
 void orphans_remove(struct loop *l, struct http *h, const struct runner_config *c,
 	const struct state_dir *state)
 {
 	struct err e = { 0 };
-	uint64_t folders = 0;
+	uint64_t removed = 0;
 	struct engine *g = engine_open(l, h, c->engine.kind, c->engine.socket, &e);
 
+	if (!g || orphans_sweep(g, state, &removed, &e) < 0)
+		log_warn("supervisor", "orphans_kept", F_ERR(&e));
+	engine_free(g);
+	err_clear(&e);
+	removed = 0;
+	if (state_dir_sweep(state, &removed, &e) < 0)
+		log_warn("supervisor", "job_folders_kept", F_ERR(&e));
+	else if (removed)
+		log_info("supervisor", "job_folders_removed", F_INT("folders", (int64_t)removed));
+}
+
+/* ---- the role ---- */
+
+static int sweep(const struct runner_config *c, uint64_t *ret_removed, struct err *e)
+{
+	struct http_config http_config = { .user_agent = "shithubd-runner/" PROJECT_VERSION };
+	struct state_dir state = STATE_DIR_INIT;
+	struct loop *loop = loop_new(e);
+	struct http *http = loop ? http_new(loop, &http_config, e) : NULL;
+	struct engine *g = NULL;
+	int rc = -1;
+
+	if (http && state_dir_join(&state, c->runner.state_dir, e) == 0)
+		g = engine_open(loop, http, c->engine.kind, c->engine.socket, e);
 	if (g) {
 		log_info("supervisor", "engine", F_STR("server", engine_info(g)->server),
 			F_STR("api", engine_info(g)->api_version),
 			F_STR("socket", engine_socket(g)));
-		remove_containers(g, state->instance_id);
-		engine_free(g);
-	} else {
-		log_warn("supervisor", "engine_unavailable", F_ERR(&e));
+		rc = orphans_sweep(g, &state, ret_removed, e);
 	}
-	err_clear(&e);
-	if (state_dir_sweep(state, &folders, &e) < 0)
-		log_warn("supervisor", "job_folders_kept", F_ERR(&e));
-	else if (folders)
-		log_info("supervisor", "job_folders_removed", F_INT("folders", (int64_t)folders));
+	engine_free(g);
+	state_dir_release(&state);
+	if (http)
+		http_free(http);
+	loop_free(loop);
+	return rc;
+}
+
+static int report(const struct runner_config *c, bool quiet, bool again)
+{
+	uint64_t removed = 0;
+	char text[32];
+	struct err e = { 0 }, ignored = { 0 };
+	int rc;
+
+	log_setup(quiet && c->runner.log_level < LOG_WARN ? LOG_WARN : c->runner.log_level,
+		c->runner.log_format, STDERR_FILENO);
+	rc = sweep(c, &removed, &e);
+	snprintf(text, sizeof(text), "%" PRIu64, removed);
+	(void)(fd_write_all(ROLE_FD_CHANNEL, text, strlen(text), &ignored) < 0);
+	if (rc == 0)
+		return EXIT_OK;
+	if (!again)
+		log_warn("supervisor", "orphans_kept", F_ERR(&e),
+			F_STR("effect", "tried again until it works"));
+	return EXIT_FINDINGS;
+}
+
+int orphans_role_main(int argc, char **argv)
+{
+	bool quiet = false, again = false;
+	const struct cli_flag flags[] = {
+		{ "quiet", CLI_BOOL, &quiet, .help = "nothing but warnings" },
+		{ "again", CLI_BOOL, &again, .help = "a failure was told before" },
+	};
+	struct drop_spec drop = { .uid = (uid_t)-1, .gid = (gid_t)-1, .keep_groups = true };
+	struct runner_config config = { 0 };
+	struct err e = { 0 };
+	char **args;
+	int n, rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &args, &n);
+
+	if (rc != 0)
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (drop_privileges(&drop, &e) < 0 || runner_config_inherit(&config, &e) < 0)
+		return cli_fail(EXIT_FINDINGS, "orphans: %s", e.text);
+	rc = report(&config, quiet, again);
+	runner_config_release(&config);
+	return rc;
 }

@@ -6,7 +6,6 @@
 
 #include "base/exits.h"
 #include "base/log.h"
-#include "runner/orphans.h"
 
 #define CLAIM_WAIT_S 25 /* Prefer: wait */
 
@@ -70,6 +69,7 @@ static struct slot *new_slot(struct supervisor *s, const struct waiting_claim *w
 	struct slot_owner owner = { .loop = s->loop,
 		.config = &s->settings->config,
 		.job_env = &s->settings->job_env,
+		.state = &s->state,
 		.on_over = wake,
 		.data = s };
 
@@ -89,7 +89,7 @@ static void start_slot(struct supervisor *s, const struct waiting_claim *w)
 			F_STR("error",
 				"the claim names no job.id or token, so it cannot be reported"));
 		pace_failed(&s->pace, loop_now(s->loop), -1);
-	} else if (slot_has_job(s, id.job_id)) {
+	} else if (slot_has_job(s, id.job_id) || recovery_has_job(s->recovery, id.job_id)) {
 		log_error("supervisor", "claim_twice", F_INT("job", id.job_id));
 	} else {
 		slot = new_slot(s, w, &id, &e);
@@ -115,7 +115,7 @@ static size_t free_slots(const struct supervisor *s)
 
 static void start_waiting(struct supervisor *s)
 {
-	while (s->ready && s->claims.first && free_slots(s) > 0) {
+	while (s->recovery && s->claims.first && free_slots(s) > 0) {
 		struct waiting_claim *w = claims_take(&s->claims);
 
 		start_slot(s, w);
@@ -251,7 +251,8 @@ static bool all_done(struct supervisor *s)
 {
 	bool last = s->stopping || (s->spec.once && s->claimed_once);
 
-	return last && s->n_slots == 0 && !s->claims.first && !claim_may_come(s);
+	return last && s->n_slots == 0 && !s->claims.first && recovery_idle(s->recovery) &&
+	       !claim_may_come(s);
 }
 
 static void decide(struct supervisor *s)
@@ -266,6 +267,13 @@ static void decide(struct supervisor *s)
 		supervisor_stop(s, s->token_refused ? EXIT_REFUSED : EXIT_OK);
 	else
 		beat(s);
+}
+
+static void count_orphans(void *data, uint64_t number)
+{
+	struct supervisor *s = data;
+
+	s->tally.orphans += number;
 }
 
 /* ---- life ---- */
@@ -303,6 +311,7 @@ static void teardown(struct supervisor *s)
 		slot_free(s->slots[i].slot);
 		settings_unref(s->slots[i].settings);
 	}
+	recovery_free(s->recovery);
 	claims_release(&s->claims);
 	heartbeat_free(s->heartbeat);
 	view_teardown(s);
@@ -330,11 +339,13 @@ int supervisor_run(const struct supervisor_spec *spec, struct err *e)
 		log_info("supervisor", "started", F_STR("server", c->server.base_url),
 			F_INT("capacity", c->runner.capacity),
 			F_STR("instance", s.state.instance_id));
-		/* the first heartbeat leaves before the engine is looked at, which may be slow or
-		 * down */
 		beat(&s);
-		orphans_remove(s.loop, s.http, c, &s.state);
-		s.ready = true;
+		s.recovery = recovery_new(&(struct recovery_spec){ .loop = s.loop,
+			.settings = s.settings,
+			.state = &s.state,
+			.on_idle = wake,
+			.on_orphans = count_orphans,
+			.data = &s });
 		supervisor_wake(&s);
 		notify_ready(s.notify);
 		code = loop_run(s.loop, e);

@@ -19,6 +19,7 @@
 #include "runner/monitor.h"
 #include "runner/notify.h"
 #include "runner/pace.h"
+#include "runner/recovery.h"
 #include "runner/slot.h"
 #include "runner/status.h"
 #include "runner/supervisor.h"
@@ -51,8 +52,7 @@ struct supervisor {
 	size_t n_slots;
 	struct claims claims;
 	bool beat_for_work; /* what the heartbeat in flight asked for */
-	bool ready; /* orphans are gone; before that no slot starts, or its containers would go too
-		     */
+	struct recovery *recovery; /* of what an earlier one left */
 	bool claimed_once;
 	bool drained;    /* by `drain`: no claims, but we stay */
 	bool stopping;   /* by a signal or a refused token: no claims, and we end with the jobs */

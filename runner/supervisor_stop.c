@@ -17,6 +17,8 @@ void stop_cancel_jobs(struct supervisor *s, const char *reason)
 	s->cancelling = true;
 	for (size_t i = 0; i < s->n_slots; i++)
 		slot_cancel(s->slots[i].slot);
+	if (s->stopping)
+		recovery_cancel(s->recovery);
 }
 
 static void on_patience(struct loop_source *src, void *data)

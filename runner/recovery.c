@@ -1,0 +1,313 @@
+/* See recovery.h. */
+#include "runner/recovery.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "base/backoff.h"
+#include "base/fs.h"
+#include "base/log.h"
+
+#define SWEEP_EVERY_US (3 * 60 * USEC_PER_SEC)
+#define BACKOFF_FIRST_US (1 * USEC_PER_SEC)
+#define BACKOFF_MOST_US (60 * USEC_PER_SEC)
+
+/* A job to recover; with it we hold its lease, so nobody cleans under our hands. */
+struct remains {
+	struct remains *next;
+	struct journal journal;
+	struct lease lease;
+};
+
+struct recovery {
+	struct recovery_spec spec;
+	struct remains *waiting;
+	struct slot *slots[64]; /* as many as capacity can be */
+	size_t n_slots;
+	struct loop_source *work, *timer;
+	struct role sweep;
+	int counted; /* read end: how many the sweep removed */
+	struct backoff backoff;
+};
+
+static void wake(void *data)
+{
+	struct recovery *r = data;
+
+	loop_defer_arm(r->work);
+}
+
+/* ---- jobs ---- */
+
+static void remains_free(struct remains *m)
+{
+	journal_release(&m->journal);
+	lease_drop(&m->lease);
+	free(m);
+}
+
+static void drop_folder(struct recovery *r, int64_t job)
+{
+	struct err e = { 0 };
+
+	if (state_dir_job_remove(r->spec.state, job, &e) < 0)
+		log_warn("supervisor", "job_folder_kept", F_INT("job", job), F_ERR(&e));
+}
+
+static void set_aside(struct recovery *r, int64_t job, const struct err *why)
+{
+	struct err e = { 0 };
+
+	log_error("supervisor", "journal_damaged", F_INT("job", job), F_ERR(why),
+		F_STR("effect",
+			"set aside in damaged/; this job is not reported, its workspace stays"));
+	if (state_dir_set_aside(r->spec.state, job, &e) < 0)
+		log_warn("supervisor", "journal_not_kept", F_INT("job", job), F_ERR(&e));
+	drop_folder(r, job);
+}
+
+/* Whose journal it is, and that nobody is at it. */
+static int look(struct recovery *r, int64_t job, struct remains *m, struct err *e)
+{
+	CLEAN_STR char *dir = state_dir_job_path(r->spec.state, job),
+		       *folder = lease_folder(r->spec.state->path, e), *name = NULL;
+
+	if (!folder || journal_read(dir, &m->journal, e) < 0)
+		return -1;
+	if (m->journal.job != job || m->journal.run <= 0)
+		return err_set(e, ERR_INPUT, "journal: of job %" PRId64 " and run %" PRId64,
+			m->journal.job, m->journal.run);
+	if (!str_eq(m->journal.workspace_root, r->spec.settings->config.runner.workspace_root))
+		log_warn("supervisor", "workspace_elsewhere", F_INT("job", job),
+			F_STR("root", m->journal.workspace_root),
+			F_STR("effect", "it is not removed: runner.workspace_root has changed"));
+	name = lease_name(m->journal.run, job);
+	return lease_take(folder, name, &m->lease, e);
+}
+
+static void find_one(struct recovery *r, int64_t job, struct remains ***tail)
+{
+	struct remains *m = xcalloc(1, sizeof(*m));
+	struct err e = { 0 };
+
+	m->lease = (struct lease)LEASE_INIT;
+	if (look(r, job, m, &e) == 0) {
+		log_info(
+			"supervisor", "job_found", F_INT("job", job), F_INT("run", m->journal.run));
+		**tail = m;
+		*tail = &m->next;
+		return;
+	}
+	remains_free(m);
+	if (err_is(&e, ERR_NOT_FOUND))
+		drop_folder(r, job); /* died before it had a journal */
+	else if (err_is(&e, ERR_INPUT) || err_is(&e, ERR_LIMIT))
+		set_aside(r, job, &e);
+	else
+		log_warn("supervisor", "job_not_recovered", F_INT("job", job), F_ERR(&e));
+}
+
+static void find_remains(struct recovery *r)
+{
+	CLEANUP(strv_release) struct strv names = { 0 };
+	struct remains **tail = &r->waiting;
+	struct err e = { 0 };
+	int64_t job;
+
+	if (state_dir_jobs(r->spec.state, &names, &e) < 0)
+		log_warn("supervisor", "jobs_not_listed", F_ERR(&e));
+	strv_each (name, &names)
+		if (parse_i64(name, 1, INT64_MAX, &job))
+			find_one(r, job, &tail);
+}
+
+static void start_waiting(struct recovery *r)
+{
+	struct settings *settings = r->spec.settings;
+	struct slot_owner owner = { .loop = r->spec.loop,
+		.config = &settings->config,
+		.job_env = &settings->job_env,
+		.state = r->spec.state,
+		.on_over = wake,
+		.data = r };
+
+	while (r->waiting && r->n_slots < (size_t)settings->config.runner.capacity) {
+		struct remains *m = r->waiting;
+
+		r->waiting = m->next;
+		r->slots[r->n_slots++] = slot_recover(&owner, &m->journal, &m->lease);
+		remains_free(m);
+	}
+}
+
+static void reap(struct recovery *r)
+{
+	for (size_t i = 0; i < r->n_slots;) {
+		struct slot *slot = r->slots[i];
+
+		if (!slot_over(slot)) {
+			i++;
+			continue;
+		}
+		log_info("supervisor", "job_over", F_INT("job", slot_job_id(slot)),
+			F_STR("conclusion", slot_conclusion(slot)));
+		r->slots[i] = r->slots[--r->n_slots];
+		slot_free(slot);
+	}
+}
+
+static void on_work(struct loop_source *src, void *data)
+{
+	struct recovery *r = data;
+
+	(void)src;
+	reap(r);
+	start_waiting(r);
+	if (recovery_idle(r))
+		r->spec.on_idle(r->spec.data);
+}
+
+/* ---- orphans ---- */
+
+static void take_count(struct recovery *r)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(32);
+	struct err ignored = { 0 };
+	int64_t n;
+
+	if (fd_read_all(r->counted, &text, &ignored) == 0 &&
+		parse_i64(buf_cstr(&text), 1, INT64_MAX, &n))
+		r->spec.on_orphans(r->spec.data, (uint64_t)n);
+	close_fdp(&r->counted);
+}
+
+static void again(struct recovery *r, bool failed)
+{
+	struct mono now = loop_now(r->spec.loop);
+
+	if (failed) {
+		backoff_next(&r->backoff, now, -1);
+		loop_timer_set(r->timer, r->backoff.until);
+		return;
+	}
+	if (backoff_count(&r->backoff))
+		log_info("supervisor", "orphans_swept",
+			F_INT("failures", backoff_count(&r->backoff)));
+	backoff_reset(&r->backoff);
+	loop_timer_set(r->timer, mono_add(now, SWEEP_EVERY_US));
+}
+
+static void on_sweep_exit(struct loop_source *src, int fd, uint32_t events, void *data)
+{
+	struct recovery *r = data;
+	int status = 0;
+
+	(void)src, (void)fd, (void)events;
+	role_reap(&r->sweep, &status);
+	take_count(r);
+	again(r, status != 0);
+}
+
+static int start_sweep(struct recovery *r, bool first, struct err *e)
+{
+	char *argv[] = { (char *)"orphans", (char *)(first ? NULL : "--quiet"),
+		(char *)(backoff_count(&r->backoff) ? "--again" : NULL), NULL };
+	struct proc_fd out = { .to = ROLE_FD_CHANNEL };
+	int pipe_fds[2], rc;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_set_errno(e, errno, "pipe for the sweep of orphans");
+	r->counted = pipe_fds[0];
+	out.from = pipe_fds[1];
+	rc = role_start(&r->sweep, r->spec.loop, argv, r->spec.settings->job_env.v, &out, 1, -1,
+		on_sweep_exit, r, e);
+	close(pipe_fds[1]);
+	if (rc < 0)
+		close_fdp(&r->counted);
+	return rc;
+}
+
+static void sweep(struct recovery *r, bool first)
+{
+	struct err e = { 0 };
+
+	if (start_sweep(r, first, &e) == 0)
+		return;
+	log_warn("supervisor", "orphans_kept", F_ERR(&e));
+	again(r, true);
+}
+
+static void on_timer(struct loop_source *src, void *data)
+{
+	(void)src;
+	sweep(data, false);
+}
+
+/* ---- life ---- */
+
+struct recovery *recovery_new(const struct recovery_spec *spec)
+{
+	struct recovery *r = xcalloc(1, sizeof(*r));
+
+	r->spec = *spec;
+	settings_ref(spec->settings);
+	r->counted = -1;
+	r->sweep = (struct role)ROLE_INIT;
+	backoff_init(&r->backoff, BACKOFF_FIRST_US, BACKOFF_MOST_US);
+	r->work = loop_defer(spec->loop, on_work, r);
+	r->timer = loop_timer(spec->loop, MONO_NEVER, on_timer, r);
+	find_remains(r); /* all leases first: what they cover is no orphan */
+	start_waiting(r);
+	sweep(r, true);
+	return r;
+}
+
+bool recovery_idle(const struct recovery *r)
+{
+	return r->n_slots == 0 && !r->waiting;
+}
+
+bool recovery_has_job(const struct recovery *r, int64_t job)
+{
+	for (const struct remains *m = r->waiting; m; m = m->next)
+		if (m->journal.job == job)
+			return true;
+	for (size_t i = 0; i < r->n_slots; i++)
+		if (slot_job_id(r->slots[i]) == job)
+			return true;
+	return false;
+}
+
+static void drop_waiting(struct recovery *r)
+{
+	while (r->waiting) {
+		struct remains *m = r->waiting;
+
+		r->waiting = m->next;
+		remains_free(m);
+	}
+}
+
+void recovery_cancel(struct recovery *r)
+{
+	drop_waiting(r);
+	for (size_t i = 0; i < r->n_slots; i++)
+		slot_cancel(r->slots[i]);
+	wake(r);
+}
+
+void recovery_free(struct recovery *r)
+{
+	if (!r)
+		return;
+	drop_waiting(r);
+	for (size_t i = 0; i < r->n_slots; i++)
+		slot_free(r->slots[i]);
+	role_kill(&r->sweep);
+	close_fdp(&r->counted);
+	loop_source_free(r->work);
+	loop_source_free(r->timer);
+	settings_unref(r->spec.settings);
+	free(r);
+}
