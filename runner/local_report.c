@@ -367,7 +367,8 @@ static bool local_note(struct report *r, const char *line)
 static bool local_progress(struct report *r, const char *text)
 {
 	struct terminal *t = terminal_of(r);
-	CLEAN_STR char *line = text ? shown(LINE_WIPE, text) : NULL;
+	CLEAN_STR char *clean = text ? shown("", text) : NULL;
+	CLEAN_STR char *line = clean ? xasprintf(LINE_WIPE "%s", clean) : NULL;
 
 	if (!t->spec.color || t->gone)
 		return false;

@@ -6,6 +6,7 @@
  *   instance_id    random, made once; the label value on everything we create in the engine
  *   jobs/<job>/    one folder a job: journal, chain, outbox (their headers say what for), log
  *                  spools, ctl/ (0711) with the boxes' sockets
+ *   pulls/<hash>   locks of image pulls, runner/job_image.h
  *   damaged/       journals that could not be read, set aside
  */
 #ifndef STATE_STATE_DIR_H

@@ -164,6 +164,30 @@ static void reads_sizes(UNUSED void **state)
 	}
 }
 
+static void formats_sizes(UNUSED void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{ 0, "0" },
+		{ 1, "1" },
+		{ 1023, "1023" },
+		{ 1024, "1k" },
+		{ UINT64_C(64) << 20, "64m" },
+		{ UINT64_C(1536) << 20, "1536m" },
+		{ UINT64_C(2) << 30, "2g" },
+		{ UINT64_C(16) << 40, "16t" },
+		{ UINT64_MAX, "18446744073709551615" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char text[SIZE_TEXT_MAX];
+
+		assert_string_equal(size_format(cases[i].bytes, text), cases[i].text);
+	}
+}
+
 static void mono_saturates(UNUSED void **state)
 {
 	struct mono a = mono_now(), b = mono_now();
@@ -183,6 +207,7 @@ int main(void)
 		cmocka_unit_test(formats_the_extremes),
 		cmocka_unit_test(refuses_bad_durations),
 		cmocka_unit_test(reads_sizes),
+		cmocka_unit_test(formats_sizes),
 		cmocka_unit_test(mono_saturates),
 	};
 

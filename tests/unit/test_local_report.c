@@ -159,6 +159,41 @@ static void colored(void **state)
 	assert_non_null(strstr(buf_cstr(&f->said), "\033[31m✗ build (linux)  failure\033[0m\n"));
 }
 
+/* Written over by the next text and by whatever else comes; a file or pipe gets none of it. */
+static void progress_passes(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+
+	begin(f, true);
+	report_log(f->report, 11, &f->spool);
+	append(f, "begin\n");
+	assert_int_equal(report_flush(f->report, mono_add(mono_now(), 50 * USEC_PER_MSEC), &e), -1);
+	assert_true(report_progress(f->report, "1 of 2"));
+	assert_true(report_progress(f->report, "2 of 2"));
+	append(f, "end\n");
+	spool_close(&f->spool);
+	report_wake(f->report);
+	assert_true(report_note(f->report, "a note"));
+	flush(f);
+	assert_true(report_progress(f->report, "more"));
+	assert_true(report_progress(f->report, NULL));
+	flush(f);
+	assert_string_equal(buf_cstr(&f->said),
+		"begin\n\r\033[K1 of 2\r\033[K2 of 2\r\033[Kend\n\033[0ma note\n"
+		"\r\033[Kmore\r\033[K");
+}
+
+static void progress_needs_a_terminal(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, false);
+	assert_false(report_progress(f->report, "1 of 2"));
+	flush(f);
+	assert_string_equal(buf_cstr(&f->said), "");
+}
+
 /* Later lines wait until the step's log is closed; its bytes do not wait. */
 static void log_holds_the_queue(void **state)
 {
@@ -283,6 +318,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(plain),
 		WITH(colored),
+		WITH(progress_passes),
+		WITH(progress_needs_a_terminal),
 		WITH(log_holds_the_queue),
 		WITH(slow_reader),
 		WITH(reader_gone),

@@ -462,6 +462,10 @@ static const struct {
 	{ "--metrics-listen", "9464", false },
 	{ "--step-io", "gate", true },
 	{ "--isolation", "none", false },
+	{ "--pull", "always", true },
+	{ "--pull", "sometimes", false },
+	{ "--pull-timeout", "0s", false },
+	{ "--registry-auth-file", "config.json", false },
 	{ "--log-format", "json", true },
 	{ "--log-level", "INFO", false },
 };
