@@ -14,6 +14,7 @@
 #include "runner/local_report.h"
 #include "runner/role.h"
 #include "runner/step_text.h"
+#include "runner/workspace_watch.h"
 #include "sandbox/drop.h"
 
 #define CANCEL_POLL_US (5 * USEC_PER_SEC)
@@ -48,7 +49,8 @@ void job_interrupt(struct job *j, enum interrupt why)
 		j->step_over = true;
 	if (!j->box)
 		return;
-	if (!j->launched || j->config->runner.stop_grace_us == 0 || j->cause == CAUSE_LOST) {
+	if (!j->launched || j->config->runner.stop_grace_us == 0 || j->cause == CAUSE_LOST ||
+		why == INTERRUPT_FAILED) {
 		step_box_kill(j->box);
 		return;
 	}
@@ -70,11 +72,19 @@ static bool outlives_cancel(struct job *j)
 	return outlives;
 }
 
+static enum interrupt interrupt_of(enum job_cause cause)
+{
+	if (cause == CAUSE_WORKSPACE)
+		return INTERRUPT_FAILED;
+	return cause == CAUSE_TIMED_OUT ? INTERRUPT_TIMED_OUT : INTERRUPT_CANCELLED;
+}
+
 void job_end(struct job *j, enum job_cause cause)
 {
-	static const char *const names[] = { "none", "cancelled", "timed_out", "shutdown", "lost" };
+	static const char *const names[] = { "none", "cancelled", "timed_out", "shutdown",
+		"workspace_limit", "lost" };
 
-	if (cause == CAUSE_SHUTDOWN || cause == CAUSE_LOST)
+	if (cause == CAUSE_SHUTDOWN || cause == CAUSE_LOST || cause == CAUSE_WORKSPACE)
 		j->no_more = true;
 	if (j->cause == CAUSE_NONE) {
 		j->cause = cause;
@@ -86,8 +96,7 @@ void job_end(struct job *j, enum job_cause cause)
 	loop_timer_set(j->deadline, MONO_NEVER);
 	loop_timer_set(j->last_call, mono_add(loop_now(j->loop), LAST_CALL_US));
 	if (j->no_more || !outlives_cancel(j))
-		job_interrupt(
-			j, cause == CAUSE_TIMED_OUT ? INTERRUPT_TIMED_OUT : INTERRUPT_CANCELLED);
+		job_interrupt(j, interrupt_of(cause));
 }
 
 /* Steps that run although the job was cancelled have had their time. */
@@ -174,6 +183,8 @@ static enum outcome job_outcome(const struct job *j)
 {
 	if (j->cause == CAUSE_TIMED_OUT)
 		return OUTCOME_TIMED_OUT;
+	if (j->cause == CAUSE_WORKSPACE)
+		return OUTCOME_FAILURE;
 	if (j->cause != CAUSE_NONE)
 		return OUTCOME_CANCELLED;
 	return j->failed ? OUTCOME_FAILURE : OUTCOME_SUCCESS;
@@ -196,8 +207,8 @@ static void deliver(struct job *j)
 		 mono_diff(loop_now(j->loop), begin) < patience);
 	if (rc < 0)
 		log_error("job", "reports_undelivered", F_ERR(&e));
-	j->undelivered = rc < 0 && j->journal && j->cause == CAUSE_SHUTDOWN &&
-			 err_is(&e, ERR_TIMEOUT);
+	j->undelivered =
+		rc < 0 && j->journal && j->cause == CAUSE_SHUTDOWN && err_is(&e, ERR_TIMEOUT);
 }
 
 static void skip_steps(struct job *j, size_t from)
@@ -392,6 +403,7 @@ static void teardown(struct job *j, int64_t job_id)
 {
 	struct err e = { 0 };
 
+	workspace_watch_free(j->watch);
 	job_free_boxes(j);
 	box_job_close(j->boxes);
 	for (size_t i = 0; j->runs && i < j->spec->steps.n; i++) {

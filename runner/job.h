@@ -27,6 +27,7 @@ enum job_cause {
 	CAUSE_CANCELLED, /* the coordinator said so */
 	CAUSE_TIMED_OUT, /* timeout_minutes */
 	CAUSE_SHUTDOWN,  /* the runner was told to stop now */
+	CAUSE_WORKSPACE, /* runner.workspace_limit; a failure, and nothing runs after it */
 	CAUSE_LOST,      /* the token chain is dead: nothing can be reported any more */
 };
 
@@ -41,7 +42,7 @@ enum outcome {
 const char *outcome_text(enum outcome o);
 
 /* Why the running step was interrupted; the first reason stays. */
-enum interrupt { INTERRUPT_NONE, INTERRUPT_CANCELLED, INTERRUPT_TIMED_OUT };
+enum interrupt { INTERRUPT_NONE, INTERRUPT_CANCELLED, INTERRUPT_TIMED_OUT, INTERRUPT_FAILED };
 
 /* A step as it went; one for each of spec->steps, kept until everything is delivered. */
 struct step_run {
@@ -67,7 +68,7 @@ struct job {
 	const char *no_workspace; /* the supervisor's reason; NULL: there is one */
 	char *files_dir;          /* command files, seen by every box as /shithub/files */
 	char *dir; /* our folder in the state directory; NULL: there is none, nor a workspace */
-	char *workspace;          /* host path */
+	char *workspace; /* host path */
 
 	struct job_spec *spec;
 	struct report *report;
@@ -75,6 +76,7 @@ struct job {
 	struct engine *engine;
 	struct box_job *boxes;
 	char *seccomp, *gate_path;
+	struct workspace_watch *watch;
 	struct image image; /* of the boxes, job_image.h */
 	bool image_wanted;  /* a pull stands before the first step; there are no boxes yet */
 	bool image_told;    /* a log names it */

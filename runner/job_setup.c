@@ -13,7 +13,8 @@
 #include "runner/step_files.h"
 #include "runner/step_io.h"
 #include "runner/step_kinds.h"
-#include "sandbox/seccomp.h"
+#include "runner/workspace_watch.h"
+#include "sandbox/step_profile.h"
 
 /* Beside the program as built, else where `make install` puts it. */
 static char *find_gate(const struct runner_config *c, struct err *e)
@@ -45,17 +46,13 @@ static char *find_gate(const struct runner_config *c, struct err *e)
 
 static char *load_seccomp(const struct runner_config *c, struct err *e)
 {
-	CLEAN_BUF struct buf text = BUF_INIT(MIB(1));
+	CLEANUP(step_profile_release) struct step_profile p = { 0 };
 
-	if (!c->engine.seccomp_profile) {
-		if (seccomp_profile_json(0, &text, e) < 0)
-			return NULL;
-	} else if (file_read(c->engine.seccomp_profile, &text, e) < 0 ||
-		   seccomp_profile_check(buf_cstr(&text), text.len, e) < 0) {
-		err_wrap(e, "seccomp profile %s", c->engine.seccomp_profile);
+	if (step_profile_load(c, &p, e) < 0)
 		return NULL;
-	}
-	return buf_take(&text);
+	if (p.doubts)
+		log_warn("job", "seccomp_unverified", F_STR("error", p.doubts));
+	return TAKE(p.text);
 }
 
 static int open_boxes(struct job *j, struct err *e)
@@ -102,6 +99,34 @@ static bool needs_boxes(const struct job_spec *s)
 	return false;
 }
 
+/* Said in the log of the step that runs; what it may still write is not worth a grace period. */
+static void on_workspace(void *data, uint64_t used)
+{
+	struct job *j = data;
+	char limit[SIZE_TEXT_MAX];
+	CLEAN_STR char *why =
+		used ? xasprintf("workspace limit %s exceeded (%llu MiB used)",
+			       size_format(j->config->runner.workspace_limit, limit),
+			       (unsigned long long)used >> 20)
+		     : xstrdup("the watcher of the workspace's size ended, and nothing else keeps "
+			       "it below runner.workspace_limit");
+
+	log_error("job", "workspace_limit", F_STR("error", why));
+	if (j->log)
+		step_log_line(j->log, "[shithub] error: %s", why);
+	job_end(j, CAUSE_WORKSPACE);
+}
+
+static int watch_workspace(struct job *j, struct err *e)
+{
+	j->watch = workspace_watch_new(&(struct workspace_watch_spec){ .loop = j->loop,
+					       .channel = j->channel,
+					       .on_exceeded = on_workspace,
+					       .data = j },
+		e);
+	return j->watch ? 0 : -1;
+}
+
 int job_setup(struct job *j, struct err *e)
 {
 	if (j->no_workspace)
@@ -109,8 +134,8 @@ int job_setup(struct job *j, struct err *e)
 	j->workspace = xasprintf("%s/%" PRId64 "/%" PRId64, j->config->runner.workspace_root,
 		j->spec->run_id, j->spec->id);
 	if (!needs_boxes(j->spec))
-		return 0;
-	if (step_files_setup(j, e) < 0)
+		return watch_workspace(j, e);
+	if (step_files_setup(j, e) < 0 || watch_workspace(j, e) < 0)
 		return -1;
 	j->seccomp = load_seccomp(j->config, e);
 	if (!j->seccomp)

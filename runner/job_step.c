@@ -17,6 +17,8 @@ const char *outcome_text(enum outcome o)
 
 enum outcome step_interrupted(const struct job *j)
 {
+	if (j->interrupt == INTERRUPT_FAILED)
+		return OUTCOME_FAILURE;
 	return j->interrupt == INTERRUPT_TIMED_OUT ? OUTCOME_TIMED_OUT : OUTCOME_CANCELLED;
 }
 
@@ -99,9 +101,9 @@ static void end(struct job *j)
 static void conclude(struct job *j, enum outcome o)
 {
 	struct step_run *r = &j->runs[j->index];
-	bool forgiven =
-		j->spec->steps.v[j->index].continue_on_error &&
-		(o == OUTCOME_FAILURE || (o == OUTCOME_TIMED_OUT && j->cause == CAUSE_NONE));
+	bool forgiven = j->spec->steps.v[j->index].continue_on_error &&
+			((o == OUTCOME_FAILURE && j->cause != CAUSE_WORKSPACE) ||
+				(o == OUTCOME_TIMED_OUT && j->cause == CAUSE_NONE));
 
 	r->ended = true;
 	r->outcome = o;

@@ -32,7 +32,7 @@ static struct slot *make(const struct slot_owner *owner)
 	s->progress.last = (struct progress)PROGRESS_INIT;
 	s->since = loop_now(owner->loop);
 	s->claim_fd = s->channel = s->janitor_err = -1;
-	s->job = s->helper = s->janitor = (struct role)ROLE_INIT;
+	s->job = s->helper = s->watch = s->janitor = (struct role)ROLE_INIT;
 	s->lease = (struct lease)LEASE_INIT;
 	return s;
 }
@@ -77,6 +77,7 @@ void slot_free(struct slot *s)
 	if (!s)
 		return;
 	role_kill(&s->helper);
+	role_kill(&s->watch);
 	role_kill(&s->job);
 	role_kill(&s->janitor);
 	loop_source_free(s->channel_watch);

@@ -22,6 +22,32 @@ static void on_helper_exit(struct loop_source *src, int fd, uint32_t events, voi
 			F_STR("status", proc_status_text(status, text)));
 }
 
+static void on_watch_exit(struct loop_source *src, int fd, uint32_t events, void *data)
+{
+	struct slot *s = data;
+	int status = 0;
+
+	(void)src, (void)fd, (void)events;
+	role_reap(&s->watch, &status);
+}
+
+/* safe: the paths are made of our own knowledge, and the child can only look. */
+static int start_watch(struct slot *s, int socket_fd, struct err *e)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	const struct runner_config *c = s->owner.config;
+	struct proc_fd fds[] = { { socket_fd, ROLE_FD_CHANNEL } };
+
+	role_kill(&s->watch);
+	strv_add(&argv, "watch");
+	strv_addf(&argv, "--workspace=%s/%" PRId64 "/%" PRId64, c->runner.workspace_root,
+		s->id.run_id, s->id.job_id);
+	strv_addf(&argv, "--files=%s/jobs/%" PRId64 "/files", c->runner.state_dir, s->id.job_id);
+	strv_addf(&argv, "--limit=%" PRIu64, c->runner.workspace_limit);
+	return role_start(&s->watch, s->owner.loop, argv.v, NULL, fds, ARRAY_LEN(fds), -1,
+		on_watch_exit, s, e);
+}
+
 /* safe: the child gets nothing but the job's own socket and this job's step user; what the socket
  * asks for is re-checked by the child after it has dropped to that user. */
 static int start_helper(struct slot *s, const char *wanted, int socket_fd, struct err *e)
@@ -38,10 +64,13 @@ static int start_helper(struct slot *s, const char *wanted, int socket_fd, struc
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		if (str_eq(wanted, roles[i]))
 			role = roles[i];
+	if (s->workspace_error)
+		return err_set(
+			e, ERR_PROTO, "request for the role %.20s without a workspace", wanted);
+	if (str_eq(wanted, "watch"))
+		return start_watch(s, socket_fd, e);
 	if (!role)
 		return err_set(e, ERR_PROTO, "request for an unknown role");
-	if (s->workspace_error)
-		return err_set(e, ERR_PROTO, "request for the role %s without a workspace", role);
 	/* one at a time: who asks again is done with the last one, which may still be ending */
 	role_kill(&s->helper);
 	if (local && str_eq(role, "checkout")) {
@@ -119,6 +148,7 @@ static void on_job_exit(struct loop_source *src, int fd, uint32_t events, void *
 	(void)src, (void)fd, (void)events;
 	role_reap(&s->job, &status);
 	drain_channel(s);
+	role_kill(&s->watch);
 	role_kill(&s->helper);
 	if (status != 0)
 		log_error("supervisor", "job_process_ended", F_INT("job", s->id.job_id),

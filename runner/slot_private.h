@@ -27,6 +27,7 @@ struct slot {
 	int channel;  /* our end */
 	struct loop_source *channel_watch;
 	struct role job, helper, janitor; /* helper: a checkout or artifact child */
+	struct role watch;                /* see workspace_watch.h */
 	int janitor_err;                  /* read end of the janitor's stderr */
 	char *workspace_error;            /* why there is no workspace; NULL: there is one */
 	char conclusion[CHANNEL_TEXT];

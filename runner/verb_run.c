@@ -5,6 +5,7 @@
 
 #include "base/cli.h"
 #include "runner/supervisor.h"
+#include "sandbox/walls.h"
 
 extern char **environ;
 
@@ -15,8 +16,8 @@ const char verb_run_help[] =
 	"finish. A second one (or runner.drain_timeout) cancels, a third kills.\n"
 	"`status` and `drain` talk to it meanwhile.\n"
 	"Exit codes: 0 stopped as asked (with --once: the job's final status was handled),\n"
-	"1 could not run or was killed by a third signal, 2 bad configuration, 3 token refused or\n"
-	"state directory in use.";
+	"1 could not run or was killed by a third signal, 2 bad configuration, 3 token refused,\n"
+	"state directory in use, or a wall of the sandbox that does not hold.";
 
 static int run(struct settings *settings, const struct settings_source *source,
 	const struct strv *warnings, bool once)
@@ -30,6 +31,8 @@ static int run(struct settings *settings, const struct settings_source *source,
 	log_redact(config->runner.token);
 	strv_each (warning, warnings)
 		log_warn("config", "warning", F_STR("text", warning));
+	if (walls_announce(config, &e) < 0)
+		return cli_fail(EXIT_REFUSED, "%s", e.text);
 	code = supervisor_run(&spec, &e);
 	return e.class != ERR_NONE ? cli_fail(code, "%s", e.text) : code;
 }

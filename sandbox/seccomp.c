@@ -175,7 +175,8 @@ int seccomp_load_child(enum seccomp_child which, struct err *e)
 	static const unsigned sets[] = { [SECCOMP_CHECKOUT_NET] = SC_NET,
 		[SECCOMP_CHECKOUT_TREE] = SC_TREE,
 		[SECCOMP_ARTIFACT_PACK] = SC_READ,
-		[SECCOMP_ARTIFACT_UNPACK] = SC_TREE };
+		[SECCOMP_ARTIFACT_UNPACK] = SC_TREE,
+		[SECCOMP_WATCH] = SC_LOOK };
 	unsigned set = sets[which];
 	CLEANUP(free_filterp) scmp_filter_ctx x = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 

@@ -20,6 +20,7 @@ enum seccomp_child {
 	SECCOMP_CHECKOUT_TREE, /* indexer and tree writer: files only, no sockets, no exec */
 	SECCOMP_ARTIFACT_PACK, /* reads below descriptors that it has; opens nothing for writing */
 	SECCOMP_ARTIFACT_UNPACK, /* as the tree writer */
+	SECCOMP_WATCH, /* looks at trees below its Landlock paths, writes to sockets that it has */
 };
 int seccomp_load_child(enum seccomp_child which, struct err *e) CHECK_RESULT;
 

@@ -85,7 +85,7 @@ const struct seccomp_group seccomp_groups[] = {
 			"semtimedop", "shmat", "shmctl", "shmdt", "shmget") },
 	/* In our own children these are no mistake but an attack: the default answer there, ENOSYS,
 	 * lets a newer libc fall back, while these end the process. */
-	{ "signs of an exploit", SC_NET | SC_TREE | SC_READ, SCMP_ACT_KILL_PROCESS,
+	{ "signs of an exploit", SC_NET | SC_TREE | SC_READ | SC_LOOK, SCMP_ACT_KILL_PROCESS,
 		NAMES("execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv",
 			"process_vm_writev", "mount", "umount2", "unshare", "setns", "bpf",
 			"keyctl", "add_key", "request_key", "init_module", "finit_module",
@@ -127,7 +127,9 @@ const struct seccomp_rule seccomp_rules[] = {
 	{ "open", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_MASK(1, OPEN_WRITES, 0) } },
 	{ "openat", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_MASK(2, OPEN_WRITES, 0) } },
 	{ "openat", SC_READ, SCMP_ACT_ALLOW, 1, { ARG_MASK(2, OPEN_WRITES, 0) } },
-	{ "ioctl", SC_TREE | SC_READ, SCMP_ACT_ERRNO(ENOTTY), 0, { { 0 } } },
+	/* its flags stand behind a pointer; Landlock keeps this child to looking */
+	{ "openat2", SC_LOOK, SCMP_ACT_ALLOW, 0, { { 0 } } },
+	{ "ioctl", SC_TREE | SC_READ | SC_LOOK, SCMP_ACT_ERRNO(ENOTTY), 0, { { 0 } } },
 	{ "ioctl", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_EQ(1, FIONBIO) } },
 	{ "ioctl", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_EQ(1, FIONREAD) } },
 	{ "prctl", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_EQ(0, 15 /* PR_SET_NAME */) } },

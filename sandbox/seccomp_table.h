@@ -10,11 +10,12 @@
 #include "base/util.h"
 
 enum seccomp_set {
-	SC_STEP = 1, /* what runs in a step container */
-	SC_NET = 2,  /* SECCOMP_CHECKOUT_NET */
-	SC_TREE = 4, /* SECCOMP_CHECKOUT_TREE, SECCOMP_ARTIFACT_UNPACK */
-	SC_READ = 8, /* SECCOMP_ARTIFACT_PACK */
-	SC_ALL = SC_STEP | SC_NET | SC_TREE | SC_READ,
+	SC_STEP = 1,  /* what runs in a step container */
+	SC_NET = 2,   /* SECCOMP_CHECKOUT_NET */
+	SC_TREE = 4,  /* SECCOMP_CHECKOUT_TREE, SECCOMP_ARTIFACT_UNPACK */
+	SC_READ = 8,  /* SECCOMP_ARTIFACT_PACK */
+	SC_LOOK = 16, /* SECCOMP_WATCH */
+	SC_ALL = SC_STEP | SC_NET | SC_TREE | SC_READ | SC_LOOK,
 };
 
 /* System calls without argument rules. */
