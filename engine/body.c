@@ -104,7 +104,8 @@ static void body_host_config(
 	if (has_own_network(s) && s->dns && s->dns->n)
 		json_kv_strv(w, "Dns", s->dns);
 	if (d->userns)
-		json_kv_str(w, "UsernsMode", d->userns);
+		json_kv_str(w, "UsernsMode",
+			str_starts(s->network, "container:") ? s->network : d->userns);
 	body_security(w, s, d);
 	body_tmpfs(w, s, d);
 	body_limits(w, s, d);

@@ -46,6 +46,18 @@ static int mounts_check(const struct container_spec *s, struct err *e)
 	return 0;
 }
 
+/* A rootless engine maps its own user only; any other would find nothing it may write to. */
+static int user_check(const struct engine *g, const struct container_spec *s, struct err *e)
+{
+	if (!g->info.rootless || s->uid == (int64_t)g->info.owner)
+		return 0;
+	return err_set(e, ERR_INPUT,
+		"engine.user %lld: the rootless %s at %s runs steps as its own user only, "
+		"expected %s",
+		(long long)s->uid, g->dialect->name, g->socket,
+		g->info.owner == getuid() ? "\"auto\"" : "the uid that owns the socket");
+}
+
 struct http_exchange *engine_create_begin(struct engine *g, const struct container_spec *s,
 	http_done_fn done, void *data, struct err *e)
 {
@@ -53,7 +65,8 @@ struct http_exchange *engine_create_begin(struct engine *g, const struct contain
 	CLEAN_BUF struct buf path = BUF_INIT(KIB(4));
 	struct engine_request r = { .method = "POST", .body = &body };
 
-	if (mounts_check(s, e) < 0 || container_body(s, g->dialect, &body, e) < 0)
+	if (user_check(g, s, e) < 0 || mounts_check(s, e) < 0 ||
+		container_body(s, g->dialect, &body, e) < 0)
 		return NULL;
 	buf_adds(&path, "/containers/create?name=");
 	engine_escape(&path, s->name);

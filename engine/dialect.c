@@ -22,9 +22,11 @@ static const struct dialect docker = { .name = "Docker",
 	.remove = { "/containers/", "?force=1&v=1" },
 	.conflict_removes = true };
 static const struct dialect podman = { .name = "Podman", PODMAN };
-static const struct dialect rootless_podman = {
-	.name = "Podman", PODMAN, .userns = "keep-id", .no_bridge = true
-};
+static const struct dialect rootless_podman = { .name = "Podman",
+	PODMAN,
+	.userns = "keep-id",
+	.no_bridge = true,
+	.network_mode = "slirp4netns" };
 
 const struct dialect *dialect_of(enum engine_kind kind, bool rootless)
 {
@@ -38,6 +40,11 @@ const struct dialect *dialect_of(enum engine_kind kind, bool rootless)
 const char *dialect_network(const struct dialect *d, const char *name)
 {
 	return d->no_bridge && str_eq(name, DEFAULT_BRIDGE) ? "none" : name;
+}
+
+bool dialect_network_built_in(const struct dialect *d, const char *network)
+{
+	return str_eq(network, "none") || (d->network_mode && str_eq(network, d->network_mode));
 }
 
 /* {"message": …} of both, or the bare text both use now and then. */

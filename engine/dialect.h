@@ -31,8 +31,8 @@ struct dialect {
 	/* What ends a container at once, after /containers/<id>: Podman's kill watches for the end
 	 * four times a second, its stop without a grace does not. */
 	const char *kill;
-	/* What removes a container that may run, before and after its id: Podman refuses while others
-	 * share its network unless told to take them along, in its own tree only. */
+	/* What removes a container that may run, before and after its id: Podman refuses while
+	 * others share its network unless told to take them along, in its own tree only. */
 	const char *remove[2];
 	/* And where each removes its own, the one that others share must be the last. */
 	bool holder_last;
@@ -40,12 +40,15 @@ struct dialect {
 	 * so when its own clean-up of an ended container is in the way, and then keeps it. */
 	bool conflict_removes;
 	/* HostConfig.UsernsMode; NULL: not sent. A rootless engine maps the step's user onto its
-	 * own, which owns the workspace: any other would stand for a subordinate id there. */
+	 * own, which owns the workspace: any other would stand for a subordinate id there. A box
+	 * that joins a holder's network joins its user namespace too: the network belongs to it. */
 	const char *userns;
+	const char *network_mode; /* one that engine.network may name though no list has it */
 	/* An ordinary user can make no bridge of the host: there is nothing an allowlist could
 	 * guard, so the default network becomes "none". */
 	bool no_bridge;
-	/* Podman's compatible calls cannot name a network's bridge, its own can: engine/network.c. */
+	/* Podman's compatible calls cannot name a network's bridge, its own can: engine/network.c.
+	 */
 	bool libpod_networks;
 };
 
@@ -58,6 +61,8 @@ int container_body(const struct container_spec *s, const struct dialect *d, stru
 	struct err *e) CHECK_RESULT;
 /* The network behind a configured name: `name` itself or "none". */
 const char *dialect_network(const struct dialect *d, const char *name);
+/* Whether it is always there. */
+bool dialect_network_built_in(const struct dialect *d, const char *network);
 
 /* The engine's words of an error answer, as an err: ERR_NOT_FOUND, ERR_CONFLICT (name taken, not
  * running, busy) or ERR_ENGINE. Podman is told by its text, its status is often 500. Returns -1. */

@@ -36,8 +36,6 @@ int engine_image_id(struct engine *g, const char *ref, char **ret_id, struct err
 const char *engine_network(const struct engine *g, const char *name);
 /* ERR_NOT_FOUND when there is no such network; "none" is always there. */
 int engine_network_check(struct engine *g, const char *name, struct err *e) CHECK_RESULT;
-/* ERR_INPUT when the engine cannot run steps as that user. */
-int engine_user_check(const struct engine *g, int64_t uid, struct err *e) CHECK_RESULT;
 
 /* One container to be made: every wall of DESIGN.md "Isolation" that the engine builds. */
 struct container_mount {

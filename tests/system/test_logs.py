@@ -87,10 +87,10 @@ def test_fast_output_goes_in_large_chunks(ended, faulty):
     assert sum(size < CHUNK // 8 for size in sizes) <= 3, sizes
 
 
-def test_limit_has_one_marker_and_keeps_the_runners_own_lines(ended, way):
+def test_limit_has_one_marker_and_keeps_the_runners_own_lines(ended):
     job = ended([NUMBERS.format(count=100000) + "; exit 7",
                  {"if": "always()", "run": "echo after"}],
-                way, final=("completed", "failure"), limit=LIMIT)
+                final=("completed", "failure"), limit=LIMIT)
     text = job.log(STEP)
     head = numbers(100000)[:LIMIT]
     assert text.startswith(head)

@@ -99,6 +99,9 @@ static void test_body(void **state UNUSED)
 			     "\"NetworkMode\":\"none\"," PODMAN_WALLS },
 		{ ENGINE_PODMAN, false, "container:abc",
 			HEAD MIDDLE "\"NetworkMode\":\"container:abc\"," PODMAN_WALLS },
+		{ ENGINE_PODMAN, true, "container:abc",
+			HEAD MIDDLE "\"NetworkMode\":\"container:abc\","
+				    "\"UsernsMode\":\"container:abc\"," PODMAN_WALLS },
 		{ ENGINE_PODMAN, true, "none",
 			HEAD "\"Hostname\":\"step\"," MIDDLE "\"NetworkMode\":\"none\","
 			     "\"UsernsMode\":\"keep-id\"," PODMAN_WALLS },
@@ -224,6 +227,9 @@ static void test_networks(void **state UNUSED)
 					    cases[i].name),
 			cases[i].network);
 	assert_null(dialect_of(ENGINE_DOCKER, true));
+	assert_true(dialect_network_built_in(dialect_of(ENGINE_PODMAN, true), "slirp4netns"));
+	assert_false(dialect_network_built_in(dialect_of(ENGINE_PODMAN, false), "slirp4netns"));
+	assert_true(dialect_network_built_in(dialect_of(ENGINE_DOCKER, false), "none"));
 }
 
 int main(void)
