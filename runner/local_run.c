@@ -125,6 +125,7 @@ static int start_job(struct local_run *r, size_t i, const struct slot_local *loc
 	struct slot_owner owner = { .loop = r->spec.loop,
 		.config = r->spec.config,
 		.job_env = r->spec.job_env,
+		.state = r->spec.state,
 		.local = local,
 		.on_over = on_over,
 		.data = r };
