@@ -11,10 +11,12 @@
 #include "base/cli.h"
 #include "base/codec.h"
 #include "base/fs.h"
+#include "base/log.h"
+#include "hygiene/sweep.h"
 #include "sandbox/drop.h"
 
 struct order {
-	const char *root;
+	const char *root, *state_dir, *ttl, *log_format;
 	int64_t run, job, uid, gid;
 	char run_name[24], job_name[24];
 };
@@ -68,21 +70,45 @@ static int clear_old(int run, const struct order *o, struct err *e)
 		return errno == ENOENT ? 0
 				       : err_set_errno(e, errno, "move old workspace %s/%s aside",
 						 o->run_name, o->job_name);
-	if (tree_remove(run, aside, &n, &left) < 0)
+	if (tree_remove(run, aside, &n, &left) == 0)
+		fprintf(stderr, "an old workspace stood in %s/%s/%s and was removed\n", o->root,
+			o->run_name, o->job_name);
+	else
 		fprintf(stderr, "old workspace kept as %s/%s/%s (%" PRIu64 " entries left): %s\n",
 			o->root, o->run_name, aside, n, left.text);
 	return 0;
 }
 
+/* The run's folder, with a fresh one of the job in it. Whoever removes the run's last workspace
+ * meanwhile takes the run's folder along (ENOENT): then once more. */
+static int make_job_dir(int root, const struct order *o, struct err *e)
+{
+	enum { TRIES = 16 };
+
+	for (int i = 0;; i++) {
+		CLEAN_FD int run = open_run_dir(root, o, true, e);
+
+		if (run >= 0 && clear_old(run, o, e) < 0)
+			return -1;
+		if (run >= 0 && mkdirat(run, o->job_name, 0700) == 0)
+			return TAKE_FD(run);
+		if (run < 0 && !err_is(e, ERR_NOT_FOUND))
+			return -1;
+		if (run >= 0 && (errno != ENOENT || i == TRIES))
+			return err_set_errno(e, errno, "create workspace %s/%s/%s", o->root,
+				o->run_name, o->job_name);
+		if (i == TRIES)
+			return -1;
+		err_clear(e);
+	}
+}
+
 static int make_workspace(int root, const struct order *o, struct err *e)
 {
-	CLEAN_FD int run = open_run_dir(root, o, true, e), dir = -1;
+	CLEAN_FD int run = make_job_dir(root, o, e), dir = -1;
 
-	if (run < 0 || clear_old(run, o, e) < 0)
+	if (run < 0)
 		return -1;
-	if (mkdirat(run, o->job_name, 0700) < 0)
-		return err_set_errno(
-			e, errno, "create workspace %s/%s/%s", o->root, o->run_name, o->job_name);
 	dir = openat(run, o->job_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
 		return err_set_errno(e, errno, "open workspace");
@@ -144,18 +170,58 @@ static int obey(const char *action, struct order *o, struct err *e)
 		return make_workspace(root, o, e);
 	if (str_eq(action, "remove"))
 		return remove_workspace(root, o, e);
-	return err_set(e, ERR_INPUT, "unknown action %s, expected make or remove", action);
+	return err_set(e, ERR_INPUT, "unknown action %s, expected make, remove or sweep", action);
+}
+
+/* One line of what was found, none when there was nothing. */
+static void report_sweep(const struct sweep_result *r)
+{
+	if (r->kept)
+		log_warn("janitor", "workspaces_kept", F_INT("removed", (int64_t)r->removed),
+			F_INT("kept", (int64_t)r->kept), F_STR("reason", r->reason),
+			F_STR("effect", "set aside in place, no job uses them again"));
+	else if (r->removed)
+		log_info("janitor", "workspaces_swept", F_INT("removed", (int64_t)r->removed));
+}
+
+static int sweep(const struct order *o, struct err *e)
+{
+	struct sweep_spec spec = { .root = o->root, .state_dir = o->state_dir, .now = wall_now() };
+	CLEANUP(sweep_result_release) struct sweep_result r = { 0 };
+	enum log_format format = LOG_TEXT;
+
+	if (log_format_parse(o->log_format, &format) < 0)
+		format = LOG_TEXT;
+	log_setup(LOG_INFO, format, STDERR_FILENO);
+	if (duration_parse(o->ttl, &spec.ttl_us, e) < 0 || drop_to_janitor(e) < 0 ||
+		sweep_workspaces(&spec, &r, e) < 0) {
+		log_warn("janitor", "sweep_refused", F_ERR(e));
+		return -1;
+	}
+	report_sweep(&r);
+	return 0;
+}
+
+static bool is_complete(const char *action, const struct order *o)
+{
+	if (str_eq(action, "sweep"))
+		return o->state_dir && o->ttl;
+	return o->run > 0 && o->job > 0 &&
+	       (str_eq(action, "remove") || (o->uid >= 0 && o->gid >= 0));
 }
 
 int janitor_role_main(int argc, char **argv)
 {
-	struct order o = { .uid = -1, .gid = -1 };
+	struct order o = { .uid = -1, .gid = -1, .log_format = "text" };
 	const struct cli_flag flags[] = {
 		{ "root", CLI_STRING, &o.root, "DIR", "workspace root", .required = true },
-		{ "run", CLI_INT, &o.run, "N", "run id", 1, INT64_MAX, true },
-		{ "job", CLI_INT, &o.job, "N", "job id", 1, INT64_MAX, true },
+		{ "run", CLI_INT, &o.run, "N", "run id", 1, INT64_MAX },
+		{ "job", CLI_INT, &o.job, "N", "job id", 1, INT64_MAX },
 		{ "uid", CLI_INT, &o.uid, "N", "step user", 0, UINT32_MAX - 1 },
 		{ "gid", CLI_INT, &o.gid, "N", "step group", 0, UINT32_MAX - 1 },
+		{ "state-dir", CLI_STRING, &o.state_dir, "DIR", "sweep: leases and jobs" },
+		{ "ttl", CLI_STRING, &o.ttl, "TIME", "sweep: untouched for so long" },
+		{ "log-format", CLI_STRING, &o.log_format, "FORMAT", "sweep: text or json" },
 	};
 	struct err e = { 0 };
 	char **args;
@@ -163,8 +229,12 @@ int janitor_role_main(int argc, char **argv)
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (n != 1 || (str_eq(args[0], "make") && (o.uid < 0 || o.gid < 0)))
-		return cli_fail(EXIT_USAGE, "janitor: expected make (with --uid, --gid) or remove");
+	if (n != 1 || !is_complete(args[0], &o))
+		return cli_fail(EXIT_USAGE,
+			"janitor: expected make --run --job --uid --gid, remove --run --job, or "
+			"sweep --state-dir --ttl");
+	if (str_eq(args[0], "sweep"))
+		return sweep(&o, &e) < 0 ? EXIT_FINDINGS : EXIT_OK;
 	if (obey(args[0], &o, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
 		return EXIT_FINDINGS;

@@ -6,6 +6,7 @@
  *
  *   janitor make   --root DIR --run N --job N --uid N --gid N
  *   janitor remove --root DIR --run N --job N
+ *   janitor sweep  --root DIR --state-dir DIR --ttl TIME     what nobody uses: hygiene/sweep.h
  *
  * The workspace is <root>/<run>/<job>, mode 0700, owned by the step user. What already stands there
  * is removed first; what cannot be removed is renamed in place and reported, so it can never fail

@@ -312,6 +312,7 @@ static void teardown(struct supervisor *s)
 		settings_unref(s->slots[i].settings);
 	}
 	recovery_free(s->recovery);
+	sweeper_free(s->sweeper);
 	claims_release(&s->claims);
 	heartbeat_free(s->heartbeat);
 	view_teardown(s);
@@ -346,6 +347,7 @@ int supervisor_run(const struct supervisor_spec *spec, struct err *e)
 			.on_idle = wake,
 			.on_orphans = count_orphans,
 			.data = &s });
+		s.sweeper = sweeper_new(s.loop, &s.settings);
 		supervisor_wake(&s);
 		notify_ready(s.notify);
 		code = loop_run(s.loop, e);

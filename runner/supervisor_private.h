@@ -23,6 +23,7 @@
 #include "runner/slot.h"
 #include "runner/status.h"
 #include "runner/supervisor.h"
+#include "runner/sweeper.h"
 #include "state/state_dir.h"
 
 /* Claims may be large, so those that nobody asked for are not collected without end. */
@@ -53,6 +54,7 @@ struct supervisor {
 	struct claims claims;
 	bool beat_for_work; /* what the heartbeat in flight asked for */
 	struct recovery *recovery; /* of what an earlier one left */
+	struct sweeper *sweeper;
 	bool claimed_once;
 	bool drained;    /* by `drain`: no claims, but we stay */
 	bool stopping;   /* by a signal or a refused token: no claims, and we end with the jobs */
