@@ -125,6 +125,44 @@ static enum conclusion need_result(const struct job_list *all, const char *key)
 	return worst;
 }
 
+static bool went_wrong(enum conclusion c)
+{
+	return c != CONCLUSION_NONE && c != CONCLUSION_SUCCESS && c != CONCLUSION_SKIPPED;
+}
+
+/* Whether the job or one that it needs, directly or not, went wrong. */
+/* NOLINTNEXTLINE(misc-no-recursion): needs have no cycle, each job is entered once */
+static bool branch_failed(const struct job_list *all, const char *key, struct strv *seen)
+{
+	if (strv_contains(seen, key))
+		return false;
+	strv_add(seen, key);
+	if (went_wrong(need_result(all, key)))
+		return true;
+	for (size_t i = 0; i < all->n; i++) {
+		if (!str_eq(all->v[i].key, key))
+			continue;
+		strv_each (need, &all->v[i].needs)
+			if (branch_failed(all, need, seen))
+				return true;
+		return false; /* all legs need the same */
+	}
+	return false;
+}
+
+/* What success() and failure() of the job's condition go by. */
+static const char *needs_status(const struct job_list *all, const struct job_row *job)
+{
+	CLEANUP(strv_release) struct strv seen = { 0 };
+	strv_each (need, &job->needs)
+		if (branch_failed(all, need, &seen))
+			return "failure";
+	strv_each (need, &job->needs)
+		if (need_result(all, need) != CONCLUSION_SUCCESS)
+			return "skipped";
+	return "success";
+}
+
 /* The `needs` context of expressions (a key beyond the hosted service): how each of them ended. */
 static int needs_write(
 	struct json_writer *w, struct store *s, const struct job_row *job, struct err *e)
@@ -132,6 +170,7 @@ static int needs_write(
 	CLEANUP(job_list_release) struct job_list all = { 0 };
 	if (job->needs.n && store_job_list(s, job->run_id, &all, e))
 		return -1;
+	json_kv_str(w, "needs_status", needs_status(&all, job));
 	json_key(w, "needs_context");
 	json_begin_object(w);
 	strv_each (key, &job->needs) {

@@ -181,6 +181,7 @@ struct run_job_spec {
 	const char *matrix_json; /* NULL: {} */
 	bool fail_fast;
 	int64_t max_parallel; /* 0: no limit */
+	bool asks_status;     /* cond calls a status function */
 };
 struct run_spec {
 	int64_t repo_id;

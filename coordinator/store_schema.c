@@ -152,6 +152,12 @@ static const char *const migrations[] = {
 	" status TEXT NOT NULL, documents TEXT NOT NULL, created_at INTEGER NOT NULL,"
 	" UNIQUE (runner_id, idempotency_key), UNIQUE (runner_id, audit_key, status));"
 	"CREATE INDEX hygiene_records_host ON hygiene_records (host, id);",
+	/* 6: jobs whose condition asks how their needs ended; what retention looks for */
+	"ALTER TABLE workflow_jobs ADD COLUMN asks_status INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE workflow_runs ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX workflow_runs_done ON workflow_runs (completed_at)"
+	" WHERE completed_at IS NOT NULL;"
+	"CREATE INDEX log_chunks_age ON log_chunks (created_at);",
 };
 
 const char *schema_step(size_t number)

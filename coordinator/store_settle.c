@@ -1,7 +1,9 @@
 /*
  * After every change of a job's state the run settles: jobs whose needs failed are skipped until
  * nothing changes, a failed leg of a matrix ends its siblings, jobs whose needs all succeeded
- * become ready, and the run takes the worst conclusion once no job is open.
+ * become ready, and the run takes the worst conclusion once no job is open. A job whose condition
+ * asks for the status (always(), failure()) becomes ready when its needs are over, however they
+ * ended; whether it runs is for its condition to say, at the runner.
  */
 #include "coordinator/store_sql.h"
 
@@ -31,7 +33,7 @@ static int jobs_skip(struct store *s, int64_t run_id, struct wall now, struct er
 		if (sql_run(s, e,
 			    "UPDATE workflow_jobs SET status = 'completed', conclusion = 'skipped',"
 			    " completed_at = ?2 WHERE run_id = ?1 AND status = 'queued'"
-			    " AND EXISTS (" NEEDS_OF_JOB
+			    " AND NOT asks_status AND EXISTS (" NEEDS_OF_JOB
 			    " WHERE d.status IN ('completed', 'cancelled')"
 			    " AND d.conclusion <> 'success')",
 			    "iw", run_id, now))
@@ -79,7 +81,8 @@ static int jobs_release(struct store *s, int64_t run_id, struct wall now, struct
 		"UPDATE workflow_jobs SET ready = 1, ready_at = ?2 WHERE run_id = ?1 AND status = "
 		"'queued'"
 		" AND ready = 0 AND NOT EXISTS (" NEEDS_OF_JOB
-		" WHERE d.status <> 'completed' OR d.conclusion <> 'success')"
+		" WHERE d.status IN ('queued', 'running')"
+		" OR (NOT workflow_jobs.asks_status AND d.conclusion <> 'success'))"
 		" AND (max_parallel = 0 OR max_parallel > (SELECT count(*) FROM workflow_jobs d"
 		" WHERE d.run_id = workflow_jobs.run_id AND d.job_key = workflow_jobs.job_key"
 		" AND d.leg < workflow_jobs.leg AND d.status IN ('queued', 'running')))",

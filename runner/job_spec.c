@@ -55,6 +55,7 @@ static const struct json_field job_fields[] = {
 	{ "matrix", JSON_TO_VALUE, offsetof(struct job_spec, matrix) },
 	{ "strategy", JSON_TO_VALUE, offsetof(struct job_spec, strategy) },
 	{ "needs_context", JSON_TO_VALUE, offsetof(struct job_spec, needs_context) },
+	STR(job_spec, needs_status),
 	{ "steps", JSON_TO_CUSTOM, offsetof(struct job_spec, steps), JSON_REQUIRED,
 		.fn = decode_steps },
 };
@@ -217,6 +218,7 @@ void job_spec_free(struct job_spec *s)
 	free(s->job_key);
 	free(s->job_name);
 	free(s->condition);
+	free(s->needs_status);
 	pairs_release(&s->secrets);
 	pairs_release(&s->env);
 	for (size_t i = 0; i < s->mask_values.n; i++)

@@ -42,10 +42,18 @@ void step_name_render(struct job *j, size_t index)
 	s->name = buf_take(&shown);
 }
 
+/* How the jobs that this one needs went. */
+static enum expr_status needs_status(const struct job_spec *s)
+{
+	if (!s->needs_status || str_eq(s->needs_status, "success"))
+		return EXPR_SUCCESS;
+	return str_eq(s->needs_status, "failure") ? EXPR_FAILURE : EXPR_SKIPPED;
+}
+
 int job_condition(struct job *j, struct err *e)
 {
 	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
-	struct expr_context c = job_context(j, a, NULL, EXPR_SUCCESS);
+	struct expr_context c = job_context(j, a, NULL, needs_status(j->spec));
 	bool wanted = false;
 
 	if (render_condition(j->spec->condition, &c, &wanted, e) < 0)

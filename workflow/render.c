@@ -307,6 +307,17 @@ int render_condition(const char *text, const struct expr_context *c, bool *ret, 
 	return 0;
 }
 
+bool render_condition_asks_status(const char *text)
+{
+	struct slice inner;
+	size_t at = 0;
+
+	if (!text || condition_inner(slice_of(text), &inner, NULL) < 0)
+		return false;
+	CLEAN_EXPR struct expr *x = expr_parse(inner.ptr, inner.len, &at, NULL);
+	return x && expr_uses_status(x);
+}
+
 bool render_has_expression(const char *text, size_t n)
 {
 	return n && memmem(text, n, OPEN, strlen(OPEN)) != NULL;

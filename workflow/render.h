@@ -43,6 +43,10 @@ int render_value(const char *text, size_t n, const struct expr_context *c, struc
 int render_condition(
 	const char *text, const struct expr_context *c, bool *ret, struct err *e) CHECK_RESULT;
 
+/* Whether it calls a status function, so that it is to be asked whatever happened before. False for
+ * one that is wrong: it fails where it is evaluated. */
+bool render_condition_asks_status(const char *text);
+
 /* Whether there is a ${{ in it. */
 bool render_has_expression(const char *text, size_t n);
 

@@ -1,5 +1,8 @@
 """Jobs with a matrix through coordinator and runner: legs, their contexts, what needs them."""
 import driver
+import pytest
+
+pytestmark = pytest.mark.flavors("docker-gate-step")  # the legs are the coordinator's
 
 WORKFLOW = """\
 on:
@@ -29,6 +32,16 @@ jobs:
     needs: build
     runs-on: linux
     steps: [{run: echo never}]
+  report:
+    needs: [build, alone]
+    if: failure()
+    runs-on: linux
+    steps: [{run: "echo 'build=${{ needs.build.result }} alone=${{ needs.alone.result }}'"}]
+  calm:
+    needs: alone
+    if: failure()
+    runs-on: linux
+    steps: [{run: echo never}]
   alone:
     runs-on: linux
     steps: [{run: "echo 'total=${{ strategy.job-total }} ${{ needs.build.result }}'"}]
@@ -48,7 +61,9 @@ def test_matrix(coordinator, repository, joined):
     assert [(job["key"], job["name"], job["conclusion"]) for job in jobs] == [
         ("build", "build one", "success"), ("build", "build two", "failure"),
         ("build", "build three", "success"), ("after", "after", "skipped"),
+        ("report", "report", "success"), ("calm", "calm", "skipped"),
         ("alone", "alone", "success")]
+    assert "build=failure alone=success" in said["report"]
     assert "v=one leg=0/3" in said["build one"] and "extra=\n" in said["build one"]
     assert "v=two leg=1/3" in said["build two"] and "extra=x" in said["build two"]
     assert "v=three leg=2/3" in said["build three"]

@@ -205,6 +205,48 @@ static void test_max_parallel(void **state UNUSED)
 	world_close(&w);
 }
 
+/* Jobs that ask how their needs ended become ready however that was. */
+static void test_conditions_that_ask(void **state UNUSED)
+{
+#define NEEDS(cond) "runs-on: linux, needs: b, if: \"" cond "\", steps: [{run: a}]}\n"
+	static const char
+		jobs
+			[] =
+				"  a: {runs-on: linux, steps: [{run: a}]}\n"
+				"  b: {runs-on: linux, needs: a, steps: [{run: a}]}\n"
+				"  c: {" NEEDS("always()") "  d: {" NEEDS("${{ failure() && true "
+									  "}}") "  e: {" NEEDS(
+					"github.ref != ''") "  f: {" NEEDS("nope( always()");
+	static const struct {
+		enum conclusion first, second;
+		const char *want, *status;
+	} cases[] = {
+		{ CONCLUSION_FAILURE, CONCLUSION_NONE,
+			"failure skipped queued! queued! skipped skipped", "failure" },
+		{ CONCLUSION_SKIPPED, CONCLUSION_NONE,
+			"skipped skipped queued! queued! skipped skipped", "skipped" },
+		{ CONCLUSION_SUCCESS, CONCLUSION_TIMED_OUT,
+			"success timed_out queued! queued! skipped skipped", "failure" },
+		{ CONCLUSION_SUCCESS, CONCLUSION_SUCCESS,
+			"success success queued! queued! queued! queued!", "success" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world w;
+		open_world(&w);
+		struct run_created run = plan_ok(&w, jobs);
+		assert_string_equal(
+			"queued! queued queued queued queued queued", states_of(&w, run.run_id));
+		finish(&w, claim_id(&w), cases[i].first);
+		if (cases[i].second)
+			finish(&w, claim_id(&w), cases[i].second);
+		assert_string_equal(cases[i].want, states_of(&w, run.run_id));
+		CLEAN_JSON struct json_doc *d = claim_next(&w);
+		assert_string_equal(cases[i].status,
+			json_get_string(json_get(json_root(d), "job"), "needs_status"));
+		world_close(&w);
+	}
+}
+
 /* What is rendered before a job runs. */
 static void test_texts(void **state UNUSED)
 {
@@ -286,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_legs),
 		cmocka_unit_test(test_fail_fast),
 		cmocka_unit_test(test_max_parallel),
+		cmocka_unit_test(test_conditions_that_ask),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_too_many),
 	};
