@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -85,7 +86,7 @@ static int refused(const char *path, enum engine_kind kind, int error, struct er
 	CLEAN_STR char *remedy = error == EACCES || error == EPERM ? access_remedy(podman)
 								   : xstrdup(start_remedy(podman));
 
-	if (error == ENOTSOCK || error == EPROTOTYPE) {
+	if (error == ENOTSOCK || error == ENAMETOOLONG) {
 		free(remedy);
 		remedy = xstrdup("set engine.socket to the socket the engine listens on");
 	}
@@ -112,12 +113,17 @@ static int probe_connect(int fd, const char *path)
 	/* a service whose backlog is full must not hold us for ever */
 	const struct timeval patience = { .tv_sec = SOCKET_PROBE_S };
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct stat st;
 
 	if (strlen(path) >= sizeof(to.sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	memcpy(to.sun_path, path, strlen(path) + 1);
+	if (stat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		errno = ENOTSOCK; /* connect would say that nobody listens */
+		return -1;
+	}
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
 		return -1;
 	return connect(fd, (const struct sockaddr *)&to, sizeof(to));

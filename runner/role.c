@@ -72,9 +72,10 @@ void role_abandon(struct role *r)
  * and to trace. */
 void role_pass_through(struct strv *env)
 {
-	static const char *const names[] = { "DOCKER_HOST", "XDG_RUNTIME_DIR", "PATH", "HOME",
-		"DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "SHITHUB_TRACE", "TERM", "NO_COLOR",
-		"SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS" };
+	static const char *const names[] = { "DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR",
+		"PATH", "HOME", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "SHITHUB_TRACE", "TERM",
+		"NO_COLOR", "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+		"LSAN_OPTIONS" };
 
 	strv_add(env, "LANG=C.UTF-8");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
