@@ -72,8 +72,11 @@ static void on_pong(struct http_exchange *x, void *data)
 
 static void ask(struct engine_watch *w)
 {
+	/* on a connection of its own: what matters is whether the next job can make one */
+	const struct strv headers = { (char *[]){ (char *)"Connection: close", NULL }, 1 };
 	struct http_request r = { .method = "GET",
 		.url = "http://engine/_ping",
+		.headers = &headers,
 		.unix_socket = w->sockets.v[w->asking],
 		.timeout_us = PING_TIMEOUT_US };
 	struct err e = { 0 };
