@@ -38,6 +38,7 @@ struct box_attach {
 	int64_t pause_us;
 	bool settled, up; /* launch waits for these */
 	bool stream_ended, kill_overdue;
+	size_t oom_words; /* how much of GATE_OOM_WORDS came */
 	struct err launch_error;
 };
 
@@ -66,7 +67,7 @@ static void judge(struct box_attach *a, const struct container_state *st)
 	struct step_result *r = &a->box->result;
 	struct err e = { 0 };
 
-	r->oom = st->oom_killed;
+	r->oom = st->oom_killed || a->oom_words == sizeof(GATE_OOM_WORDS) - 1;
 	r->output_cut = a->error.class != ERR_NONE;
 	if (a->box->killed) {
 		finish_gone(a, NULL);
@@ -127,9 +128,21 @@ static void on_timer(struct loop_source *s UNUSED, void *data)
 
 /* --- stream ---------------------------------------------------------------------------------- */
 
-static void on_payload(void *data, enum demux_stream stream UNUSED, const char *p, size_t n)
+/* The step's own stderr is joined with its stdout: what comes here is the gate's, or the engine's
+ * runtime complains and people should see it. */
+static void on_payload(void *data, enum demux_stream stream, const char *p, size_t n)
 {
-	box_output(((struct box_attach *)data)->box, p, n);
+	static const char words[] = GATE_OOM_WORDS;
+	struct box_attach *a = data;
+
+	while (stream == DEMUX_STDERR && n && a->oom_words < sizeof(words) - 1 &&
+		words[a->oom_words] == *p) {
+		a->oom_words++;
+		p++;
+		n--;
+	}
+	if (n)
+		box_output(a->box, p, n);
 }
 
 static int on_body(void *data, const char *p, size_t n)
@@ -308,6 +321,7 @@ static int launch(struct step_box *b, const struct step_launch *l, struct err *e
 	launch_release(a); /* of the launch before */
 	a->settled = a->up = a->stream_ended = a->kill_overdue = false;
 	a->error = (struct err){ 0 };
+	a->oom_words = 0;
 	if (container_make(a, l, e) == 0 &&
 		loop_wait(b->job->loop, &a->settled, deadline, e) == 0) {
 		if (b->freed)

@@ -1,6 +1,7 @@
 /*
  * One command without a socket: the attach way. The output is the container's own stdout; stderr
- * joins it, so that both keep their order. Ends with the command's exit code, 128 + n for a signal.
+ * joins it, so that both keep their order; the container's own stderr is left to GATE_OOM_WORDS.
+ * Ends with the command's exit code, 128 + n for a signal.
  */
 #include <poll.h>
 #include <sys/signalfd.h>
@@ -51,5 +52,7 @@ int gate_exec(char **args)
 		pass_on(signals);
 	}
 	wait_for_leftovers(signals);
+	if (gate_oom_kills() > 0) /* a fresh container counts from 0 */
+		(void)!write(2, GATE_OOM_WORDS, sizeof(GATE_OOM_WORDS) - 1);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -39,6 +39,10 @@
 #define GATE_MODE_HELLO "hello" /* prints GATE_HELLO: the payload of the start-up probe */
 #define GATE_HELLO "shithub-gate 1\n"
 
+/* "exec": the only thing the gate says itself, on its stderr, which no process of the step holds:
+ * the memory limit killed something. Not every engine can tell afterwards. */
+#define GATE_OOM_WORDS "shithub-gate: oom\n"
+
 /* Exit codes of the gate itself when it could not do its work; shown in error texts. */
 enum gate_exit {
 	GATE_EXIT_OK = 0,        /* the runner closed the connection */

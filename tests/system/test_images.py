@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import driver
-from conftest import BOTH_WAYS, workflow as steps
+from conftest import once, workflow as steps
 from registry import PASSWORD, USER, Door, Registry, auth_entry
 from test_exec import Local
 
@@ -16,8 +16,8 @@ ONE_STEP = steps("- name: Look\n  run: test -s /extra && echo in the image\n  sh
 
 
 @pytest.fixture
-def local(build, folder, image, engine):
-    made = Local(build, folder, image, engine)
+def local(build, folder, image, engine, flavor):
+    made = Local(build, folder, image, engine, flavor)
     for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
         made.env.pop(name, None)
     made.env["HOME"] = str(folder)  # no credentials of whoever runs the tests
@@ -57,6 +57,7 @@ def through(door, registry, reference):
     return other
 
 
+@once
 def test_pull_policies(local, registry):
     name, digest = registry.push()
     never = local.run(image=name, pull="never")
@@ -79,6 +80,7 @@ def test_pull_policies(local, registry):
     local.clean()
 
 
+@once
 def test_refusals(local, registry):
     """One clear line each; only trouble on the way is tried again."""
     name, _ = registry.push()
@@ -106,6 +108,7 @@ def helper(folder, answer):
     return f"{folder}:{os.environ['PATH']}"
 
 
+@once
 def test_credentials(local, locked, folder):
     name, _ = locked.push()
     trace = {"SHITHUB_TRACE": "all"}
@@ -141,6 +144,7 @@ def test_credentials(local, locked, folder):
     local.clean()
 
 
+@once
 def test_allowed_images(local, build):
     flags = {"SHITHUB_RUNNER_ENGINE__ALLOWED_IMAGES": "ghcr.io/shithub/*,shithub/runner-test:1"}
     fine = local.run("-n", env=flags)
@@ -161,6 +165,7 @@ def said(local):
     return local.log.read_text() if local.log.exists() else ""
 
 
+@once
 def test_interrupted_and_late(local, registry, door):
     """Neither Ctrl-C nor the time for pulls waits for a registry that does not answer."""
     name = through(door, registry, registry.push()[0])
@@ -177,6 +182,7 @@ def test_interrupted_and_late(local, registry, door):
     local.clean()
 
 
+@once
 def test_one_pull_for_all_jobs(coordinator, repository, joined, registry, door):
     """Two jobs at once want an image that is missing: it is pulled once, and both say what runs."""
     name, digest = registry.push()
@@ -221,11 +227,9 @@ def test_digest_in_log(job):
     assert re.search(r'image .*shithub/runner-test:1.*sha256:', scripts.program.log())
 
 
-@pytest.mark.parametrize("way", BOTH_WAYS)
-@pytest.mark.parametrize("isolation", ("step", "job"))
-def test_out_of_memory(job, way, isolation):
+def test_out_of_memory(job):
     done = job("- run: python3 -c 'bytearray(1 << 30)'\n"
-               "- if: always()\n  run: echo next", step_io=way, isolation=isolation, memory="64m")
+               "- if: always()\n  run: echo next", memory="64m")
     lines = done.text(0).splitlines()
     assert lines[-1] == "[shithub] killed: out of memory, limit 64m", lines
     assert done.conclusions() == ["failure", "success"]
