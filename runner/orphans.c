@@ -171,6 +171,13 @@ static int sweep(const struct runner_config *c, uint64_t *ret_removed, struct er
 		log_info("supervisor", "engine", F_STR("server", engine_info(g)->server),
 			F_STR("api", engine_info(g)->api_version),
 			F_STR("socket", engine_socket(g)));
+		if (engine_info(g)->rootless)
+			log_info("supervisor", "rootless",
+				F_STR("network", engine_network(g, c->engine.network)),
+				F_STR("text",
+					"a rootless engine has no bridge of the host that could be "
+					"guarded, and holds only the limits its user was "
+					"delegated"));
 		rc = orphans_sweep(g, &state, ret_removed, e);
 	}
 	engine_free(g);
