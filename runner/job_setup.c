@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "runner/job_image.h"
+#include "runner/network_wall.h"
 #include "runner/step_files.h"
 #include "runner/step_io.h"
 #include "runner/step_kinds.h"
@@ -141,7 +142,8 @@ int job_setup(struct job *j, struct err *e)
 	if (!j->seccomp)
 		return -1;
 	j->gate_path = find_gate(j->config, e);
-	if (!j->gate_path || check_engine(j, e) < 0)
+	if (!j->gate_path || check_engine(j, e) < 0 ||
+		network_wall_require(j->loop, j->engine, j->config, j->channel, e) < 0)
 		return -1;
 	return j->image_wanted ? 0 : open_boxes(j, e);
 }

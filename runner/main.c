@@ -5,6 +5,7 @@
 #include "runner/janitor.h"
 #include "runner/job.h"
 #include "runner/local_copy.h"
+#include "runner/network_wall.h"
 #include "runner/orphans.h"
 #include "runner/recover.h"
 #include "runner/verb_config.h"
@@ -117,10 +118,6 @@ static const struct cli_verb verbs[] = {
 	{ .name = "network-wall",
 		.summary = "role: one look at the wall",
 		.run = network_wall_role_main,
-		.hidden = true },
-	{ .name = "watch",
-		.summary = "role: the size of one workspace",
-		.run = watch_role_main,
 		.hidden = true },
 	{ .name = "janitor",
 		.summary = "role: one workspace",

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "runner/network_wall.h"
 
 /* ---- children that work as the step user ---- */
 
@@ -48,6 +49,17 @@ static int start_watch(struct slot *s, int socket_fd, struct err *e)
 		on_watch_exit, s, e);
 }
 
+/* safe: the child hears nothing from the job, it looks at our own configuration's wall. */
+static int start_wall_look(struct slot *s, int socket_fd, struct err *e)
+{
+	char *argv[] = { (char *)NETWORK_WALL_ROLE, NULL };
+	struct proc_fd fds[] = { { socket_fd, ROLE_FD_CHANNEL } };
+
+	role_kill(&s->helper);
+	return role_start(&s->helper, s->owner.loop, argv, s->owner.job_env->v, fds, ARRAY_LEN(fds),
+		-1, on_helper_exit, s, e);
+}
+
 /* safe: the child gets nothing but the job's own socket and this job's step user; what the socket
  * asks for is re-checked by the child after it has dropped to that user. */
 static int start_helper(struct slot *s, const char *wanted, int socket_fd, struct err *e)
@@ -64,6 +76,8 @@ static int start_helper(struct slot *s, const char *wanted, int socket_fd, struc
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		if (str_eq(wanted, roles[i]))
 			role = roles[i];
+	if (str_eq(wanted, NETWORK_WALL_ROLE))
+		return start_wall_look(s, socket_fd, e);
 	if (s->workspace_error)
 		return err_set(
 			e, ERR_PROTO, "request for the role %.20s without a workspace", wanted);

@@ -1,4 +1,5 @@
 /* See supervisor.h and supervisor_private.h. */
+#include "runner/network_wall.h"
 #include "runner/supervisor_private.h"
 
 #include <inttypes.h>
@@ -348,6 +349,7 @@ int supervisor_run(const struct supervisor_spec *spec, struct err *e)
 			.on_orphans = count_orphans,
 			.data = &s });
 		s.sweeper = sweeper_new(s.loop, &s.settings);
+		network_wall_tell(s.loop, c);
 		supervisor_wake(&s);
 		notify_ready(s.notify);
 		code = loop_run(s.loop, e);

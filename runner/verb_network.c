@@ -13,7 +13,6 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "config/runner_inherit.h"
 #include "engine/dialect.h"
 #include "network/bridge.h"
 #include "network/nft.h"
@@ -227,31 +226,4 @@ int verb_network_down(int argc, char **argv)
 		wall_down(&c.plan, c.loop, c.engine, &r, &e) < 0)
 		return network_command_fail(&e);
 	return report(&c, &r);
-}
-
-/* --- role ------------------------------------------------------------------------------------ */
-
-static int look(const struct runner_config *config, struct err *e)
-{
-	CLEANUP(network_plan_release) struct network_plan plan = { 0 };
-	CLEANUP(loop_freep) struct loop *l = loop_new(e);
-
-	if (!l || network_plan_init(&plan, config, e) < 0)
-		return -1;
-	return wall_look(&plan, l, e);
-}
-
-int network_wall_role_main(int argc, char **argv)
-{
-	CLEANUP(runner_config_release) struct runner_config config = { 0 };
-	struct err e = { 0 };
-	char **args;
-	int n, rc = cli_parse(argc, argv, NULL, 0, NULL, 0, &args, &n);
-
-	if (rc != 0)
-		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (runner_config_inherit(&config, &e) == 0 && look(&config, &e) == 0)
-		return EXIT_OK;
-	fprintf(stderr, "%s\n", e.text);
-	return EXIT_FINDINGS;
 }

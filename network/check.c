@@ -1,0 +1,330 @@
+#include "network/check.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/codec.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "base/proc.h"
+#include "network/check_rows.h"
+#include "network/nft.h"
+#include "network/wall.h"
+
+#define NEIGHBOUR_PORT "80"
+#define HOST_PROBE_US (20 * USEC_PER_SEC)
+
+const char *check_verdict_name(enum check_verdict v)
+{
+	static const char *const names[] = { "stands", "fails", "unproved" };
+
+	return names[v];
+}
+
+void check_report_release(struct check_report *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->rows[i].what);
+		free(r->rows[i].detail);
+		free(r->rows[i].probe);
+	}
+	free(r->rows);
+	*r = (struct check_report){ 0 };
+}
+
+/* --- judging --------------------------------------------------------------------------------- */
+
+struct answer {
+	bool given, open;
+	char *detail;
+};
+
+/* "INDEX open|closed DETAIL"; anything else is no answer. */
+static void read_answer(const char *line, struct answer *answers, size_t n)
+{
+	CLEAN_STR char *copy = xstrdup(line);
+	char *word = strchr(copy, ' '), *detail = word ? strchr(word + 1, ' ') : NULL;
+	int64_t index;
+
+	if (!detail)
+		return;
+	*word++ = '\0';
+	*detail++ = '\0';
+	if (!parse_i64(copy, 0, (int64_t)n - 1, &index) || answers[index].given ||
+		(!str_eq(word, "open") && !str_eq(word, "closed")))
+		return;
+	/* the container's words: they go to a terminal */
+	answers[index] = (struct answer){
+		.given = true, .open = str_eq(word, "open"), .detail = text_printable(detail)
+	};
+}
+
+static size_t probes_of(const struct check_report *r, struct strv *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (!r->rows[i].probe)
+			continue;
+		if (ret)
+			strv_add(ret, r->rows[i].probe);
+		n++;
+	}
+	return n;
+}
+
+static int64_t times_moved(const struct pairs *moved, const char *counter)
+{
+	const char *text = pairs_get(moved, counter);
+	int64_t n;
+
+	return text && parse_i64(text, 0, INT64_MAX, &n) ? n : 0;
+}
+
+/* Closed rows that rely on this counter: it must have moved at least once for each. */
+static int64_t times_needed(
+	const struct check_report *r, const struct answer *answers, const char *counter)
+{
+	int64_t n = 0;
+	size_t probe = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		if (!r->rows[i].probe)
+			continue;
+		n += str_eq(r->rows[i].counter, counter) && answers[probe].given &&
+		     !answers[probe].open;
+		probe++;
+	}
+	return n;
+}
+
+static void judge(struct check_row *row, struct answer *a, int64_t moved, int64_t needed)
+{
+	row->verdict = CHECK_STANDS;
+	if (!a->given) {
+		row->verdict = CHECK_UNPROVED;
+		row->detail = xstrdup("the probe said nothing");
+		return;
+	}
+	if (a->open != row->want_open)
+		row->verdict = CHECK_FAILS;
+	else if (row->counter && moved < needed)
+		row->verdict = CHECK_UNPROVED;
+	else if (str_starts(row->probe, "resolve,") && !row->want_open &&
+		 !str_eq(a->detail, "no such name"))
+		row->verdict = CHECK_UNPROVED; /* a resolver that is silent refuses nothing */
+	if (row->verdict == CHECK_UNPROVED && row->counter)
+		row->detail = xasprintf("%s, but the firewall counted %lld of %lld packets",
+			a->detail, (long long)moved, (long long)needed);
+	else
+		row->detail = TAKE(a->detail);
+}
+
+void check_judge(struct check_report *r, const char *output, const struct pairs *moved)
+{
+	CLEANUP(strv_release) struct strv lines = { 0 };
+	size_t n = probes_of(r, NULL), probe = 0;
+	struct answer *answers = xcalloc(n + 1, sizeof(*answers));
+
+	strv_split(&lines, output, '\n');
+	strv_each (line, &lines)
+		read_answer(line, answers, n);
+	for (size_t i = 0; i < r->n; i++) {
+		struct check_row *row = &r->rows[i];
+
+		if (row->probe)
+			judge(row, &answers[probe++],
+				row->counter ? times_moved(moved, row->counter) : 0,
+				row->counter ? times_needed(r, answers, row->counter) : 0);
+	}
+	for (size_t i = 0; i < n; i++)
+		free(answers[i].detail);
+	free(answers);
+}
+
+/* --- the host's side ------------------------------------------------------------------------- */
+
+static void add_wall_row(struct check_report *r, const struct check_spec *s)
+{
+	struct err why = { 0 };
+	int rc = wall_look(s->plan, s->box.loop, &why);
+
+	check_row_known(r, "wall", s->plan->table,
+		rc == 0 ? CHECK_STANDS : (err_is(&why, ERR_AUTH) ? CHECK_UNPROVED : CHECK_FAILS),
+		rc == 0 ? "as configured, the resolver runs" : why.text);
+}
+
+/* Does any upstream answer this host? Only then is a name that a step cannot resolve our fault. */
+static bool upstream_answers(const struct check_spec *s, const char *name)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	CLEAN_BUF struct buf out = BUF_INIT(KIB(16));
+	struct proc_spec spec = { .path = s->probe_path, .die_with_parent = true };
+	struct err ignored = { 0 };
+	int status;
+
+	strv_add(&argv, "shithub-probe");
+	strv_each (address, &s->plan->upstream)
+		strv_addf(&argv, "dns,udp,%s,%s", address, name);
+	spec.argv = argv.v;
+	return proc_run(s->box.loop, &spec, NULL, 0, mono_add(mono_now(), HOST_PROBE_US), &out,
+		       NULL, &status, &ignored) == 0 &&
+	       strstr(buf_cstr(&out), " open ");
+}
+
+static void doubt_upstream(struct check_report *r, const struct check_spec *s)
+{
+	const char *name = check_allowed_name(s);
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct check_row *row = &r->rows[i];
+
+		if (!row->want_open || row->verdict != CHECK_FAILS || upstream_answers(s, name))
+			continue;
+		row->verdict = CHECK_UNPROVED;
+		CLEAN_STR char *said = TAKE(row->detail);
+		row->detail = xasprintf("%s; no upstream resolver answers this host", said);
+	}
+}
+
+/* What happened between the two readings. */
+static void moved_between(
+	const struct nft_counters *before, const struct nft_counters *after, struct pairs *ret)
+{
+	for (size_t i = 0; i < after->packets.n; i++) {
+		const char *name = after->packets.v[i].key;
+		CLEAN_STR char *text = xasprintf(
+			"%lld", (long long)(nft_counter(after, name) - nft_counter(before, name)));
+
+		pairs_set(ret, name, text);
+	}
+}
+
+/* --- the containers -------------------------------------------------------------------------- */
+
+/* The neighbour's address, from "0 open ADDRESS". */
+static int start_neighbour(
+	const struct check_box_spec *s, struct check_box **ret, char **ret_address, struct err *e)
+{
+	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
+	static const char lead[] = "0 open ";
+
+	*ret = check_box_open(s, "b", e);
+	if (!*ret || check_box_serve(*ret, "listen," NEIGHBOUR_PORT, &out, e) < 0)
+		return -1;
+	if (!str_starts(buf_cstr(&out), lead))
+		return err_set(e, ERR_ENGINE, "neighbour container: %s", buf_cstr(&out));
+	out.data[strcspn(out.data, "\n")] = '\0';
+	*ret_address = xstrdup(out.data + sizeof(lead) - 1);
+	return 0;
+}
+
+static int probe_all(const struct check_spec *s, const struct check_box_spec *box,
+	const struct host_ports *host, struct check_report *r, struct err *e)
+{
+	CLEANUP(check_box_closep) struct check_box *neighbour = NULL, *looker = NULL;
+	CLEANUP(nft_counters_release) struct nft_counters before = { 0 }, after = { 0 };
+	CLEANUP(strv_release) struct strv probes = { 0 };
+	CLEANUP(pairs_release) struct pairs moved = { 0 };
+	CLEAN_BUF struct buf out = BUF_INIT(KIB(64));
+	CLEAN_STR char *address = NULL;
+	struct err ignored = { 0 };
+
+	if (start_neighbour(box, &neighbour, &address, e) < 0)
+		return -1;
+	looker = check_box_open(box, "a", e);
+	if (!looker)
+		return -1;
+	check_rows_add(r, s, host, address);
+	probes_of(r, &probes);
+	/* unreadable counters prove nothing: their rows stay unproved */
+	if (nft_counters_read(s->plan, s->box.loop, &before, &ignored) < 0)
+		err_clear(&ignored);
+	if (check_box_run(looker, &probes, &out, e) < 0)
+		return -1;
+	if (nft_counters_read(s->plan, s->box.loop, &after, &ignored) < 0)
+		err_clear(&ignored);
+	moved_between(&before, &after, &moved);
+	check_judge(r, buf_cstr(&out), &moved);
+	return 0;
+}
+
+static int run_in(
+	const struct check_spec *s, const char *dir, struct check_report *r, struct err *e)
+{
+	CLEANUP(host_ports_close) struct host_ports host = HOST_PORTS_INIT;
+	CLEAN_BUF struct buf program = BUF_INIT(MIB(2));
+	struct check_box_spec box = s->box;
+
+	if (file_read(s->probe_path, &program, e) < 0 || host_ports_open(&host, e) < 0)
+		return -1;
+	box.dir = dir;
+	box.program = buf_slice(&program);
+	return probe_all(s, &box, &host, r, e);
+}
+
+/* Containers of a check that was killed: nobody else carries this label while we hold the lock. */
+static int sweep(const struct check_spec *s, const char *instance, struct err *e)
+{
+	CLEANUP(strv_release) struct strv ids = { 0 };
+
+	if (engine_container_list(s->box.engine, BOX_LABEL_RUNNER, instance, &ids, e) < 0)
+		return -1;
+	strv_each (id, &ids)
+		if (engine_container_remove(s->box.engine, id, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* One label for the checks of one state directory. */
+static char *instance_of(const char *state_dir)
+{
+	unsigned char hash[SHA256_LEN];
+	char hex[17];
+
+	sha256(state_dir, strlen(state_dir), hash);
+	hex_encode(hash, 8, hex);
+	return xasprintf("network-check-%s", hex);
+}
+
+static int run_alone(const struct check_spec *s, struct check_report *r, struct err *e)
+{
+	const char *state = s->plan->config->runner.state_dir;
+	CLEAN_STR char *dir = path_join(state, "check"), *instance = instance_of(state);
+	CLEAN_FD int parent = dir_open(state, e);
+	struct check_spec own = *s;
+	struct err ignored = { 0 };
+	int rc = -1;
+
+	own.box.instance = instance;
+	if (parent < 0 || sweep(s, instance, e) < 0 || tree_remove(parent, "check", NULL, e) < 0 ||
+		dir_ensure(dir, 0700, e) < 0)
+		return -1;
+	/* mkdir's mode passes through the umask; the step's user must get through */
+	if (chmod(dir, 0711) < 0)
+		err_set_errno(e, errno, "%s", dir);
+	else
+		rc = run_in(&own, dir, r, e);
+	if (tree_remove(parent, "check", NULL, rc == 0 ? e : &ignored) < 0)
+		rc = -1;
+	return rc;
+}
+
+int check_run(const struct check_spec *s, struct check_report *ret, struct err *e)
+{
+	const char *state = s->plan->config->runner.state_dir;
+	CLEAN_STR char *path = path_join(state, "check.lock");
+	CLEAN_FD int lock = -1;
+
+	*ret = (struct check_report){ 0 };
+	add_wall_row(ret, s);
+	if (dir_ensure_parents(state, 0700, e) < 0)
+		return -1;
+	lock = lock_file(path, e);
+	if (lock < 0)
+		return err_wrap(e, "another check is at work");
+	if (run_alone(s, ret, e) < 0)
+		return -1;
+	doubt_upstream(ret, s);
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* Which walls a check looks at: one row for each, from plan, host and neighbour. Pure but for the
+ * texts it makes. */
+#ifndef NETWORK_CHECK_ROWS_H
+#define NETWORK_CHECK_ROWS_H
+
+#include "network/check.h"
+#include "network/host_ports.h"
+
+void check_rows_add(struct check_report *r, const struct check_spec *s,
+	const struct host_ports *host, const char *neighbour);
+/* A row whose verdict is known. */
+void check_row_known(struct check_report *r, const char *wall, const char *what,
+	enum check_verdict verdict, const char *detail);
+/* The name and port of the row "allowed name", NULL when there is no exact one. */
+const char *check_allowed_name(const struct check_spec *s);
+
+#endif
