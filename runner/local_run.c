@@ -71,6 +71,11 @@ static int check_engine(struct local_run *r, struct err *e)
 		with_remedy(e, "name another with --image");
 	else if (rc == 0 && (rc = engine_network_check(g, c->engine.network, e)) < 0)
 		with_remedy(e, "name another with --network, which may be none");
+	else if (rc == 0 && !str_eq(engine_network(g, c->engine.network), c->engine.network))
+		log_warn("exec", "no_network",
+			F_STR("text",
+				"a rootless engine has no bridge that could be guarded, steps "
+				"run without a network; --network slirp4netns gives them one"));
 	engine_free(g);
 	return rc;
 }

@@ -2,7 +2,7 @@
 # engine.sh start|stop|status [DIR], engine.sh with COMMAND...: a container engine for this machine,
 # with the job network. ENGINE=docker (default) or podman; not root and podman: a rootless one.
 # DIR when not given is SHITHUB_ENGINE_DIR or /var/lib/shithub-local/engine, for Podman
-# SHITHUB_PODMAN_DIR or /var/lib/shithub-local/podman, without root ~/.local/share/shithub-local.
+# SHITHUB_PODMAN_DIR or /var/lib/shithub-local/podman, without root ~/.shithub-podman.
 #
 # start   uses the engine that answers already (DOCKER_HOST=unix://..., the usual socket), else
 #         starts dockerd or Podman's service by hand with its data in DIR; makes the network
@@ -10,7 +10,8 @@
 # stop    stops the engine of DIR and the containers in it; any other engine stays as it is. While
 #         another program holds DIR/users (flock, shared) the engine stays up.
 # status  prints "own SOCKET", "foreign SOCKET" or "stopped" (exit 1).
-# with    start, COMMAND with DOCKER_HOST (Podman: and CONTAINER_HOST) set, then stop unless it ran before; COMMAND's exit code.
+# with    start, COMMAND with DOCKER_HOST (Podman: and CONTAINER_HOST) set, then stop unless it ran
+#         before; COMMAND's exit code.
 #
 # Works without systemd, in containers and in chroots: control groups are mounted when they are not,
 # a root directory that is no mount point is bound onto itself first (runc's pivot_root needs one),
@@ -42,7 +43,7 @@ podman,0)
 podman,*)
 	rootless=yes
 	usual=${XDG_RUNTIME_DIR:-/run/user/$me}/podman/podman.sock
-	folder=${folder:-${SHITHUB_PODMAN_DIR:-$HOME/.local/share/shithub-local}}
+	folder=${folder:-${SHITHUB_PODMAN_DIR:-$HOME/.shithub-podman}}
 	;;
 *) die "ENGINE=$engine: expected docker or podman" ;;
 esac
@@ -177,6 +178,7 @@ overlay_works() { # in an overlay (a container, a chroot) another cannot be stac
 launch_podman() {
 	local driver=overlay boot
 	command -v podman >/dev/null || die "no podman; run deploy/local/deps.sh podman"
+	[ "${#dir}" -le 46 ] || die "$dir: Podman takes at most 46 bytes, set SHITHUB_PODMAN_DIR"
 	boot=$(cat /proc/sys/kernel/random/boot_id)
 	if [ "$(cat "$dir/boot" 2>/dev/null)" != "$boot" ]; then
 		rm -rf "$dir/run" "$dir/tmp" # what they say is about processes before the reboot

@@ -127,7 +127,7 @@ class Engines:
     SCRIPT = ROOT / "deploy/local/engine.sh"
 
     def __init__(self):
-        self.users, self.started, self.known, self.images = [], [], {}, set()
+        self.users, self.borrowed, self.known, self.images = [], [], {}, set()
 
     def script(self, name, verb, check=True):
         return driver.run([self.SCRIPT, verb], env={**os.environ, "ENGINE": name}, check=check)
@@ -140,9 +140,11 @@ class Engines:
             users = open(folder / "users", "a")
             fcntl.flock(users, fcntl.LOCK_SH)  # nobody else's stop ends it meanwhile
             self.users.append(users)
-            if self.script(name, "status", check=False).returncode != 0:
-                self.started.append(name)
+            had = self.script(name, "status", check=False).returncode == 0
             socket = self.script(name, "start").stdout.decode().strip()
+            if not had:
+                (folder / "borrowed").touch()
+            self.borrowed.append((name, folder / "borrowed"))
             self.known[name] = Engine(name, socket)
         return self.known[name]
 
@@ -160,8 +162,9 @@ class Engines:
     def stop(self):
         for users in self.users:
             users.close()
-        for name in self.started:
-            self.script(name, "stop")
+        for name, mark in self.borrowed:
+            if mark.exists():
+                self.script(name, "stop")  # only the last one out succeeds
 
 
 @pytest.fixture(scope="session")

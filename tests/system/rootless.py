@@ -1,0 +1,82 @@
+"""A rootless Podman: an ordinary user with subordinate ids, its own engine, a runner as that user.
+
+The user `shithub-rootless` is made when it is missing and stays, like an installed package. What it
+owns stands below /var/lib/shithub-local/rootless (Podman takes only short paths).
+"""
+import fcntl
+import os
+import pathlib
+import pwd
+import subprocess
+
+import driver
+
+NAME = "shithub-rootless"
+HOME = pathlib.Path("/var/lib/shithub-local/rootless")
+IDS = "400000-465535"
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "deploy/local/engine.sh"
+
+
+def user():
+    """The user's passwd entry; made by one of several processes."""
+    HOME.parent.mkdir(parents=True, exist_ok=True)
+    with open(HOME.parent / "rootless.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if subprocess.run(["id", NAME], capture_output=True).returncode != 0:
+            driver.run(["useradd", "-r", "-U", "-M", "-d", HOME, "-s", "/usr/sbin/nologin", NAME])
+        if NAME not in pathlib.Path("/etc/subuid").read_text():
+            driver.run(["usermod", "--add-subuids", IDS, "--add-subgids", IDS, NAME])
+        who = pwd.getpwnam(NAME)
+        HOME.mkdir(exist_ok=True)
+        os.chown(HOME, who.pw_uid, who.pw_gid)
+    return who
+
+
+def become(who):
+    return ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--clear-groups"]
+
+
+def environment():
+    return {"PATH": os.environ["PATH"], "HOME": str(HOME), "LANG": "C.UTF-8", "ENGINE": "podman",
+            "SHITHUB_PODMAN_DIR": str(HOME / "e"),
+            **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
+
+
+class Service:
+    """The user's Podman service, kept for the others while this one holds it."""
+
+    def __init__(self):
+        self.who = user()
+        folder = HOME / "e"
+        folder.mkdir(exist_ok=True)
+        os.chown(folder, self.who.pw_uid, self.who.pw_gid)
+        self.users = open(folder / "users", "a")
+        os.chown(folder / "users", self.who.pw_uid, self.who.pw_gid)
+        fcntl.flock(self.users, fcntl.LOCK_SH)
+        had = self.script("status", check=False).returncode == 0
+        self.socket = self.script("start").stdout.decode().strip()
+        if not had:
+            (folder / "borrowed").touch()
+
+    def script(self, verb, check=True):
+        return driver.run([*become(self.who), SCRIPT, verb], env=environment(), cwd="/",
+                          check=check)
+
+    def stop(self):
+        self.users.close()
+        if (HOME / "e/borrowed").exists():
+            self.script("stop")  # the last one out
+
+
+class Runner(driver.Runner):
+    """A runner that is that user from its first instruction on."""
+
+    def __init__(self, service, build, folder, *words, **flags):
+        super().__init__(build, folder, *words, **flags)
+        self.service = service
+        self.env = {**self.env, **environment()}
+        for made in (self.folder, self.workspaces):
+            os.chown(made, service.who.pw_uid, service.who.pw_gid)
+
+    def argv(self, *words):
+        return [*become(self.service.who), *super().argv(*words)]
