@@ -1,4 +1,4 @@
-/* The connection: finding the socket, negotiating the version, calls, images, networks. */
+/* The connection: finding the socket, negotiating the version, calls, networks. */
 #include "engine/engine_private.h"
 
 #include <ctype.h>
@@ -249,9 +249,9 @@ const struct dialect *engine_dialect(const struct engine *g)
 	return g->dialect;
 }
 
-/* --- images, networks ------------------------------------------------------------------------ */
+/* --- networks -------------------------------------------------------------------------------- */
 
-static struct http_exchange *get_named(
+struct http_exchange *engine_get_named(
 	struct engine *g, const char *prefix, const char *name, const char *suffix, struct err *e)
 {
 	CLEAN_BUF struct buf path = BUF_INIT(KIB(16));
@@ -268,33 +268,6 @@ static struct http_exchange *get_named(
 	return engine_call(g, &r, e);
 }
 
-int engine_image_id(struct engine *g, const char *ref, char **ret_id, struct err *e)
-{
-	CLEAN_EXCHANGE struct http_exchange *x = NULL;
-	CLEAN_JSON struct json_doc *doc = NULL;
-	const char *id;
-
-	if (str_empty(ref))
-		return err_set(e, ERR_INPUT, "image: expected a reference, got an empty one");
-	x = get_named(g, "/images/", ref, "/json", e);
-	if (!x) {
-		if (e && err_is(e, ERR_NOT_FOUND))
-			err_set(e, ERR_NOT_FOUND,
-				"image %s is not on this machine: pull or build it first (%s pull "
-				"%s)",
-				ref, g->dialect->command, ref);
-		return -1;
-	}
-	doc = engine_json(x, e);
-	if (!doc)
-		return err_wrap(e, "image %s", ref);
-	id = json_get_string(json_root(doc), "Id");
-	if (str_empty(id))
-		return err_set(e, ERR_PROTO, "image %s: the engine's answer has no Id", ref);
-	*ret_id = xasprintf("%s%s", str_starts(id, "sha256:") ? "" : "sha256:", id);
-	return 0;
-}
-
 const char *engine_network(const struct engine *g, const char *name)
 {
 	return dialect_network(g->dialect, name);
@@ -309,7 +282,7 @@ int engine_network_check(struct engine *g, const char *name, struct err *e)
 		return 0;
 	if (str_empty(name))
 		return err_set(e, ERR_INPUT, "engine.network: expected a name, got an empty one");
-	x = get_named(g, "/networks/", name, "", e);
+	x = engine_get_named(g, "/networks/", name, "", e);
 	if (!x && e && err_is(e, ERR_NOT_FOUND))
 		err_set(e, ERR_NOT_FOUND,
 			"network %s does not exist: create it with `shithubd-runner network up`",

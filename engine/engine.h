@@ -28,9 +28,6 @@ void engine_free(struct engine *g);
 const struct engine_info *engine_info(const struct engine *g);
 const char *engine_socket(const struct engine *g);
 
-/* Image id (sha256:…) of a reference that is present locally; ERR_NOT_FOUND with the remedy if not.
- */
-int engine_image_id(struct engine *g, const char *ref, char **ret_id, struct err *e) CHECK_RESULT;
 /* The network of steps behind engine.network: "none" in place of the default bridge where the
  * engine can have none (rootless). */
 const char *engine_network(const struct engine *g, const char *name);

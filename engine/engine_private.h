@@ -29,6 +29,9 @@ struct http_exchange *engine_call(
 	struct engine *g, const struct engine_request *r, struct err *e) CHECK_RESULT;
 /* 0 when the exchange ended with an answer below 400, else the error. */
 int engine_check(struct engine *g, struct http_exchange *x, struct err *e) CHECK_RESULT;
+/* GET <prefix><name><suffix>, the name escaped. Waits. */
+struct http_exchange *engine_get_named(struct engine *g, const char *prefix, const char *name,
+	const char *suffix, struct err *e) CHECK_RESULT;
 /* Percent-encodes everything but unreserved characters. */
 void engine_escape(struct buf *out, const char *text);
 struct json_doc *engine_json(struct http_exchange *x, struct err *e) CHECK_RESULT;

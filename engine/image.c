@@ -36,28 +36,19 @@ static int not_here(struct engine *g, const char *ref, struct err *e)
 {
 	return err_set(e, ERR_NOT_FOUND,
 		"image %s is not on this machine: pull or build it first (%s pull %s)", ref,
-		g->info.kind == ENGINE_PODMAN ? "podman" : "docker", ref);
+		g->dialect->command, ref);
 }
 
 int engine_image_inspect(struct engine *g, const char *ref, struct image *ret, struct err *e)
 {
-	CLEAN_BUF struct buf path = BUF_INIT(KIB(4));
 	CLEAN_EXCHANGE struct http_exchange *x = NULL;
 	CLEAN_JSON struct json_doc *doc = NULL;
-	struct engine_request r = { .method = "GET" };
 	const struct json_value *digests;
 	const char *id;
 
 	if (str_empty(ref))
 		return err_set(e, ERR_INPUT, "image: expected a reference, got an empty one");
-	buf_adds(&path, "/images/");
-	engine_escape(&path, ref);
-	buf_adds(&path, "/json");
-	if (!buf_ok(&path))
-		return err_set(
-			e, ERR_LIMIT, "image reference of %zu bytes is too long", strlen(ref));
-	r.path = path.data;
-	x = engine_call(g, &r, e);
+	x = engine_get_named(g, "/images/", ref, "/json", e);
 	if (!x)
 		return e && err_is(e, ERR_NOT_FOUND) ? not_here(g, ref, e) : -1;
 	doc = engine_json(x, e);
@@ -216,7 +207,7 @@ struct pull_progress image_pull_progress(const struct image_pull *p)
 static int explain(const struct image_pull *p, const char *words, struct err *e)
 {
 	enum err_class class = pull_error_class(words);
-	const char *command = p->engine->info.kind == ENGINE_PODMAN ? "podman" : "docker";
+	const char *command = p->engine->dialect->command;
 
 	if (class == ERR_AUTH)
 		return err_set(e, class,

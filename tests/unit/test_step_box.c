@@ -18,6 +18,7 @@
 #include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "engine/image.h"
 #include "engine/step_box.h"
 
 /* Enough of a profile for the engine to apply one: everything but what would name the host. */
@@ -755,14 +756,16 @@ static void test_probe(void **state UNUSED)
 
 static void test_engine_answers(void **state UNUSED)
 {
-	CLEAN_STR char *id = NULL;
+	CLEANUP(image_release) struct image image = { 0 };
 	struct err e = { 0 };
 	struct container_state st;
 
-	assert_int_equal(engine_image_id(w.engine, need("SHITHUB_TEST_IMAGE"), &id, &e), 0);
-	assert_true(str_starts(id, "sha256:"));
-	CLEAN_STR char *none = NULL;
-	assert_int_equal(engine_image_id(w.engine, "a/b:c?d e", &none, &e), -1);
+	assert_int_equal(engine_image_inspect(w.engine, need("SHITHUB_TEST_IMAGE"), &image, &e), 0);
+	assert_true(str_starts(image.id, "sha256:"));
+	assert_string_equal(image_digest(&image), image.id); /* it came from no registry */
+	assert_true(image.size > 0);
+	image_release(&image);
+	assert_int_equal(engine_image_inspect(w.engine, "a/b:c?d e", &image, &e), -1);
 	err_clear(&e);
 	assert_int_equal(engine_network_check(w.engine, "none", &e), 0);
 	assert_int_equal(engine_network_check(w.engine, "shithub-no-such-network", &e), -1);
