@@ -3,9 +3,11 @@
 #include <stdio.h>
 
 #include "base/fs.h"
+#include "base/limits.h"
 #include "coordinator/admin.h"
 #include "coordinator/admin_run_show.h"
 #include "coordinator/metrics.h"
+#include "coordinator/step_log.h"
 #include "coordinator/trigger.h"
 
 /* ---- dispatch ---- */
@@ -184,29 +186,42 @@ int admin_run_show(int argc, char **argv)
 
 /* ---- log ---- */
 
-static int write_stdout(void *data, const char *p, size_t n)
+/* Leaves only the step of that index; -1: all. */
+static int steps_pick(struct step_list *l, int64_t job, int64_t index, struct err *e)
 {
-	return fd_write_all(STDOUT_FILENO, p, n, data);
+	size_t n = 0, had = l->n;
+
+	if (index < 0)
+		return 0;
+	for (size_t i = 0; i < had; i++) {
+		if (l->v[i].index == index)
+			l->v[n++] = l->v[i];
+		else
+			step_row_release(&l->v[i]);
+	}
+	l->n = n;
+	return n ? 0
+		 : err_set(e, ERR_NOT_FOUND, "job %lld has no step %lld, expected 0 to %zu",
+			   (long long)job, (long long)index, had - 1);
 }
 
-static int print_log(struct store *s, int64_t job, int64_t index, struct err *e)
+static int print_log(const struct admin *a, int64_t job, int64_t index, struct err *e)
 {
 	CLEANUP(step_list_release) struct step_list steps = { 0 };
 	CLEANUP(job_row_release) struct job_row row = { 0 };
-	bool found = index < 0;
+	CLEAN_STEP_LOG struct step_log *l = NULL;
+	char block[KIB(16)];
+	ssize_t n;
 
-	if (store_job_get(s, job, &row, e) < 0 || store_step_list(s, job, &steps, e) < 0)
+	if (store_job_get(a->store, job, &row, e) < 0 ||
+		store_step_list(a->store, job, &steps, e) < 0 ||
+		steps_pick(&steps, job, index, e) < 0)
 		return -1;
-	for (size_t i = 0; i < steps.n; i++) {
-		if (index >= 0 && steps.v[i].index != index)
-			continue;
-		found = true;
-		if (store_log_each(s, steps.v[i].id, write_stdout, e, e) < 0)
+	l = step_log_new(a->store, a->data_dir, row.run_id, &steps);
+	while ((n = step_log_read(l, block, sizeof(block), e)) > 0)
+		if (fd_write_all(STDOUT_FILENO, block, (size_t)n, e) < 0)
 			return -1;
-	}
-	return found ? 0
-		     : err_set(e, ERR_NOT_FOUND, "job %lld has no step %lld, expected 0 to %zu",
-			       (long long)job, (long long)index, steps.n - 1);
+	return (int)n;
 }
 
 int admin_run_log(int argc, char **argv)
@@ -228,7 +243,42 @@ int admin_run_log(int argc, char **argv)
 	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &args, &n);
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (admin_open(&a, data, &e) < 0 || print_log(a.store, job, step, &e) < 0)
+	if (admin_open(&a, data, &e) < 0 || print_log(&a, job, step, &e) < 0)
 		return admin_fail(&e);
 	return EXIT_OK;
+}
+
+/* ---- pin ---- */
+
+static int set_pinned(int argc, char **argv, bool pinned)
+{
+	const char *data = NULL;
+	CLEAN_ADMIN struct admin a = { 0 };
+	struct err e = { 0 };
+	int64_t id = 0;
+	char **args;
+	int n;
+	const struct cli_flag flags[] = {
+		{ "id", CLI_INT, &id, "N", "the run", .min = 1, .max = INT64_MAX,
+			.required = true },
+		ADMIN_DATA_FLAG(data),
+	};
+
+	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &args, &n);
+	if (rc != 0)
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (admin_open(&a, data, &e) < 0 || store_run_pin(a.store, id, pinned, &e) < 0)
+		return admin_fail(&e);
+	printf("run %lld %s\n", (long long)id, pinned ? "is kept for ever" : "is kept no longer");
+	return EXIT_OK;
+}
+
+int admin_run_pin(int argc, char **argv)
+{
+	return set_pinned(argc, argv, true);
+}
+
+int admin_run_unpin(int argc, char **argv)
+{
+	return set_pinned(argc, argv, false);
 }

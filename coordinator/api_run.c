@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "coordinator/api.h"
 #include "coordinator/run_view.h"
+#include "coordinator/step_log.h"
 
 #define RUN_JSON_MAX MIB(32)
 
@@ -44,56 +45,18 @@ void api_run_get(struct httpd_request *r, void *app)
 
 /* ---- logs ---- */
 
-struct log_reader {
-	struct store *store;
-	struct step_list steps;
-	size_t at;   /* step */
-	int64_t seq; /* last chunk read of it, -1: none */
-	struct buf chunk;
-	size_t sent; /* of chunk */
-};
-
-/* The next chunk of this step or of one behind it: 1, 0 the end, -1. */
-static int chunk_next(struct log_reader *l, struct err *e)
-{
-	buf_clear(&l->chunk);
-	l->sent = 0;
-	for (; l->at < l->steps.n; l->at++, l->seq = -1) {
-		int rc = store_log_next(
-			l->store, l->steps.v[l->at].id, l->seq, &l->chunk, &l->seq, e);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
 static ssize_t log_read(void *data, char *out, size_t max)
 {
-	struct log_reader *l = data;
 	struct err e = { 0 };
-	while (l->sent == l->chunk.len) {
-		int rc = chunk_next(l, &e);
-		if (rc < 0)
-			log_error("http", "log_read_failed", F_ERR(&e));
-		if (rc <= 0)
-			return rc < 0 ? HTTPD_ABORT : HTTPD_END;
-	}
-	size_t n = l->chunk.len - l->sent < max ? l->chunk.len - l->sent : max;
-	memcpy(out, l->chunk.data + l->sent, n);
-	l->sent += n;
-	return (ssize_t)n;
-}
-
-static void log_reader_free(struct log_reader *l)
-{
-	step_list_release(&l->steps);
-	buf_release(&l->chunk);
-	free(l);
+	ssize_t n = step_log_read(data, out, max, &e);
+	if (n < 0)
+		log_error("http", "log_read_failed", F_ERR(&e));
+	return n > 0 ? n : n == 0 ? HTTPD_END : HTTPD_ABORT;
 }
 
 static void on_close(struct httpd_request *r UNUSED, void *data)
 {
-	log_reader_free(data);
+	step_log_free(data);
 }
 
 /* Leaves only the step of that id. */
@@ -110,29 +73,26 @@ static int steps_pick(struct step_list *l, int64_t step_id, struct err *e)
 	return n ? 0 : err_set(e, ERR_NOT_FOUND, "the job has no such step");
 }
 
-static int steps_load(
-	struct app *a, struct httpd_request *r, bool one, struct step_list *ret, struct err *e)
+static int steps_load(struct app *a, struct httpd_request *r, bool one, struct job_row *job,
+	struct step_list *ret, struct err *e)
 {
-	CLEANUP(job_row_release) struct job_row job = { 0 };
 	int64_t id, step = 0;
 	if (reader_auth(a, r, e) || id_of(r, "id", &id, e) || (one && id_of(r, "step", &step, e)) ||
-		store_job_get(a->store, id, &job, e) || store_step_list(a->store, id, ret, e))
+		store_job_get(a->store, id, job, e) || store_step_list(a->store, id, ret, e))
 		return -1;
 	return one ? steps_pick(ret, step, e) : 0;
 }
 
 static void log_answer(struct httpd_request *r, struct app *a, bool one)
 {
-	struct log_reader *l = xcalloc(1, sizeof(*l));
+	CLEANUP(step_list_release) struct step_list steps = { 0 };
+	CLEANUP(job_row_release) struct job_row job = { 0 };
 	struct err e = { 0 };
-	l->store = a->store;
-	l->seq = -1;
-	buf_init(&l->chunk, LIMIT_LOG_CHUNK);
-	if (steps_load(a, r, one, &l->steps, &e)) {
-		log_reader_free(l);
+	if (steps_load(a, r, one, &job, &steps, &e)) {
 		httpd_reply_err(r, &e);
 		return;
 	}
+	struct step_log *l = step_log_new(a->store, a->data_dir, job.run_id, &steps);
 	httpd_on_close(r, on_close, l);
 	httpd_add_header(r, "X-Content-Type-Options", "nosniff");
 	httpd_reply_stream(r, 200, "text/plain; charset=utf-8", log_read, l);

@@ -6,6 +6,7 @@
 #include "coordinator/admin_repo.h"
 #include "coordinator/admin_run.h"
 #include "coordinator/admin_verbs.h"
+#include "coordinator/retention.h"
 
 #define REPORT "[--data DIR] [--output text|json]"
 
@@ -38,6 +39,8 @@ static const struct cli_verb run_verbs[] = {
 		admin_run_dispatch },
 	{ "list", "runs, newest first", "[--repo OWNER/NAME] " REPORT, NULL, admin_run_list },
 	{ "show", "one run with its jobs and steps", "--id N " REPORT, NULL, admin_run_show },
+	{ "pin", "keep a run for ever", "--id N [--data DIR]", NULL, admin_run_pin },
+	{ "unpin", "let retention have a run", "--id N [--data DIR]", NULL, admin_run_unpin },
 	{ "log", "a job's or step's log as stored", "--job ID [--step INDEX] [--data DIR]", NULL,
 		admin_run_log },
 	{ "cancel", "cancel a run's queued jobs and ask its running ones to stop",
@@ -85,6 +88,14 @@ static const struct cli_verb verbs[] = {
 		"[--data DIR] [--listen HOST:PORT] [--public-url URL] [--config FILE]"
 		" [--job-expiry 20m] [--ready-file FILE]",
 		NULL, verb_serve },
+	{ "run-job", "maintenance: workflow:cleanup",
+		"workflow:cleanup [--keep-chunks-days 7] [--keep-runs-days 365]"
+		" [--keep-tokens-days 30] " REPORT,
+		"Moves logs of old steps out of the store, removes expired artifacts, old runs "
+		"that\n"
+		"are not pinned, and ids of used tokens. Works while serve runs; for a daily "
+		"timer.",
+		verb_run_job },
 	{ "admin", "work on the data folder, also while serve runs", .sub = admin_verbs },
 	{ 0 },
 };

@@ -7,6 +7,10 @@
 
 #define PREFIX "shithub_actions_"
 
+#define PRUNED PREFIX "runs_pruned_total"
+#define PRUNED_HELP "What retention removed."
+
+/* Names with their labels; those of one family stand in a row. */
 static const struct {
 	const char *name, *help;
 } counters[METRIC_COUNT] = {
@@ -34,6 +38,10 @@ static const struct {
 		"Records of host hygiene stored." },
 	[METRIC_CLAIMS_RETURNED] = { PREFIX "claims_returned_total",
 		"Claims whose answer did not reach the runner: jobs queued again." },
+	[METRIC_PRUNED_CHUNKS] = { PRUNED "{kind=\"chunks\"}", PRUNED_HELP },
+	[METRIC_PRUNED_BLOBS] = { PRUNED "{kind=\"blobs\"}", PRUNED_HELP },
+	[METRIC_PRUNED_RUNS] = { PRUNED "{kind=\"runs\"}", PRUNED_HELP },
+	[METRIC_PRUNED_JWT] = { PRUNED "{kind=\"jwt_used\"}", PRUNED_HELP },
 };
 /* Upper bounds of the claim latency, milliseconds. */
 static const int64_t bucket_ms[CLAIM_BUCKETS] = { 10, 20, 50, 100, 500, 1000, 5000, 30000, 300000,
@@ -101,7 +109,11 @@ static int page_counters(struct store *s, struct buf *out, struct err *e)
 	if (store_counter_each(s, counter_take, values, e))
 		return -1;
 	for (size_t i = 0; i < METRIC_COUNT; i++) {
-		head(out, counters[i].name, "counter", counters[i].help);
+		const char *name = counters[i].name;
+		CLEAN_STR char *family = xstrndup(name, strcspn(name, "{"));
+		if (!i || strcspn(counters[i - 1].name, "{") != strlen(family) ||
+			!str_starts(counters[i - 1].name, family))
+			head(out, family, "counter", counters[i].help);
 		buf_addf(out, "%s %lld\n", counters[i].name, (long long)values[i]);
 	}
 	return 0;

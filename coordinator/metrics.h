@@ -30,6 +30,11 @@ enum metric {
 	METRIC_JOBS_LOST,
 	METRIC_CLAIMS_RETURNED,
 	METRIC_HYGIENE_RECORDS,
+	/* one family, in a row */
+	METRIC_PRUNED_CHUNKS,
+	METRIC_PRUNED_BLOBS,
+	METRIC_PRUNED_RUNS,
+	METRIC_PRUNED_JWT,
 	METRIC_COUNT,
 };
 /* Latency of claims: from queued to claimed. */

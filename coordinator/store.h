@@ -245,6 +245,7 @@ struct step_row {
 	struct pairs env, with;
 	struct state state;
 	struct wall started_at, completed_at;
+	struct wall archived_at; /* its log is an object (step_log.h), 0: its chunks are here */
 };
 struct step_list {
 	struct step_row *v;
@@ -448,6 +449,29 @@ int store_artifact_list(struct store *s, int64_t run_id, const char *name, int64
 int store_artifact_expired(struct store *s, struct wall now, int64_t limit,
 	struct artifact_list *ret, struct err *e) CHECK_RESULT;
 int store_artifact_delete(struct store *s, int64_t id, struct err *e) CHECK_RESULT;
+
+/* ---- retention (store_retention.c) ---- */
+struct old_step {
+	int64_t id, job_id, run_id, log_bytes;
+};
+struct old_steps {
+	struct old_step *v;
+	size_t n;
+};
+void old_steps_release(struct old_steps *l);
+/* Ended before then, with a log whose chunks are still here. */
+int store_steps_old(struct store *s, struct wall before, int64_t limit, struct old_steps *ret,
+	struct err *e) CHECK_RESULT;
+/* Its log is an object now: drops the chunks; *ret_count of them. */
+int store_step_archived(struct store *s, int64_t step_id, struct wall now, int64_t *ret_count,
+	struct err *e) CHECK_RESULT;
+/* The oldest run that ended before then and is not pinned: 1, 0 there is none, -1. */
+int store_run_old(struct store *s, struct wall before, int64_t *ret_id, struct err *e) CHECK_RESULT;
+/* With its jobs, steps and rows of artifacts; their objects must be gone already. */
+int store_run_delete(struct store *s, int64_t id, struct err *e) CHECK_RESULT;
+int store_run_pin(struct store *s, int64_t id, bool pinned, struct err *e) CHECK_RESULT;
+int store_jwt_prune(
+	struct store *s, struct wall before, int64_t *ret_count, struct err *e) CHECK_RESULT;
 
 /* ---- used job tokens and stored answers (store_jwt.c) ---- */
 /* Records the jti; ERR_AUTH when it was used before. */

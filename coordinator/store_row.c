@@ -13,7 +13,7 @@
 #define STEP_COLUMNS                                                                           \
 	"id, job_id, position, timeout_minutes, log_bytes, step_id, name, if_cond, run, uses," \
 	" working_directory, shell, continue_on_error, env, with_args, status, conclusion,"    \
-	" started_at, completed_at"
+	" started_at, completed_at, archived_at"
 
 static int run_read(struct query *q, struct run_row *r, struct err *e)
 {
@@ -82,6 +82,7 @@ static int step_read(struct query *q, struct step_row *r, struct err *e)
 	r->continue_on_error = col_int(q, 12);
 	r->started_at = col_wall(q, 17);
 	r->completed_at = col_wall(q, 18);
+	r->archived_at = col_wall(q, 19);
 	if (col_pairs(q, 13, &r->env, e) || col_pairs(q, 14, &r->with, e))
 		return -1;
 	return col_state(q, 15, &r->state, e);

@@ -158,6 +158,11 @@ static const char *const migrations[] = {
 	"CREATE INDEX workflow_runs_done ON workflow_runs (completed_at)"
 	" WHERE completed_at IS NOT NULL;"
 	"CREATE INDEX log_chunks_age ON log_chunks (created_at);",
+	/* 7: logs of old steps are objects */
+	"DROP INDEX log_chunks_age;"
+	"ALTER TABLE workflow_steps ADD COLUMN archived_at INTEGER;"
+	"CREATE INDEX workflow_steps_unarchived ON workflow_steps (completed_at)"
+	" WHERE archived_at IS NULL AND log_bytes > 0 AND completed_at IS NOT NULL;",
 };
 
 const char *schema_step(size_t number)

@@ -99,3 +99,23 @@ def test_waiting_jobs_show_at_the_runner(coordinator, queued):
     assert "1 waiting" in coordinator.admin("runner", "list").stdout.decode()
     page = coordinator.request("GET", "/metrics").body.decode()
     assert "shithub_actions_runners_deaf 0\n" in page
+
+
+def test_cleanup_keeps_logs_readable(coordinator, queued, pat):
+    claimed = claim(coordinator, queued)
+    job, token = claimed["job"], claimed["token"]
+    chunk = {"seq": 0, "chunk": "aGVsbG8K"}
+    token = coordinator.request("POST", f"/api/v1/jobs/{job['id']}/logs", chunk,
+                                token).json()["next_token"]
+    words = ["run-job", "workflow:cleanup", "--keep-chunks-days", "0", "--data", coordinator.data]
+    argv = [coordinator.binary, *words, "--output", "json"]
+    assert json.loads(driver.run(argv).stdout)["chunks"] == 0  # it runs
+    coordinator.request("POST", f"/api/v1/jobs/{job['id']}/status",
+                        {"status": "completed", "conclusion": "success"}, token)
+    assert json.loads(driver.run(argv).stdout) == {"chunks": 1, "blobs": 0, "runs": 0,
+                                                   "jwt_used": 0}
+    path = f"/api/v1/jobs/{job['id']}/log"
+    assert coordinator.request("GET", path, token=pat).body == b"hello\n"
+    assert coordinator.step_log(job["id"]) == b"hello\n"
+    done = driver.run([coordinator.binary, "run-job", "nope"], check=False)
+    assert done.returncode == 2 and b"expected workflow:cleanup" in done.stderr
