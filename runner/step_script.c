@@ -1,7 +1,6 @@
 /* A `run` step: its script goes into a prepared box, its output into the step's log. */
 #include "runner/step_kinds.h"
 
-
 #include "runner/step_files.h"
 
 /* ---- shells ---- */
