@@ -6,6 +6,7 @@
 #include "base/codec.h"
 #include "base/limits.h"
 #include "hygiene/workdir_report.h"
+#include "runner/verb_triage.h"
 #include "runner/workdir_args.h"
 
 enum { REPORT_MAX = 256 << 20 };
@@ -32,7 +33,8 @@ static const char reconcile_help[] =
 	"4 escalate, 5 not everything could be looked at or recorded.";
 
 static const char remediate_help[] =
-	"HOST REPO as audit prints them. Without --apply only shows what would happen.\n"
+	"HOST REPO as audit prints them (localhost is this machine). Without --apply only shows "
+	"what would happen.\n"
 	"unlock gives the owner of the workspaces back access to his own files and folders;\n"
 	"remove (default) deletes this one workspace. Both act with that owner's rights, also\n"
 	"when called by root; neither changes an owner or follows a link.\n"
@@ -200,6 +202,8 @@ static enum exit_code print_remediation(const struct workdir_args *a, const stru
 
 static const struct workdir_host *find_host(const struct workdir_args *a, const char *name)
 {
+	if (!workdir_args_actions(a) && str_eq(name, "localhost"))
+		return &a->hosts[0];
 	for (size_t i = 0; i < a->n; i++)
 		if (str_eq(a->hosts[i].name, name))
 			return &a->hosts[i];
@@ -287,5 +291,9 @@ const struct cli_verb workdir_verbs[] = {
 		.summary = "unlock or remove one workspace",
 		.usage = "HOST REPO [--mode unlock|remove] [--apply] [--confirm-drained]",
 		.run = verb_remediate },
+	{ .name = "triage",
+		.summary = "whose failure is a failed job?",
+		.usage = "RUN|URL|LOGFILE|- [--token-file FILE] [--repo OWNER/NAME]",
+		.run = verb_workdir_triage },
 	{ 0 },
 };

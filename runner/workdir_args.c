@@ -59,6 +59,7 @@ static int load_config(struct workdir_args *a)
 
 	set_option(&args, "workspace-root", a->workspace_root);
 	set_option(&args, "state-dir", a->state_dir);
+	set_option(&args, "server-url", a->server_url);
 	if (runner_config_load(&a->runner, &o, &args, environ) < 0) {
 		a->code = (enum exit_code)runner_config_report(&o);
 		return -1;
@@ -66,7 +67,7 @@ static int load_config(struct workdir_args *a)
 	return 0;
 }
 
-static bool is_actions(const struct workdir_args *a)
+bool workdir_args_actions(const struct workdir_args *a)
 {
 	return str_eq(a->layout, "actions") || (!a->layout && (a->instances.n || a->folders.n));
 }
@@ -75,9 +76,9 @@ static int check_choices(struct workdir_args *a, struct err *e)
 {
 	bool roots = a->instances.n || a->folders.n;
 
-	if (a->layout && !is_actions(a) && !str_eq(a->layout, "shithub"))
+	if (a->layout && !workdir_args_actions(a) && !str_eq(a->layout, "shithub"))
 		return err_set(e, ERR_INPUT, "--layout %s: expected shithub or actions", a->layout);
-	if (is_actions(a) != roots)
+	if (workdir_args_actions(a) != roots)
 		return err_set(e, ERR_INPUT,
 			roots ? "--instance and --instances belong to --layout actions"
 			      : "--layout actions: expected --instance or --instances too");
@@ -86,7 +87,7 @@ static int check_choices(struct workdir_args *a, struct err *e)
 		return err_set(e, ERR_INPUT, "--output %s: expected text or json", a->output);
 	if (a->expect && workdir_uids_parse(a->expect, &a->expected, e) < 0)
 		return err_wrap(e, "--expect-uid");
-	a->audit.stale_after_us = is_actions(a) ? 0 : a->runner.runner.workspace_ttl_us;
+	a->audit.stale_after_us = workdir_args_actions(a) ? 0 : a->runner.runner.workspace_ttl_us;
 	if (a->stale_after && duration_parse(a->stale_after, &a->audit.stale_after_us, e) < 0)
 		return err_wrap(e, "--stale-after");
 	return 0;
@@ -109,7 +110,7 @@ int workdir_args_load(struct workdir_args *a)
 
 static int open_host(struct workdir_args *a, const char *path, struct err *e)
 {
-	bool actions = is_actions(a);
+	bool actions = workdir_args_actions(a);
 	struct workdir_host_spec spec = { .layout = actions ? WORKDIR_ACTIONS : WORKDIR_SHITHUB,
 		.path = path,
 		.state_dir = actions ? NULL : a->runner.runner.state_dir,
@@ -158,7 +159,7 @@ static int by_name(const void *x, const void *y)
 
 static int open_all(struct workdir_args *a, struct err *e)
 {
-	if (!is_actions(a) && open_host(a, a->runner.runner.workspace_root, e) < 0)
+	if (!workdir_args_actions(a) && open_host(a, a->runner.runner.workspace_root, e) < 0)
 		return -1;
 	strv_each (instance, &a->instances)
 		if (open_host(a, instance, e) < 0)

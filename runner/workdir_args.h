@@ -17,6 +17,7 @@
 struct workdir_args {
 	/* as given */
 	const char *config, *workspace_root, *state_dir, *layout, *output, *expect, *stale_after;
+	const char *server_url; /* triage */
 	struct strv instances, folders;
 	/* resolved */
 	struct runner_config runner;
@@ -39,6 +40,7 @@ int workdir_args_parse(struct workdir_args *a, int argc, char **argv, const stru
 /* The configuration, the choices, then every host: -1 with a.code, told on stderr. */
 int workdir_args_load(struct workdir_args *a) CHECK_RESULT;
 int workdir_args_open(struct workdir_args *a) CHECK_RESULT; /* load, then the hosts */
+bool workdir_args_actions(const struct workdir_args *a);    /* the layout, once parsed */
 void workdir_args_release(struct workdir_args *a);
 /* Prints what is in out, then gives code; EXIT_FINDINGS when it cannot be printed. */
 enum exit_code workdir_print(const struct buf *out, enum exit_code code);
