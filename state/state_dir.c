@@ -48,6 +48,7 @@ int state_dir_own(struct state_dir *s, const char *path, struct err *e)
 {
 	CLEAN_STR char *lock = path_join(path, "lock");
 	CLEAN_STR char *jobs = path_join(path, "jobs");
+	CLEAN_STR char *leases = path_join(path, "leases");
 
 	s->path = xstrdup(path);
 	if (dir_ensure_parents(path, 0700, e) < 0)
@@ -60,7 +61,8 @@ int state_dir_own(struct state_dir *s, const char *path, struct err *e)
 					 "give this one its own runner.state_dir",
 					 path)
 			       : err_wrap(e, "state directory");
-	if (dir_ensure(jobs, 0700, e) < 0 || make_instance_id(s, e) < 0)
+	if (dir_ensure(jobs, 0700, e) < 0 || dir_ensure(leases, 0700, e) < 0 ||
+		make_instance_id(s, e) < 0)
 		return err_wrap(e, "state directory");
 	return 0;
 }

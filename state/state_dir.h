@@ -7,6 +7,7 @@
  *   jobs/<job>/    one folder a job: journal, chain, outbox (their headers say what for), log
  *                  spools, ctl/ (0711) with the boxes' sockets
  *   pulls/<hash>   locks of image pulls, runner/job_image.h
+ *   leases/        who is at a job now, state/lease.h
  *   damaged/       journals that could not be read, set aside
  */
 #ifndef STATE_STATE_DIR_H

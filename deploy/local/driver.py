@@ -220,7 +220,6 @@ class Runner:
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith("SHITHUB_RUNNER_")}
         self.programs = []
-        self.keeps_workspaces = False  # a test that kills the runner leaves one on purpose
 
     def argv(self, *words):
         flags = [part for key, value in self.flags.items() if value is not None

@@ -254,7 +254,7 @@ def runner(build, folder, image, engine, flavor):
     for one in made:
         one.stop()
     for one in made:
-        assert one.keeps_workspaces or one.left_over() == [], "workspaces left behind"
+        assert one.left_over() == [], "workspaces left behind"
         for name in one.instance_ids():
             assert engine.containers(f"sh.shithub.runner={name}") == [], "containers left behind"
 

@@ -200,7 +200,6 @@ def test_second_signal_cancels(faulty, polling):
 
 def test_killed_runner_leaves_nothing_after_a_restart(faulty, polling, engine):
     one, program = polling()
-    one.keeps_workspaces = True  # until workspace_ttl: no journal says yet whose they are
     faulty.offer_job(JOB, steps=WAITING)
     waiting_step(one)
     label = f"sh.shithub.runner={one.instance_ids()[0]}"

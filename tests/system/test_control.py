@@ -215,7 +215,6 @@ def test_drain_timeout_cancels(faulty, polling):
 @few
 def test_third_signal_kills(faulty, polling, engine):
     one, program = polling(env={"SHITHUB_RUNNER_STOP_GRACE": "5m"})
-    one.keeps_workspaces = True
     faulty.offer_job(JOB, steps=[{"run": DEAF}])
     started(one)
     for state in ("stopping", "cancelling"):
@@ -225,7 +224,8 @@ def test_third_signal_kills(faulty, polling, engine):
     assert program.wait(30) == 1
     one.start()
     label = f"sh.shithub.runner={one.instance_ids()[0]}"
-    driver.wait_for(lambda: engine.containers(label) == [], 60, "the containers to go")
+    driver.wait_for(lambda: engine.containers(label) == [] and not one.left_over(), 60,
+                    "containers and workspace to go")
 
 
 class LateCoordinator(FaultyCoordinator):
@@ -339,7 +339,7 @@ def seconds(text):
 @few
 def test_a_flood_does_not_delay_anothers_cancel(coordinator, repository, joined, pat):
     one = joined(capacity=2)
-    one.env["SHITHUB_RUNNER_STEP_LOG_LIMIT"] = "1g"
+    one.env["SHITHUB_RUNNER_STEP_LOG_LIMIT"] = "64m"
     program = one.start()
     jobs = []
     for number, text in enumerate((FLOOD, CALM)):

@@ -1,0 +1,412 @@
+"""Kills at every phase of a job: what the next start, or the same runner, makes of it.
+
+After each: every step and the job have ended exactly once, the log holds all that the step wrote,
+nothing of the job is left in engine, workspace root or state directory, and the next job runs.
+"""
+import contextlib
+import os
+import pathlib
+import random
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+import driver
+from conftest import few, newest_run, once, workflow
+
+JOB = 5
+STEP = JOB * 100
+LINES = "".join(f"line {number}\n" for number in range(200))
+TALK = "seq -f 'line %g' 0 199\ntouch started\nuntil [ -e go ]; do sleep 0.05; done\necho done"
+RESTARTED = b"[shithub] runner restarted while this step ran\n"
+ENDED = {("completed", "failure"), ("completed", "success"), ("skipped", "skipped")}
+RECOVERY_MOST = 10.0
+
+
+class Killed:
+    """A runner of the faulty coordinator and what to do to it."""
+
+    def __init__(self, faulty, runner, engine, **flags):
+        self.faulty, self.engine = faulty, engine
+        # dies as it would without a sanitizer, whose own handler would report instead
+        self.one = runner(faulty.base, faulty.token, **{"poll_interval": "100ms", **flags})
+        self.one.env["ASAN_OPTIONS"] = "handle_segv=0"
+        self.program = self.one.start()
+
+    def path(self, *parts):
+        return self.one.state.joinpath(*parts)
+
+    def marked(self, name="started", number=JOB):
+        return driver.wait_for(lambda: next(self.one.workspaces.glob(f"*/{number}/{name}"), None),
+                               60, f"{name} of job {number}")
+
+    def go(self, number=JOB):
+        (self.marked(number=number).parent / "go").touch()
+
+    def roles(self, name):
+        """Process ids of a role of this runner's."""
+        found = []
+        for entry in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                parent = re.search(r"PPid:\s+(\d+)", (entry / "status").read_text())
+                if words[1:2] == [name.encode()] and \
+                        int(parent.group(1)) == self.program.process.pid:
+                    found.append(int(entry.name))
+        return found
+
+    def kill(self):
+        self.program.signal(signal.SIGKILL)
+        self.program.wait(10)
+
+    def restart(self):
+        self.began = time.monotonic()
+        self.program = self.one.start()
+
+    def clean(self):
+        """Nothing is left of any job."""
+        label = f"sh.shithub.runner={self.one.instance_ids()[0]}"
+        driver.wait_for(lambda: not list(self.path("jobs").iterdir())
+                        and not list(self.path("leases").iterdir()) and not self.one.left_over()
+                        and self.engine.containers(label) == [], 30, "everything to go")
+
+    def next_job(self, number=JOB + 1):
+        following = self.faulty.offer_job(number)
+        assert self.faulty.wait_final(following) == ("completed", "success")
+        self.clean()
+
+    def recovered(self, job, final=("completed", "failure")):
+        assert self.faulty.wait_final(job) == final
+        assert time.monotonic() - self.began < RECOVERY_MOST
+        self.check(job)
+
+    def check(self, job):
+        self.clean()
+        assert job.replays == 0
+        assert [status for status in job.statuses() if status in ENDED or status[0] == "cancelled"
+                ] == [job.final]
+        for step in {where for what, where, _ in job.calls if what == "step"}:
+            ends = [status for status in job.statuses(step) if status[0] != "running"]
+            assert len(ends) == 1, f"step {step}: {ends}"
+        self.next_job()
+
+
+@pytest.fixture
+def killed(faulty, runner, engine):
+    return lambda **flags: Killed(faulty, runner, engine, **flags)
+
+
+@few
+def test_killed_while_a_step_runs(killed, faulty):
+    """With bytes that were never sent: the coordinator took no logs until the restart."""
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": "echo first"}, {"run": TALK}, {"run": "echo no"}])
+    driver.wait_for(lambda: job.statuses(STEP + 1) or one.path("jobs").is_dir(), 30, "the job")
+    faulty.refuse(r"/jobs/5/logs$", 503, times=10**6)
+    one.marked()
+    one.kill()
+    faulty.refusals.clear()
+    one.restart()
+    one.recovered(job)
+    assert job.log(STEP) == b"first\n"
+    assert job.log(STEP + 1) == LINES.encode() + RESTARTED
+    assert job.statuses(STEP)[-1] == ("completed", "success")
+    assert job.statuses(STEP + 1) == [("running", None), ("completed", "failure")]
+    assert job.statuses(STEP + 2) == [("skipped", "skipped")]
+
+
+@once
+def test_job_process_dies_with_its_supervisor(killed, faulty):
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}])
+    one.marked()
+    jobs = one.roles("job")
+    assert len(jobs) == 1
+    one.kill()
+    driver.wait_for(lambda: not pathlib.Path(f"/proc/{jobs[0]}").exists(), 10, "its end")
+    one.restart()
+    one.recovered(job)
+
+
+@once
+@pytest.mark.parametrize("phase", ["journal", "workspace", "checkout"])
+def test_killed_before_the_first_step(killed, faulty, phase):
+    one = killed()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/demo/sample.git"
+        job = faulty.offer_job(JOB, checkout_url=address,
+                               steps=[{"run": "", "uses": "actions/checkout@v4"}, {"run": "true"}])
+        if phase == "journal":
+            driver.wait_for(lambda: one.path("jobs", str(JOB), "journal").exists(), 30, phase)
+        elif phase == "workspace":
+            driver.wait_for(lambda: one.one.left_over(), 30, phase)
+        else:
+            silent.accept()[0].close()
+        one.kill()
+    one.restart()
+    one.recovered(job)
+    assert b"[shithub] runner restarted" in job.log(STEP)
+    assert job.statuses(STEP)[-1] == ("completed", "failure")
+
+
+@once
+def test_killed_with_the_final_status_in_flight(killed, faulty):
+    """It was committed, its answer lost: the same call again is answered the same."""
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}])
+    one.marked()
+    faulty.drop(r"/jobs/5/status$")
+    one.go()
+    faulty.wait(lambda: job.final, 30, "the final status")
+    one.kill()
+    one.restart()
+    one.recovered(job, final=("completed", "success"))
+    assert job.log(STEP) == LINES.encode() + b"done\n"
+
+
+@once
+def test_answer_lost_by_a_coordinator_without_keys(killed, faulty):
+    """The chain is lost, said once, and nothing is tried again and again."""
+    faulty.idempotent = False
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}])
+    one.marked()
+    faulty.drop(r"/jobs/5/")
+    faulty.wait(lambda: not faulty.drops, 60, "a call to be dropped")
+    one.kill()
+    one.restart()
+    driver.wait_for(lambda: "job_over" in one.program.log(), 30, "the end of the job")
+    one.clean()
+    assert one.program.log().count("token_chain_lost") == 1
+    assert job.replays == 1 and job.final is None
+    one.next_job()
+
+
+@once
+def test_answer_lost_while_running(killed, faulty):
+    """The same with a runner that lives: with keys nothing is lost, without them the job is."""
+    one = killed()
+    for number, keys in ((JOB, True), (JOB + 1, False)):
+        faulty.idempotent = keys
+        job = faulty.offer_job(number, steps=[{"run": TALK}])
+        one.marked(number=number)
+        faulty.drop(rf"/jobs/{number}/")
+        faulty.wait(lambda: not faulty.drops, 60, "a call to be dropped")
+        if keys:
+            one.go(number)
+            assert faulty.wait_final(job) == ("completed", "success")
+            assert job.replays == 0
+        one.clean()
+    assert one.program.log().count("token_chain_lost") == 1
+    assert job.replays == 1
+    one.next_job(JOB + 2)
+
+
+@few
+def test_job_process_crashes(killed, faulty):
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}, {"run": "echo no"}])
+    one.marked()
+    one.began = time.monotonic()
+    os.kill(one.roles("job")[0], signal.SIGSEGV)
+    one.recovered(job)
+    assert one.program.alive()
+    assert job.log(STEP) == (LINES.encode() +
+                             b"[shithub] the job process ended unexpectedly (signal 11)\n")
+    assert job.statuses(STEP + 1) == [("skipped", "skipped")]
+
+
+@once
+def test_both_killed_while_cancelled(killed, faulty):
+    """The cause stands in the journal: what was being cancelled ends as cancelled."""
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": "trap '' TERM\n" + TALK}])
+    one.marked()
+    job.cancelled = True
+    driver.wait_for(lambda: "ending cause=cancelled" in re.sub(r" job=\d+", "", one.program.log()),
+                    30, "the cancel")
+    jobs = one.roles("job")
+    one.kill()
+    for pid in jobs:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    one.restart()
+    one.recovered(job, final=("cancelled", "cancelled"))
+    assert job.log(STEP).startswith(LINES.encode())
+
+
+@once
+def test_coordinator_down_during_recovery(killed, faulty):
+    """Recovery goes on trying; meanwhile the runner claims as always."""
+    faulty.holds = False  # else the dead runner's open heartbeat gets the next job
+    one = killed(capacity="2")
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}])
+    one.marked()
+    one.kill()
+    faulty.refuse(r"/jobs/5/", 502, times=10**6)
+    one.restart()
+    following = faulty.offer_job(JOB + 2)
+    assert faulty.wait_final(following) == ("completed", "success")
+    assert job.final is None and one.roles("recover")
+    one.began = time.monotonic()
+    faulty.refusals.clear()
+    assert faulty.wait_final(job) == ("completed", "failure")
+    one.check(job)
+
+
+@once
+def test_second_stop_signal_leaves_the_recovery_to_the_next_start(killed, faulty):
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}])
+    one.marked()
+    one.kill()
+    faulty.refuse(r"/jobs/5/", 502, times=10**6)
+    one.restart()
+    driver.wait_for(lambda: "call_failed" in one.program.log(), 30, "a failed call")
+    for _ in range(2):
+        one.program.signal(signal.SIGTERM)
+        driver.wait_for(lambda: not one.program.alive() or "draining" in one.program.log(), 30,
+                        "the signal to be seen")
+    assert one.program.wait(30) == 0
+    faulty.refusals.clear()
+    one.restart()
+    one.recovered(job)
+
+
+@pytest.mark.flavors("docker-attach-job")
+def test_engine_down_at_start(killed, faulty, engine, folder):
+    """What runs on without us goes when the engine is back, however often it was not there."""
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}])
+    one.marked()
+    one.kill()
+    label = f"sh.shithub.runner={one.one.instance_ids()[0]}"
+    assert engine.containers(label), "attached containers do not end with us"
+    away = folder / "engine.sock"
+    one.one.flags["engine-socket"] = away
+    one.restart()
+    assert faulty.wait_final(job) == ("completed", "failure")
+    driver.wait_for(lambda: "orphans_kept" in one.program.log(), 30, "the warning")
+    assert engine.containers(label)
+    away.symlink_to(engine.socket)
+    one.clean()
+    one.next_job()
+
+
+@once
+def test_damaged_journals_are_set_aside(killed, faulty):
+    faulty.holds = False
+    one = killed()
+    driver.wait_for(lambda: faulty.heartbeats, 30, "the runner")
+    one.kill()
+    for number, text in ((77, b"\0garbage"), (78, b"{}"), (79, None)):
+        one.path("jobs", str(number)).mkdir()
+        if text is not None:
+            one.path("jobs", str(number), "journal").write_bytes(text)
+    one.restart()
+    one.next_job()
+    log = one.program.log()
+    assert log.count("journal_damaged") == 2
+    assert sorted(path.name for path in one.path("damaged").iterdir()) == ["77", "78"]
+    one.program.stop()
+    one.restart()
+    one.next_job(JOB + 3)
+    assert "journal_damaged" not in one.program.log()
+
+
+@once
+def test_second_runner_of_one_state_directory_is_refused(killed, faulty):
+    one = killed()
+    driver.wait_for(lambda: faulty.heartbeats, 30, "the first")
+    second = one.one.start()
+    assert second.wait(30) == 3
+    assert "is in use by another shithubd-runner" in second.log()
+    assert one.program.alive()
+
+
+@once
+def test_state_directory_without_room(killed, faulty, folder):
+    """A job that nothing can be kept of is reported, not lost."""
+    state = folder / "small"
+    state.mkdir()
+    driver.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", state])
+    try:
+        one = killed(state_dir=state)
+        one.one.state = state
+        driver.wait_for(lambda: faulty.heartbeats, 30, "the runner")
+        with contextlib.suppress(OSError), open(state / "filler", "wb", buffering=0) as filler:
+            while filler.write(b"x" * 512):
+                pass
+        job = faulty.offer_job(JOB)
+        assert faulty.wait_final(job) == ("completed", "failure")
+        assert b"No space left" in job.log(STEP)
+        (state / "filler").unlink()
+        one.clean()
+        one.program.stop()
+    finally:
+        driver.run(["umount", "-l", state])
+
+
+@once
+def test_kills_at_any_moment(killed, faulty):
+    """Every phase is hit by chance; one line a kill says what was found."""
+    one = killed()
+    chance = random.Random(os.environ.get("SHITHUB_TEST_SEED", "recovery"))
+    for number in range(100, 112):
+        job = faulty.offer_job(number, steps=[{"run": f"seq 5; echo {step}"} for step in range(4)])
+        faulty.wait(lambda: job.calls, 30, "the first call")
+        seen = chance.randrange(1, 14)
+        faulty.wait(lambda: len(job.calls) >= seen or job.final, 30, "some calls")
+        one.kill()
+        before, final = len(job.calls), job.final
+        one.restart()
+        assert faulty.wait_final(job)[0] == "completed"
+        driver.wait_for(lambda: not list(one.path("jobs").iterdir()), 30, "its end")
+        ends = [job.statuses(number * 100 + step)[-1:] for step in range(4)]
+        logs = [job.log(number * 100 + step) for step in range(4)]
+        print(f"killed after {before:2} calls, final {final}: {job.final[1]}, steps "
+              f"{[end[0][1] for end in ends]}")
+        assert job.replays == 0
+        assert all(end and end[0] in ENDED for end in ends)
+        for step, (end, log) in enumerate(zip(ends, logs)):
+            whole = f"1\n2\n3\n4\n5\n{step}\n".encode()
+            if end[0][1] == "success":
+                assert log == whole
+            elif end[0][1] == "failure":
+                assert b"[shithub] runner restarted" in log
+                assert whole.startswith(log.split(b"[shithub]")[0].rstrip(b"\n"))
+            else:
+                assert log == b""
+        assert len([status for status in job.statuses() if status[0] == "completed"]) == 1
+        assert sum(end[0][1] == "failure" for end in ends) == (job.final[1] == "failure")
+    one.next_job(200)
+
+
+@once
+def test_killed_against_the_real_coordinator(coordinator, repository, joined, engine):
+    repo = repository()
+    repo.commit({"README.md": "x\n", ".shithub/workflows/ci.yml": workflow(
+        "- run: echo first\n- run: |\n    " + TALK.replace("\n", "\n    ") + "\n- run: echo no")})
+    repo.push()
+    one = joined()
+    program = one.start()
+    driver.wait_for(lambda: next(one.workspaces.glob("*/*/started"), None), 60, "the step")
+    program.signal(signal.SIGKILL)
+    program.wait(10)
+    repo.commit({".shithub/workflows/ci.yml": workflow("- run: echo next")}, "next")
+    repo.push()
+    one.start()
+    newest = newest_run(coordinator)
+
+    def ended(number):
+        return coordinator.show(number)["status"] == "completed" and coordinator.show(number)
+    run = driver.wait_for(lambda: ended(newest - 1), 60, "the run that was killed")
+    row = run["jobs"][0]
+    assert row["conclusion"] == "failure"
+    assert [step["conclusion"] for step in row["steps"]] == ["success", "failure", "skipped"]
+    assert coordinator.step_log(row["id"], 1) == LINES.encode() + RESTARTED
+    assert driver.wait_for(lambda: ended(newest), 60, "the next run")["conclusion"] == "success"
