@@ -153,6 +153,7 @@ static void reap(struct recovery *r)
 		log_info("supervisor", "job_over", F_INT("job", slot_job_id(slot)),
 			F_STR("conclusion", slot_conclusion(slot)));
 		r->slots[i] = r->slots[--r->n_slots];
+		r->spec.on_over(r->spec.data, slot);
 		slot_free(slot);
 	}
 }
@@ -266,6 +267,15 @@ struct recovery *recovery_new(const struct recovery_spec *spec)
 bool recovery_idle(const struct recovery *r)
 {
 	return r->n_slots == 0 && !r->waiting;
+}
+
+size_t recovery_jobs(const struct recovery *r)
+{
+	size_t n = r->n_slots;
+
+	for (const struct remains *m = r->waiting; m; m = m->next)
+		n++;
+	return n;
 }
 
 bool recovery_has_job(const struct recovery *r, int64_t job)

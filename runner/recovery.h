@@ -19,13 +19,15 @@ struct recovery_spec {
 	struct loop *loop;
 	struct settings *settings; /* a reference is kept */
 	const struct state_dir *state;
-	void (*on_idle)(void *data);                     /* the last job was recovered */
-	void (*on_orphans)(void *data, uint64_t number); /* so many containers were removed */
+	void (*on_idle)(void *data);                          /* the last job was recovered */
+	void (*on_over)(void *data, const struct slot *slot); /* one was; gone afterwards */
+	void (*on_orphans)(void *data, uint64_t number);      /* so many containers were removed */
 	void *data;
 };
 struct recovery *recovery_new(const struct recovery_spec *spec);
 /* Nothing to recover; orphans do not count. */
 bool recovery_idle(const struct recovery *r);
+size_t recovery_jobs(const struct recovery *r); /* how many there are still */
 bool recovery_has_job(const struct recovery *r, int64_t job);
 /* What is not done stays for the next start. */
 void recovery_cancel(struct recovery *r);

@@ -111,6 +111,7 @@ void status_write(const struct status *s, struct json_writer *w)
 	json_kv_int(w, "capacity", s->capacity);
 	json_kv_int(w, "busy", (int64_t)s->n_jobs);
 	json_kv_int(w, "waiting_claims", s->waiting);
+	json_kv_int(w, "recovering", s->recovering);
 	json_kv_int(w, "jobs_done", s->jobs_done);
 	json_kv_int(w, "upload_queue_bytes", (int64_t)status_upload_queue(s));
 	write_heartbeat(w, &s->heartbeat, s->now);
@@ -196,6 +197,9 @@ void status_describe(const struct json_value *v, struct buf *out)
 	if (json_get_int(v, "waiting_claims", 0))
 		buf_addf(out, ", %" PRId64 " claims wait for a slot",
 			json_get_int(v, "waiting_claims", 0));
+	if (json_get_int(v, "recovering", 0))
+		buf_addf(out, ", %" PRId64 " left by an earlier run are cleaned up",
+			json_get_int(v, "recovering", 0));
 	buf_addf(out, "\nrunner: version %s, pid %" PRId64 ", instance %s, started %s\n",
 		text_of(v, "version"), json_get_int(v, "pid", 0), text_of(v, "instance"),
 		text_of(v, "started_at"));

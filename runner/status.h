@@ -26,7 +26,9 @@ struct status {
 	const char *state; /* "claiming", "draining", "drained", "stopping", "cancelling" */
 	const char *instance, *server;
 	struct wall started, now;
-	int64_t capacity, jobs_done, waiting; /* waiting: claims without a slot */
+	int64_t capacity, jobs_done;
+	int64_t waiting;    /* claims without a slot */
+	int64_t recovering; /* jobs that an earlier run left, being reported and cleaned up */
 	struct beat_view heartbeat;
 	struct engine_view engine;
 	struct slot_view jobs[STATUS_JOBS_MAX];

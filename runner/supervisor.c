@@ -277,6 +277,11 @@ static void count_orphans(void *data, uint64_t number)
 	s->tally.orphans += number;
 }
 
+static void count_recovered(void *data, const struct slot *slot)
+{
+	view_count(data, slot);
+}
+
 /* ---- life ---- */
 
 static int setup(struct supervisor *s, struct err *e)
@@ -346,6 +351,7 @@ int supervisor_run(const struct supervisor_spec *spec, struct err *e)
 			.settings = s.settings,
 			.state = &s.state,
 			.on_idle = wake,
+			.on_over = count_recovered,
 			.on_orphans = count_orphans,
 			.data = &s });
 		s.sweeper = sweeper_new(s.loop, &s.settings);

@@ -28,6 +28,7 @@ static void snapshot(const struct supervisor *s, struct status *ret)
 		.capacity = s->settings->config.runner.capacity,
 		.jobs_done = s->jobs_done,
 		.waiting = (int64_t)s->claims.n,
+		.recovering = s->recovery ? (int64_t)recovery_jobs(s->recovery) : 0,
 		.heartbeat = s->last_beat,
 		.engine = engine_watch_view(s->engine),
 		.n_jobs = s->n_slots };

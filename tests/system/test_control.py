@@ -266,6 +266,17 @@ def test_a_coordinator_that_cannot_release_is_waited_for(faulty, polling, monkey
 
 
 @once
+def test_an_idle_runner_stops_at_once(coordinator, joined):
+    """The coordinator answers what it holds when asked; else this would take 25 s."""
+    one = joined()
+    program = one.start()
+    driver.wait_for(lambda: status_or_none(one), 30, "the runner")
+    program.signal(signal.SIGTERM)
+    assert program.wait(15) == 0
+    assert "given_up" not in program.log()
+
+
+@once
 def test_no_claim_is_lost_by_stopping(coordinator, repository, joined):
     """Pushes and stops at the same moment: a job is run to its end or still in the queue."""
     repo = repository()
