@@ -46,6 +46,11 @@ static const struct cli_verb network_verbs[] = {
 		.summary = "build the wall around the steps' network",
 		.usage = "[--config FILE] [--dry-run] [--no-resolver] [--output text|json] [flags]",
 		.run = verb_network_up },
+	{ .name = "check",
+		.summary = "prove each wall from inside a container",
+		.usage = "[--config FILE] [--allowed NAME] [--refused NAME] [--output text|json] "
+			 "[flags]",
+		.run = verb_network_check },
 	{ .name = "down",
 		.summary = "remove the wall",
 		.usage = "[--config FILE] [--dry-run] [--output text|json] [flags]",
