@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "coordinator/body.h"
 #include "coordinator/object.h"
 
 static void api_metrics(struct httpd_request *r, void *app)
@@ -37,6 +38,7 @@ const struct httpd_route api_routes[] = {
 	{ "POST", API "/jobs/{id}/steps/{step}/status", HTTPD_BUFFERED, KIB(64), NULL,
 		api_step_status },
 	{ "POST", API "/jobs/{id}/logs", HTTPD_BUFFERED, LIMIT_API_BODY, NULL, api_job_logs },
+	{ "POST", API "/jobs/{id}/outputs", HTTPD_BUFFERED, OUTPUTS_MAX, NULL, api_job_outputs },
 	{ "POST", API "/jobs/{id}/cancel-check", HTTPD_BUFFERED, KIB(64), NULL, api_cancel_check },
 	{ "POST", API "/jobs/{id}/artifacts/upload", HTTPD_BUFFERED, KIB(64), NULL,
 		api_artifact_upload },

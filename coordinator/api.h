@@ -19,6 +19,7 @@ void api_runner_evidence(struct httpd_request *r, void *app);
 
 void api_job_status(struct httpd_request *r, void *app);
 void api_step_status(struct httpd_request *r, void *app);
+void api_job_outputs(struct httpd_request *r, void *app);
 void api_job_logs(struct httpd_request *r, void *app);
 void api_cancel_check(struct httpd_request *r, void *app);
 

@@ -249,6 +249,25 @@ void api_job_logs(struct httpd_request *r, void *app)
 	job_call(&c, logs_effect, 202);
 }
 
+/* Of our own: sent when the claim had `outputs`, before the job's last status. */
+static int outputs_effect(struct call *c, struct json_writer *w, struct err *e)
+{
+	CLEANUP(outputs_release) struct outputs_body body = { 0 };
+	if (outputs_parse(httpd_body(c->request), &body, e))
+		return -1;
+	if (status_terminal(c->job.state.status))
+		return err_set(e, ERR_INPUT, "the job is already %s and takes no more outputs",
+			status_text(c->job.state.status));
+	json_kv_bool(w, "accepted", true);
+	return store_job_outputs(c->app->store, &c->job, &body.outputs, e);
+}
+
+void api_job_outputs(struct httpd_request *r, void *app)
+{
+	struct call c = { .app = app, .request = r };
+	job_call(&c, outputs_effect, 200);
+}
+
 static int cancel_check_effect(struct call *c, struct json_writer *w, struct err *e)
 {
 	if (empty_parse(httpd_body(c->request), e))

@@ -275,6 +275,23 @@ void evidence_release(struct evidence_body *b)
 	*b = (struct evidence_body){ 0 };
 }
 
+/* ---- outputs ---- */
+
+static const struct json_field outputs_fields[] = {
+	{ "outputs", JSON_TO_PAIRS, offsetof(struct outputs_body, outputs), JSON_REQUIRED, 0,
+		LIMIT_ENV_COUNT },
+};
+
+int outputs_parse(struct slice text, struct outputs_body *ret, struct err *e)
+{
+	return body_decode(text, outputs_fields, ARRAY_LEN(outputs_fields), ret, e);
+}
+
+void outputs_release(struct outputs_body *b)
+{
+	pairs_release(&b->outputs);
+}
+
 int empty_parse(struct slice text, struct err *e)
 {
 	char none;

@@ -55,6 +55,14 @@ enum { EVIDENCE_KEY_MAX = 200, IDEMPOTENCY_KEY_MAX = 256 };
 int evidence_parse(struct slice text, struct evidence_body *ret, struct err *e) CHECK_RESULT;
 void evidence_release(struct evidence_body *b);
 
+/* {outputs}: names to texts, at most OUTPUTS_MAX bytes of JSON */
+#define OUTPUTS_MAX ((size_t)256 << 10)
+struct outputs_body {
+	struct pairs outputs;
+};
+int outputs_parse(struct slice text, struct outputs_body *ret, struct err *e) CHECK_RESULT;
+void outputs_release(struct outputs_body *b);
+
 /* {} */
 int empty_parse(struct slice text, struct err *e) CHECK_RESULT;
 

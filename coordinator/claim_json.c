@@ -163,6 +163,19 @@ static const char *needs_status(const struct job_list *all, const struct job_row
 	return "success";
 }
 
+/* Of several legs the last one that said something counts. */
+static void outputs_write(struct json_writer *w, const struct job_list *all, const char *key)
+{
+	CLEANUP(pairs_release) struct pairs outputs = { 0 };
+	for (size_t i = 0; i < all->n; i++) {
+		const struct pairs *o = &all->v[i].outputs;
+		for (size_t k = 0; str_eq(all->v[i].key, key) && k < o->n; k++)
+			if (*o->v[k].value || !pairs_get(&outputs, o->v[k].key))
+				pairs_set(&outputs, o->v[k].key, o->v[k].value);
+	}
+	json_kv_pairs(w, "outputs", &outputs);
+}
+
 /* The `needs` context of expressions (a key beyond the hosted service): how each of them ended. */
 static int needs_write(
 	struct json_writer *w, struct store *s, const struct job_row *job, struct err *e)
@@ -177,6 +190,7 @@ static int needs_write(
 		json_key(w, key);
 		json_begin_object(w);
 		json_kv_str(w, "result", conclusion_text(need_result(&all, key)));
+		outputs_write(w, &all, key);
 		json_end_object(w);
 	}
 	json_end_object(w);
@@ -188,6 +202,8 @@ static int matrix_write(struct json_writer *w, const struct job_row *job, struct
 {
 	struct leg_place place = { job->fail_fast, job->max_parallel, job->leg, job->legs };
 	leg_strategy_write(w, &place);
+	if (job->outputs_spec.n) /* asks the runner for POST /jobs/{id}/outputs */
+		json_kv_pairs(w, "outputs", &job->outputs_spec);
 	return kv_json(w, "matrix", job->matrix_json, e);
 }
 

@@ -180,8 +180,9 @@ struct run_job_spec {
 	int64_t leg, legs;
 	const char *matrix_json; /* NULL: {} */
 	bool fail_fast;
-	int64_t max_parallel; /* 0: no limit */
-	bool asks_status;     /* cond calls a status function */
+	int64_t max_parallel;        /* 0: no limit */
+	bool asks_status;            /* cond calls a status function */
+	const struct pairs *outputs; /* name → text with expressions; NULL: none */
 };
 struct run_spec {
 	int64_t repo_id;
@@ -232,7 +233,8 @@ struct job_row {
 	int64_t leg, legs;        /* which one of how many of its matrix; 0 of 1 without */
 	char *matrix_json;        /* the leg's values, an object */
 	bool fail_fast;
-	int64_t max_parallel; /* 0: no limit */
+	int64_t max_parallel;               /* 0: no limit */
+	struct pairs outputs_spec, outputs; /* as written; what they came to */
 };
 struct job_list {
 	struct job_row *v;
@@ -307,6 +309,9 @@ int store_claims_return(
 	struct store *s, struct wall now, int64_t *ret_count, struct err *e) CHECK_RESULT;
 /* A call with the job's token came. */
 int store_job_seen(struct store *s, int64_t job_id, struct wall now, struct err *e) CHECK_RESULT;
+/* What the job's outputs came to; names that its workflow does not have are ERR_INPUT. */
+int store_job_outputs(struct store *s, const struct job_row *job, const struct pairs *outputs,
+	struct err *e) CHECK_RESULT;
 struct lost_spec {
 	struct wall silent_since;     /* no call of the job since then, and … */
 	struct wall token_dead_since; /* … none since then either, or no heartbeat of its runner */

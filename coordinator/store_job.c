@@ -149,3 +149,16 @@ int store_run_cancel(struct store *s, int64_t run_id, struct wall now, struct er
 		return -1;
 	return store_commit(&tx, e);
 }
+
+/* ---- outputs ---- */
+
+int store_job_outputs(
+	struct store *s, const struct job_row *job, const struct pairs *outputs, struct err *e)
+{
+	for (size_t i = 0; i < outputs->n; i++)
+		if (!pairs_get(&job->outputs_spec, outputs->v[i].key))
+			return err_set(e, ERR_INPUT, "the job has no output \"%.100s\"",
+				outputs->v[i].key);
+	return sql_run(s, e, "UPDATE workflow_jobs SET outputs = ?2 WHERE id = ?1", "ip", job->id,
+		outputs);
+}

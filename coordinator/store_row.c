@@ -9,7 +9,8 @@
 	"j.id, j.run_id, r.repo_id, j.position, j.timeout_minutes, j.job_key, j.name, j.if_cond," \
 	" j.permissions, j.runs_on, j.needs, j.env, j.status, j.conclusion, j.ready,"             \
 	" j.cancel_requested, ifnull(j.runner_id, 0), j.created_at, j.claimed_at, j.started_at,"  \
-	" j.completed_at, j.leg, j.legs, j.matrix, j.fail_fast, j.max_parallel, j.last_seen_at"
+	" j.completed_at, j.leg, j.legs, j.matrix, j.fail_fast, j.max_parallel, j.last_seen_at,"  \
+	" j.outputs_spec, j.outputs"
 #define STEP_COLUMNS                                                                           \
 	"id, job_id, position, timeout_minutes, log_bytes, step_id, name, if_cond, run, uses," \
 	" working_directory, shell, continue_on_error, env, with_args, status, conclusion,"    \
@@ -60,7 +61,8 @@ static int job_read(struct query *q, struct job_row *r, struct err *e)
 	r->max_parallel = col_int(q, 25);
 	r->last_seen_at = col_wall(q, 26);
 	if (col_strv(q, 9, &r->runs_on, e) || col_strv(q, 10, &r->needs, e) ||
-		col_pairs(q, 11, &r->env, e))
+		col_pairs(q, 11, &r->env, e) || col_pairs(q, 27, &r->outputs_spec, e) ||
+		col_pairs(q, 28, &r->outputs, e))
 		return -1;
 	return col_state(q, 12, &r->state, e);
 }
@@ -104,6 +106,8 @@ void job_row_release(struct job_row *r)
 		free(owned[i]);
 	strv_release(&r->runs_on);
 	strv_release(&r->needs);
+	pairs_release(&r->outputs_spec);
+	pairs_release(&r->outputs);
 	pairs_release(&r->env);
 	*r = (struct job_row){ 0 };
 }

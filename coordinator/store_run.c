@@ -96,17 +96,19 @@ static int job_insert(struct store *s, int64_t run_id, int64_t position,
 	if (sql_run(s, e,
 		    "INSERT INTO workflow_jobs (run_id, position, job_key, name, runs_on, needs,"
 		    " if_cond, timeout_minutes, permissions, env, status, ready, created_at,"
-		    " leg, legs, matrix, fail_fast, max_parallel, asks_status, ready_at)"
-		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?11, ?12, ?, ?, ?, ?, ?, ?,"
+		    " leg, legs, matrix, fail_fast, max_parallel, asks_status, outputs_spec, "
+		    "ready_at)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?11, ?12, ?, ?, ?, ?, ?, ?, "
+		    "?,"
 		    " iif(?11, ?12, NULL))",
-		    "iittvvtitpywiityiy", run_id, position, j->key, j->name ? j->name : j->key,
+		    "iittvvtitpywiityiyp", run_id, position, j->key, j->name ? j->name : j->key,
 		    j->runs_on, j->needs, j->cond,
 		    j->timeout_minutes ? j->timeout_minutes : (int64_t)TIMEOUT_DEFAULT_MINUTES,
 		    j->permissions_json ? j->permissions_json : "{}", j->env,
 		    (!j->needs || !j->needs->n) && (!j->max_parallel || j->leg < j->max_parallel),
 		    now, j->leg, j->legs ? j->legs : (int64_t)1,
 		    j->matrix_json ? j->matrix_json : "{}", j->fail_fast, j->max_parallel,
-		    j->asks_status))
+		    j->asks_status, j->outputs))
 		return -1;
 	int64_t job_id = sql_last_id(s);
 	for (size_t i = 0; i < j->n_steps; i++)
@@ -143,11 +145,12 @@ static int job_copy(
 	if (sql_run(s, e,
 		    "INSERT INTO workflow_jobs (run_id, position, job_key, name, runs_on, needs,"
 		    " if_cond, timeout_minutes, permissions, env, status, ready, created_at,"
-		    " leg, legs, matrix, fail_fast, max_parallel, asks_status, ready_at)"
-		    " SELECT ?2, position, job_key, name, runs_on, needs, if_cond,"
+		    " leg, legs, matrix, fail_fast, max_parallel, asks_status, outputs_spec,"
+		    " ready_at) SELECT ?2, position, job_key, name, runs_on, needs, if_cond,"
 		    " timeout_minutes, permissions, env, 'queued', json_array_length(needs) = 0"
 		    " AND (max_parallel = 0 OR leg < max_parallel), ?3, leg, legs, matrix,"
-		    " fail_fast, max_parallel, asks_status, iif(json_array_length(needs) = 0"
+		    " fail_fast, max_parallel, asks_status, outputs_spec, "
+		    "iif(json_array_length(needs) = 0"
 		    " AND (max_parallel = 0 OR leg < max_parallel), ?3, NULL) FROM workflow_jobs "
 		    "WHERE id = ?1",
 		    "iiw", from_job, to_run, now))

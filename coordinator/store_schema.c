@@ -163,6 +163,9 @@ static const char *const migrations[] = {
 	"ALTER TABLE workflow_steps ADD COLUMN archived_at INTEGER;"
 	"CREATE INDEX workflow_steps_unarchived ON workflow_steps (completed_at)"
 	" WHERE archived_at IS NULL AND log_bytes > 0 AND completed_at IS NOT NULL;",
+	/* 8: outputs of jobs: as the author wrote them, and what they came to */
+	"ALTER TABLE workflow_jobs ADD COLUMN outputs_spec TEXT NOT NULL DEFAULT '{}';"
+	"ALTER TABLE workflow_jobs ADD COLUMN outputs TEXT NOT NULL DEFAULT '{}';",
 };
 
 const char *schema_step(size_t number)

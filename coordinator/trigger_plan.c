@@ -151,6 +151,7 @@ static void put_spec(struct run_plan *p, size_t at, const struct plan_shared *sh
 		.matrix_json = p->legs[at].matrix,
 		.fail_fast = !job->strategy.given || job->strategy.fail_fast,
 		.max_parallel = job->strategy.max_parallel,
+		.outputs = &job->outputs,
 		.asks_status = render_condition_asks_status(job->condition),
 	};
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/runner_inherit.h"
 #include "runner/channel.h"
+#include "runner/job_outputs.h"
 #include "runner/local_report.h"
 #include "runner/role.h"
 #include "runner/step_text.h"
@@ -321,6 +322,8 @@ static enum outcome run_job(struct job *j)
 	else
 		skip_steps(j, 0);
 	o = wanted ? job_outcome(j) : OUTCOME_SKIPPED;
+	if (wanted == 1 && j->cause != CAUSE_LOST)
+		job_outputs_report(j);
 	report_job(j, o, start);
 	deliver(j);
 	return o;

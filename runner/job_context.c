@@ -168,6 +168,24 @@ static struct expr_value inputs_context(const struct job_spec *s, struct expr_ar
 	return from_claim(a, v ? v : json_get(s->event_payload, "inputs"), EXPR_TAINTED);
 }
 
+/* Outputs of other jobs may hold what an event brought. */
+static struct expr_value needs_context(struct expr_arena *a, const struct json_value *needs)
+{
+	struct expr_value all = expr_object(a);
+
+	if (!needs || needs->type != JSON_OBJECT)
+		return all;
+	json_array_each (need, needs) {
+		struct expr_value one = expr_object(a);
+
+		set_text(a, &one, "result", json_get_string(need, "result"), 0);
+		expr_set(
+			a, &one, "outputs", from_claim(a, json_get(need, "outputs"), EXPR_TAINTED));
+		expr_set(a, &all, need->key, one);
+	}
+	return all;
+}
+
 enum expr_status job_status(const struct job *j)
 {
 	if (j->cause != CAUSE_NONE)
@@ -192,7 +210,7 @@ struct expr_context job_context(const struct job *j, struct expr_arena *a,
 		{ "steps", steps_context(j, a) },
 		{ "runner", runner_context(a) },
 		{ "inputs", inputs_context(s, a) },
-		{ "needs", from_claim(a, s->needs_context, 0) },
+		{ "needs", needs_context(a, s->needs_context) },
 		{ "matrix", from_claim(a, s->matrix, 0) },
 		{ "strategy", from_claim(a, s->strategy, 0) },
 	};

@@ -56,6 +56,7 @@ static const struct json_field job_fields[] = {
 	{ "strategy", JSON_TO_VALUE, offsetof(struct job_spec, strategy) },
 	{ "needs_context", JSON_TO_VALUE, offsetof(struct job_spec, needs_context) },
 	STR(job_spec, needs_status),
+	{ "outputs", JSON_TO_PAIRS, offsetof(struct job_spec, outputs), 0, 0, LIMIT_ENV_COUNT },
 	{ "steps", JSON_TO_CUSTOM, offsetof(struct job_spec, steps), JSON_REQUIRED,
 		.fn = decode_steps },
 };
@@ -219,6 +220,7 @@ void job_spec_free(struct job_spec *s)
 	free(s->job_name);
 	free(s->condition);
 	free(s->needs_status);
+	pairs_release(&s->outputs);
 	pairs_release(&s->secrets);
 	pairs_release(&s->env);
 	for (size_t i = 0; i < s->mask_values.n; i++)

@@ -37,6 +37,7 @@ struct job_spec {
 	char *checkout_url, *checkout_token;
 	char *head_sha, *head_ref, *event;
 	char *job_key, *job_name, *condition;
+	struct pairs outputs; /* ours: what job_outputs.h renders; empty: nobody asks */
 	char *needs_status; /* ours: success, failure, skipped; NULL: success, else none of them */
 	int64_t timeout_minutes; /* 1..4320 */
 	struct pairs secrets, env;

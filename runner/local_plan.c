@@ -174,6 +174,10 @@ static int add_legs(struct local_plan *p, const struct workflow_job *job,
 
 	if (matrix_expand(&job->strategy, &m, e) < 0)
 		return err_wrap(e, "jobs.%s.strategy", job->key);
+	if (job->outputs.n)
+		return err_set(e, ERR_INPUT,
+			"jobs.%s.outputs: not supported in local runs, expected a coordinator",
+			job->key);
 	for (size_t i = 0; i < m.n; i++) {
 		struct local_job *j;
 

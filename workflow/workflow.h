@@ -77,6 +77,7 @@ struct workflow_job {
 	int64_t timeout_minutes; /* 1..4320 */
 	struct workflow_permissions permissions;
 	struct pairs env;
+	struct pairs outputs; /* name → text with expressions */
 	struct workflow_run_defaults defaults;
 	struct workflow_strategy strategy;
 	struct workflow_step *steps;

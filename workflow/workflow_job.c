@@ -201,7 +201,7 @@ static const struct reader_field job_fields[] = {
 	{ "defaults", read_defaults, JOB(defaults) },
 	{ "steps", read_steps, 0 },
 	{ "strategy", read_strategy, JOB(strategy) },
-	{ "outputs", NULL, 0 },
+	{ "outputs", read_with, JOB(outputs) },
 	{ "services", NULL, 0 },
 	{ "container", NULL, 0 },
 	{ "environment", NULL, 0 },
@@ -280,6 +280,7 @@ static void job_release(struct workflow_job *j)
 	strv_release(&j->needs);
 	permissions_release(&j->permissions);
 	pairs_release(&j->env);
+	pairs_release(&j->outputs);
 	defaults_release(&j->defaults);
 	strategy_release(&j->strategy);
 	for (size_t i = 0; i < j->n_steps; i++)

@@ -94,3 +94,45 @@ jobs:
                                         if r["status"] == "completed"), None), 120, "the run")
     assert [job["conclusion"] for job in coordinator.show(run["id"])["jobs"]] == [
         "failure", "cancelled", "cancelled"]
+
+
+def test_outputs_of_jobs(coordinator, repository, joined):
+    text = """\
+on: push
+jobs:
+  make:
+    runs-on: linux
+    outputs:
+      where: ${{ steps.s.outputs.where }}
+      said: ${{ github.event.head_commit.message }}
+      leak: ${{ secrets.TOKEN }}
+      hidden: ${{ steps.s.outputs.hidden }}
+    steps:
+      - id: s
+        env: {T: "${{ secrets.TOKEN }}"}
+        run: |
+          echo "where=out here" >>"$SHITHUB_OUTPUT"
+          echo "hidden=a-$T-b" >>"$SHITHUB_OUTPUT"
+  use:
+    runs-on: linux
+    needs: make
+    if: needs.make.outputs.where == 'out here'
+    steps:
+      - run: |
+          echo "where=<${{ needs.make.outputs.where }}> said=<${{ needs.make.outputs.said }}>"
+          echo "leak=<${{ needs.make.outputs.leak }}> hidden=<${{ needs.make.outputs.hidden }}>"
+"""
+    repo = repository()
+    coordinator.admin("secret", "set", "--repo", "demo/sample", "--name", "TOKEN",
+                      stdin=b"hunter2-value")
+    repo.commit({".shithub/workflows/ci.yml": text}, 'x"; touch /tmp/pwned; echo "`id`')
+    repo.push()
+    joined().start()
+    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
+                                        if r["status"] == "completed"), None), 120, "the run")
+    make, use = coordinator.show(run["id"])["jobs"]
+    assert (make["conclusion"], use["conclusion"]) == ("success", "success")
+    said = coordinator.step_log(use["id"]).decode()
+    assert 'where=<out here> said=<x"; touch /tmp/pwned; echo "`id`' in said
+    assert "leak=<> hidden=<>" in said
+    assert b"hunter2" not in coordinator.step_log(make["id"])

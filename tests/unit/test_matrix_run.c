@@ -209,14 +209,12 @@ static void test_max_parallel(void **state UNUSED)
 static void test_conditions_that_ask(void **state UNUSED)
 {
 #define NEEDS(cond) "runs-on: linux, needs: b, if: \"" cond "\", steps: [{run: a}]}\n"
-	static const char
-		jobs
-			[] =
-				"  a: {runs-on: linux, steps: [{run: a}]}\n"
-				"  b: {runs-on: linux, needs: a, steps: [{run: a}]}\n"
-				"  c: {" NEEDS("always()") "  d: {" NEEDS("${{ failure() && true "
-									  "}}") "  e: {" NEEDS(
-					"github.ref != ''") "  f: {" NEEDS("nope( always()");
+	static const char jobs[] =
+		"  a: {runs-on: linux, steps: [{run: a}]}\n"
+		"  b: {runs-on: linux, needs: a, steps: [{run: a}]}\n"
+		"  c: {" NEEDS("always()") "  d: {" NEEDS(
+			"${{ failure() && true "
+			"}}") "  e: {" NEEDS("github.ref != ''") "  f: {" NEEDS("nope( always()");
 	static const struct {
 		enum conclusion first, second;
 		const char *want, *status;
@@ -245,6 +243,56 @@ static void test_conditions_that_ask(void **state UNUSED)
 			json_get_string(json_get(json_root(d), "job"), "needs_status"));
 		world_close(&w);
 	}
+}
+
+static long tell(struct world *w, int64_t job, char *token, size_t n, const char *body)
+{
+	char path[80];
+	snprintf(path, sizeof(path), "/api/v1/jobs/%lld/outputs", (long long)job);
+	return chain_call(w, path, token, n, body, NULL);
+}
+
+/* Outputs: named in the claim, told by the runner, given to those who need the job. */
+static void test_outputs(void **state UNUSED)
+{
+	static const char jobs[] = "  a:\n    runs-on: linux\n    steps: [{run: a}]\n"
+				   "    strategy: {matrix: {v: [1, 2]}}\n"
+				   "    outputs: {x: \"${{ steps.s.outputs.x }}\", y: fixed}\n"
+				   "  b: {runs-on: linux, needs: a, steps: [{run: a}]}\n";
+	struct world w;
+	char token[2][2048];
+	int64_t id[2];
+	open_world(&w);
+	world_serve(&w);
+	struct run_created run = plan_ok(&w, jobs);
+	for (size_t i = 0; i < 2; i++) {
+		CLEAN_JSON struct json_doc *d = claim_next(&w);
+		const struct json_value *job = json_get(json_root(d), "job");
+		id[i] = json_get_int(job, "id", 0);
+		snprintf(token[i], sizeof(token[i]), "%s", json_get_string(json_root(d), "token"));
+		assert_string_equal(
+			"${{ steps.s.outputs.x }}", json_get_string(json_get(job, "outputs"), "x"));
+	}
+	size_t n = sizeof(token[0]);
+	assert_int_equal(400, tell(&w, id[0], token[0], n, "{\"outputs\":{\"z\":\"1\"}}"));
+	assert_int_equal(400, tell(&w, id[0], token[0], n, "{\"outputs\":[]}"));
+	assert_int_equal(400, tell(&w, id[0], token[0], n, "{}"));
+	assert_int_equal(
+		200, tell(&w, id[0], token[0], n, "{\"outputs\":{\"x\":\"1\",\"y\":\"f\"}}"));
+	assert_int_equal(
+		200, tell(&w, id[1], token[1], n, "{\"outputs\":{\"x\":\"2\",\"y\":\"\"}}"));
+	finish(&w, id[0], CONCLUSION_SUCCESS);
+	finish(&w, id[1], CONCLUSION_SUCCESS);
+	assert_int_equal(400, tell(&w, id[1], token[1], n, "{\"outputs\":{\"x\":\"3\"}}"));
+	CLEAN_JSON struct json_doc *d = claim_next(&w);
+	const struct json_value *job = json_get(json_root(d), "job");
+	assert_null(json_get(job, "outputs")); /* b has none: nobody asks for them */
+	const struct json_value *outputs =
+		json_get(json_get(json_get(job, "needs_context"), "a"), "outputs");
+	assert_string_equal("2", json_get_string(outputs, "x"));
+	assert_string_equal("f", json_get_string(outputs, "y"));
+	assert_string_equal("success success running", states_of(&w, run.run_id));
+	world_close(&w);
 }
 
 /* What is rendered before a job runs. */
@@ -329,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_fail_fast),
 		cmocka_unit_test(test_max_parallel),
 		cmocka_unit_test(test_conditions_that_ask),
+		cmocka_unit_test(test_outputs),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_too_many),
 	};
