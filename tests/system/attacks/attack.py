@@ -1,0 +1,72 @@
+"""What the attacks share: programs built on the host, scripts as steps, a job and its neighbour."""
+import functools
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import driver
+from faulty import claim
+
+HERE = pathlib.Path(__file__).resolve().parent
+FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wno-missing-field-initializers",
+         "-Werror", "-Os", "-static", "-s"]
+
+
+@functools.lru_cache(maxsize=None)
+def program(name):
+    """The bytes of attacks/<name>.c as a static program that runs in any image."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder) / name
+        subprocess.run(["musl-gcc", *FLAGS, "-o", out, HERE / f"{name}.c"], check=True)
+        return out.read_bytes()
+
+
+def script(text, **more):
+    """One step of a workflow: its shell script and other keys (if_, shell, …)."""
+    lines = [line for line in text.strip("\n").splitlines()]
+    margin = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    keys = "".join(f"  {key.rstrip('_')}: {value}\n" for key, value in more.items())
+    return "- run: |\n" + "".join(f"    {line[margin:]}\n" for line in lines) + keys
+
+
+class Neighbours:
+    """A runner with two slots on the faulty coordinator: an attacker, a victim that runs beside it
+    until the test lets it go, and a job that comes after both."""
+
+    def __init__(self, faulty, runner, **flags):
+        self.faulty, self.number = faulty, 100
+        self.victim = self.offer(["echo begun; until [ -e go ]; do sleep 0.05; done; echo fine"])
+        self.runner = runner(faulty.base, faulty.token, poll_interval="100ms", capacity="2",
+                             **flags)
+        self.program = self.runner.start()
+        faulty.wait(lambda: b"begun" in self.victim.log(), 60, "the victim's step")
+
+    def offer(self, scripts):
+        self.number += 1
+        return self.faulty.offer_job(self.number, steps=[{"run": text} for text in scripts])
+
+    def attack(self, *scripts, timeout=120):
+        """The attacker's job, ended; its conclusion stands in .final."""
+        job = self.offer(scripts)
+        job.final = self.faulty.wait_final(job, timeout)
+        return job
+
+    def unharmed(self):
+        """The victim ends well, and so does a job that comes now."""
+        after = self.offer(["echo still here"])
+        assert self.faulty.wait_final(after, 120) == ("completed", "success"), self.program.log()
+        number = self.victim.id
+        where = driver.wait_for(lambda: next(self.runner.workspaces.glob(f"*/{number}"), None), 30,
+                                "the victim's workspace")
+        (where / "go").touch()
+        assert self.faulty.wait_final(self.victim, 120) == ("completed", "success")
+        assert b"fine" in self.victim.log()
+        assert self.program.alive(), self.program.log()
+
+
+def free_inodes(path):
+    return os.statvfs(path).f_ffree
+
+
+__all__ = ["Neighbours", "claim", "free_inodes", "program", "script"]

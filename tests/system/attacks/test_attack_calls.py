@@ -1,0 +1,38 @@
+"""System calls, files and devices that no step may have, tried one by one in a real step."""
+import attack
+
+
+def test_calls_and_files(job):
+    """On either engine, in either way of running steps, also for a second step of one box."""
+    run = attack.script("chmod +x calls && ./calls")
+    done = job("- uses: actions/checkout@v4\n" + run + run, files={"calls": attack.program("calls")})
+    assert done.conclusions() == ["success"] * 3, done.text(1)
+    for index in (1, 2):
+        lines = done.text(index).splitlines()
+        assert not [line for line in lines if line.startswith("REACHED")], lines
+        tried = int(lines[-1].removeprefix("tried "))
+        assert sum(line.startswith("refused") for line in lines) == tried > 150
+        for line in lines:
+            if line.startswith(("refused int 0x80", "refused x32")):
+                assert line.endswith("signal 31"), "calls of another architecture kill"
+
+
+SETUID = """
+    set +e +o pipefail
+    for file in $(find / -xdev -perm /6000 -type f 2>/dev/null); do
+        echo "set-id $file"
+    done
+    cp /bin/bash own && chmod 6755 own && ./own -p -c 'id -u; id -g'
+    su -c 'id -u' root </dev/null 2>&1
+    mount -t tmpfs none /mnt 2>&1
+    unshare -Ur id -u 2>&1
+    echo end
+"""
+
+
+def test_set_id_programs(job):
+    """no_new_privs takes the effect of set-id bits, whoever owns the file."""
+    done = job(attack.script(SETUID))
+    lines = done.text(0).splitlines()
+    assert lines[-1] == "end" and "0" not in lines, lines
+    assert lines.count("65534") == 2, "its own set-id program gives it nothing new"
