@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 import driver
+from conftest import few
 
 @pytest.fixture
 def run(job):
@@ -144,6 +145,7 @@ def test_tainted_and_secret_values_never_become_script_text(run):
     assert "MISSING" in done.text(1)
 
 
+@few
 def test_step_timeout(run):
     done = run("""
         - timeout-minutes: 1
