@@ -103,7 +103,7 @@ static void serve(void *data, struct listener_peer *p, struct slice request, boo
 {
 	struct control *c = data;
 	const char *end = memchr(request.ptr, '\n', request.len);
-	struct control_request r;
+	struct control_request r = { 0 };
 	struct err e = { 0 };
 	int rc;
 

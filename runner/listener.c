@@ -187,8 +187,10 @@ void listener_free(struct listener *l)
 	if (!l)
 		return;
 	loop_source_unref(&l->accept);
-	while (l->peers)
-		peer_free(l->peers);
+	for (struct listener_peer *p = l->peers, *next; p; p = next) {
+		next = p->next;
+		peer_free(p);
+	}
 	close(l->spec.fd);
 	free(l);
 }

@@ -28,16 +28,29 @@ static void reply(struct listener_peer *p, bool head, const char *status, const 
 	listener_reply(p, &out);
 }
 
-static void serve(void *data, struct listener_peer *p, struct slice request, bool cut)
+static const char plain[] = "text/plain; charset=utf-8";
+
+static void refuse(struct listener_peer *p, struct monitor_request r, struct buf *body)
 {
 	static const struct {
+		enum monitor_wants wants;
 		const char *status, *text;
 	} refusals[] = {
-		[MONITOR_NOTHING] = { "404 Not Found", "expected /metrics or /healthz\n" },
-		[MONITOR_METHOD] = { "405 Method Not Allowed", "expected GET or HEAD\n" },
-		[MONITOR_BAD] = { "400 Bad Request", "expected an HTTP/1.1 request\n" },
+		{ MONITOR_NOTHING, "404 Not Found", "expected /metrics or /healthz\n" },
+		{ MONITOR_METHOD, "405 Method Not Allowed", "expected GET or HEAD\n" },
+		{ MONITOR_BAD, "400 Bad Request", "expected an HTTP/1.1 request\n" },
 	};
-	static const char plain[] = "text/plain; charset=utf-8";
+
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+		if (refusals[i].wants != r.wants)
+			continue;
+		buf_adds(body, refusals[i].text);
+		reply(p, r.head, refusals[i].status, plain, body);
+	}
+}
+
+static void serve(void *data, struct listener_peer *p, struct slice request, bool cut)
+{
 	struct monitor *m = data;
 	struct monitor_request r = monitor_request_parse(request);
 	CLEAN_BUF struct buf body = BUF_INIT(PAGE_MAX);
@@ -54,8 +67,7 @@ static void serve(void *data, struct listener_peer *p, struct slice request, boo
 
 		reply(p, r.head, good ? "200 OK" : "503 Service Unavailable", plain, &body);
 	} else {
-		buf_adds(&body, refusals[r.wants].text);
-		reply(p, r.head, refusals[r.wants].status, plain, &body);
+		refuse(p, r, &body);
 	}
 }
 

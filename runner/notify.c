@@ -74,7 +74,7 @@ void notify_status(struct notify *n, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (str_eq(text, n->status))
+	if (strcmp(text, n->status) == 0)
 		return;
 	memcpy(n->status, text, sizeof(text));
 	sd_notifyf(0, "STATUS=%s", text);

@@ -41,8 +41,10 @@ static void write_time(struct json_writer *w, const char *key, struct wall t)
 
 static void write_age(struct json_writer *w, int64_t us)
 {
+	int64_t ms = us / USEC_PER_MSEC;
+
 	json_key(w, "age_seconds");
-	json_double(w, (double)(us / 1000) / 1e3);
+	json_double(w, (double)ms / 1e3);
 }
 
 static void write_heartbeat(struct json_writer *w, const struct beat_view *b, struct wall now)

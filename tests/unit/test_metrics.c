@@ -58,6 +58,8 @@ static void shows_the_running_job(void **state)
 	struct progress_view v = running();
 	struct status s = status_of(&v);
 	struct tally t = { 0 };
+	static const char build[] = "shithub_runner_build_info{version=\"" PROJECT_VERSION
+				    "\",instance=\"a\\\"b\\\\c d\"} 1";
 	static const char *const lines[] = {
 		"shithub_runner_slots_busy 1",
 		"shithub_runner_slots_capacity 3",
@@ -72,8 +74,7 @@ static void shows_the_running_job(void **state)
 		"shithub_runner_step_seconds_sum 7200.040000",
 		"shithub_runner_claim_latency_seconds_sum 2.000000",
 		"shithub_runner_workspace_bytes{state=\"used\"} 600",
-		"shithub_runner_build_info{version=\"" PROJECT_VERSION
-		"\",instance=\"a\\\"b\\\\c d\"} 1",
+		build,
 	};
 
 	(void)state;
