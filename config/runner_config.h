@@ -65,7 +65,7 @@ struct runner_config {
 	struct {
 		char *subnet; /* "172.30.0.0/24"; its first address is the gateway and resolver */
 		char *bridge; /* NULL: from engine.network */
-		char *dir;    /* NULL: runner.state_dir/network */
+		char *dir;    /* files of the wall, a folder a bridge */
 		struct strv upstream_dns;  /* empty: those of /etc/resolv.conf */
 		struct strv ports;         /* TCP, of allowed names */
 		struct strv allow_private; /* ranges that allowed names may lead to */

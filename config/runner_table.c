@@ -354,6 +354,7 @@ const struct option runner_option_table[] = {
 	{ .section = "network",
 		.key = "dir",
 		.offset = AT(network.dir),
+		.fallback = "/run/shithubd-network",
 		.check = check_own_dir },
 	{ .section = "network",
 		.key = "upstream_dns",

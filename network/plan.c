@@ -58,8 +58,7 @@ int network_plan_init(struct network_plan *p, const struct runner_config *c, str
 	choose_bridge(p);
 	choose_table(p);
 	allowlist_init(&p->names, &c->runner.network_allowlist);
-	p->dir = c->network.dir ? xstrdup(c->network.dir)
-				: path_join(c->runner.state_dir, "network");
+	p->dir = path_join(c->network.dir, p->bridge);
 	return 0;
 }
 

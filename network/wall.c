@@ -62,9 +62,7 @@ int wall_look(const struct network_plan *p, struct loop *l, struct err *e)
 
 static int make_folder(const struct network_plan *p, struct err *e)
 {
-	if ((!p->config->network.dir &&
-		    dir_ensure_parents(p->config->runner.state_dir, 0700, e) < 0) ||
-		dir_ensure_parents(p->dir, 0755, e) < 0)
+	if (dir_ensure_parents(p->dir, 0755, e) < 0)
 		return -1;
 	/* mkdir's mode passes through the umask; the supervisor must be able to read */
 	return chmod(p->dir, 0755) < 0 ? err_set_errno(e, errno, "%s", p->dir) : 0;

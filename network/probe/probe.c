@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PARTS_MAX = 4, PROBES_MAX = 64, WAIT_MS = 2500, DEADLINE_S = 8, DNS_MAX = 1500 };
+enum { PARTS_MAX = 4, PROBES_MAX = 64, WAIT_MS = 2500, DEADLINE_S = 6, DNS_MAX = 1500 };
 
 struct result {
 	int open;
