@@ -60,8 +60,8 @@ static int64_t nproc_limit(void)
 	int64_t most = NPROC_MOST;
 
 	if (file_read("/proc/sys/kernel/pid_max", &text, &ignored) == 0) {
-		CLEAN_STR char *digits = xmemdup0(
-			buf_cstr(&text), strspn(buf_cstr(&text), "0123456789"));
+		CLEAN_STR char *digits =
+			xmemdup0(buf_cstr(&text), strspn(buf_cstr(&text), "0123456789"));
 
 		if (!parse_i64(digits, 1, NPROC_MOST, &most))
 			most = NPROC_MOST;

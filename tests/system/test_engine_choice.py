@@ -1,4 +1,4 @@
-"""Which engine's socket is taken, and what is said of one that refuses: one line with the remedy."""
+"""Which engine's socket is taken; one that refuses is told in one line with the remedy."""
 import os
 import pwd
 

@@ -1,4 +1,4 @@
-"""Steps of an ordinary user's Podman. What it cannot hold is asserted too: docs/ENGINES.md says so."""
+"""Steps of an ordinary user's Podman. What it cannot hold is asserted too: see docs/ENGINES.md."""
 import re
 
 import pytest
