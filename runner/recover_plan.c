@@ -76,7 +76,7 @@ void recover_plan_make(
 	ret->conclusion = ends[end].conclusion;
 	ret->step_status = ends[end].step_status;
 	ret->step_conclusion = ends[end].step_conclusion;
-	if (!ends[end].cause && j->started && ret->bearer == ret->n && !failure)
+	if (!j->cause && j->started && ret->bearer == ret->n && !failure)
 		ret->conclusion = "success"; /* only saying so was left */
 }
 

@@ -4,12 +4,14 @@ After each: every step and the job have ended exactly once, the log holds all th
 nothing of the job is left in engine, workspace root or state directory, and the next job runs.
 """
 import contextlib
+import http.server
 import os
 import pathlib
 import random
 import re
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -277,6 +279,25 @@ def test_second_stop_signal_leaves_the_recovery_to_the_next_start(killed, faulty
     one.recovered(job)
 
 
+@once
+def test_reports_that_a_stop_could_not_deliver(killed, faulty):
+    """Twenty seconds of patience, then they wait on disk: what was decided stays decided."""
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}])
+    one.marked()
+    faulty.refuse(r"/jobs/5/", 502, times=10**6)
+    for state in ("draining", "cancelling"):
+        one.program.signal(signal.SIGTERM)
+        driver.wait_for(lambda: state in one.program.log(), 30, state)
+    assert one.program.wait(60) == 0
+    assert "undelivered" in one.program.log() and not one.one.left_over()
+    faulty.refusals.clear()
+    one.restart()
+    one.recovered(job, final=("cancelled", "cancelled"))
+    assert job.log(STEP).startswith(LINES.encode()) and b"restarted" not in job.log(STEP)
+    assert job.statuses(STEP)[-1] == ("cancelled", "cancelled")
+
+
 @pytest.mark.flavors("docker-attach-job")
 def test_engine_down_at_start(killed, faulty, engine, folder):
     """What runs on without us goes when the engine is back, however often it was not there."""
@@ -384,6 +405,55 @@ def test_kills_at_any_moment(killed, faulty):
         assert len([status for status in job.statuses() if status[0] == "completed"]) == 1
         assert sum(end[0][1] == "failure" for end in ends) == (job.final[1] == "failure")
     one.next_job(200)
+
+
+class Lossy(http.server.BaseHTTPRequestHandler):
+    """Between runner and coordinator: the first call of each kind is done, its answer dropped."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    target, dropped = None, None
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        kept = {name: value for name, value in self.headers.items()
+                if name.lower() not in ("host", "content-length", "connection")}
+        answer = driver.request("POST", self.target + self.path, body, headers=kept)
+        kind = re.sub(r"\d+", "N", self.path.removeprefix("/api/v1"))
+        if "/jobs/" in kind and kind not in self.dropped:
+            self.dropped.append(kind)
+            self.close_connection = True
+            return
+        self.send_response(answer.status)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, *_):
+        pass
+
+
+@once
+def test_answers_lost_of_the_real_coordinator(coordinator, repository, runner):
+    handler = type("Handler", (Lossy,), {"target": coordinator.base, "dropped": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        repo = repository()
+        repo.commit({"README.md": "x\n", ".shithub/workflows/ci.yml": workflow("- run: seq 1000")})
+        repo.push()
+        token = coordinator.register_runner("lossy")["token"]
+        one = runner(f"http://127.0.0.1:{server.server_port}", token)
+        program = one.once()
+    finally:
+        server.shutdown()
+        server.server_close()
+    row = coordinator.show(newest_run(coordinator))["jobs"][0]
+    assert row["conclusion"] == "success"
+    assert coordinator.step_log(row["id"], 0) == "".join(f"{n}\n" for n in range(1, 1001)).encode()
+    assert set(handler.dropped) >= {"/jobs/N/status", "/jobs/N/logs", "/jobs/N/steps/N/status"}
+    assert "token_chain_lost" not in program.log()
 
 
 @once
