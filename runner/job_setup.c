@@ -1,14 +1,12 @@
 /* What a job needs before its first step: engine, seccomp profile, gate, boxes. */
 #include "runner/job.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "runner/helper_program.h"
 #include "runner/job_image.h"
 #include "runner/network_wall.h"
 #include "runner/step_files.h"
@@ -16,34 +14,6 @@
 #include "runner/step_kinds.h"
 #include "runner/workspace_watch.h"
 #include "sandbox/step_profile.h"
-
-/* Beside the program as built, else where `make install` puts it. */
-static char *find_gate(const struct runner_config *c, struct err *e)
-{
-	static const char *const places[] = { "%s/shithub-gate", "%s/../lib/shithub/shithub-gate" };
-	char exe[PATH_MAX];
-	ssize_t n;
-
-	if (c->engine.gate_path)
-		return xstrdup(c->engine.gate_path);
-	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	if (n < 0) {
-		err_set_errno(e, errno, "find the gate: /proc/self/exe");
-		return NULL;
-	}
-	exe[n] = '\0';
-	*strrchr(exe, '/') = '\0';
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		CLEAN_STR char *path = xasprintf(places[i], exe);
-
-		if (access(path, X_OK) == 0)
-			return TAKE(path);
-	}
-	err_set(e, ERR_NOT_FOUND,
-		"shithub-gate is neither in %s nor in %s/../lib/shithub; set engine.gate_path", exe,
-		exe);
-	return NULL;
-}
 
 static char *load_seccomp(const struct runner_config *c, struct err *e)
 {
@@ -141,7 +111,7 @@ int job_setup(struct job *j, struct err *e)
 	j->seccomp = load_seccomp(j->config, e);
 	if (!j->seccomp)
 		return -1;
-	j->gate_path = find_gate(j->config, e);
+	j->gate_path = helper_program(j->config->engine.gate_path, "shithub-gate", e);
 	if (!j->gate_path || check_engine(j, e) < 0 ||
 		network_wall_require(j->loop, j->engine, j->config, j->channel, e) < 0)
 		return -1;
