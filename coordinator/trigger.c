@@ -5,16 +5,17 @@
 #include "coordinator/trigger_plan.h"
 
 int trigger_plan(const struct trigger *t, const struct repo_row *row, const struct workflow *w,
-	struct plan_event *ev, struct run_plan *ret, struct err *e)
+	const struct plan_event *ev, struct run_plan *ret, struct err *e)
 {
+	struct plan_event whole = *ev;
 	CLEANUP(pairs_release) struct pairs vars = { 0 };
 	CLEAN_STR char *full = xasprintf("%s/%s", row->owner, row->name);
 
 	if (store_variable_list(t->store, row->id, &vars, e))
 		return -1;
-	ev->repository = full;
-	ev->vars = &vars;
-	return run_plan_make(ret, w, ev, e);
+	whole.repository = full;
+	whole.vars = &vars;
+	return run_plan_make(ret, w, &whole, e);
 }
 
 /* One ref of a push while its workflow files are looked at. */

@@ -32,7 +32,7 @@ int run_plan_make(struct run_plan *p, const struct workflow *w, const struct pla
 	struct err *e) CHECK_RESULT;
 /* The same with the repository's name and variables filled in (trigger.c). */
 int trigger_plan(const struct trigger *t, const struct repo_row *row, const struct workflow *w,
-	struct plan_event *ev, struct run_plan *ret, struct err *e) CHECK_RESULT;
+	const struct plan_event *ev, struct run_plan *ret, struct err *e) CHECK_RESULT;
 void run_plan_release(struct run_plan *p);
 #define CLEAN_PLAN CLEANUP(run_plan_release)
 

@@ -18,7 +18,8 @@ static bool masked(struct job *j, const struct buf *text)
 	CLEAN_BUF struct buf shown = BUF_INIT(OUTPUTS_MAX + KIB(64));
 	mask_feed(j->mask, text->data, text->len, to_buf, &shown);
 	mask_end(j->mask, to_buf, &shown);
-	return shown.len != text->len || (text->len && memcmp(shown.data, text->data, text->len));
+	return shown.len != text->len ||
+	       (text->len && memcmp(shown.data, text->data, text->len) != 0);
 }
 
 /* NULL: it is added; else why it is not. */

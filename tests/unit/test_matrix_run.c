@@ -157,17 +157,17 @@ static void test_fail_fast(void **state UNUSED)
 {
 	static const struct {
 		const char *jobs;
-		enum conclusion first;
 		const char *want;
+		enum conclusion first;
 		bool cancel_asked;
 	} cases[] = {
-		{ LEGS("") AFTER, CONCLUSION_FAILURE, "failure running cancelled skipped", true },
-		{ LEGS("") AFTER, CONCLUSION_TIMED_OUT, "timed_out running cancelled skipped",
+		{ LEGS("") AFTER, "failure running cancelled skipped", CONCLUSION_FAILURE, true },
+		{ LEGS("") AFTER, "timed_out running cancelled skipped", CONCLUSION_TIMED_OUT,
 			true },
-		{ LEGS("") AFTER, CONCLUSION_CANCELLED, "cancelled running queued! skipped",
+		{ LEGS("") AFTER, "cancelled running queued! skipped", CONCLUSION_CANCELLED,
 			false },
-		{ LEGS("      fail-fast: false\n") AFTER, CONCLUSION_FAILURE,
-			"failure running queued! skipped", false },
+		{ LEGS("      fail-fast: false\n") AFTER, "failure running queued! skipped",
+			CONCLUSION_FAILURE, false },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct world w;
