@@ -261,6 +261,17 @@ const char *check_own_dir(char **text)
 	return wrong;
 }
 
+/* Without commas, as lists in the environment are separated by them. */
+const char *check_protected(char **text)
+{
+	size_t n = strlen(*text);
+
+	if (n < 1 || n > 255 || (*text)[0] == '/' || !only(*text, n, "._-/") || has_parent(*text))
+		return "expected the name of a folder in the workspace root, or <run>/<job>";
+	trim_slashes(*text);
+	return NULL;
+}
+
 const char *check_socket(char **text)
 {
 	const char *wanted = "expected the absolute path of a unix socket, at most 107 bytes";

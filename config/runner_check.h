@@ -16,6 +16,7 @@ const char *check_own_dir(char **text);      /* the same, not "/" */
 const char *check_socket(char **text);       /* path; a leading unix:// is trimmed */
 const char *check_host_pattern(char **text); /* name or *.name, made lower case */
 const char *check_address(char **text);      /* IPv4 or IPv6 literal */
+const char *check_protected(char **text);    /* a folder's name, or run/job */
 const char *check_listen(char **text);       /* IP:PORT, [IPv6]:PORT or a socket's path */
 const char *check_image(char **text);
 const char *check_image_glob(char **text); /* config/image_ref.h */

@@ -71,6 +71,13 @@ struct runner_config {
 		struct strv allow_private; /* ranges that allowed names may lead to */
 	} network;
 	struct {
+		int64_t high_water;    /* percent as df counts: from here on the guard prunes */
+		int64_t low_water;     /* below high_water: there it stops */
+		int64_t min_free;      /* percent: with less no job is claimed */
+		int64_t stale_us;      /* untouched for so long: nightly takes it */
+		struct strv protected; /* names and <run>/<job> that it never takes */
+	} disk;
+	struct {
 		char *listen; /* "IP:PORT" or a unix socket's path; NULL: no metrics */
 	} metrics;
 };

@@ -186,6 +186,26 @@ static void follow_subnet(struct options *o)
 	dns->source = xstrdup(subnet->source);
 }
 
+/* The lower mark lies below the upper one: where only that was set, its default follows. */
+static void check_water(struct options *o)
+{
+	const struct option_value *high = value_named(o, "disk", "high_water");
+	struct option_value *low = value_named(o, "disk", "low_water");
+	int64_t h, l;
+
+	if (!parse_i64(high->text, 1, 100, &h) || !parse_i64(low->text, 0, 99, &l) || l < h)
+		return;
+	if (low->origin != ORIGIN_DEFAULT) {
+		options_problem(o, "disk.low_water", low->source,
+			"expected less than disk.high_water, which is %s", high->text);
+		return;
+	}
+	free(low->text);
+	low->text = xasprintf("%d", (int)h - 1);
+	low->origin = high->origin;
+	low->source = xstrdup(high->source);
+}
+
 static void add_warnings(struct options *o)
 {
 	const char *url = value_named(o, "server", "base_url")->text;
@@ -217,6 +237,7 @@ int runner_config_load(struct runner_config *ret, struct options *o, const struc
 	resolve_token(o);
 	check_default_image(o);
 	follow_subnet(o);
+	check_water(o);
 	add_warnings(o);
 	return options_apply(o, ret);
 }
