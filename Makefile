@@ -92,10 +92,17 @@ bench: ## ratios against docker run and git, interleaved
 	@$(MAKE) all
 	@tests/bench/bench.sh $(B)
 
-install: all ## programs, gate and seccomp profile below $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/shithub
+UNITS := $(wildcard deploy/systemd/*.service deploy/systemd/*.timer)
+
+install: all ## programs, gate and systemd units below $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/shithub \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 0755 $(B)/shithubd-runner $(B)/shithubd $(DESTDIR)$(PREFIX)/bin/
 	install -m 0755 $(B)/shithub-gate $(B)/shithub-probe $(DESTDIR)$(PREFIX)/lib/shithub/
+	for unit in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|g' $$unit \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit##*/}; done
+	install -m 0644 deploy/systemd/shithubd-runner.sysusers \
+		$(DESTDIR)$(PREFIX)/lib/sysusers.d/shithubd-runner.conf
 
 clean: ## remove the build folders
 	rm -rf build build-asan
