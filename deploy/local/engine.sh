@@ -179,6 +179,9 @@ launch_podman() {
 	local driver=overlay boot
 	command -v podman >/dev/null || die "no podman; run deploy/local/deps.sh podman"
 	[ "${#dir}" -le 46 ] || die "$dir: Podman takes at most 46 bytes, set SHITHUB_PODMAN_DIR"
+	[ "$me" = 0 ] || unshare -U true 2>/dev/null ||
+		die "no user namespaces for ordinary users here (a chroot, a container, a sysctl):" \
+			"no rootless Podman"
 	boot=$(cat /proc/sys/kernel/random/boot_id)
 	if [ "$(cat "$dir/boot" 2>/dev/null)" != "$boot" ]; then
 		rm -rf "$dir/run" "$dir/tmp" # what they say is about processes before the reboot

@@ -17,6 +17,12 @@ IDS = "400000-465535"
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "deploy/local/engine.sh"
 
 
+def possible():
+    """Whether this machine gives user namespaces to ordinary users; a chroot does not."""
+    return subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "unshare", "-U", "true"],
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
 def user():
     """The user's passwd entry; made by one of several processes."""
     HOME.parent.mkdir(parents=True, exist_ok=True)
