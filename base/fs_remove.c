@@ -92,20 +92,35 @@ static int open_dir_at(int dir, const char *name, int flags)
 	return (int)fd;
 }
 
-/* A readable descriptor of the directory, made usable if it is ours; -1 with errno. */
-static int open_usable(const struct walk *w, int dir, const char *name)
+/* Not across a file system below the root, and with all rights of the owner, if that is us; whether
+ * it worked opening or unlinking tells. */
+static int check_usable(const struct walk *w, int fd)
 {
-	int fd CLEAN_FD = open_dir_at(dir, name, O_PATH);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return -1;
 	if (w->n && st.st_dev != w->dev) {
 		errno = EXDEV;
 		return -1;
 	}
 	if ((st.st_mode & 0700) != 0700)
-		make_usable(fd, st.st_mode); /* not ours: opening or unlinking tells */
+		make_usable(fd, st.st_mode);
+	return 0;
+}
+
+/* A readable descriptor of the directory, made usable if it is ours; -1 with errno. */
+static int open_usable(const struct walk *w, int dir, const char *name)
+{
+	int fd CLEAN_FD = open_dir_at(dir, name, O_RDONLY);
+
+	if (fd >= 0)
+		return check_usable(w, fd) < 0 ? -1 : TAKE_FD(fd);
+	if (errno != EACCES)
+		return -1;
+	fd = open_dir_at(dir, name, O_PATH);
+	if (fd < 0 || check_usable(w, fd) < 0)
+		return -1;
 	return openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
