@@ -41,6 +41,7 @@ struct slot_owner {
 	const struct strv *job_env; /* environment of job processes: the resolved configuration */
 	const struct state_dir *state;  /* of the supervisor: what jobs keep, leases */
 	const struct slot_local *local; /* NULL: a coordinator's job */
+	int64_t remove_us;              /* patience with the removing janitor; 0: ten minutes */
 	void (*on_over)(void *data); /* some slot is over: look with slot_over, later, not inside */
 	void *data;
 };

@@ -153,6 +153,8 @@ void slot_enter_removing(struct slot *s)
 		slot_enter(s, SLOT_OVER);
 	} else {
 		s->deadline = loop_timer(s->owner.loop,
-			mono_add(loop_now(s->owner.loop), SLOT_REMOVE_US), on_deadline, s);
+			mono_add(loop_now(s->owner.loop),
+				s->owner.remove_us ? s->owner.remove_us : SLOT_REMOVE_US),
+			on_deadline, s);
 	}
 }
