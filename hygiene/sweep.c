@@ -2,15 +2,12 @@
 #include "hygiene/sweep.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 
-#include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "hygiene/root_owner.h"
+#include "hygiene/trash.h"
 #include "hygiene/workdir.h"
-#include "state/state_dir.h"
-
-static const char ASIDE[] = ".stale-";
 
 void sweep_result_release(struct sweep_result *r)
 {
@@ -39,28 +36,12 @@ static bool is_young(int parent, const struct workdir *w, const struct sweep_spe
 	return walk_tree(parent, w->entry, look_age, &a, NULL) < 0 || a.young;
 }
 
-static bool is_aside(const struct workdir *w)
-{
-	return str_starts(w->entry, ASIDE);
-}
-
 /* A job folder means that its job runs or is still to be recovered. */
 static bool has_job_folder(const struct workdir *w, const char *state_dir)
 {
 	CLEAN_STR char *path = xasprintf("%s/jobs/%s", state_dir, w->entry);
 
 	return access(path, F_OK) == 0;
-}
-
-static void set_aside(int parent, const struct workdir *w)
-{
-	char uuid[UUID_TEXT_MAX];
-
-	if (is_aside(w))
-		return;
-	uuid_v4(uuid);
-	CLEAN_STR char *aside = xasprintf("%s%s-%.8s", ASIDE, w->entry, uuid);
-	renameat(parent, w->entry, parent, aside); /* where it fails too, the name stays taken */
 }
 
 static void clear(int parent, const struct workdir *w, struct sweep_result *ret)
@@ -77,7 +58,7 @@ static void clear(int parent, const struct workdir *w, struct sweep_result *ret)
 	ret->kept++;
 	if (!ret->reason)
 		ret->reason = xasprintf("%s/%s: %s", w->run, w->entry, e.text);
-	set_aside(parent, w);
+	free(trash_move(parent, w->entry, NULL)); /* where it fails too, the name stays taken */
 }
 
 static void sweep_one(
@@ -93,34 +74,11 @@ static void sweep_one(
 		ret->in_use++;
 		return;
 	}
-	if (!is_aside(w) && is_young(parent, w, spec))
+	if (!trash_is(w->entry) && is_young(parent, w, spec))
 		ret->young++;
 	else
 		clear(parent, w, ret);
 	lease_end(&lease);
-}
-
-/* The first sweep claims the root for its runner. */
-static int check_owner(const struct sweep_spec *spec, struct err *e)
-{
-	CLEAN_STR char *mark = path_join(spec->root, ".owner");
-	CLEANUP(state_dir_release) struct state_dir state = STATE_DIR_INIT;
-	CLEAN_BUF struct buf owner = BUF_INIT(KIB(1));
-
-	if (state_dir_join(&state, spec->state_dir, e) < 0)
-		return -1;
-	if (file_read(mark, &owner, e) < 0) {
-		if (!err_is(e, ERR_NOT_FOUND))
-			return -1;
-		err_clear(e);
-		return file_replace(mark, state.instance_id, strlen(state.instance_id), 0600, e);
-	}
-	if (str_eq(buf_cstr(&owner), state.instance_id))
-		return 0;
-	return err_set(e, ERR_CONFLICT,
-		"%s belongs to another runner (%s is not of instance %s): give each its own "
-		"runner.workspace_root, or remove that file when the other one is gone",
-		spec->root, mark, state.instance_id);
 }
 
 int sweep_workspaces(const struct sweep_spec *spec, struct sweep_result *ret, struct err *e)
@@ -142,7 +100,8 @@ int sweep_workspaces(const struct sweep_spec *spec, struct sweep_result *ret, st
 	if (!host.leases)
 		return err_set(e, ERR_CONFLICT, "no leases in %s: nothing can be proved idle",
 			spec->state_dir);
-	if (check_owner(spec, e) < 0 || workdirs_list(&host, &dirs, e) < 0)
+	if (root_owner_check(spec->root, spec->state_dir, true, e) < 0 ||
+		workdirs_list(&host, &dirs, e) < 0)
 		return -1;
 	for (size_t i = 0; i < dirs.n; i++)
 		if (dirs.v[i].run) /* what else stands in the root is not ours to judge */
