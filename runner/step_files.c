@@ -12,17 +12,29 @@
 #include "base/limits.h"
 #include "runner/command_files.h"
 
-static char *step_dir(const struct job *j, size_t index)
+/* With engine.user = "auto" the folder of all steps belongs to the step user, who may exchange
+ * whatever stands in it at any time. So nothing in it is reached by path: its own descriptor, then
+ * one name at a time, never through a link. */
+static int open_below(int dir, const char *name, struct err *e)
 {
-	return xasprintf("%s/%zu", j->files_dir, index);
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_set_errno(e, errno, "command files %s", name) : fd;
 }
 
 /* The step user is neither owner nor group here: it may pass and read, and write what is 0666. */
-static int make_open_dir(const char *path, struct err *e)
+static int make_open_dir(int parent, const char *name, struct err *e)
 {
-	if (mkdir(path, 0755) < 0 || chmod(path, 0755) < 0)
-		return err_set_errno(e, errno, "command files %s", path);
-	return 0;
+	CLEAN_FD int fd = -1;
+
+	if (mkdirat(parent, name, 0755) < 0)
+		return err_set_errno(e, errno, "make command files %s", name);
+	fd = open_below(parent, name, e);
+	if (fd < 0)
+		return -1;
+	if (fchmod(fd, 0755) < 0)
+		return err_set_errno(e, errno, "command files %s", name);
+	return TAKE_FD(fd);
 }
 
 static int write_event(const struct job *j, struct err *e)
@@ -47,8 +59,10 @@ static int write_event(const struct job *j, struct err *e)
 
 int step_files_setup(struct job *j, struct err *e)
 {
+	CLEAN_FD int parent = dir_open(j->dir, e), fd = -1;
+
 	j->files_dir = path_join(j->dir, "files");
-	if (make_open_dir(j->files_dir, e) < 0)
+	if (parent < 0 || (fd = make_open_dir(parent, "files", e)) < 0)
 		return -1;
 	return write_event(j, e);
 }
@@ -64,13 +78,13 @@ static void file_name(enum command_file which, char out[32])
 	out[n] = '\0';
 }
 
-static int make_file(const char *dir, const char *name, struct err *e)
+static int make_file(int dir, const char *name, struct err *e)
 {
-	CLEAN_STR char *path = path_join(dir, name);
-	CLEAN_FD int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	CLEAN_FD int fd =
+		openat(dir, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0600);
 
 	if (fd < 0 || fchmod(fd, 0666) < 0)
-		return err_set_errno(e, errno, "command file %s", path);
+		return err_set_errno(e, errno, "command file %s", name);
 	return 0;
 }
 
@@ -85,10 +99,11 @@ static void name_file(struct pairs *env, const char *variable, const char *path)
 
 int step_files_make(struct job *j, size_t index, struct pairs *env, struct err *e)
 {
-	CLEAN_STR char *dir = step_dir(j, index);
+	CLEAN_STR char *step = xasprintf("%zu", index);
+	CLEAN_FD int parent = dir_open(j->files_dir, e), dir = -1;
 
 	name_file(env, "EVENT_PATH", BOX_FILES "/event.json");
-	if (make_open_dir(dir, e) < 0)
+	if (parent < 0 || (dir = make_open_dir(parent, step, e)) < 0)
 		return -1;
 	for (int which = 0; which < COMMAND_FILES; which++) {
 		CLEAN_STR char *inside = NULL;
@@ -198,15 +213,12 @@ static int read_and_take(struct job *j, int dir, enum command_file which, struct
 
 int step_files_take(struct job *j, size_t index, struct err *e)
 {
-	CLEAN_STR char *dir = step_dir(j, index), *name = xasprintf("%zu", index);
-	CLEAN_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	CLEAN_FD int parent = dir_open(j->files_dir, e);
+	CLEAN_STR char *name = xasprintf("%zu", index);
+	CLEAN_FD int parent = dir_open(j->files_dir, e), fd = -1;
 	uint64_t left;
 	int rc = 0;
 
-	if (fd < 0)
-		return err_set_errno(e, errno, "command files %s", dir);
-	if (parent < 0)
+	if (parent < 0 || (fd = open_below(parent, name, e)) < 0)
 		return -1;
 	for (int which = 0; which < COMMAND_FILES && rc == 0; which++)
 		rc = read_and_take(j, fd, which, e);

@@ -13,6 +13,7 @@ import driver
 from conftest import Job, newest_run, workflow
 
 RUNNER_UID = 4242
+NO_CAPABILITIES = ["--inh-caps", "-all", "--bounding-set", "-all"]
 AMBIENT = "+chown,+fowner,+dac_override,+setuid,+setgid"
 STEPS = "- uses: actions/checkout@v4\n" + attack.script(
     "id -u; stat -c '%u %a' /workspace README.md; touch mine; mkdir closed; touch closed/file\n"
@@ -22,8 +23,8 @@ ONE_EACH = pytest.mark.flavors("docker-gate-step", "docker-attach-job")
 
 @pytest.fixture
 def as_user(build, folder, engine, joined, repository, coordinator):
-    """as_user(capabilities, user): runs STEPS by a runner that is RUNNER_UID; Job and its log."""
-    def run(capabilities, user):
+    """as_user(capabilities, user, steps): runs them by a runner that is RUNNER_UID; the Job."""
+    def run(capabilities, user, steps=STEPS):
         programs = folder / "bin"
         programs.mkdir()
         for name in ("shithubd-runner", "shithub-gate"):
@@ -42,7 +43,7 @@ def as_user(build, folder, engine, joined, repository, coordinator):
         own = runner.argv
         runner.argv = lambda *words: before + own(*words)
         repo = repository()
-        repo.commit({"README.md": "x\n", ".shithub/workflows/ci.yml": workflow(STEPS)})
+        repo.commit({"README.md": "x\n", ".shithub/workflows/ci.yml": workflow(steps)})
         repo.push()
         program = runner.once()
         return Job(coordinator, coordinator.show(newest_run(coordinator)), program, runner)
@@ -77,11 +78,29 @@ def test_with_ambient_capabilities(as_user):
 
 @ONE_EACH
 def test_without_capabilities(as_user):
-    done = as_user(["--inh-caps", "-all", "--bounding-set", "-all"], "auto")
+    done = as_user(NO_CAPABILITIES, "auto")
     check(done, RUNNER_UID)
     log = done.program.log()
     assert "capabilities lower, user lower" in log
     assert "steps run as the runner's own user" in log
+
+
+@ONE_EACH
+def test_command_folders_of_ones_own_user(as_user, folder):
+    """The step user owns the folder of the command files then: it puts links in the place of what
+    the runner makes next."""
+    victim = folder / "victim"
+    victim.mkdir()
+    os.chown(victim, RUNNER_UID, RUNNER_UID)
+    victim.chmod(0o700)
+    done = as_user(NO_CAPABILITIES, "auto", attack.script(
+        f"cd /shithub/files && rm -rf 0/* && ln -s {victim} 1 && ln -s {victim} 2\n"
+        f"mkfifo 0/env 0/output && ln -s {victim} 0/path") + attack.script("echo never")
+        + attack.script("echo never", if_="always()"))
+    assert done.conclusions() == ["failure", "skipped", "failure"], done.program.log()
+    assert "[shithub] error: " in done.text(0) and "[shithub] error: " in done.text(2)
+    assert os.listdir(victim) == [] and stat.S_IMODE(victim.stat().st_mode) == 0o700
+    assert done.runner.left_over() == []
 
 
 def refused(build, folder, *flags, before=()):
