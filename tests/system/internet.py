@@ -1,7 +1,7 @@
 """A host of its own and a small internet, in network namespaces: nothing of it leaves the machine.
 
-    host      25.18.0.1    a real dockerd, the runner and its wall; 192.168.55.1 on a second interface
-    internet  25.18.0.2    routes everything; holds every other address of this world:
+    host      25.18.0.1     a real dockerd, the runner and its wall; also 192.168.55.1
+    internet  25.18.0.2     routes everything; holds every other address of this world:
               25.18.0.53   the upstream resolver (dnsmasq that knows the names below)
               25.18.1.10   allowed.test, alias.test     25.18.1.20  other.test
               25.18.1.30   *.wild.test
@@ -9,17 +9,18 @@
               8.8.8.8, 1.1.1.1, 169.254.169.254, 2606:4700:4700::1111
 
 Every address of the internet answers TCP on 80, 443 and 8080; 8.8.8.8 answers DNS over UDP and TCP.
+25/8 is used because the ranges for examples count as private.
 """
-import fcntl
+import contextlib
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import tempfile
 
 import driver
 
+DIE = ("setpriv", "--pdeathsig", "TERM")  # with the test, however that ends
 PORTS = (80, 443, 8080)
 ADDRESSES = ("25.18.0.53", "25.18.1.10", "25.18.1.20", "25.18.1.30", "10.99.0.5", "100.64.0.9",
              "8.8.8.8", "1.1.1.1", "169.254.169.254")
@@ -53,24 +54,25 @@ class Namespace:
     """A network and mount namespace that lives as long as a sleeping process."""
 
     def __init__(self):
-        self.holder = subprocess.Popen(["unshare", "-n", "-m", "--propagation", "private",
+        self.holder = subprocess.Popen([*DIE, "unshare", "-n", "-m", "--propagation", "private",
                                         "sleep", "infinity"], stdin=subprocess.DEVNULL)
         own = os.readlink("/proc/self/ns/net")
         driver.wait_for(lambda: os.readlink(f"/proc/{self.holder.pid}/ns/net") != own, 10,
                         "the namespace")
         self.run("ip", "link", "set", "lo", "up")
 
-    def enter(self, *argv):
-        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m", *map(str, argv)]
+    def enter(self, *argv, cwd=None):
+        return ["nsenter", "-t", str(self.holder.pid), "-n", "-m",
+                *([f"--wd={cwd}"] if cwd else []), *map(str, argv)]
 
     def run(self, *argv, **options):
         return driver.run(self.enter(*argv), **options)
 
     def start(self, *argv, log, env=None):
-        return driver.Program(self.enter(*argv), log, env=env)
+        return driver.Program([*DIE, *self.enter(*argv)], log, env=env)
 
     def stop(self):
-        self.holder.kill()
+        self.holder.terminate()
         self.holder.wait()
 
 
@@ -82,7 +84,6 @@ class World:
         self.dockerd = None
         self.host, self.internet = Namespace(), Namespace()
         self.socket = self.folder / "docker.sock"
-        self.resolv_conf = self.folder / "resolv.conf"
         try:
             self.wire()
             self.start_internet()
@@ -103,21 +104,23 @@ class World:
         self.internet.run("ip", "link", "set", "eth0", "up")
         for address in ADDRESSES:
             self.internet.run("ip", "addr", "add", f"{address}/32", "dev", "lo")
-        self.internet.run("ip", "-6", "addr", "add", "2606:4700:4700::1111/128", "dev", "lo", "nodad")
+        self.internet.run("ip", "-6", "addr", "add", "2606:4700:4700::1111/128", "dev", "lo",
+                          "nodad")
         self.host.run("ip", "route", "add", "default", "via", "25.18.0.2")
         self.host.run("ip", "-6", "route", "add", "default", "via", "fd77::2")
         self.internet.run("ip", "route", "add", "172.16.0.0/12", "via", "25.18.0.1")
         self.host.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
 
-    def dnsmasq(self, name, listen, log_queries=True):
+    def dnsmasq(self, name, listen):
         conf = self.folder / f"{name}.conf"
         lines = [f"listen-address={listen}", "bind-interfaces", "no-resolv", "no-hosts",
                  "pid-file=", "user=root", "log-facility=-", "log-queries",
                  "cname=alias.test,allowed.test", "txt-record=other.test,secret-way-out"]
         lines += [f"host-record={key},{value}" for key, value in NAMES.items()]
         conf.write_text("\n".join(lines) + "\n")
-        self.programs.append(self.internet.start("dnsmasq", "--keep-in-foreground", f"--conf-file={conf}",
-                                                 log=self.folder / f"{name}.log"))
+        self.programs.append(self.internet.start(
+            "dnsmasq", "--keep-in-foreground", f"--conf-file={conf}",
+            log=self.folder / f"{name}.log"))
 
     def start_internet(self):
         self.dnsmasq("upstream", "25.18.0.53")
@@ -131,13 +134,10 @@ class World:
 
     def start_engine(self):
         root = self.folder / "engine"
-        root.mkdir()
+        root.mkdir(exist_ok=True)
         self.dockerd = self.host.start(
             "dockerd", "--data-root", root / "root", "--exec-root", root / "exec",
             "-p", root / "pid", "-H", f"unix://{self.socket}", log=self.folder / "dockerd.log")
-        self.wait_engine()
-
-    def wait_engine(self):
         driver.wait_for(lambda: self.ping() or not self.dockerd.alive(), 60, "dockerd")
         assert self.dockerd.alive(), self.dockerd.log()
 
@@ -147,22 +147,27 @@ class World:
 
     def restart_engine(self):
         assert self.dockerd.stop(60) == 0
-        root = self.folder / "engine"
-        self.dockerd = self.host.start(
-            "dockerd", "--data-root", root / "root", "--exec-root", root / "exec",
-            "-p", root / "pid", "-H", f"unix://{self.socket}", log=self.folder / "dockerd.log")
-        self.wait_engine()
+        self.start_engine()
 
     def empty_image(self, name="empty:1"):
         """An image with nothing in it: what looks from inside must bring everything along."""
         bare = self.folder / "bare"
         (bare / "etc").mkdir(parents=True, exist_ok=True)
-        driver.run(["sh", "-c", f"tar -C {bare} -c . | docker -H unix://{self.socket} import - {name}"])
+        driver.run(["sh", "-c",
+                    f"tar -C {bare} -c . | docker -H unix://{self.socket} import - {name}"])
         return name
 
     def copy_image(self, name, socket):
         driver.run(["sh", "-c", f"docker -H unix://{socket} save {name} | "
                                 f"docker -H unix://{self.socket} load"], timeout=300)
+
+    @contextlib.contextmanager
+    def host_listener(self, port):
+        log = self.folder / f"host-{port}.log"
+        listener = self.host.start("/usr/bin/python3", "-c", LISTENER % ((port,),), log=log)
+        driver.wait_for(lambda: "ready" in log.read_text(), 20, "the host's listener")
+        yield
+        listener.stop()
 
     def upstream_log(self):
         return (self.folder / "upstream.log").read_text()
