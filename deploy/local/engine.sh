@@ -169,14 +169,16 @@ overlay_works() { # in an overlay (a container, a chroot) another cannot be stac
 	local inside=() t=$dir/try rc=0
 	[ "$me" = 0 ] || inside=(unshare -Ur)
 	mkdir -p "$t"/{lower,upper,work,merged}
-	"${inside[@]}" unshare -m mount -t overlay -o \
-		"lowerdir=$t/lower,upperdir=$t/upper,workdir=$t/work" none "$t/merged" 2>/dev/null || rc=1
+	# shellcheck disable=SC2016
+	"${inside[@]}" unshare -m --propagation unchanged sh -c 'cd "$0" && mount -t overlay \
+		-o lowerdir=lower,upperdir=upper,workdir=work none merged && umount merged' "$t" \
+		2>/dev/null || rc=1
 	rm -rf "$t"
 	return $rc
 }
 
 launch_podman() {
-	local driver=overlay boot
+	local driver boot
 	command -v podman >/dev/null || die "no podman; run deploy/local/deps.sh podman"
 	[ "${#dir}" -le 46 ] || die "$dir: Podman takes at most 46 bytes, set SHITHUB_PODMAN_DIR"
 	[ "$me" = 0 ] || unshare -U true 2>/dev/null ||
@@ -189,7 +191,10 @@ launch_podman() {
 	fi
 	mkdir -p "$dir"/{root,run,tmp,net}
 	podman_conf >"$dir/containers.conf"
-	overlay_works || driver=vfs
+	if ! driver=$(cat "$dir/driver" 2>/dev/null); then
+		overlay_works && driver=overlay || driver=vfs
+		echo "$driver" >"$dir/driver" # what is stored stays readable
+	fi
 	export CONTAINERS_CONF=$dir/containers.conf
 	if [ "$me" != 0 ] && [ ! -w "${XDG_RUNTIME_DIR:-/nonexistent}" ]; then
 		export XDG_RUNTIME_DIR=$dir/tmp
@@ -217,30 +222,33 @@ start_own() {
 	die "$engine did not come up; its log is $dir/log"
 }
 
-# Podman's stands beside Docker's on the same machine: a subnet and a bridge of its own. Its own
-# resolver stays off, it would answer any name.
-network_body() {
+# Podman's stands beside Docker's and other Podmans' on the same machine: the first subnet that it
+# finds free, and a bridge of its own. Its own resolver stays off, it would answer any name.
+network_body() { # network_body NUMBER
 	if [ "$engine" = docker ]; then
 		echo '{"Name":"'$network'","CheckDuplicate":true,"Driver":"bridge",
 			"IPAM":{"Config":[{"Subnet":"172.30.0.0/24","Gateway":"172.30.0.1"}]},
 			"Options":{"com.docker.network.bridge.name":"'$network'",
 			"com.docker.network.bridge.enable_icc":"false"}}'
 	else
-		echo '{"name":"'$network'","driver":"bridge","network_interface":"shithub-podman",
-			"subnets":[{"subnet":"172.30.1.0/24","gateway":"172.30.1.1"}],
+		echo '{"name":"'$network'","driver":"bridge","network_interface":"shithub-podman'"$1"'",
+			"subnets":[{"subnet":"172.30.'"$1"'.0/24","gateway":"172.30.'"$1"'.1"}],
 			"dns_enabled":false,"ipv6_enabled":false}'
 	fi
 }
 ensure_network() {
-	local answer path=/networks/create
+	local answer number path=/networks/create
 	[ "$engine" != podman ] || path=/v4.0.0/libpod$path
 	answer=$(api GET "/networks/$network")
 	[ "${answer##*$'\n'}" != 200 ] || return 0
-	answer=$(api POST "$path" "$(network_body)")
-	case ${answer##*$'\n'} in
-	200 | 201) ;;
-	*) die "network $network: ${answer%$'\n'*}" ;;
-	esac
+	for number in 1 2 3 4 5 6 7 8 9; do
+		answer=$(api POST "$path" "$(network_body $number)")
+		case ${answer##*$'\n'} in
+		200 | 201) return ;;
+		esac
+		[[ $answer = *'is already used on the host'* ]] || break
+	done
+	die "network $network: ${answer%$'\n'*}"
 }
 
 start() {

@@ -12,6 +12,7 @@ for long waits that are not about the engine.
 """
 import collections
 import fcntl
+import functools
 import itertools
 import json
 import os
@@ -94,7 +95,11 @@ class Engine:
 
     def __init__(self, name, socket):
         self.name, self.socket = name, socket
-        self.dns = {"docker": "172.30.0.1", "podman": "172.30.1.1"}[name]
+
+    @functools.cached_property
+    def dns(self):
+        """The gateway of the job network: where its resolver is."""
+        return self.api("GET", "/networks/shithub-actions")["IPAM"]["Config"][0]["Gateway"]
 
     def api(self, method, path, body=None):
         argv = ["curl", "-sS", "--unix-socket", self.socket, "-X", method,
