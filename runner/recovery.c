@@ -122,6 +122,30 @@ static void find_remains(struct recovery *r)
 			find_one(r, job, &tail);
 }
 
+/* A supervisor that died between lease and folder, or between folder and lease at the end. */
+static void drop_empty_leases(struct recovery *r)
+{
+	CLEANUP(strv_release) struct strv names = { 0 }, jobs = { 0 };
+	struct err e = { 0 };
+	CLEAN_STR char *folder = lease_folder(r->spec.state->path, &e);
+	int64_t run, job;
+
+	if (!folder || lease_list(folder, &names, &e) < 0 ||
+		state_dir_jobs(r->spec.state, &jobs, &e) < 0) {
+		log_warn("supervisor", "leases_not_listed", F_ERR(&e));
+		return;
+	}
+	strv_each (name, &names) {
+		struct lease empty = LEASE_INIT;
+		struct err held = { 0 };
+		bool known = lease_parse_name(name, &run, &job);
+		CLEAN_STR char *id = xasprintf("%" PRId64, known ? job : 0);
+
+		if (!strv_contains(&jobs, id) && lease_take(folder, name, &empty, &held) == 0)
+			lease_end(&empty);
+	}
+}
+
 static void start_waiting(struct recovery *r)
 {
 	struct settings *settings = r->spec.settings;
@@ -259,6 +283,7 @@ struct recovery *recovery_new(const struct recovery_spec *spec)
 	r->work = loop_defer(spec->loop, on_work, r);
 	r->timer = loop_timer(spec->loop, MONO_NEVER, on_timer, r);
 	find_remains(r); /* all leases first: what they cover is no orphan */
+	drop_empty_leases(r);
 	start_waiting(r);
 	sweep(r, true);
 	return r;

@@ -328,6 +328,7 @@ def test_damaged_journals_are_set_aside(killed, faulty):
         one.path("jobs", str(number)).mkdir()
         if text is not None:
             one.path("jobs", str(number), "journal").write_bytes(text)
+    one.path("leases", "1-99").touch()  # its supervisor died before it had a folder
     one.restart()
     one.next_job()
     log = one.program.log()
