@@ -194,16 +194,19 @@ static void pop(struct walk *w)
 	visit(w, &f->self, WALK_LEAVE);
 }
 
-static void add_name(struct frame *f, const char *name)
+static void add_bytes(struct frame *f, const char *names, size_t n)
 {
-	size_t n = strlen(name) + 1;
-
 	if (f->cap - f->len < n) {
 		f->cap = f->cap * 2 + n + 256;
 		f->names = xrealloc(f->names, f->cap);
 	}
-	memcpy(f->names + f->len, name, n);
+	memcpy(f->names + f->len, names, n);
 	f->len += n;
+}
+
+static void add_name(struct frame *f, const char *name)
+{
+	add_bytes(f, name, strlen(name) + 1);
 }
 
 /* going */
@@ -370,7 +373,6 @@ static void walk_free(struct walk *w)
 	for (size_t i = 0; i < w->made; i++)
 		free(w->frames[i]);
 	free(w->frames);
-	load_free(w->load);
 	free(w);
 }
 
@@ -527,22 +529,22 @@ static void *work(void *data)
 
 	go(w);
 	while ((l = take(w->share))) {
-		load_free(w->load);
 		w->load = l;
 		w->dev = l->frame.self.dev;
 		struct frame *f = push(w);
-		free(f->names);
-		*f = l->frame;
-		l->frame.names = NULL;
-		l->frame.fd = -1;
+		f->self = l->frame.self;
+		f->fd = TAKE_FD(l->frame.fd);
+		add_bytes(f, l->frame.names, l->frame.len);
 		go(w);
+		w->load = NULL;
+		load_free(l);
 	}
 	return NULL;
 }
 
 static void share_out(struct share *s, struct walk **walks, size_t n)
 {
-	pthread_t threads[WALK_THREADS_MAX];
+	pthread_t threads[WALK_THREADS_MAX] = { 0 };
 
 	pthread_mutex_lock(&s->lock);
 	for (s->n = 1; s->n < n; s->n++)
@@ -551,8 +553,8 @@ static void share_out(struct share *s, struct walk **walks, size_t n)
 	n = s->n;
 	pthread_mutex_unlock(&s->lock);
 	work(walks[0]);
-	while (--n)
-		pthread_join(threads[n], NULL);
+	for (size_t i = 1; i < n; i++)
+		pthread_join(threads[i], NULL);
 }
 
 int walk_tree_shared(
