@@ -269,7 +269,7 @@ char *workdir_path(const struct workdir *w)
 
 /* The lease of the job that made it; what was set aside (.stale-<job>-…) belongs to the same one:
  * its janitor may be deleting it. NULL: no job's. */
-static char *lease_of(const struct workdir *w)
+char *workdir_lease(const struct workdir *w)
 {
 	static const char aside[] = ".stale-";
 	const char *job = w->entry;
@@ -305,7 +305,7 @@ static bool lease_is_held(const char *folder, const char *name)
 enum workdir_use workdir_in_use(
 	const struct workdir *w, const struct in_use *u, bool claimed, char **ret_why)
 {
-	CLEAN_STR char *path = workdir_path(w), *lease = lease_of(w);
+	CLEAN_STR char *path = workdir_path(w), *lease = workdir_lease(w);
 	bool provable = w->host->leases && lease;
 	pid_t pid = in_use_by(u, path);
 
@@ -322,7 +322,7 @@ enum workdir_use workdir_in_use(
 
 int workdir_claim(const struct workdir *w, struct lease *ret, struct err *e)
 {
-	CLEAN_STR char *lease = lease_of(w);
+	CLEAN_STR char *lease = workdir_lease(w);
 
 	if (!w->host->leases || !lease)
 		return 0;

@@ -68,6 +68,8 @@ const char *workdir_name_problem(const char *name);
 int workdir_open_parent(const struct workdir *w, struct err *e) CHECK_RESULT;
 char *workdir_path(const struct workdir *w) CHECK_RESULT; /* absolute */
 
+/* Name of the lease that covers it, owned; NULL: none can. */
+char *workdir_lease(const struct workdir *w) CHECK_RESULT;
 enum workdir_use {
 	WORKDIR_IDLE,    /* proved: the runner's state is there and nobody holds the lease */
 	WORKDIR_UNKNOWN, /* nobody can tell: a person must (--confirm-drained) */

@@ -23,10 +23,10 @@ struct order {
 
 /* Keeps what is needed of what we have: root and the systemd unit have all three, a runner without
  * privileges has none and then owns its workspaces itself. */
-static int drop_to_janitor(struct err *e)
+int janitor_drop(uid_t uid, gid_t gid, struct err *e)
 {
 	static const int wanted[] = { CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE };
-	struct drop_spec spec = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+	struct drop_spec spec = { .uid = uid, .gid = gid };
 	int have[ARRAY_LEN(wanted)];
 	cap_t caps = cap_get_proc();
 
@@ -158,7 +158,7 @@ static int obey(const char *action, struct order *o, struct err *e)
 {
 	CLEAN_FD int root = -1;
 
-	if (drop_to_janitor(e) < 0)
+	if (janitor_drop((uid_t)-1, (gid_t)-1, e) < 0)
 		return -1;
 	umask(0);
 	snprintf(o->run_name, sizeof(o->run_name), "%" PRId64, o->run);
@@ -193,8 +193,8 @@ static int sweep(const struct order *o, struct err *e)
 	if (log_format_parse(o->log_format, &format) < 0)
 		format = LOG_TEXT;
 	log_setup(LOG_INFO, format, STDERR_FILENO);
-	if (duration_parse(o->ttl, &spec.ttl_us, e) < 0 || drop_to_janitor(e) < 0 ||
-		sweep_workspaces(&spec, &r, e) < 0) {
+	if (duration_parse(o->ttl, &spec.ttl_us, e) < 0 ||
+		janitor_drop((uid_t)-1, (gid_t)-1, e) < 0 || sweep_workspaces(&spec, &r, e) < 0) {
 		log_warn("janitor", "sweep_refused", F_ERR(e));
 		return -1;
 	}

@@ -15,6 +15,12 @@
 #ifndef RUNNER_JANITOR_H
 #define RUNNER_JANITOR_H
 
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* Becomes a janitor, as that user or as who we are ((uid_t)-1): another role that cleans. */
+int janitor_drop(uid_t uid, gid_t gid, struct err *e) CHECK_RESULT;
 int janitor_role_main(int argc, char **argv);
 
 #endif

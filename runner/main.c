@@ -2,6 +2,7 @@
 #include "artifact/artifact.h"
 #include "base/cli.h"
 #include "checkout/checkout.h"
+#include "runner/disk_guard.h"
 #include "runner/janitor.h"
 #include "runner/job.h"
 #include "runner/local_copy.h"
@@ -9,6 +10,7 @@
 #include "runner/orphans.h"
 #include "runner/recover.h"
 #include "runner/verb_config.h"
+#include "runner/verb_disk.h"
 #include "runner/verb_drain.h"
 #include "runner/verb_eval.h"
 #include "runner/verb_exec.h"
@@ -38,6 +40,16 @@ static const struct cli_verb seccomp_verbs[] = {
 		.usage = "[--output text|json] FILE|-",
 		.help = verb_seccomp_verify_help,
 		.run = verb_seccomp_verify },
+	{ 0 },
+};
+
+static const struct cli_verb disk_verbs[] = {
+	{ .name = "guard",
+		.summary = "make room by deleting what jobs left behind",
+		.usage = "[--mode pre-job|nightly] [--dry-run] [--strict] [--host --instance "
+			 "CONFIG…] [flags]",
+		.help = verb_disk_guard_help,
+		.run = verb_disk_guard },
 	{ 0 },
 };
 
@@ -83,6 +95,7 @@ static const struct cli_verb verbs[] = {
 	{ .name = "config", .summary = "look at the configuration", .sub = config_verbs },
 	{ .name = "seccomp", .summary = "the seccomp profile of steps", .sub = seccomp_verbs },
 	{ .name = "workdir", .summary = "contaminated workspaces", .sub = workdir_verbs },
+	{ .name = "disk", .summary = "full disks", .sub = disk_verbs },
 	{ .name = "network",
 		.summary = "the wall around the steps' network",
 		.sub = network_verbs },
@@ -123,6 +136,10 @@ static const struct cli_verb verbs[] = {
 	{ .name = "network-wall",
 		.summary = "role: one look at the wall",
 		.run = network_wall_role_main,
+		.hidden = true },
+	{ .name = "disk-guard",
+		.summary = "role: room on one runner's disks",
+		.run = disk_guard_role_main,
 		.hidden = true },
 	{ .name = "janitor",
 		.summary = "role: one workspace",
