@@ -23,8 +23,9 @@ void engine_escape(struct buf *out, const char *text)
 struct http_exchange *engine_begin(struct engine *g, const struct engine_request *r,
 	http_done_fn done, void *data, struct err *e)
 {
-	CLEAN_STR char *url = xasprintf("http://engine%s%s%s", *g->info.api_version ? "/v" : "",
-		g->info.api_version, r->path);
+	const char *version = r->version ? r->version : g->info.api_version;
+	CLEAN_STR char *url =
+		xasprintf("http://engine%s%s%s", *version ? "/v" : "", version, r->path);
 	int64_t timeout = r->timeout_us ? r->timeout_us : ENGINE_CALL_TIMEOUT_S * USEC_PER_SEC;
 	struct http_request q = {
 		.method = r->method,

@@ -16,6 +16,7 @@ enum { ENGINE_CALL_TIMEOUT_S = 60 };
 
 struct engine_request {
 	const char *method;
+	const char *version;        /* of the API; NULL: the negotiated one */
 	const char *path;           /* after the version: "/containers/…"; already escaped */
 	const struct buf *body;     /* JSON, or NULL */
 	const struct strv *headers; /* more of them, or NULL */

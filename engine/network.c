@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "engine/engine_private.h"
 
+/* Podman's own calls count their versions apart, and these two look at them. */
+#define LIBPOD_VERSION "4.0.0"
 #define OPTION_BRIDGE "com.docker.network.bridge.name"
 #define OPTION_ICC "com.docker.network.bridge.enable_icc"
 
@@ -88,9 +90,10 @@ int engine_network_create(struct engine *g, const struct network_spec *s, struct
 {
 	CLEAN_BUF struct buf body = BUF_INIT(KIB(16));
 	CLEAN_EXCHANGE struct http_exchange *x = NULL;
-	struct engine_request r = {
-		.method = "POST", .path = network_create_path(g->dialect), .body = &body
-	};
+	struct engine_request r = { .method = "POST",
+		.version = g->dialect->libpod_networks ? LIBPOD_VERSION : NULL,
+		.path = network_create_path(g->dialect),
+		.body = &body };
 
 	if (network_body(s, g->dialect, &body, e) < 0)
 		return -1;
@@ -144,12 +147,12 @@ static void read_libpod(const struct json_value *root, struct engine_network *n)
 }
 
 /* The answer to GET prefix<name>suffix, or NULL. */
-static struct json_doc *network_get(
-	struct engine *g, const char *prefix, const char *name, const char *suffix, struct err *e)
+static struct json_doc *network_get(struct engine *g, const char *version, const char *prefix,
+	const char *name, const char *suffix, struct err *e)
 {
 	CLEAN_BUF struct buf path = BUF_INIT(KIB(4));
 	CLEAN_EXCHANGE struct http_exchange *x = NULL;
-	struct engine_request r = { .method = "GET" };
+	struct engine_request r = { .method = "GET", .version = version };
 
 	buf_adds(&path, prefix);
 	engine_escape(&path, name);
@@ -173,11 +176,11 @@ int engine_network_inspect(
 	struct err why = { 0 };
 
 	*ret = (struct engine_network){ 0 };
-	doc = network_get(g, "/networks/", name, "", &why);
+	doc = network_get(g, NULL, "/networks/", name, "", &why);
 	if (!doc && err_is(&why, ERR_NOT_FOUND))
 		return 0;
 	if (doc && g->dialect->libpod_networks)
-		own = network_get(g, "/libpod/networks/", name, "/json", &why);
+		own = network_get(g, LIBPOD_VERSION, "/libpod/networks/", name, "/json", &why);
 	if (!doc || (g->dialect->libpod_networks && !own)) {
 		if (e)
 			*e = why;

@@ -11,7 +11,6 @@
 #include "network/nft.h"
 #include "network/wall.h"
 
-#define NEIGHBOUR_PORT "80"
 #define HOST_PROBE_US (20 * USEC_PER_SEC)
 
 const char *check_verdict_name(enum check_verdict v)
@@ -207,10 +206,11 @@ static int start_neighbour(
 	const struct check_box_spec *s, struct check_box **ret, char **ret_address, struct err *e)
 {
 	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
+	CLEAN_STR char *probe = xasprintf("listen,%d", CHECK_NEIGHBOUR_PORT);
 	static const char lead[] = "0 open ";
 
 	*ret = check_box_open(s, "b", e);
-	if (!*ret || check_box_serve(*ret, "listen," NEIGHBOUR_PORT, &out, e) < 0)
+	if (!*ret || check_box_serve(*ret, probe, &out, e) < 0)
 		return -1;
 	if (!str_starts(buf_cstr(&out), lead))
 		return err_set(e, ERR_ENGINE, "neighbour container: %s", buf_cstr(&out));
@@ -220,8 +220,9 @@ static int start_neighbour(
 }
 
 static int probe_all(const struct check_spec *s, const struct check_box_spec *box,
-	const struct host_ports *host, struct check_report *r, struct err *e)
+	struct check_report *r, struct err *e)
 {
+	CLEANUP(host_ports_close) struct host_ports host = HOST_PORTS_INIT;
 	CLEANUP(check_box_closep) struct check_box *neighbour = NULL, *looker = NULL;
 	CLEANUP(nft_counters_release) struct nft_counters before = { 0 }, after = { 0 };
 	CLEANUP(strv_release) struct strv probes = { 0 };
@@ -230,12 +231,13 @@ static int probe_all(const struct check_spec *s, const struct check_box_spec *bo
 	CLEAN_STR char *address = NULL;
 	struct err ignored = { 0 };
 
-	if (start_neighbour(box, &neighbour, &address, e) < 0)
+	/* some engines make the bridge, an address of the host too, with its first container */
+	if (start_neighbour(box, &neighbour, &address, e) < 0 || host_ports_open(&host, e) < 0)
 		return -1;
 	looker = check_box_open(box, "a", e);
 	if (!looker)
 		return -1;
-	check_rows_add(r, s, host, address);
+	check_rows_add(r, s, &host, address);
 	probes_of(r, &probes);
 	/* unreadable counters prove nothing: their rows stay unproved */
 	if (nft_counters_read(s->plan, s->box.loop, &before, &ignored) < 0)
@@ -252,15 +254,14 @@ static int probe_all(const struct check_spec *s, const struct check_box_spec *bo
 static int run_in(
 	const struct check_spec *s, const char *dir, struct check_report *r, struct err *e)
 {
-	CLEANUP(host_ports_close) struct host_ports host = HOST_PORTS_INIT;
 	CLEAN_BUF struct buf program = BUF_INIT(MIB(2));
 	struct check_box_spec box = s->box;
 
-	if (file_read(s->probe_path, &program, e) < 0 || host_ports_open(&host, e) < 0)
+	if (file_read(s->probe_path, &program, e) < 0)
 		return -1;
 	box.dir = dir;
 	box.program = buf_slice(&program);
-	return probe_all(s, &box, &host, r, e);
+	return probe_all(s, &box, r, e);
 }
 
 /* Containers of a check that was killed: nobody else carries this label while we hold the lock. */

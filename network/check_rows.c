@@ -165,6 +165,6 @@ void check_rows_add(struct check_report *r, const struct check_spec *s,
 	add_connect(r, "metadata", "refused_private", METADATA, 80);
 	add_private(r, s->plan);
 	add_host(r, host);
-	add_connect(r, "neighbour", "refused_neighbour", neighbour, 80);
+	add_connect(r, "neighbour", "refused_neighbour", neighbour, CHECK_NEIGHBOUR_PORT);
 	add_connect(r, "IPv6", NULL, PUBLIC_IPV6, 443);
 }

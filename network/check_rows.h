@@ -6,6 +6,8 @@
 #include "network/check.h"
 #include "network/host_ports.h"
 
+enum { CHECK_NEIGHBOUR_PORT = 8080 }; /* below 1024 is for root in some engines */
+
 void check_rows_add(struct check_report *r, const struct check_spec *s,
 	const struct host_ports *host, const char *neighbour);
 /* A row whose verdict is known. */

@@ -162,6 +162,21 @@ class World:
                                 f"docker -H unix://{self.socket} load"], timeout=300)
 
     @contextlib.contextmanager
+    def podman(self):
+        """The socket of a Podman of root's on this host, beside Docker, with an empty image."""
+        script = pathlib.Path(__file__).resolve().parents[2] / "deploy/local/engine.sh"
+        env = {key: value for key, value in os.environ.items() if not key.endswith("_HOST")}
+        env |= {"ENGINE": "podman", "SHITHUB_PODMAN_DIR": str(self.folder / "pm")}
+        socket = self.host.run(script, "start", env=env).stdout.decode().strip()
+        try:
+            driver.run(["sh", "-c", f"tar -C {self.folder}/bare -c . |"
+                        f" curl -fsS --unix-socket {socket} -H 'Content-Type: application/x-tar'"
+                        " --data-binary @- 'http://engine/images/create?fromSrc=-&repo=empty'"])
+            yield socket
+        finally:
+            self.host.run(script, "stop", env=env, check=False)
+
+    @contextlib.contextmanager
     def host_listener(self, port):
         log = self.folder / f"host-{port}.log"
         listener = self.host.start("/usr/bin/python3", "-c", LISTENER % ((port,),), log=log)

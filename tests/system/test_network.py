@@ -41,7 +41,7 @@ class Wall:
         self.config = folder / "config.toml"
         self.configure()
 
-    def configure(self, names=ALLOWED, image="empty:1", network="", engine=""):
+    def configure(self, names=ALLOWED, image="empty:1", network="", engine="", socket=None):
         upstream = "" if "upstream_dns" in network else 'upstream_dns = ["25.18.0.53"]'
         self.config.write_text(f"""
 [runner]
@@ -49,7 +49,7 @@ state_dir = "{self.state}"
 workspace_root = "{self.folder}/workspaces"
 network_allowlist = {json.dumps(list(names))}
 [engine]
-socket = "{self.world.socket}"
+socket = "{socket or self.world.socket}"
 default_image = "{image}"
 {engine}
 [network]
@@ -319,6 +319,20 @@ def test_a_supervised_resolver(wall):
     driver.wait_for(lambda: resolver_lives(wall), 10, "the resolver")
     assert {row["verdict"] for row in wall.check()} == {"stands"}
     service.stop()
+
+
+def test_podman(wall):
+    """The same wall around a bridge of Podman's; its own resolver stays off."""
+    with wall.world.podman() as socket:
+        wall.configure(image="docker.io/library/empty:latest", socket=socket,
+                       engine='network = "walled"', network='subnet = "172.28.5.0/24"')
+        assert wall.up().count("changed") == 3
+        assert wall.up().count("kept") == 3
+        rows = wall.check()
+        assert {row["verdict"] for row in rows} == {"stands"}
+        assert {row["wall"] for row in rows} == WALLS
+        assert any(row["what"].startswith("172.28.5.1:") for row in rows)
+        assert wall.run("down").count("changed") == 3
 
 
 def test_needs_root(wall):
