@@ -357,6 +357,7 @@ def test_W10_a_held_lease_beats_every_flag(own):
     top = own.workspace(7, 42)
     with open(own.leases / "7-42", "w") as lease:
         fcntl.flock(lease, fcntl.LOCK_EX)
+        os.utime(own.leases / "7-42", (1, 1))  # a young one counts as held without a look
         for flags in (["--apply"], ["--apply", "--confirm-drained"]):
             done = own.run("remediate", own.host, "7-42", *flags)
             assert done.returncode == 3 and "lease 7-42" in done.stdout, done.stdout
