@@ -137,6 +137,7 @@ ln -s ../../.. out/up
     assert "out/absolute left out" in log and "out/up left out" in log
 
 
+@few
 def test_several_and_patterns(two):
     first = script("echo 1 > one; echo 2 > two; echo 3 > three")
     for name in ("one", "two", "three"):
@@ -151,6 +152,7 @@ def test_several_and_patterns(two):
     assert "no artifacts that the pattern matches" in jobs["b"].text(2)
 
 
+@few
 def test_nothing_found(job):
     done = job(upload("none") + upload("none", **{"if-no-files-found": "ignore"})
                + upload("none", **{"if-no-files-found": "error"}))
@@ -184,6 +186,7 @@ def test_bad_inputs(job, step, words):
     assert done.text(1) == "alive\n"
 
 
+@few
 def test_same_name_again(job):
     done = job(script("echo 1 > f") + upload("f") + "- run: echo 2 > f\n" + upload("f", overwrite=True)
                + download(name="box", path="d") + "- run: cat d/f\n"
@@ -271,6 +274,7 @@ def test_modes_are_masked(two, coordinator):
     assert jobs["b"].text(1) == "755 65534\n"
 
 
+@few
 def test_other_bytes_than_announced(two, coordinator):
     jobs = two(script("echo 1 > f") + upload("f"),
                download(name="box", path="d") + "- if: always()\n  run: ls -A\n",
@@ -280,6 +284,7 @@ def test_other_bytes_than_announced(two, coordinator):
     assert jobs["b"].text(1) == ""
 
 
+@few
 def test_expired_ones_are_gone(two, coordinator):
     def expire(run_id):
         with store(coordinator) as db:
@@ -293,6 +298,7 @@ def test_expired_ones_are_gone(two, coordinator):
         assert db.execute("SELECT count(*) FROM artifacts").fetchone() == (0,)
 
 
+@few
 def test_retention_is_kept(job, coordinator):
     done = job(script("echo 1 > f") + upload("f", **{"retention-days": 3}))
     assert done.conclusion == "success"
@@ -393,6 +399,7 @@ UP = {"run": "", "uses": UPLOAD, "with": {"path": "f", "name": "box"}}
 DOWN = {"run": "", "uses": DOWNLOAD, "with": {"name": "box"}}
 
 
+@few
 def test_uploads_are_tried_again(faulty, runner, objects):
     made = objects([503, "cut", 200])
     done, log = one_job(faulty, runner, UP)
@@ -404,6 +411,7 @@ def test_uploads_are_tried_again(faulty, runner, objects):
     assert asked == [{"name": "box", "size_bytes": len(made.puts[0])}], "nothing but the protocol's"
 
 
+@few
 def test_a_refused_upload_is_told(faulty, runner, objects):
     made = objects([403])
     done, log = one_job(faulty, runner, UP)
@@ -411,6 +419,7 @@ def test_a_refused_upload_is_told(faulty, runner, objects):
     assert len(made.puts) == 1 and "HTTP 403" in log and faulty.base + "/object" not in log
 
 
+@few
 def test_a_coordinator_without_artifacts(faulty, runner):
     done, log = one_job(faulty, runner, DOWN, {**UP, "if": "always()"})
     assert done.final == ("completed", "failure")

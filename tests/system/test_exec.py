@@ -466,7 +466,7 @@ def test_missing_engine_image_and_network(local):
     local.workflow(steps("- run: echo hi"))
     done = local.run(engine_socket="/nonexistent/engine.sock")
     assert done.returncode == 1 and "/nonexistent/engine.sock" in done.errors
-    done = local.run(image="shithub/not-there:1")
+    done = local.run(image="shithub/not-there:1", pull="never")
     assert done.returncode == 1
     assert "shithub/not-there:1" in done.errors and "--image" in done.errors
     done = local.run(network="not-there")

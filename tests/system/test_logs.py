@@ -98,6 +98,7 @@ def test_limit_has_one_marker_and_keeps_the_runners_own_lines(ended):
     assert job.log(STEP + 1) == b"after\n", "the limit is each step's own"
 
 
+@few
 def test_secrets_after_the_limit_cannot_appear_in_own_lines(ended):
     job = ended([NUMBERS.format(count=10000) + "; echo '::set-env name=hidden-value::x'; echo "
                  "'::add-mask::second-hidden'; echo '::stop-commands::echo second-hidden'; exit 7"],
@@ -125,6 +126,7 @@ def test_limit_never_slows_the_step(started, faulty):
     assert job.log(STEP).endswith(MARKER % (1 << 20))
 
 
+@few
 @pytest.mark.parametrize("shift", range(4))
 def test_no_character_is_split_at_the_limit(ended, shift):
     script = (f"printf '%{shift}s' ''; "
@@ -189,6 +191,7 @@ def test_delivered_logs_leave_the_state_folder(started, faulty):
     assert job.log() == "".join(f"{n}\n" for n in range(count)).encode()
 
 
+@few
 @pytest.mark.parametrize("status", (400, 413))
 def test_refused_chunk_is_dropped_with_one_notice(started, faulty, status):
     faulty.refuse("/logs$", status)
@@ -217,6 +220,7 @@ def refusals_only(faulty, status):
     faulty.refuse("/logs$", status, times=10 ** 6)
 
 
+@few
 def test_a_coordinator_that_takes_no_logs_still_gets_the_result(ended, faulty):
     refusals_only(faulty, 413)
     job = ended([NUMBERS.format(count=100000), "exit 3"], final=("completed", "failure"))
@@ -227,6 +231,7 @@ def test_a_coordinator_that_takes_no_logs_still_gets_the_result(ended, faulty):
 COUNT = 150000  # 3.6 MB
 
 
+@few
 @pytest.mark.parametrize("fault", ("503", "429", "dropped", "mixed"))
 def test_faults_in_the_middle_leave_the_log_whole(started, faulty, fault):
     one, program, job = started(
