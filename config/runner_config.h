@@ -16,6 +16,12 @@ enum engine_kind { ENGINE_AUTO, ENGINE_DOCKER, ENGINE_PODMAN };
 enum step_io { STEP_IO_AUTO, STEP_IO_GATE, STEP_IO_ATTACH };
 enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER };
 enum isolation { ISOLATION_STEP, ISOLATION_JOB };
+enum hygiene_day { /* as tm_wday */
+	HYGIENE_SUNDAY,
+	HYGIENE_SATURDAY = 6,
+	HYGIENE_NEVER,
+	HYGIENE_DAILY,
+};
 
 struct runner_config {
 	struct {
@@ -77,6 +83,21 @@ struct runner_config {
 		int64_t stale_us;      /* untouched for so long: nightly takes it */
 		struct strv protected; /* names and <run>/<job> that it never takes */
 	} disk;
+	struct {                              /* of the host: hygiene/policy.h */
+		struct strv warm_builders;    /* images and builders that must stay */
+		struct strv state_volumes;    /* that remove_buildkit_state_volumes may remove */
+		struct strv actions;          /* enabled ones */
+		uint64_t minimum_free;        /* bytes */
+		uint64_t maximum_reclaimable; /* bytes; 0: no limit */
+		uint64_t maximum_workdir;     /* bytes; 0: no limit */
+		bool allow_orphan_buildkit;
+		int64_t cache_age_us;       /* younger build cache stays */
+		uint64_t cache_keep;        /* bytes of build cache that stay */
+		int64_t timeout_us;         /* of one call to the engine */
+		int64_t idle_window_us;     /* between two looks for work */
+		char *user;                 /* who may run it; NULL: the owner of state_dir */
+		enum hygiene_day mutate_on; /* when the timer's run changes something */
+	} hygiene;
 	struct {
 		char *listen; /* "IP:PORT" or a unix socket's path; NULL: no metrics */
 	} metrics;

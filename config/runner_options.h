@@ -19,7 +19,7 @@
 #include "config/options.h"
 #include "config/runner_config.h"
 
-enum { RUNNER_OPTION_COUNT = 50, RUNNER_OWN_FLAGS_MAX = 16 };
+enum { RUNNER_OPTION_COUNT = 63, RUNNER_OWN_FLAGS_MAX = 16 };
 extern const struct option runner_option_table[RUNNER_OPTION_COUNT];
 
 /* The flags as given; borrows from argv. */
