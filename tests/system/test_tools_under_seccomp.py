@@ -7,9 +7,18 @@ from conftest import once
 
 TOOLS = {
     "gcc": """
-        printf '#include <pthread.h>\\n#include <stdio.h>\\nstatic void *f(void *p) { return p; }\\n'\\
-'int main(void) { pthread_t t; int rc = pthread_create(&t, 0, f, 0); pthread_join(t, 0);'\\
-' return puts("built") < 0 || rc; }\\n' >a.c
+        cat >a.c <<'END'
+        #include <pthread.h>
+        #include <stdio.h>
+        static void *f(void *p) { return p; }
+        int main(void)
+        {
+            pthread_t t;
+            int rc = pthread_create(&t, 0, f, 0);
+            pthread_join(t, 0);
+            return puts("built") < 0 || rc;
+        }
+        END
         gcc -O2 -Wall -flto -o a a.c -lpthread && ./a | grep built && size a && strip a
     """,
     "git": """
@@ -20,9 +29,10 @@ TOOLS = {
     """,
     "python3": """
         python3 - <<'END'
-        import asyncio, http.server, multiprocessing, sqlite3, ssl, subprocess, threading
+        import asyncio, multiprocessing, sqlite3, ssl, subprocess, threading
         import urllib.request
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+        from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+        server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"
         assert urllib.request.urlopen(url).status == 200
@@ -41,13 +51,15 @@ TOOLS = {
         cat >a.js <<'END'
         const http = require("http"), { Worker } = require("worker_threads");
         const { execFileSync } = require("child_process"), fs = require("fs");
-        const worker = new Worker("require('worker_threads').parentPort.postMessage(7)", { eval: true });
+        const code = "require('worker_threads').parentPort.postMessage(7)";
+        const worker = new Worker(code, { eval: true });
         worker.on("message", (seven) => {
-            const server = http.createServer((q, r) => r.end("hello")).listen(0, "127.0.0.1", () => {
+            const server = http.createServer((q, r) => r.end("hello"));
+            server.listen(0, "127.0.0.1", () => {
                 http.get({ port: server.address().port, host: "127.0.0.1" }, (r) => {
                     r.on("data", (d) => {
                         fs.watch(".").close();
-                        console.log(seven, String(d), execFileSync("echo", ["child"]).toString());
+                        console.log(seven, String(d), String(execFileSync("echo", ["child"])));
                         server.close();
                     });
                 });
@@ -84,8 +96,9 @@ TOOLS = {
     "curl": """
         python3 -m http.server 8080 --bind 127.0.0.1 >/dev/null 2>&1 &
         echo content >file
-        curl -sS --retry 50 --retry-connrefused --retry-delay 1 http://127.0.0.1:8080/file | grep content
-        curl -sS --parallel http://127.0.0.1:8080/file -o 1 http://127.0.0.1:8080/file -o 2 && cmp 1 2
+        url=http://127.0.0.1:8080/file
+        curl -sS --retry 50 --retry-connrefused --retry-delay 1 $url | grep content
+        curl -sS --parallel $url -o 1 $url -o 2 && cmp 1 2
     """,
 }
 
@@ -96,7 +109,8 @@ def test_tool(tool, build, engine, image, folder):
     profile = folder / "profile.json"
     profile.write_bytes(driver.run([build / "shithubd-runner", "seccomp", "print"]).stdout)
     lines = TOOLS[tool].strip("\n").splitlines()
-    (folder / "script").write_text("\n".join(line.removeprefix("        ") for line in lines) + "\n")
+    (folder / "script").write_text(
+        "".join(line.removeprefix("        ") + "\n" for line in lines))
     mounts = [part for path in ("/usr", "/etc/alternatives", "/etc/ssl")
               for part in ("-v", f"{path}:{path}:ro")]
     done = driver.run(

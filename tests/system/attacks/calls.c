@@ -317,8 +317,11 @@ static int open_descriptor_of_gate(void)
 
 	for (int fd = 0; fd < 64; fd++) {
 		snprintf(path, sizeof(path), "/proc/1/fd/%d", fd);
-		if (open(path, O_RDWR) >= 0 || open(path, O_RDONLY) >= 0)
-			return 0;
+		int got = open(path, O_RDWR);
+		if (got < 0)
+			got = open(path, O_RDONLY);
+		if (got >= 0)
+			return got;
 	}
 	return -1;
 }

@@ -5,7 +5,8 @@ import attack
 def test_calls_and_files(job):
     """On either engine, in either way of running steps, also for a second step of one box."""
     run = attack.script("chmod +x calls && ./calls")
-    done = job("- uses: actions/checkout@v4\n" + run + run, files={"calls": attack.program("calls")})
+    done = job("- uses: actions/checkout@v4\n" + run + run,
+               files={"calls": attack.program("calls")})
     assert done.conclusions() == ["success"] * 3, done.text(1)
     for index in (1, 2):
         lines = done.text(index).splitlines()

@@ -1,5 +1,5 @@
-"""What a hostile step or a hostile coordinator may try, on the real system: it fails, and nobody but
-the job that tried is the worse for it."""
+"""What a hostile step or a hostile coordinator may try, on the real system: it fails, and nobody
+but the job that tried is the worse for it."""
 import json
 import time
 

@@ -19,7 +19,8 @@ def test_named_tests_exist():
     assert named
     for path, function in named:
         text = (ROOT / path).read_text()
-        shape = rf"^def {function}\(" if path.endswith(".py") else rf"cmocka_unit_test\({function}\)"
+        shape = (rf"^def {function}\(" if path.endswith(".py")
+                 else rf"cmocka_unit_test\({function}\)")
         assert re.search(shape, text, re.M), f"{path} has no {function}"
 
 
