@@ -109,6 +109,10 @@ static void now(struct buf *out, const struct status *s)
 	single(out, "slots_capacity", "gauge", "Jobs that may have one (runner.capacity).",
 		(uint64_t)s->capacity);
 	single(out, "draining", "gauge", "1 while no jobs are claimed on purpose.", draining);
+	single(out, "disk_pressure", "gauge", "1 while no jobs are claimed for want of free disk.",
+		s->disk.pressure);
+	single(out, "disk_guards_total", "counter", "Times that the disk guard ran before a claim.",
+		s->disk.guards);
 	single(out, "engine_up", "gauge", "1 while the container engine answers.",
 		s->engine.state == ENGINE_UP);
 	single(out, "upload_queue_bytes", "gauge",
@@ -169,5 +173,8 @@ const char *health_problem(const struct status *s, struct buf *out)
 	else if (s->engine.state == ENGINE_DOWN)
 		buf_addf(out, "the container engine does not answer: %s",
 			s->engine.error ? s->engine.error : "unknown");
+	else if (s->disk.pressure)
+		buf_addf(out, "disk pressure: %u%% used at %s, no jobs are claimed",
+			s->disk.percent, s->disk.root);
 	return out->len ? buf_cstr(out) : NULL;
 }

@@ -73,6 +73,17 @@ static void write_engine(struct json_writer *w, const struct engine_view *g)
 	json_end_object(w);
 }
 
+static void write_disk(struct json_writer *w, const struct disk_gate_view *d)
+{
+	json_key(w, "disk");
+	json_begin_object(w);
+	json_kv_bool(w, "pressure", d->pressure);
+	json_kv_int(w, "percent", d->percent);
+	json_kv_str(w, "root", d->root);
+	json_kv_int(w, "guards", (int64_t)d->guards);
+	json_end_object(w);
+}
+
 static void write_step(struct json_writer *w, const struct progress *p, struct wall now)
 {
 	json_key(w, "step");
@@ -118,6 +129,7 @@ void status_write(const struct status *s, struct json_writer *w)
 	json_kv_int(w, "upload_queue_bytes", (int64_t)status_upload_queue(s));
 	write_heartbeat(w, &s->heartbeat, s->now);
 	write_engine(w, &s->engine);
+	write_disk(w, &s->disk);
 	json_key(w, "jobs");
 	json_begin_array(w);
 	for (size_t i = 0; i < s->n_jobs; i++)
@@ -189,6 +201,13 @@ static void add_engine(struct buf *out, const struct json_value *g)
 		text_of(g, "socket"), error ? ": " : "", error ? error : "");
 }
 
+static void add_disk(struct buf *out, const struct json_value *d)
+{
+	if (json_get_bool(d, "pressure", false))
+		buf_addf(out, "disk: %" PRId64 "%% used at %s, no jobs are claimed\n",
+			json_get_int(d, "percent", 0), text_of(d, "root"));
+}
+
 void status_describe(const struct json_value *v, struct buf *out)
 {
 	const struct json_value *jobs = json_get(v, "jobs");
@@ -208,6 +227,7 @@ void status_describe(const struct json_value *v, struct buf *out)
 	buf_addf(out, "coordinator: %s\n", text_of(v, "server"));
 	add_heartbeat(out, json_get(v, "heartbeat"));
 	add_engine(out, json_get(v, "engine"));
+	add_disk(out, json_get(v, "disk"));
 	buf_addf(out, "to upload: %" PRId64 " bytes\n", json_get_int(v, "upload_queue_bytes", 0));
 	if (jobs && jobs->type == JSON_ARRAY)
 		json_array_each (j, jobs)

@@ -6,6 +6,7 @@
 #define RUNNER_STATUS_H
 
 #include "base/json.h"
+#include "runner/disk_gate.h"
 #include "runner/engine_watch.h"
 #include "runner/heartbeat.h"
 #include "runner/slot.h"
@@ -23,7 +24,8 @@ struct beat_view {
 enum { STATUS_JOBS_MAX = 64 };
 
 struct status {
-	const char *state; /* "claiming", "draining", "drained", "stopping", "cancelling" */
+	const char *state; /* "claiming", "draining", "drained", "stopping", "cancelling",
+			      "disk_pressure" */
 	const char *instance, *server;
 	struct wall started, now;
 	int64_t capacity, jobs_done;
@@ -31,6 +33,7 @@ struct status {
 	int64_t recovering; /* jobs that an earlier run left, being reported and cleaned up */
 	struct beat_view heartbeat;
 	struct engine_view engine;
+	struct disk_gate_view disk;
 	struct slot_view jobs[STATUS_JOBS_MAX];
 	struct mono mono_now; /* of jobs' ages */
 	size_t n_jobs;

@@ -210,7 +210,8 @@ static void on_answer(void *data, const struct heartbeat_answer *a)
 }
 
 /* While all slots are taken, heartbeats only say that we live, at the poll interval. A coordinator
- * that answers those with claims hears nothing more until the slots have caught up. */
+ * that answers those with claims hears nothing more until the slots have caught up. Any heartbeat
+ * may be answered with a job, so without room on the disk there is none. */
 static void beat(struct supervisor *s)
 {
 	struct mono now = loop_now(s->loop);
@@ -225,6 +226,8 @@ static void beat(struct supervisor *s)
 		return;
 	}
 	if (!work && s->spec.once)
+		return;
+	if (!disk_gate_open(s->disk))
 		return;
 	pace_spend(&s->pace, now);
 	s->beat_for_work = work;
@@ -261,8 +264,10 @@ static void decide(struct supervisor *s)
 	reap_slots(s);
 	start_waiting(s);
 	notify_status(s->notify, "%s, %zu of %" PRId64 " slots busy, %" PRId64 " jobs done",
-		supervisor_draining(s) ? "draining" : "claiming", s->n_slots,
-		s->settings->config.runner.capacity, s->jobs_done);
+		supervisor_draining(s)             ? "draining"
+		: disk_gate_look(s->disk).pressure ? "disk full"
+						   : "claiming",
+		s->n_slots, s->settings->config.runner.capacity, s->jobs_done);
 	control_look(s->control);
 	if (all_done(s))
 		supervisor_stop(s, s->token_refused ? EXIT_REFUSED : EXIT_OK);
@@ -280,6 +285,16 @@ static void count_orphans(void *data, uint64_t number)
 static void count_recovered(void *data, const struct slot *slot)
 {
 	view_count(data, slot);
+}
+
+/* Without room the heartbeat that is held now may not bring another job either. */
+static void disk_changed(void *data)
+{
+	struct supervisor *s = data;
+
+	if (disk_gate_look(s->disk).pressure)
+		heartbeat_hurry(s->heartbeat);
+	supervisor_wake(s);
 }
 
 /* ---- life ---- */
@@ -303,6 +318,8 @@ static int setup(struct supervisor *s, struct err *e)
 		.on_answer = on_answer,
 		.data = s });
 	pace_init(&s->pace);
+	s->disk = disk_gate_new(&(struct disk_gate_spec){
+		.loop = s->loop, .current = &s->settings, .on_change = disk_changed, .data = s });
 	s->notify = notify_new(s->loop);
 	s->pacer = loop_timer(s->loop, MONO_NEVER, on_pacer, s);
 	s->work = loop_defer(s->loop, on_work, s);
@@ -319,6 +336,7 @@ static void teardown(struct supervisor *s)
 	}
 	recovery_free(s->recovery);
 	sweeper_free(s->sweeper);
+	disk_gate_free(s->disk);
 	claims_release(&s->claims);
 	heartbeat_free(s->heartbeat);
 	view_teardown(s);

@@ -13,6 +13,7 @@
 #include "base/http.h"
 #include "runner/claims.h"
 #include "runner/control.h"
+#include "runner/disk_gate.h"
 #include "runner/engine_watch.h"
 #include "runner/heartbeat.h"
 #include "runner/metrics.h"
@@ -55,6 +56,7 @@ struct supervisor {
 	bool beat_for_work; /* what the heartbeat in flight asked for */
 	struct recovery *recovery; /* of what an earlier one left */
 	struct sweeper *sweeper;
+	struct disk_gate *disk;
 	bool claimed_once;
 	bool drained;    /* by `drain`: no claims, but we stay */
 	bool stopping;   /* by a signal or a refused token: no claims, and we end with the jobs */

@@ -13,7 +13,7 @@ static const char *state_name(const struct supervisor *s)
 	if (s->stopping)
 		return "stopping";
 	if (!s->drained)
-		return "claiming";
+		return disk_gate_look(s->disk).pressure ? "disk_pressure" : "claiming";
 	return s->n_slots > 0 || s->claims.first ? "draining" : "drained";
 }
 
@@ -31,6 +31,7 @@ static void snapshot(const struct supervisor *s, struct status *ret)
 		.recovering = s->recovery ? (int64_t)recovery_jobs(s->recovery) : 0,
 		.heartbeat = s->last_beat,
 		.engine = engine_watch_view(s->engine),
+		.disk = disk_gate_look(s->disk),
 		.n_jobs = s->n_slots };
 	ret->heartbeat.failures = pace_failures(&s->pace);
 	ret->heartbeat.error = *s->beat_error ? s->beat_error : NULL;
