@@ -26,8 +26,8 @@ enum { REST_WANTED = 10, REST_ANYWAY = 50 };
 
 struct place {
 	const char *path;
-	int fd;          /* -1: not there */
-	uint64_t blocks; /* bytes in use on its file system when it was walked */
+	int fd;        /* -1: not there */
+	uint64_t used; /* bytes in use on its file system when it was walked, inodes as bytes */
 };
 
 struct watcher {
@@ -43,7 +43,8 @@ static uint64_t in_use(int fd)
 
 	if (fd < 0 || fstatfs(fd, &fs) < 0)
 		return 0;
-	return (fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize;
+	return (fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize +
+	       (fs.f_files - fs.f_ffree) * ENTRY_LEAST;
 }
 
 static enum walk_verdict count(struct walk *walk, const struct walk_entry *ent, void *data)
@@ -69,7 +70,7 @@ static void walk_places(struct watcher *w)
 	for (size_t i = 0; i < ARRAY_LEN(w->places) && w->counted <= w->limit; i++) {
 		struct place *p = &w->places[i];
 
-		p->blocks = in_use(p->fd);
+		p->used = in_use(p->fd);
 		/* what vanished meanwhile takes nothing */
 		if (p->fd >= 0 && walk_tree(p->fd, ".", count, w, &ignored) < 0)
 			err_clear(&ignored);
@@ -89,8 +90,8 @@ static bool may_exceed(const struct watcher *w)
 	for (size_t i = 0; i < ARRAY_LEN(w->places); i++) {
 		uint64_t now = in_use(w->places[i].fd);
 
-		if (now > w->places[i].blocks)
-			most += now - w->places[i].blocks;
+		if (now > w->places[i].used)
+			most += now - w->places[i].used;
 	}
 	return most > w->limit;
 }
