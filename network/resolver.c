@@ -68,6 +68,7 @@ void resolver_conf(const struct network_plan *p, const char *user, struct buf *o
 
 const char *resolver_user(void)
 {
+	/* cppcheck-suppress getpwnamCalled ; one thread */
 	return getpwnam("dnsmasq") ? "dnsmasq" : "nobody";
 }
 

@@ -263,24 +263,23 @@ static void test_digest(void **state UNUSED)
 static void test_judge(void **state UNUSED)
 {
 	static const struct {
-		const char *probe, *counter;
+		const char *probe, *counter, *said, *moved;
 		bool want_open;
-		const char *said, *moved;
 		enum check_verdict expected;
 	} rows[] = {
-		{ "name,a,1", NULL, true, "0 open 1.2.3.4", "0", CHECK_STANDS },
-		{ "name,a,1", NULL, true, "0 closed Try again", "0", CHECK_FAILS },
-		{ "connect,a,1", "c", false, "0 closed refused", "1", CHECK_STANDS },
-		{ "connect,a,1", "c", false, "0 closed refused", "0", CHECK_UNPROVED },
-		{ "connect,a,1", "c", false, "0 open a", "1", CHECK_FAILS },
-		{ "connect,a,1", NULL, false, "0 closed no route", "0", CHECK_STANDS },
-		{ "resolve,a", NULL, false, "0 closed no such name", "0", CHECK_STANDS },
-		{ "resolve,a", NULL, false, "0 closed Try again", "0", CHECK_UNPROVED },
-		{ "connect,a,1", NULL, false, "", "0", CHECK_UNPROVED },
-		{ "connect,a,1", NULL, false, "1 closed x", "0", CHECK_UNPROVED },
-		{ "connect,a,1", NULL, false, "0 maybe x", "0", CHECK_UNPROVED },
-		{ "connect,a,1", NULL, false, "0 closed\n0", "0", CHECK_UNPROVED },
-		{ "connect,a,1", NULL, false, "0 closed x\n0 open x", "0", CHECK_STANDS },
+		{ "name,a,1", NULL, "0 open 1.2.3.4", "0", true, CHECK_STANDS },
+		{ "name,a,1", NULL, "0 closed Try again", "0", true, CHECK_FAILS },
+		{ "connect,a,1", "c", "0 closed refused", "1", false, CHECK_STANDS },
+		{ "connect,a,1", "c", "0 closed refused", "0", false, CHECK_UNPROVED },
+		{ "connect,a,1", "c", "0 open a", "1", false, CHECK_FAILS },
+		{ "connect,a,1", NULL, "0 closed no route", "0", false, CHECK_STANDS },
+		{ "resolve,a", NULL, "0 closed no such name", "0", false, CHECK_STANDS },
+		{ "resolve,a", NULL, "0 closed Try again", "0", false, CHECK_UNPROVED },
+		{ "connect,a,1", NULL, "", "0", false, CHECK_UNPROVED },
+		{ "connect,a,1", NULL, "1 closed x", "0", false, CHECK_UNPROVED },
+		{ "connect,a,1", NULL, "0 maybe x", "0", false, CHECK_UNPROVED },
+		{ "connect,a,1", NULL, "0 closed\n0", "0", false, CHECK_UNPROVED },
+		{ "connect,a,1", NULL, "0 closed x\n0 open x", "0", false, CHECK_STANDS },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
