@@ -35,7 +35,7 @@ def test_units_expose_little(installed, name):
 
 def test_the_runner_unit_gives_what_the_runner_asks_for(installed):
     text = (installed / "shithubd-runner.service").read_text()
-    wanted = "CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_SETUID CAP_SETGID"
+    wanted = "CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_SETUID CAP_SETGID CAP_NET_ADMIN"
     assert f"\nAmbientCapabilities={wanted}\n" in text
     assert f"\nCapabilityBoundingSet={wanted}\n" in text
     assert f"\nExecStart={installed.parents[2]}/bin/shithubd-runner run\n" in text
