@@ -130,6 +130,7 @@ launch() {
 		pre=(unshare -m --propagation unchanged sh -c
 			'mount --rbind / "$0" && cd "$0" && exec chroot . "$@"' "$dir/top")
 	fi
+	[ ! -e "$dir/log" ] || mv -f "$dir/log" "$dir/log.before" # why the one before ended
 	"${pre[@]}" setsid "$@" >"$dir/log" 2>&1 </dev/null 8>&- 9>&- &
 	starter=$!
 }
