@@ -23,10 +23,10 @@
 enum artifact_mode { ARTIFACT_PACK, ARTIFACT_UNPACK, ARTIFACT_HASH };
 struct artifact_request {
 	enum artifact_mode mode;
-	const char *paths;     /* PACK, HASH: patterns, one a line (pattern.h) */
-	int64_t level;         /* PACK: 0..9 */
-	bool hidden;           /* PACK, HASH: names that begin with a dot too */
-	const char *path;      /* UNPACK: target folder below the workspace; NULL or ".": itself */
+	const char *paths; /* PACK, HASH: patterns, one a line (pattern.h) */
+	int64_t level;     /* PACK: 0..9 */
+	bool hidden;       /* PACK, HASH: names that begin with a dot too */
+	const char *path;  /* UNPACK: target folder below the workspace; NULL or ".": itself */
 };
 struct artifact_result {
 	bool ok;

@@ -17,12 +17,12 @@ struct checkout_request {
 	/* With sha: refs/heads/…, for the fallback and the ref that is written; may be NULL.
 	 * Without: a full name, else a branch or a tag of that name. */
 	const char *ref;
-	const char *path;      /* relative target below the workspace, "." or NULL: itself */
-	int64_t depth;         /* 1.. ; 0 = full history */
-	bool tags;             /* every tag too, as deep as depth says */
-	bool keep;             /* what the last checkout here did not write stays; else the target
-				* is emptied */
-	bool submodules;       /* tell about them (checkout_submodules); they are not fetched */
+	const char *path; /* relative target below the workspace, "." or NULL: itself */
+	int64_t depth;    /* 1.. ; 0 = full history */
+	bool tags;        /* every tag too, as deep as depth says */
+	bool keep;        /* what the last checkout here did not write stays; else the target
+			   * is emptied */
+	bool submodules;  /* tell about them (checkout_submodules); they are not fetched */
 	const char *ca_file;
 	int64_t timeout_us; /* whole checkout; 0: 1 h */
 };

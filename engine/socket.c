@@ -70,6 +70,7 @@ static const char *start_remedy(bool podman)
 
 static char *access_remedy(bool podman)
 {
+	/* cppcheck-suppress getpwuidCalled ; one thread */
 	const struct passwd *me = getpwuid(getuid());
 
 	if (podman)

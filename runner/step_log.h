@@ -24,7 +24,8 @@ struct step_log {
 	char last; /* last byte that went out, for whole lines of our own */
 };
 
-/* Opens `dir/step-<n>.log`, without a folder (NULL) memory, and starts streaming it as the log of step_id. */
+/* Opens `dir/step-<n>.log`, without a folder (NULL) memory, and starts streaming it as the log of
+ * step_id. */
 int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *mask,
 	struct report *report, int64_t step_id, uint64_t limit, struct err *e) CHECK_RESULT;
 /* What the step wrote. Commands in it go to on_command, if one was set. */

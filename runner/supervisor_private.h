@@ -53,7 +53,7 @@ struct supervisor {
 	struct busy_slot slots[SLOTS_MAX];
 	size_t n_slots;
 	struct claims claims;
-	bool beat_for_work; /* what the heartbeat in flight asked for */
+	bool beat_for_work;        /* what the heartbeat in flight asked for */
 	struct recovery *recovery; /* of what an earlier one left */
 	struct sweeper *sweeper;
 	struct disk_gate *disk;

@@ -12,7 +12,7 @@
 /* Everything in its order: bytes as they come out, events as <kind …>. */
 struct record {
 	struct buf all, bytes;
-	struct commands *stage;
+	struct commands stage;
 	bool dropped; /* a line that nobody may see */
 };
 #define RECORD_INIT                                                   \
@@ -58,7 +58,7 @@ static void on_command(void *data, const struct command *c)
 
 	assert_non_null(c->name);
 	if (c->kind == COMMAND_ADD_MASK && value.len > 4 && !memcmp(value.ptr, "full", 4))
-		commands_unmasked(r->stage, "no room");
+		commands_unmasked(&r->stage, "no room");
 	r->dropped |= c->kind == COMMAND_REFUSED &&
 		      (slice_eq(value, "add-mask: no room") || strstr(value.ptr, "not shown"));
 	buf_addf(b, "<%s", kinds[c->kind]);
@@ -77,24 +77,23 @@ static void on_command(void *data, const struct command *c)
 /* Cuts after byte i when bit i % 64 is set. */
 static void run_cuts(struct slice text, uint64_t cuts, struct record *r)
 {
-	struct commands c;
+	struct commands *c = &r->stage;
 	size_t from = 0;
 
-	commands_init(&c, on_command, r);
-	r->stage = &c;
+	commands_init(c, on_command, r);
 	for (size_t i = 0; i < text.len; i++) {
 		if (i + 1 < text.len && !(cuts >> (i % 64) & 1))
 			continue;
 		/* an exact copy, so that a read beyond the chunk is seen by the sanitizer */
 		CLEAN_STR char *chunk = xmalloc(i + 1 - from);
 		memcpy(chunk, text.ptr + from, i + 1 - from);
-		commands_feed(&c, chunk, i + 1 - from, collect, r);
-		assert_true(commands_held(&c) <= LIMIT_COMMAND_LINE);
+		commands_feed(c, chunk, i + 1 - from, collect, r);
+		assert_true(commands_held(c) <= LIMIT_COMMAND_LINE);
 		from = i + 1;
 	}
-	commands_end(&c, collect, r);
-	assert_int_equal(commands_held(&c), 0);
-	commands_release(&c);
+	commands_end(c, collect, r);
+	assert_int_equal(commands_held(c), 0);
+	commands_release(c);
 	if (r->dropped)
 		return;
 	assert_int_equal(r->bytes.len, text.len);
