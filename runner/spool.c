@@ -41,19 +41,34 @@ int spool_reopen(struct spool *s, const char *path, uint64_t acked, struct err *
 	return 0;
 }
 
+static uint64_t in_file(const struct spool *s)
+{
+	return s->written - s->tail.len;
+}
+
 int spool_append(struct spool *s, const char *p, size_t n, struct err *e)
 {
 	if (s->closed)
 		BUG("append to a closed spool");
-	if (fd_write_all(s->fd, p, n, e) < 0)
+	if (fd_write_all(s->fd, p, n, e) < 0) {
+		/* a part of it may have found room: whoever reads the file must not meet it */
+		if (ftruncate(s->fd, (off_t)in_file(s)) < 0)
+			err_wrap(e, "cut back");
 		return err_wrap(e, "spool %s", s->path ? s->path : "in memory");
+	}
 	s->written += n;
 	return 0;
 }
 
-int64_t spool_peek(struct spool *s, char *p, size_t n, struct err *e)
+void spool_append_tail(struct spool *s, const char *p, size_t n)
 {
-	size_t want = spool_pending(s) < n ? (size_t)spool_pending(s) : n, got = 0;
+	if (s->tail.max - s->tail.len >= n && buf_add(&s->tail, p, n) == 0)
+		s->written += n;
+}
+
+static int64_t peek_file(struct spool *s, char *p, size_t want, struct err *e)
+{
+	size_t got = 0;
 
 	while (got < want) {
 		ssize_t r = pread(s->fd, p + got, want - got, (off_t)(s->acked + got));
@@ -70,6 +85,20 @@ int64_t spool_peek(struct spool *s, char *p, size_t n, struct err *e)
 	return (int64_t)got;
 }
 
+int64_t spool_peek(struct spool *s, char *p, size_t n, struct err *e)
+{
+	size_t want = spool_pending(s) < n ? (size_t)spool_pending(s) : n;
+	uint64_t left = s->acked < in_file(s) ? in_file(s) - s->acked : 0;
+	size_t from_file = left < want ? (size_t)left : want;
+
+	if (peek_file(s, p, from_file, e) < 0)
+		return -1;
+	if (from_file < want)
+		memcpy(p + from_file, s->tail.data + (s->acked + from_file - in_file(s)),
+			want - from_file);
+	return (int64_t)want;
+}
+
 void spool_ack(struct spool *s, uint64_t n)
 {
 	if (n > spool_pending(s))
@@ -82,11 +111,13 @@ void spool_release(struct spool *s)
 	close_fdp(&s->fd);
 	if (s->path)
 		unlink(s->path);
+	buf_release(&s->tail);
 	free_charp(&s->path);
 }
 
 void spool_leave(struct spool *s)
 {
 	close_fdp(&s->fd);
+	buf_release(&s->tail);
 	free_charp(&s->path);
 }

@@ -1,11 +1,13 @@
 /*
  * A step's masked log bytes on their way out: appended by the log pipeline, read by the session.
  * The file (0600, in the job's state folder) is what survives an unreachable coordinator; memory
- * holds nothing. Writing never blocks on the network; a full disk makes append fail.
+ * holds nothing. Writing never blocks on the network; a full disk makes append fail, and after that
+ * only a little more is taken, into memory, so that a reader is told.
  */
 #ifndef RUNNER_SPOOL_H
 #define RUNNER_SPOOL_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 struct spool {
@@ -14,10 +16,12 @@ struct spool {
 	uint64_t written; /* bytes appended */
 	uint64_t acked;   /* bytes the coordinator has accepted or refused for good */
 	bool closed;      /* nothing more will be appended */
+	struct buf tail;  /* the end of written, which the file has no room for */
 };
-#define SPOOL_INIT       \
-	{                \
-		.fd = -1 \
+enum { SPOOL_TAIL_MAX = 64 << 10 };
+#define SPOOL_INIT                                         \
+	{                                                  \
+		.fd = -1, .tail = BUF_INIT(SPOOL_TAIL_MAX) \
 	}
 
 int spool_open(struct spool *s, const char *path, struct err *e) CHECK_RESULT;
@@ -26,7 +30,10 @@ int spool_open_memory(struct spool *s, struct err *e) CHECK_RESULT;
 /* What a dead process left, closed, acked bytes of it delivered already. ERR_NOT_FOUND: all of it
  * was, and the file is gone. */
 int spool_reopen(struct spool *s, const char *path, uint64_t acked, struct err *e) CHECK_RESULT;
+/* All or nothing. After a failure there is only spool_append_tail. */
 int spool_append(struct spool *s, const char *p, size_t n, struct err *e) CHECK_RESULT;
+/* Behind what was appended, in memory; what exceeds SPOOL_TAIL_MAX is dropped as a whole. */
+void spool_append_tail(struct spool *s, const char *p, size_t n);
 static inline void spool_close(struct spool *s)
 {
 	s->closed = true;

@@ -1,6 +1,7 @@
 /* See step_log.h. */
 #include "runner/step_log.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,8 +12,9 @@
 
 enum {
 	UTF8_MOST = 4,
-	OWN_ROOM = 64 << 10, /* past the limit, for what the runner has to say */
-	OWN_LINE = 16 << 10, /* one of its lines, masked */
+	OWN_ROOM = 64 << 10,     /* past the limit, for what the runner has to say */
+	OWN_LINE = 16 << 10,     /* one of its lines, masked */
+	CRAMPED_ROOM = 16 << 10, /* in memory, for steps of few words on a full disk */
 };
 
 static void no_command(void *data, const struct command *c)
@@ -36,16 +38,42 @@ int step_log_open(struct step_log *l, const char *dir, int64_t n, struct mask *m
 	return 0;
 }
 
-static void put(struct step_log *l, const char *p, size_t n)
+/* No more room on the disk: the step goes on, its log says where it ends. Own lines may follow. */
+static void give_up(struct step_log *l)
+{
+	CLEAN_STR char *marker = xasprintf("%s[shithub] log truncated: the runner could not write "
+					   "it to its disk (%s), the rest is dropped\n",
+		l->last == '\n' ? "" : "\n", strerror(l->cramped));
+
+	l->failed = l->truncated = true;
+	l->last = '\n';
+	spool_append_tail(&l->spool, marker, strlen(marker));
+}
+
+static bool put_on_disk(struct step_log *l, const char *p, size_t n)
 {
 	struct err e = { 0 };
 
+	if (l->cramped)
+		return false;
+	if (spool_append(&l->spool, p, n, &e) == 0)
+		return true;
+	l->cramped = e.errnum ? e.errnum : EIO;
+	log_error("job", "log_write_failed", F_ERR(&e),
+		F_STR("effect", "the step goes on, what exceeds a few lines of its log is lost"));
+	return false;
+}
+
+static void put(struct step_log *l, const char *p, size_t n)
+{
 	if (l->failed || n == 0)
 		return;
-	if (spool_append(&l->spool, p, n, &e) < 0) {
-		l->failed = true;
-		log_error("job", "log_write_failed", F_ERR(&e));
-		return;
+	if (!put_on_disk(l, p, n)) {
+		if (l->spool.tail.len + n > CRAMPED_ROOM) {
+			give_up(l);
+			return;
+		}
+		spool_append_tail(&l->spool, p, n);
 	}
 	l->last = p[n - 1];
 }
@@ -57,6 +85,8 @@ static void put_marker(struct step_log *l)
 			  " bytes, the rest is dropped\n",
 			l->last == '\n' ? "" : "\n", l->limit);
 
+	if (l->failed) /* it has a marker already */
+		return;
 	l->truncated = true;
 	put(l, marker, strlen(marker));
 }
@@ -150,7 +180,10 @@ static void own_line_past_limit(struct step_log *l, const struct buf *line)
 	if (!buf_ok(&masked) || l->own + masked.len > OWN_ROOM)
 		return;
 	l->own += masked.len;
-	put(l, masked.data, masked.len);
+	if (l->failed)
+		spool_append_tail(&l->spool, masked.data, masked.len);
+	else
+		put(l, masked.data, masked.len);
 }
 
 void step_log_line(struct step_log *l, const char *fmt, ...)

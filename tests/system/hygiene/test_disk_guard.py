@@ -16,7 +16,7 @@ import time
 import pytest
 
 import driver
-from conftest import once
+from conftest import newest_run, once, workflow
 
 MIB, DAY = 1 << 20, 86400
 INSTANCE = "11111111-2222-4333-8444-%012d"
@@ -623,3 +623,42 @@ def test_what_jobs_left_in_the_state_folder(one):
     assert told == {"41": ("removed", "high_water"), "42": ("keep", "no_lease"),
                     "43": ("keep", "job_folder"), ".stale-44-0a0b0c0d": ("removed", "high_water")}
     assert sorted(os.listdir(one.state / "jobs")) == ["42", "43"]
+
+
+@once
+def test_a_disk_that_fills_in_a_step(coordinator, repository, joined, folder):
+    """The step goes on, its log says where it ends, the job is reported, nothing is corrupt."""
+    with mounted(folder / "disk", "16m") as disk:
+        one, repo = joined(log_format="json"), repository()
+        one.flags["state-dir"] = one.state = disk / "state"
+        program = one.start()
+        repo.commit({".shithub/workflows/ci.yml": workflow("""
+            - run: |
+                echo the beginning; touch started; until test -e go; do sleep 0.1; done
+                head -c 3000000 /dev/zero | tr '\\0' x; echo; touch done
+            - run: |
+                test -e done; echo the next one"""), "README.md": "x"})
+        repo.push()
+        started = driver.wait_for(lambda: next(one.workspaces.glob("*/*/started"), None), 60,
+                                  "the step")
+        with pytest.raises(OSError):
+            fill(disk / "ballast", 20 * MIB)
+        os.truncate(disk / "ballast", (disk / "ballast").stat().st_size - MIB // 4096 * 4096)
+        (started.parent / "go").touch()
+        run = newest_run(coordinator)
+        driver.wait_for(lambda: coordinator.show(run)["status"] == "completed", 120, "the run")
+        (job,) = coordinator.show(run)["jobs"]
+        text = coordinator.step_log(job["id"], 0).decode()
+        assert job["conclusion"] == "success", program.log() + text[-2000:]
+        assert text.startswith("the beginning\n") or "\nthe beginning\n" in text
+        marker = re.search(r"\n\[shithub\] log truncated: .*No space left on device.*\n", text)
+        assert marker and 600_000 < marker.start() < 1_200_000, (len(text), text[-500:])
+        assert "the next one" in coordinator.step_log(job["id"], 1).decode()
+        lines = [json.loads(line) for line in program.log().splitlines()]
+        assert [line["effect"] for line in lines if line["event"] == "log_write_failed"]
+        (disk / "ballast").unlink()
+        program.stop()
+        program = one.start()
+        driver.wait_for(lambda: "engine" in program.log(), 30, "the next start")
+        assert "journal_damaged" not in program.log() and "job_found" not in program.log()
+        program.stop()
