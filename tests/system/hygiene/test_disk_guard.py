@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import signal
 import stat
 import subprocess
@@ -662,3 +663,62 @@ def test_a_disk_that_fills_in_a_step(coordinator, repository, joined, folder):
         driver.wait_for(lambda: "engine" in program.log(), 30, "the next start")
         assert "journal_damaged" not in program.log() and "job_found" not in program.log()
         program.stop()
+
+
+class BeforeStart(threading.Thread):
+    """A way to the engine that calls `act` after a step's container was made and before its start."""
+
+    def __init__(self, engine, path, act):
+        super().__init__(daemon=True)
+        self.engine, self.act, self.seen = engine, act, []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self.engine)
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if re.match(rb"POST \S*/start HTTP", data):
+                    self.seen.append(data.split()[1])
+                    if len(self.seen) == 2:  # the first is the network's holder
+                        self.act()
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+# Podman with attached steps mounts when it attaches, before the start: there nothing can get lost.
+@pytest.mark.flavors("docker-gate-step", "docker-attach-job", "podman-gate-job")
+def test_G21_a_missing_workspace_fails_the_job_and_is_not_made(folder, faulty, runner, engine):
+    one = runner(faulty.base, faulty.token)
+
+    def lose():
+        shutil.rmtree(one.workspaces / "1504", ignore_errors=True)
+
+    proxy = BeforeStart(engine.socket, folder / "engine.sock", lose)
+    one.flags["engine-socket"] = folder / "engine.sock"
+    try:
+        recorded = faulty.offer_job(504, steps=[{"run": "echo alive"}])
+        program = one.once()
+        assert len(proxy.seen) > 1 and recorded.final == ("completed", "failure"), program.log()
+        text = recorded.log().decode()
+        assert re.search(r"\[shithub\] error: start container: .*/1504/504.*"
+                         r"(does not exist|no such file)|(does not exist|no such file).*/1504/504",
+                         text), text
+        assert "\nalive" not in text
+        assert not (one.workspaces / "1504").exists(), "nobody made it again"
+    finally:
+        proxy.stop()
