@@ -1,16 +1,20 @@
 #include "engine/box_container.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "engine/dialect.h"
 
 enum state { NEW, CREATING, TWIN, CREATED, STARTING, UP, FAILED, REMOVING };
 static const char *const state_names[] = { "new", "creating", "twin", "created", "starting", "up",
 	"failed", "removing" };
 
+#define TURN_PAUSE_US (10 * USEC_PER_MSEC)
 enum { REMOVE_TRIES = 6, REMOVE_PAUSE_US = 50000 }; /* three times as long after each */
 
 struct box_container {
@@ -28,6 +32,7 @@ struct box_container {
 	int64_t remove_pause_us;
 	struct http_exchange *x, *kill, *signal;
 	struct loop_source *later;
+	int turn; /* the lock of dialect.one_create, -1 */
 	struct box_container_events ev;
 	void *data;
 	void (*killed)(void *data, const struct err *e);
@@ -35,6 +40,7 @@ struct box_container {
 };
 
 static void container_create(struct box_container *c);
+static void on_begin(struct loop_source *s, void *data);
 static void container_remove(struct box_container *c);
 
 /* --- plan ------------------------------------------------------------------------------------ */
@@ -112,6 +118,7 @@ static void container_free(struct box_container *c)
 	http_exchange_free(c->kill);
 	http_exchange_free(c->signal);
 	loop_source_free(c->later);
+	close_fdp(&c->turn);
 	control_remove(c);
 	free(c->control_dir);
 	free(c->control);
@@ -133,6 +140,7 @@ struct box_container *box_container_new(
 	struct box_container *c = xcalloc(1, sizeof(*c));
 
 	c->list = list;
+	c->turn = -1;
 	c->remove_pause_us = REMOVE_PAUSE_US;
 	c->plan = TAKE_VALUE(*plan, (struct box_plan){ 0 });
 	c->next = list->first;
@@ -242,6 +250,7 @@ static void on_created(struct http_exchange *x, void *data)
 	enum http_outcome outcome = http_result(x)->outcome;
 	int rc = engine_create_end(c->list->engine, x, &c->id, &e);
 
+	close_fdp(&c->turn);
 	http_exchange_free(TAKE(c->x));
 	if (rc < 0) {
 		c->absent = outcome == HTTP_DONE || outcome == HTTP_NOT_SENT;
@@ -260,6 +269,21 @@ static void on_created(struct http_exchange *x, void *data)
 		box_container_start(c);
 }
 
+/* The folder of the socket stands for its engine: whoever uses it may lock it, and a lock goes with
+ * its process. */
+static bool create_turn(struct box_container *c)
+{
+	CLEAN_STR char *folder = NULL;
+
+	if (!engine_dialect(c->list->engine)->one_create)
+		return true;
+	folder = xstrdup(engine_socket(c->list->engine));
+	*(strrchr(folder, '/') + 1) = '\0';
+	if (c->turn < 0)
+		c->turn = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return c->turn < 0 || flock(c->turn, LOCK_EX | LOCK_NB) == 0;
+}
+
 static void container_create(struct box_container *c)
 {
 	struct err e = { 0 };
@@ -269,10 +293,17 @@ static void container_create(struct box_container *c)
 		container_remove(c);
 		return;
 	}
+	if (!create_turn(c)) {
+		c->later = loop_timer(c->list->loop,
+			mono_add(loop_now(c->list->loop), TURN_PAUSE_US), on_begin, c);
+		return;
+	}
 	container_state(c, CREATING);
 	c->x = engine_create_begin(c->list->engine, &s, on_created, c, &e);
-	if (!c->x)
+	if (!c->x) {
+		close_fdp(&c->turn);
 		container_fail(c, &e);
+	}
 }
 
 static void on_begin(struct loop_source *s UNUSED, void *data)
@@ -361,6 +392,7 @@ static void container_remove(struct box_container *c)
 {
 	struct err e = { 0 };
 
+	loop_source_unref(&c->later); /* of a creation that waits for its turn */
 	container_state(c, REMOVING);
 	if (c->absent && !c->id) {
 		container_free(c);

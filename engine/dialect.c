@@ -25,6 +25,7 @@ static const struct dialect podman = { .name = "Podman", PODMAN };
 static const struct dialect rootless_podman = { .name = "Podman",
 	PODMAN,
 	.userns = "keep-id",
+	.one_create = true,
 	.no_bridge = true,
 	.network_mode = "slirp4netns" };
 

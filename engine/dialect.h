@@ -44,6 +44,9 @@ struct dialect {
 	 * that joins a holder's network joins its user namespace too: the network belongs to it. */
 	const char *userns;
 	const char *network_mode; /* one that engine.network may name though no list has it */
+	/* Two creations at once crash a rootless Podman's service (a library that reads the user's
+	 * subordinate ids is not made for threads): one at a time, over all processes. */
+	bool one_create;
 	/* An ordinary user can make no bridge of the host: there is nothing an allowlist could
 	 * guard, so the default network becomes "none". */
 	bool no_bridge;
