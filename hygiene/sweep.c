@@ -1,6 +1,7 @@
 /* See sweep.h. */
 #include "hygiene/sweep.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 #include "base/fs.h"
@@ -41,7 +42,7 @@ static bool has_job_folder(const struct workdir *w, const char *state_dir)
 {
 	CLEAN_STR char *path = xasprintf("%s/jobs/%s", state_dir, w->entry);
 
-	return access(path, F_OK) == 0;
+	return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
 static void clear(int parent, const struct workdir *w, struct sweep_result *ret)
@@ -69,12 +70,16 @@ static void sweep_one(
 
 	if (parent < 0)
 		return;
+	/* looked at before, so that recovery never meets our lock, and again behind it: a job may
+	 * have come and died in between */
 	if (has_job_folder(w, spec->state_dir) || workdir_claim(w, &lease, NULL) < 0 ||
 		lease.fd < 0) {
 		ret->in_use++;
 		return;
 	}
-	if (!trash_is(w->entry) && is_young(parent, w, spec))
+	if (has_job_folder(w, spec->state_dir))
+		ret->in_use++;
+	else if (!trash_is(w->entry) && is_young(parent, w, spec))
 		ret->young++;
 	else
 		clear(parent, w, ret);

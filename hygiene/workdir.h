@@ -79,6 +79,8 @@ enum workdir_use {
  * taking a lock that a runner could stumble over. */
 enum workdir_use workdir_in_use(
 	const struct workdir *w, const struct in_use *u, bool claimed, char **ret_why);
+/* Whether somebody holds the lease <folder>/<name>; as workdir_in_use looks. */
+bool workdir_lease_held(const char *folder, const char *name);
 /* Takes the lease for a change (shithub; else nothing to take): ERR_CONFLICT when somebody has it.
  * lease_end it afterwards. */
 int workdir_claim(const struct workdir *w, struct lease *ret, struct err *e) CHECK_RESULT;

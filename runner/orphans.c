@@ -70,17 +70,6 @@ static void keep_only(struct strv *ids, const struct strv *others, bool in_other
 	*ids = kept;
 }
 
-static bool lease_held(const char *folder, const char *name)
-{
-	struct lease probe = LEASE_INIT;
-	struct err e = { 0 };
-
-	if (lease_take(folder, name, &probe, &e) < 0)
-		return true; /* also when that cannot be told */
-	lease_drop(&probe);
-	return false;
-}
-
 static int list_job(struct engine *g, int64_t job, struct strv *ret, struct err *e)
 {
 	CLEAN_STR char *id = xasprintf("%" PRId64, job);
@@ -99,7 +88,7 @@ static int list_live(
 	if (!folder || lease_list(folder, &names, e) < 0)
 		return -1;
 	strv_each (name, &names)
-		if (lease_held(folder, name) && lease_parse_name(name, &run, &job) &&
+		if (lease_is_held(folder, name, 0) && lease_parse_name(name, &run, &job) &&
 			list_job(g, job, ret, e) < 0)
 			return -1;
 	return 0;

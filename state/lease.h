@@ -37,6 +37,10 @@ bool lease_parse_name(const char *name, int64_t *ret_run, int64_t *ret_job);
 /* Takes the lock without waiting, whoever asks, runner or cleaner; a missing file is made, so that
  * nobody else takes it meanwhile. ERR_CONFLICT: somebody holds it. */
 int lease_take(const char *folder, const char *name, struct lease *ret, struct err *e) CHECK_RESULT;
+/* Whether somebody holds it, seen without taking it, making a file, or getting into the way of who
+ * is just taking it: a record that is younger than that, or empty and young, counts as held, as
+ * does what cannot be looked at. */
+bool lease_is_held(const char *folder, const char *name, int64_t young_s);
 /* Rewrites the record in place; a crash meanwhile leaves a torn record, never a lost lock. */
 int lease_note(
 	struct lease *l, enum lease_state state, const char *instance, struct err *e) CHECK_RESULT;

@@ -1,4 +1,5 @@
 /* Leases: one holder whoever asks, inherited by children, names that are not leases ignored. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,6 +108,33 @@ static void a_child_keeps_it(void **state)
 	lease_end(&other);
 }
 
+/* Looking neither makes a file nor takes the lock, not even for the moment of the look. */
+static void a_look_takes_nothing(void **state)
+{
+	const struct timespec long_ago[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+	CLEAN_STR char *dir = folder(), *path = path_join(dir, "5-6");
+	struct lease l = LEASE_INIT;
+	struct err e = { 0 };
+	struct stat st;
+
+	(void)state;
+	assert_false(lease_is_held(dir, "5-6", 0));
+	assert_int_equal(stat(path, &st), -1);
+	assert_int_equal(lease_take(dir, "5-6", &l, &e), 0);
+	assert_true(lease_is_held(dir, "5-6", 0));
+	lease_drop(&l);
+	assert_true(lease_is_held(dir, "5-6", 0)); /* empty: somebody may be about to lock it */
+	assert_int_equal(utimensat(AT_FDCWD, path, long_ago, 0), 0);
+	assert_false(lease_is_held(dir, "5-6", 0));
+	assert_int_equal(lease_take(dir, "5-6", &l, &e), 0);
+	assert_int_equal(lease_note(&l, LEASE_RUNNING, "x", &e), 0);
+	lease_drop(&l);
+	assert_false(lease_is_held(dir, "5-6", 0));
+	assert_true(lease_is_held(dir, "5-6", 60));
+	assert_int_equal(lease_take(dir, "5-6", &l, &e), 0);
+	lease_end(&l);
+}
+
 static void names(void **state)
 {
 	static const char *const bad[] = { "", "-", "1-", "-1", "0-1", "1-0", "01-1", "1-1x",
@@ -146,6 +174,7 @@ int main(void)
 		cmocka_unit_test(one_holder),
 		cmocka_unit_test(record_is_replaced),
 		cmocka_unit_test(a_child_keeps_it),
+		cmocka_unit_test(a_look_takes_nothing),
 		cmocka_unit_test(names),
 		cmocka_unit_test(listing),
 	};
