@@ -96,6 +96,11 @@ struct check_box *check_box_open(const struct check_box_spec *s, const char *nam
 	return NULL;
 }
 
+enum step_io check_box_way(const struct check_box *b)
+{
+	return b->config.engine.step_io;
+}
+
 void check_box_close(struct check_box *b)
 {
 	struct err e = { 0 };

@@ -30,6 +30,8 @@ static inline void check_box_closep(struct check_box **b)
 	check_box_close(*b);
 	*b = NULL;
 }
+/* How it is reached: what engine.step_io = auto came to. */
+enum step_io check_box_way(const struct check_box *b);
 /* Runs the probes to their end; out gets what they said. */
 int check_box_run(struct check_box *b, const struct strv *probes, struct buf *out,
 	struct err *e) CHECK_RESULT;

@@ -11,6 +11,7 @@
 #include "runner/recover.h"
 #include "runner/verb_config.h"
 #include "runner/verb_disk.h"
+#include "runner/verb_doctor.h"
 #include "runner/verb_drain.h"
 #include "runner/verb_eval.h"
 #include "runner/verb_exec.h"
@@ -96,6 +97,11 @@ static const struct cli_verb verbs[] = {
 	{ .name = "seccomp", .summary = "the seccomp profile of steps", .sub = seccomp_verbs },
 	{ .name = "workdir", .summary = "contaminated workspaces", .sub = workdir_verbs },
 	{ .name = "disk", .summary = "full disks", .sub = disk_verbs },
+	{ .name = "doctor",
+		.summary = "look at everything a runner needs",
+		.usage = "[--offline] [--output text|json] [--config FILE] [flags of run]",
+		.help = verb_doctor_help,
+		.run = verb_doctor },
 	{ .name = "network",
 		.summary = "the wall around the steps' network",
 		.sub = network_verbs },

@@ -1,0 +1,254 @@
+/* The table, judging, the exit code. */
+#include "hygiene/doctor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/codec.h"
+#include "base/limits.h"
+
+#define SERVER (DOCTOR_CONFIG | DOCTOR_NET | DOCTOR_SERVER)
+#define SELF (SERVER | DOCTOR_SELF)
+#define ENGINE (DOCTOR_CONFIG | DOCTOR_ENGINE)
+#define BOX (ENGINE | DOCTOR_NET | DOCTOR_BOX)
+
+const struct doctor_check doctor_checks[] = {
+	{ "configuration", 0, doctor_configuration,
+		"correct what is named; `shithubd-runner config check` prints every value" },
+	{ "token-kept", DOCTOR_CONFIG, doctor_token_kept,
+		"keep the token alone in a file of the runner's user with mode 0600 and name it as "
+		"runner.token_file" },
+	{ "server", DOCTOR_CONFIG | DOCTOR_NET, doctor_server,
+		"look at server.base_url, this host's name resolution and route, and whether the "
+		"coordinator runs" },
+	{ "tls", SERVER, doctor_tls,
+		"use https with a certificate that is renewed in time; server.ca_file for a CA of "
+		"your own" },
+	{ "clock", SERVER, doctor_clock,
+		"set this host's clock (chrony or systemd-timesyncd), or the coordinator's" },
+	{ "token-accepted", SERVER, doctor_token_accepted,
+		"make a new one with `shithubd admin runner rotate-token`, write it into "
+		"runner.token_file, reload the runner" },
+	{ "registration", SELF, doctor_registration,
+		"`shithubd admin runner list` shows it; undrain it there, or give both sides the "
+		"same labels" },
+	{ "deaf", SELF, doctor_deaf,
+		"look at `shithubd-runner status` and the runner's log, restart it, and report it "
+		"as a defect" },
+	{ "runner", DOCTOR_CONFIG, doctor_runner,
+		"look at `shithubd-runner status` and the runner's log" },
+	{ "engine", DOCTOR_CONFIG, doctor_engine,
+		"start Docker or Podman, let the runner's user reach its socket, or set "
+		"engine.socket" },
+	{ "engine-walls", ENGINE, doctor_engine_walls,
+		"use an engine and a kernel that confine containers: docs/ENGINES.md" },
+	{ "image", ENGINE, doctor_image,
+		"pull or build engine.default_image, and let engine.allowed_images name it" },
+	{ "gate", ENGINE, doctor_gate,
+		"install the gate of this version beside the program (`make install`), or set "
+		"engine.gate_path" },
+	{ "network", ENGINE, doctor_network, "run `shithubd-runner network up`" },
+	{ "network-wall", ENGINE | DOCTOR_NET, doctor_network_wall,
+		"set runner.network_allowlist, run `shithubd-runner network up`, then "
+		"`shithubd-runner network check`" },
+	{ "orphans", ENGINE, doctor_orphans,
+		"start the runner, which removes them, or remove them by id" },
+	{ "instances", ENGINE, doctor_instances,
+		"nothing to do when those are yours; they share this host's disk and memory" },
+	{ "seccomp", DOCTOR_CONFIG, doctor_seccomp,
+		"use the built-in profile (unset engine.seccomp_profile), or correct yours until "
+		"`shithubd-runner seccomp verify` is content" },
+	{ "landlock", DOCTOR_CONFIG, doctor_landlock,
+		"boot a kernel of 6.7 or newer with landlock among its security modules (lsm=)" },
+	{ "capabilities", DOCTOR_CONFIG, doctor_capabilities,
+		"run it by the unit that comes with it, or set engine.user = \"auto\"" },
+	{ "step-user", DOCTOR_CONFIG, doctor_step_user,
+		"give steps a user of their own (engine.user) and the runner its capabilities" },
+	{ "cgroup", DOCTOR_CONFIG, doctor_cgroup,
+		"boot with cgroup version 2 and the controllers memory, pids and cpu" },
+	{ "kernel", 0, doctor_kernel, "boot a newer kernel" },
+	{ "limits", 0, doctor_limits, "raise LimitNOFILE= and TasksMax= of the runner's unit" },
+	{ "workspace", DOCTOR_CONFIG, doctor_workspace,
+		"make runner.workspace_root a folder of the runner's user on a file system that "
+		"lets programs run" },
+	{ "disk", DOCTOR_CONFIG, doctor_disk,
+		"make room (`shithubd-runner disk guard`), or give the workspaces a larger disk" },
+	{ "state", DOCTOR_CONFIG, doctor_state,
+		"make runner.state_dir a folder with mode 0700 of the runner's user, on a local "
+		"disk" },
+	{ "left-over-jobs", DOCTOR_CONFIG, doctor_leftovers,
+		"start the runner: it reports and cleans up what a crash left (docs/RECOVERY.md)" },
+	{ "unit", 0, doctor_unit,
+		"install the unit that comes with the runner; keep your changes in a drop-in" },
+	{ "container", ENGINE | DOCTOR_NET, doctor_box,
+		"look at the engine's log; steps fail the same way" },
+	{ "container-user", BOX, doctor_box_user, "report it: this engine drops a wall silently" },
+	{ "container-files", BOX, doctor_box_files,
+		"report it: this engine drops a wall silently" },
+	{ "container-limits", BOX, doctor_box_limits,
+		"enable the controllers for containers; a rootless engine needs them delegated to "
+		"its user" },
+};
+const size_t doctor_checks_n = ARRAY_LEN(doctor_checks);
+
+const char *doctor_verdict_name(enum doctor_verdict v)
+{
+	static const char *const names[] = { "pass", "skip", "warn", "fail" };
+
+	return names[v];
+}
+
+/* ---- saying ---- */
+
+static void say(struct doctor_row *r, enum doctor_verdict v, const char *fmt, va_list args)
+{
+	char text[ERR_TEXT_MAX + 256];
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	if (r->verdict < v)
+		r->verdict = v;
+	buf_addf(&r->detail, "%s%s", r->detail.len ? "; " : "", text);
+}
+
+void doctor_say(struct doctor_row *r, enum doctor_verdict v, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(r, v, fmt, args);
+	va_end(args);
+}
+
+void doctor_unproved(struct doctor_row *r, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(r, DOCTOR_SKIP, fmt, args);
+	va_end(args);
+	r->unproved = true;
+}
+
+/* ---- judging ---- */
+
+/* Why a check has nothing to judge, or NULL. Whatever is to blame has a row of its own. */
+static const char *lacking(const struct doctor_facts *f, unsigned needs)
+{
+	if ((needs & DOCTOR_CONFIG) && !f->config)
+		return "there is no configuration";
+	if ((needs & DOCTOR_NET) && f->offline)
+		return "--offline";
+	if ((needs & DOCTOR_SERVER) && f->server.look.state != LOOK_DONE)
+		return "the coordinator did not answer";
+	if ((needs & DOCTOR_SELF) && !f->server.self)
+		return "the coordinator tells nothing about this runner";
+	if ((needs & DOCTOR_ENGINE) && f->engine.look.state != LOOK_DONE)
+		return "no engine answers";
+	if ((needs & DOCTOR_BOX) && f->box.look.state != LOOK_DONE)
+		return "no container ran";
+	return NULL;
+}
+
+/* What a peer said may hold the token it was sent, and anything else. */
+static void clean_detail(struct buf *detail, const char *secret)
+{
+	CLEAN_STR char *safe = text_printable(buf_cstr(detail));
+	size_t n = secret ? strlen(secret) : 0;
+	char *from = safe, *hit;
+
+	buf_clear(detail);
+	while (n && (hit = strstr(from, secret))) {
+		buf_add(detail, from, (size_t)(hit - from));
+		buf_adds(detail, "***");
+		from = hit + n;
+	}
+	buf_adds(detail, from);
+}
+
+static void judge(const struct doctor_check *c, const struct doctor_facts *f, const char *secret,
+	struct doctor_row *r)
+{
+	const char *why = lacking(f, c->needs);
+
+	*r = (struct doctor_row){ .name = c->name, .detail = BUF_INIT(KIB(64)) };
+	if (why)
+		doctor_say(r, DOCTOR_SKIP, "%s", why);
+	else
+		c->run(f, r);
+	clean_detail(&r->detail, secret);
+	if (r->verdict >= DOCTOR_WARN || r->unproved)
+		r->remedy = c->remedy;
+}
+
+void doctor_judge(const struct doctor_facts *f, const char *secret, struct doctor_report *ret)
+{
+	*ret = (struct doctor_report){ .n = doctor_checks_n };
+	ret->rows = xcalloc(ret->n, sizeof(*ret->rows));
+	for (size_t i = 0; i < ret->n; i++) {
+		judge(&doctor_checks[i], f, secret, &ret->rows[i]);
+		ret->count[ret->rows[i].verdict]++;
+		ret->unproved = ret->unproved || ret->rows[i].unproved;
+	}
+}
+
+void doctor_report_release(struct doctor_report *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		buf_release(&r->rows[i].detail);
+	free(r->rows);
+	*r = (struct doctor_report){ 0 };
+}
+
+enum exit_code doctor_exit(const struct doctor_report *r)
+{
+	if (r->count[DOCTOR_FAIL])
+		return EXIT_FINDINGS;
+	return r->unproved ? EXIT_INCOMPLETE : EXIT_OK;
+}
+
+/* ---- writing ---- */
+
+int doctor_write_json(const struct doctor_report *r, struct buf *out, struct err *e)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out, false);
+	json_begin_object(&w);
+	json_kv_int(&w, "exit", doctor_exit(r));
+	json_kv_bool(&w, "unproved", r->unproved);
+	for (size_t v = 0; v < DOCTOR_VERDICTS; v++)
+		json_kv_int(&w, doctor_verdict_name((enum doctor_verdict)v), (int64_t)r->count[v]);
+	json_key(&w, "checks");
+	json_begin_array(&w);
+	for (size_t i = 0; i < r->n; i++) {
+		const struct doctor_row *row = &r->rows[i];
+
+		json_begin_object(&w);
+		json_kv_str(&w, "name", row->name);
+		json_kv_str(&w, "verdict", doctor_verdict_name(row->verdict));
+		json_kv_bool(&w, "unproved", row->unproved);
+		json_kv_str(&w, "detail", buf_cstr(&row->detail));
+		json_kv_str(&w, "remedy", row->remedy);
+		json_end_object(&w);
+	}
+	json_end_array(&w);
+	json_end_object(&w);
+	return json_writer_finish(&w, e);
+}
+
+void doctor_write_text(const struct doctor_report *r, struct buf *out)
+{
+	static const char *const words[] = { "PASS", "SKIP", "WARN", "FAIL" };
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct doctor_row *row = &r->rows[i];
+
+		buf_addf(out, "%s  %-16s  %s%s\n", words[row->verdict], row->name,
+			row->unproved ? "unproved: " : "", buf_cstr(&row->detail));
+		if (row->remedy)
+			buf_addf(out, "%24s%s\n", "remedy: ", row->remedy);
+	}
+	buf_addf(out, "%zu checks: %zu pass, %zu warn, %zu fail, %zu skip%s\n", r->n,
+		r->count[DOCTOR_PASS], r->count[DOCTOR_WARN], r->count[DOCTOR_FAIL],
+		r->count[DOCTOR_SKIP], r->unproved ? "; not everything could be proved" : "");
+}

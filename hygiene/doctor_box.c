@@ -1,0 +1,245 @@
+/*
+ * One container exactly as a step gets it, and a script in it that tells what it sees. The script
+ * needs a shell and nothing else of the image; it prints raw facts, judging is
+ * doctor_box_checks.c's. Each line is "word key value…".
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/codec.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "engine/image.h"
+#include "hygiene/doctor_look.h"
+#include "network/check.h"
+#include "sandbox/step_profile.h"
+
+#define RESOLV_CONF "/etc/resolv.conf"
+
+static const char script[] =
+	"#!/bin/sh\n"
+	"while read -r key value rest; do case $key in\n"
+	"Uid:|Gid:|Cap*|NoNewPrivs:|Seccomp:) echo \"status ${key%:} $value\";;\n"
+	"esac; done </proc/self/status\n"
+	"while read -r dev where type opts rest; do\n"
+	"echo \"mount $where $type $opts\"; done </proc/mounts\n"
+	"c=/sys/fs/cgroup\n"
+	"for f in $c/memory.max $c/memory/memory.limit_in_bytes; do\n"
+	"[ -r $f ] && read -r v <$f && echo \"limit memory $v\"; done\n"
+	"for f in $c/pids.max $c/pids/pids.max; do\n"
+	"[ -r $f ] && read -r v <$f && echo \"limit pids $v\"; done\n"
+	"echo \"limit nofile $(ulimit -n)\"\n"
+	"for p in /proc/kcore /proc/keys /proc/timer_list /proc/sys /proc/sysrq-trigger "
+	"/proc/irq /proc/bus; do [ -e $p ] && echo \"proc $p\"; done\n"
+	"for s in \"$@\"; do [ -e \"$s\" ] && echo \"socket $s\"; done\n"
+	"(: >/.shithub-doctor) 2>/dev/null && echo 'writable /'\n"
+	"(: >/tmp/.shithub-doctor) 2>/dev/null && echo 'writable /tmp'\n"
+	"echo end\n";
+
+/* ---- reading ---- */
+
+static void take_pair(struct pairs *p, const char *key, const char *rest)
+{
+	if (p->n < 256 && !str_empty(key) && rest)
+		pairs_set(p, key, rest);
+}
+
+static void read_line(char *line, struct box_facts *b)
+{
+	char *key = strchr(line, ' '), *rest;
+
+	if (key)
+		*key++ = '\0';
+	rest = key ? strchr(key, ' ') : NULL;
+	if (str_eq(line, "end"))
+		b->complete = true;
+	if (!key)
+		return;
+	if (str_eq(line, "socket") && b->sockets.n < 16)
+		strv_add(&b->sockets, key);
+	if (str_eq(line, "proc") && b->proc.n < 16)
+		strv_add(&b->proc, key);
+	if (str_eq(line, "writable"))
+		*(str_eq(key, "/tmp") ? &b->tmp_writable : &b->root_writable) = true;
+	if (!rest)
+		return;
+	*rest++ = '\0';
+	if (str_eq(line, "status"))
+		take_pair(&b->status, key, rest);
+	else if (str_eq(line, "mount"))
+		take_pair(&b->mounts, key, rest);
+	else if (str_eq(line, "limit"))
+		take_pair(&b->limits, key, rest);
+}
+
+void doctor_read_box(const char *text, struct box_facts *ret)
+{
+	CLEANUP(strv_release) struct strv lines = { 0 };
+
+	strv_split(&lines, text, '\n');
+	for (size_t i = 0; i < lines.n; i++)
+		read_line(lines.v[i], ret);
+}
+
+/* ---- running ---- */
+
+/* A folder of ours for the box's sockets. The state directory, where it can be had; paths of unix
+ * sockets are short, so no deeper. */
+static char *make_folder(const struct doctor_facts *f, struct err *e)
+{
+	char *path = f->state.folder.look.state == LOOK_DONE && f->state.sync.state == LOOK_DONE
+			     ? xasprintf("%s/doctor-XXXXXX", f->config->runner.state_dir)
+			     : xstrdup("/tmp/shithub-doctor-XXXXXX");
+
+	if (mkdtemp(path) && chmod(path, 0711) == 0)
+		return path;
+	err_set_errno(e, errno, "%s", path);
+	free(path);
+	return NULL;
+}
+
+static void remove_folder(char **path)
+{
+	char *slash = *path ? strrchr(*path, '/') : NULL;
+	struct err ignored = { 0 };
+
+	if (slash) {
+		*slash = '\0';
+		CLEAN_FD int parent = dir_open(*path, &ignored);
+		(void)(parent >= 0 && tree_remove(parent, slash + 1, NULL, &ignored) < 0);
+	}
+	free(*path);
+}
+
+/* Where engines usually listen, and where ours does. */
+static void sockets_to_miss(const struct engine *g, struct strv *ret)
+{
+	strv_add(ret, "/var/run/docker.sock");
+	strv_add(ret, "/run/podman/podman.sock");
+	if (!strv_contains(ret, engine_socket(g)))
+		strv_add(ret, engine_socket(g));
+}
+
+static int run_box(struct doctor_facts *f, const struct check_box_spec *spec,
+	const struct engine *g, struct err *e)
+{
+	CLEANUP(check_box_closep) struct check_box *box = check_box_open(spec, "a", e);
+	CLEANUP(strv_release) struct strv sockets = { 0 };
+	CLEAN_BUF struct buf out = BUF_INIT(KIB(64));
+
+	if (!box)
+		return -1;
+	sockets_to_miss(g, &sockets);
+	f->box.gate = check_box_way(box) == STEP_IO_GATE;
+	if (check_box_run(box, &sockets, &out, e) < 0)
+		return -1;
+	doctor_read_box(buf_cstr(&out), &f->box);
+	return 0;
+}
+
+static int try_box(
+	struct doctor_facts *f, const struct doctor_tools *t, struct engine *g, struct err *e)
+{
+	CLEANUP(step_profile_release) struct step_profile profile = { 0 };
+	CLEANUP(image_release) struct image image = { 0 };
+	CLEANUP(remove_folder) char *dir = NULL;
+	struct runner_config config = *f->config; /* borrowed content */
+
+	if (step_profile_load(&config, &profile, e) < 0 ||
+		engine_image_inspect(g, config.engine.default_image, &image, e) < 0)
+		return -1;
+	dir = make_folder(f, e);
+	if (!dir)
+		return -1;
+	/* a missing network has a row of its own and hides nothing that is looked at here */
+	if (f->engine.bridge.state != LOOK_DONE)
+		config.engine.network = (char *)"none";
+	struct check_box_spec spec = { .loop = t->loop,
+		.engine = g,
+		.config = &config,
+		.image = image.id,
+		.gate_path = t->gate_path,
+		.seccomp_json = profile.text,
+		.instance = strrchr(dir, '/') + 1,
+		.dir = dir,
+		.program = { script, sizeof(script) - 1 } };
+	return run_box(f, &spec, g, e);
+}
+
+void doctor_look_box(struct doctor_facts *f, const struct doctor_tools *t, struct engine *g)
+{
+	struct err e = { 0 };
+
+	if (f->offline || !g)
+		return;
+	if (f->engine.image.state != LOOK_DONE)
+		look_not(&f->box.look, "engine.default_image is not here");
+	else if (f->gate.state != LOOK_DONE)
+		look_not(&f->box.look, "there is no gate");
+	else if (try_box(f, t, g, &e) < 0)
+		look_failed(&f->box.look, e.text);
+	else
+		look_done(&f->box.look);
+}
+
+/* ---- the network's wall ---- */
+
+static void count_rows(const struct check_report *r, struct wall_facts *w)
+{
+	const struct check_row *worst = NULL;
+
+	for (size_t i = 0; i < r->n; i++) {
+		enum check_verdict v = r->rows[i].verdict;
+
+		*(v == CHECK_STANDS ? &w->stand : v == CHECK_FAILS ? &w->fail : &w->unproved) += 1;
+		if (v != CHECK_STANDS &&
+			(!worst || (v == CHECK_FAILS && worst->verdict != CHECK_FAILS)))
+			worst = &r->rows[i];
+	}
+	if (worst)
+		w->worst = xasprintf("%s (%s): %s", worst->wall, worst->what, worst->detail);
+	look_done(&w->look);
+}
+
+static int try_wall(
+	struct doctor_facts *f, const struct doctor_tools *t, struct engine *g, struct err *e)
+{
+	CLEANUP(network_plan_release) struct network_plan plan = { 0 };
+	CLEANUP(step_profile_release) struct step_profile profile = { 0 };
+	CLEANUP(image_release) struct image image = { 0 };
+	CLEANUP(check_report_release) struct check_report report = { 0 };
+
+	if (network_plan_init(&plan, f->config, e) < 0 ||
+		network_plan_upstream(&plan, RESOLV_CONF, e) < 0 ||
+		step_profile_load(f->config, &profile, e) < 0 ||
+		engine_image_inspect(g, f->config->engine.default_image, &image, e) < 0)
+		return -1;
+	struct check_spec spec = { .plan = &plan,
+		.box = { .loop = t->loop,
+			.engine = g,
+			.config = f->config,
+			.image = image.id,
+			.gate_path = t->gate_path,
+			.seccomp_json = profile.text },
+		.probe_path = t->probe_path };
+	if (check_run(&spec, &report, e) < 0)
+		return -1;
+	count_rows(&report, &f->wall);
+	return 0;
+}
+
+void doctor_look_wall(struct doctor_facts *f, const struct doctor_tools *t, struct engine *g)
+{
+	struct err e = { 0 };
+
+	if (f->offline || !g || !f->config->runner.network_allowlist.n ||
+		str_eq(f->engine.network, "none"))
+		return;
+	if (f->box.look.state != LOOK_DONE)
+		look_not(&f->wall.look, "no container ran");
+	else if (!t->probe_path)
+		look_not(&f->wall.look, t->probe_error);
+	else if (try_wall(f, t, g, &e) < 0)
+		look_failed(&f->wall.look, e.text);
+}
