@@ -324,6 +324,13 @@ static enum exit_code code_of(const struct guard_result *g)
 	return g->failed ? EXIT_FINDINGS : EXIT_OK;
 }
 
+/* Held until we end. */
+static int take_lock(const struct guard_spec *spec, int *ret, struct err *e)
+{
+	*ret = guard_lock(spec->state_dir, e);
+	return *ret < 0 ? -1 : 0;
+}
+
 static enum exit_code run(
 	const struct guard_spec *spec, bool locked, const struct report_form *form)
 {
@@ -331,23 +338,24 @@ static enum exit_code run(
 	struct guard_spec told = *spec;
 	CLEANUP(guard_result_release) struct guard_result g = { 0 };
 	CLEAN_FD int lock = -1;
+	const char *why = NULL;
 	struct err e = { 0 };
-	enum exit_code code = EXIT_REFUSED;
 
 	told.tell = form->tell;
 	told.measured = form->measured;
 	told.data = &r;
 	if (become_janitor(spec->state_dir, &e) < 0)
-		form->refused(&r, "guard_refused", &e);
-	else if (!locked && (lock = guard_lock(spec->state_dir, &e)) < 0)
-		form->refused(&r,
-			err_is(&e, ERR_CONFLICT) ? "guard_already_running" : "guard_refused", &e);
+		why = "guard_refused";
+	else if (!locked && take_lock(spec, &lock, &e) < 0)
+		why = err_is(&e, ERR_CONFLICT) ? "guard_already_running" : "guard_refused";
 	else if (guard_run(&told, &g, &e) < 0)
-		form->refused(&r, "guard_refused", &e);
+		why = "guard_refused";
+	if (why)
+		form->refused(&r, why, &e);
 	else
-		form->end(&r, &g), code = code_of(&g);
+		form->end(&r, &g);
 	buf_release(&r.out);
-	return code;
+	return why ? EXIT_REFUSED : code_of(&g);
 }
 
 int disk_guard_role_main(int argc, char **argv)

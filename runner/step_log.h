@@ -17,7 +17,7 @@ struct step_log {
 	struct report *report;    /* NULL: bytes stay in the spool */
 	struct spool spool;
 	uint64_t limit;
-	size_t own; /* bytes of our own past the limit */
+	size_t own;  /* bytes of our own past the limit */
 	int cramped; /* errno: the disk takes no more, memory a little */
 	bool truncated, failed;
 	char tail[8]; /* an unfinished character near the limit */
