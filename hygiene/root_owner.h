@@ -1,7 +1,7 @@
 /*
  * Whose workspace root it is: <root>/.owner names the runner (instance id of its state directory)
- * whose leases speak for the root. Another one's cleaner is refused, as its leases would prove
- * nothing. The first cleaner claims a root that has no owner yet.
+ * whose leases speak for the root. Another one is refused, as its leases would prove nothing and
+ * its jobs may have the same numbers. Who first uses a root that has no owner yet claims it.
  */
 #ifndef HYGIENE_ROOT_OWNER_H
 #define HYGIENE_ROOT_OWNER_H

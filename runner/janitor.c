@@ -12,6 +12,7 @@
 #include "base/codec.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "hygiene/root_owner.h"
 #include "hygiene/sweep.h"
 #include "sandbox/drop.h"
 
@@ -154,6 +155,20 @@ static int open_root(const char *path, struct err *e)
 	return fd < 0 ? err_set_errno(e, errno, "workspace root %s", path) : fd;
 }
 
+/* Numbers of runs and jobs are a coordinator's own: another runner's may be the same, and what we
+ * would move aside here would be its work. Without room for the mark it is enough that no other
+ * one stands there. */
+static int check_owner(const struct order *o, bool make, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (!o->state_dir || root_owner_check(o->root, o->state_dir, make, &why) == 0 ||
+		!err_is(&why, ERR_CONFLICT))
+		return 0;
+	*e = why;
+	return -1;
+}
+
 static int obey(const char *action, struct order *o, struct err *e)
 {
 	CLEAN_FD int root = -1;
@@ -164,7 +179,7 @@ static int obey(const char *action, struct order *o, struct err *e)
 	snprintf(o->run_name, sizeof(o->run_name), "%" PRId64, o->run);
 	snprintf(o->job_name, sizeof(o->job_name), "%" PRId64, o->job);
 	root = open_root(o->root, e);
-	if (root < 0)
+	if (root < 0 || check_owner(o, str_eq(action, "make"), e) < 0)
 		return -1;
 	if (str_eq(action, "make"))
 		return make_workspace(root, o, e);
@@ -219,7 +234,8 @@ int janitor_role_main(int argc, char **argv)
 		{ "job", CLI_INT, &o.job, "N", "job id", 1, INT64_MAX },
 		{ "uid", CLI_INT, &o.uid, "N", "step user", 0, UINT32_MAX - 1 },
 		{ "gid", CLI_INT, &o.gid, "N", "step group", 0, UINT32_MAX - 1 },
-		{ "state-dir", CLI_STRING, &o.state_dir, "DIR", "sweep: leases and jobs" },
+		{ "state-dir", CLI_STRING, &o.state_dir, "DIR",
+			"whose root it is; sweep: leases and jobs" },
 		{ "ttl", CLI_STRING, &o.ttl, "TIME", "sweep: untouched for so long" },
 		{ "log-format", CLI_STRING, &o.log_format, "FORMAT", "sweep: text or json" },
 	};

@@ -4,10 +4,11 @@
  * descriptor-relative, never follows links, never talks to a network, takes only two numbers and a
  * configured root as input.
  *
- *   janitor make   --root DIR --run N --job N --uid N --gid N
- *   janitor remove --root DIR --run N --job N
+ *   janitor make   --root DIR --run N --job N --uid N --gid N --state-dir DIR
+ *   janitor remove --root DIR --run N --job N --state-dir DIR
  *   janitor sweep  --root DIR --state-dir DIR --ttl TIME     what nobody uses: hygiene/sweep.h
  *
+ * A root that belongs to the runner of another state directory is refused (hygiene/root_owner.h).
  * The workspace is <root>/<run>/<job>, mode 0700, owned by the step user. What already stands there
  * is removed first; what cannot be removed is renamed in place and reported, so it can never fail
  * the next job. Exit 0, or 1 with one line on stderr.

@@ -77,6 +77,8 @@ static int start_janitor(struct slot *s, const char *action, struct err *e)
 	strv_addf(&argv, "--job=%" PRId64, s->id.job_id);
 	strv_addf(&argv, "--uid=%" PRId64, c->engine.uid);
 	strv_addf(&argv, "--gid=%" PRId64, c->engine.gid);
+	if (s->owner.state)
+		strv_addf(&argv, "--state-dir=%s", s->owner.state->path);
 	return start_worker(s, argv.v, NULL, 0, e);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/exits.h"
 #include "base/log.h"
+#include "hygiene/root_owner.h"
 
 #define CLAIM_WAIT_S 25 /* Prefer: wait */
 
@@ -299,13 +300,26 @@ static void disk_changed(void *data)
 
 /* ---- life ---- */
 
+/* Two runners in one workspace root would clean up each other's work. What is wrong with the root
+ * otherwise is the first job's to say, by when it may be right. */
+static int check_root(const struct runner_config *c, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (root_owner_check(c->runner.workspace_root, c->runner.state_dir, false, &why) == 0 ||
+		!err_is(&why, ERR_CONFLICT))
+		return 0;
+	*e = why;
+	return -1;
+}
+
 static int setup(struct supervisor *s, struct err *e)
 {
 	const struct runner_config *c = &s->settings->config;
 	struct http_config http = { .user_agent = "shithubd-runner/" PROJECT_VERSION,
 		.ca_file = c->server.ca_file };
 
-	if (state_dir_own(&s->state, c->runner.state_dir, e) < 0)
+	if (state_dir_own(&s->state, c->runner.state_dir, e) < 0 || check_root(c, e) < 0)
 		return -1;
 	s->loop = loop_new(e);
 	s->http = s->loop ? http_new(s->loop, &http, e) : NULL;

@@ -163,3 +163,30 @@ def test_sweep_without_leases_proves_nothing(sweep):
     (sweep.state / "leases").rmdir()
     code, (line,) = sweep.run("1ms")
     assert code == 1 and "no leases" in line["error"] and sweep.left() == ["7/41"]
+
+
+def test_janitor_keeps_out_of_the_root_of_another_runner(sweep):
+    """Two coordinators give the same numbers: what stands there may be the other one's work."""
+    def janitor(action):
+        return subprocess.run(
+            [sweep.build / "shithubd-runner", "janitor", action, "--root", sweep.root,
+             "--state-dir", sweep.state, "--run", "7", "--job", "41", "--uid", "65534",
+             "--gid", "65534"], capture_output=True, text=True, timeout=60, check=False)
+    assert janitor("make").returncode == 0
+    assert (sweep.root / ".owner").read_text() == (sweep.state / "instance_id").read_text()
+    write(sweep.root / "7/41/work")
+    (sweep.state / "instance_id").write_text("99999999-2222-4333-8444-555555555555")
+    for action in ("make", "remove"):
+        done = janitor(action)
+        assert done.returncode == 1 and "belongs to another runner" in done.stderr
+    assert (sweep.root / "7/41/work").exists() and sweep.left() == ["7/41"]
+
+
+@once
+def test_second_runner_in_one_workspace_root_is_refused(joined):
+    first = joined()
+    program = first.start()
+    driver.wait_for(lambda: (first.workspaces / ".owner").exists(), 30, "the mark")
+    second = joined(workspace_root=first.workspaces).start()
+    assert second.wait(30) == 3 and "belongs to another runner" in second.log()
+    assert program.alive()
