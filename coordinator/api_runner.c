@@ -58,7 +58,7 @@ static int claim_or_wait(struct app *a, struct httpd_request *r, int64_t runner_
 	struct claim claim;
 	int rc = httpd_alive(r) ? claim_try(a, runner_id, labels, &out, &claim, e) : 0;
 	if (rc > 0)
-		claim_reply(a, r, &claim, &out);
+		claim_reply(a, r, &claim, runner_id, &out);
 	else if (rc == 0 && seconds)
 		claim_wait(a, r, runner_id, labels, seconds);
 	else if (rc == 0)
@@ -79,6 +79,7 @@ void api_heartbeat(struct httpd_request *r, void *app)
 	}
 	if (rate_exceeded(a, r, runner.id))
 		return;
+	claim_repeated(a, runner.id, httpd_header(r, CLAIM_KEY));
 	if (heartbeat_parse(httpd_body(r), &body, &e) || heartbeat_store(a, &runner, &body, &e) ||
 		claim_or_wait(
 			a, r, runner.id, body.labels_given ? &body.labels : &runner.labels, &e))

@@ -18,16 +18,19 @@ struct waiter {
 	struct app *app;
 	struct httpd_request *request;
 	int64_t runner_id;
+	char *key; /* Idempotency-Key of the heartbeat, NULL: none */
 	struct strv labels;
 	struct loop_source *deadline;
 	struct waiter *next, **link;
 };
 
-/* The times of a runner's last heartbeats, a ring. */
+/* The times of a runner's last heartbeats, a ring, and what the last one with a key brought. */
 struct beats {
 	int64_t runner_id;
 	int64_t at_us[HEARTBEATS_PER_MINUTE];
 	size_t next;
+	char *key;
+	struct claim claim;
 };
 
 struct waiters {
@@ -146,6 +149,7 @@ static void waiter_free(struct waiter *w)
 	httpd_on_close(w->request, NULL, NULL);
 	loop_source_free(w->deadline);
 	strv_release(&w->labels);
+	free(w->key);
 	free(w);
 }
 
@@ -183,6 +187,7 @@ void claim_wait(struct app *a, struct httpd_request *r, int64_t runner_id,
 	w->app = a;
 	w->request = r;
 	w->runner_id = runner_id;
+	w->key = xstrdup(httpd_header(r, CLAIM_KEY));
 	for (size_t i = 0; i < labels->n; i++)
 		strv_add(&w->labels, labels->v[i]);
 	w->deadline = loop_timer(
@@ -194,6 +199,36 @@ void claim_wait(struct app *a, struct httpd_request *r, int64_t runner_id,
 	httpd_hold(r);
 }
 
+static struct beats *beats_of(struct waiters *w, int64_t runner_id);
+
+void claim_note(struct app *a, struct httpd_request *r, const struct claim *c, int64_t runner_id)
+{
+	const char *key = httpd_header(r, CLAIM_KEY);
+	struct beats *b;
+	if (str_empty(key))
+		return;
+	b = beats_of(a->waiters, runner_id);
+	free(b->key);
+	b->key = xstrdup(key);
+	b->claim = *c;
+}
+
+void claim_repeated(struct app *a, int64_t runner_id, const char *key)
+{
+	struct beats *b = beats_of(a->waiters, runner_id);
+	if (str_empty(key))
+		return;
+	for (struct waiter *w = a->waiters->first, *next; w; w = next) {
+		next = w->next;
+		if (w->runner_id == runner_id && str_eq(w->key, key))
+			waiter_end(w);
+	}
+	if (!str_eq(b->key, key))
+		return;
+	free_charp(&b->key);
+	claim_back(a, &b->claim);
+}
+
 static void waiter_try(struct waiter *w)
 {
 	struct buf out = BUF_INIT(LIMIT_CLAIM_BYTES);
@@ -203,11 +238,12 @@ static void waiter_try(struct waiter *w)
 	struct claim claim;
 	if (!httpd_alive(r))
 		return; /* its close callback is about to come */
-	int rc = claim_try(a, w->runner_id, &w->labels, &out, &claim, &e);
+	int64_t runner_id = w->runner_id;
+	int rc = claim_try(a, runner_id, &w->labels, &out, &claim, &e);
 	if (rc) {
 		waiter_free(w);
 		if (rc > 0)
-			claim_reply(a, r, &claim, &out);
+			claim_reply(a, r, &claim, runner_id, &out);
 		else
 			httpd_reply_err(r, &e);
 	}
@@ -330,6 +366,8 @@ void waiters_free(struct app *a)
 	unlink(w->socket_path);
 	close(w->fd);
 	free(w->socket_path);
+	for (size_t i = 0; i < w->n_beats; i++)
+		free(w->beats[i].key);
 	free(w->beats);
 	free(w);
 }

@@ -9,6 +9,7 @@
 #include "coordinator/app.h"
 
 enum { WAIT_MAX_S = 30, HEARTBEATS_PER_MINUTE = 60 };
+#define CLAIM_KEY "Idempotency-Key"
 
 int waiters_new(struct app *a, struct err *e) CHECK_RESULT; /* fills a->waiters */
 void waiters_free(struct app *a);                           /* answers 204 to everyone held */
@@ -24,8 +25,14 @@ int claim_try(struct app *a, int64_t runner_id, const struct strv *labels, struc
 	struct claim *ret, struct err *e) CHECK_RESULT;
 /* claim_delivery.c: answers with the claim. When the answer does not reach the runner, the job is
  * queued again at once. */
-void claim_reply(
-	struct app *a, struct httpd_request *r, const struct claim *c, const struct buf *answer);
+void claim_reply(struct app *a, struct httpd_request *r, const struct claim *c, int64_t runner_id,
+	const struct buf *answer);
+void claim_back(struct app *a, const struct claim *c);
+/* Behind a proxy an answer arrives as far as serve can see. A heartbeat that comes again with the
+ * key of one before says that it did not: its claim is queued again unless its token was used, and
+ * the one before, if it is still held, is answered with nothing. */
+void claim_repeated(struct app *a, int64_t runner_id, const char *key);
+void claim_note(struct app *a, struct httpd_request *r, const struct claim *c, int64_t runner_id);
 /* At start: claims of which a crash left nobody who knows whether they arrived. */
 int claims_recover(struct app *a, struct err *e) CHECK_RESULT;
 /* Holds the request until a job is there or the seconds passed. Copies the labels. */

@@ -14,7 +14,7 @@ struct delivery {
 	struct claim claim;
 };
 
-static void claim_back(struct app *a, const struct claim *c)
+void claim_back(struct app *a, const struct claim *c)
 {
 	struct err e = { 0 };
 	int rc = store_claim_return(a->store, c->job_id, c->jti, wall_now(), &e);
@@ -38,12 +38,13 @@ static void on_close(struct httpd_request *r, void *data)
 	free(d);
 }
 
-void claim_reply(
-	struct app *a, struct httpd_request *r, const struct claim *c, const struct buf *answer)
+void claim_reply(struct app *a, struct httpd_request *r, const struct claim *c, int64_t runner_id,
+	const struct buf *answer)
 {
 	struct delivery *d = xcalloc(1, sizeof(*d));
 	d->app = a;
 	d->claim = *c;
+	claim_note(a, r, c, runner_id);
 	httpd_watch_delivery(r);
 	httpd_on_close(r, on_close, d);
 	httpd_reply_json(r, 200, answer);

@@ -94,7 +94,8 @@ static int claim_undo(
 		    "UPDATE workflow_jobs SET status = 'queued', runner_id = NULL,"
 		    " claimed_at = NULL, started_at = NULL, last_seen_at = NULL, claim_jti = NULL,"
 		    " ready_at = ?3"
-		    " WHERE id = ?1 AND status = 'running' AND claim_jti = ?2 AND NOT EXISTS ("
+		    " WHERE id = ?1 AND status = 'running' AND ifnull(claim_jti, ?2) = ?2"
+		    " AND last_seen_at IS NULL AND NOT EXISTS ("
 		    " SELECT 1 FROM runner_jwt_used WHERE jti = ?2)",
 		    "itw", job_id, jti, now))
 		return -1;

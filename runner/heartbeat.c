@@ -16,6 +16,7 @@
 struct heartbeat {
 	struct heartbeat_spec spec; /* but for self */
 	char *url, *body, *token;
+	char key[UUID_TEXT_MAX]; /* the same again while the last answer may have brought a claim */
 	struct http_exchange *flight, *release;
 	struct mono overdue;
 };
@@ -158,6 +159,8 @@ static void on_done(struct http_exchange *x, void *data)
 	if (a.kind != HEARTBEAT_CLAIM && a.kind != HEARTBEAT_NOTHING)
 		http_result_error(r, &e);
 	a.reason = e.text;
+	if (a.kind == HEARTBEAT_NOTHING || a.kind == HEARTBEAT_CLAIM)
+		*h->key = '\0';
 	h->flight = NULL;
 	h->spec.on_answer(h->spec.data, &a);
 	http_exchange_free(x);
@@ -178,6 +181,9 @@ void heartbeat_send(struct heartbeat *h, int64_t wait_s)
 
 	if (h->flight)
 		BUG("two heartbeats at once");
+	if (!*h->key)
+		uuid_v4(h->key);
+	strv_addf(&headers, "Idempotency-Key: %s", h->key);
 	if (wait_s > 0)
 		strv_addf(&headers, "Prefer: wait=%" PRId64, wait_s);
 	h->overdue = mono_add(loop_now(h->spec.loop), wait_s * USEC_PER_SEC + OVERDUE_US);

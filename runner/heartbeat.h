@@ -41,7 +41,8 @@ struct heartbeat_spec {
 };
 struct heartbeat *heartbeat_new(const struct heartbeat_spec *spec);
 void heartbeat_free(struct heartbeat *h); /* aborts one in flight without a callback; NULL fine */
-/* wait_s 0: no Prefer header. BUG while one is in flight. */
+/* wait_s 0: no Prefer header. BUG while one is in flight. One whose answer was lost is repeated
+ * with its Idempotency-Key, so that a coordinator which knows it hands out a claim in it again. */
 void heartbeat_send(struct heartbeat *h, int64_t wait_s);
 bool heartbeat_in_flight(const struct heartbeat *h);
 /* From the next one on; true when that says something else than the last did. */
