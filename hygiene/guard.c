@@ -240,8 +240,11 @@ static int prune(struct guard *g, size_t state_fs, struct err *e)
 	if (open_host(&host, g->spec, e) < 0 ||
 		guard_items_collect(g->spec, &host, state_fs, &items, e) < 0)
 		return -1;
-	for (size_t i = 0; i < items.n; i++)
+	for (size_t i = 0; i < items.n; i++) {
 		guard_item_examine(&items.v[i], g->spec, g->r->fs);
+		if (g->spec->progress)
+			g->spec->progress(g->spec->data, i + 1, items.n);
+	}
 	guard_items_sort(&items);
 	if (!g->spec->dry_run)
 		guard_record_open(&g->record, g->spec->state_dir);

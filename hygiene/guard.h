@@ -52,6 +52,8 @@ struct guard_spec {
 	struct wall now;
 	void (*tell)(void *data, const struct guard_decision *d);
 	void (*measured)(void *data, const struct guard_fs *fs, size_t n); /* before all else */
+	/* NULL: nobody waits. Looked at so many of all, before the first decision */
+	void (*progress)(void *data, size_t done, size_t all);
 	void *data;
 };
 enum { GUARD_FS_MAX = 2 };

@@ -75,6 +75,13 @@ static void text_measured(void *data, const struct guard_fs *fs, size_t n)
 	fflush(stdout);
 }
 
+/* Large trees take their time: a person wants to see that something happens. */
+static void show_progress(void *data, size_t done, size_t all)
+{
+	(void)data;
+	fprintf(stderr, "\r%zu of %zu looked at%s", done, all, done == all ? "\n" : "");
+}
+
 static void text_tell(void *data, const struct guard_decision *d)
 {
 	CLEAN_STR char *path = text_escaped(d->path);
@@ -344,6 +351,8 @@ static enum exit_code run(
 	told.tell = form->tell;
 	told.measured = form->measured;
 	told.data = &r;
+	if (str_eq(form->name, "text") && isatty(STDERR_FILENO))
+		told.progress = show_progress;
 	if (become_janitor(spec->state_dir, &e) < 0)
 		why = "guard_refused";
 	else if (!locked && take_lock(spec, &lock, &e) < 0)

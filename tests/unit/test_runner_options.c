@@ -460,6 +460,15 @@ static const struct {
 	{ "--metrics-listen", "127.0.0.1:65536", false },
 	{ "--metrics-listen", "127.0.0.1", false },
 	{ "--metrics-listen", "9464", false },
+	{ "--high-water", "100", true },
+	{ "--high-water", "0", false },
+	{ "--high-water", "85%", false },
+	{ "--low-water", "84", true },
+	{ "--low-water", "85", false },
+	{ "--min-free", "0", true },
+	{ "--min-free", "100", false },
+	{ "--stale", "1m", true },
+	{ "--stale", "7", false },
 	{ "--step-io", "gate", true },
 	{ "--isolation", "none", false },
 	{ "--pull", "always", true },
@@ -486,6 +495,28 @@ static void test_values(void **state)
 			assert_string_equal(f->o.problems[0].source, values[i].flag);
 		}
 	}
+}
+
+/* A lower mark that nobody set follows the upper one; one that was set is never overruled. */
+static void test_water(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *file, *high;
+		int64_t low;
+	} rows[] = { { "", "85", 75 }, { "", "76", 75 }, { "", "75", 74 }, { "", "1", 0 },
+		{ "[disk]\nlow_water = 30\n", "31", 30 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_loaded(f, LOAD(f, rows[i].file, NULL, "--high-water", (char *)rows[i].high));
+		assert_int_equal(f->config.disk.low_water, rows[i].low);
+	}
+	assert_int_equal(LOAD(f, "[disk]\nlow_water = 30\n", NULL, "--high-water", "30"), -1);
+	assert_problem(f, "disk.low_water: expected less than disk.high_water, which is 30");
+	assert_loaded(f, LOAD(f, "[disk]\nprotected = [\"main\", \"7/41\"]\n", NULL));
+	assert_int_equal(f->config.disk.protected.n, 2);
+	assert_int_equal(LOAD(f, "[disk]\nprotected = [\"../x\"]\n", NULL), -1);
+	assert_problem(f, "expected the name of a folder");
 }
 
 /* Every key stands in docs/CONFIG.md with its flag and default. */
@@ -529,6 +560,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_token_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_warnings, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_water, setup, teardown),
 		cmocka_unit_test(test_documented),
 	};
 
