@@ -15,6 +15,7 @@
 #include "runner/verb_drain.h"
 #include "runner/verb_eval.h"
 #include "runner/verb_exec.h"
+#include "runner/verb_hygiene.h"
 #include "runner/verb_mask.h"
 #include "runner/verb_network.h"
 #include "runner/verb_run.h"
@@ -95,6 +96,7 @@ static const struct cli_verb verbs[] = {
 		.run = verb_exec },
 	{ .name = "config", .summary = "look at the configuration", .sub = config_verbs },
 	{ .name = "seccomp", .summary = "the seccomp profile of steps", .sub = seccomp_verbs },
+	{ .name = "hygiene", .summary = "disk and engine of this host", .sub = hygiene_verbs },
 	{ .name = "workdir", .summary = "contaminated workspaces", .sub = workdir_verbs },
 	{ .name = "disk", .summary = "full disks", .sub = disk_verbs },
 	{ .name = "doctor",
