@@ -9,6 +9,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 
+#define HELD_LOOK_US (1 * USEC_PER_SEC)
 #define SWEEP_EVERY_US (3 * 60 * USEC_PER_SEC)
 #define BACKOFF_FIRST_US (1 * USEC_PER_SEC)
 #define BACKOFF_MOST_US (60 * USEC_PER_SEC)
@@ -25,7 +26,8 @@ struct recovery {
 	struct remains *waiting;
 	struct slot *slots[64]; /* as many as capacity can be */
 	size_t n_slots;
-	struct loop_source *work, *timer;
+	struct strv held; /* jobs whose lease somebody else has */
+	struct loop_source *work, *timer, *look;
 	struct role sweep;
 	int counted; /* read end: how many the sweep removed */
 	struct backoff backoff;
@@ -86,11 +88,26 @@ static int look(struct recovery *r, int64_t job, struct remains *m, struct err *
 	return lease_take(folder, name, &m->lease, e);
 }
 
-static void find_one(struct recovery *r, int64_t job, struct remains ***tail)
+/* Who died with the last supervisor may take a while to, and cleaners hold a lease for as long as
+ * they work. */
+static void wait_for_lease(struct recovery *r, int64_t job, bool first, const struct err *why)
 {
-	struct remains *m = xcalloc(1, sizeof(*m));
-	struct err e = { 0 };
+	if (first)
+		log_warn("supervisor", "job_not_recovered", F_INT("job", job), F_ERR(why),
+			F_STR("effect", "tried again until its lease is free"));
+	strv_addf(&r->held, "%" PRId64, job);
+	loop_timer_set(r->look, mono_add(loop_now(r->spec.loop), HELD_LOOK_US));
+}
 
+static void find_one(struct recovery *r, const char *name, bool first, struct remains ***tail)
+{
+	struct remains *m;
+	struct err e = { 0 };
+	int64_t job;
+
+	if (!parse_i64(name, 1, INT64_MAX, &job))
+		return;
+	m = xcalloc(1, sizeof(*m));
 	m->lease = (struct lease)LEASE_INIT;
 	if (look(r, job, m, &e) == 0) {
 		log_info(
@@ -104,6 +121,8 @@ static void find_one(struct recovery *r, int64_t job, struct remains ***tail)
 		drop_folder(r, job); /* died before it had a journal */
 	else if (err_is(&e, ERR_INPUT) || err_is(&e, ERR_LIMIT))
 		set_aside(r, job, &e);
+	else if (err_is(&e, ERR_CONFLICT))
+		wait_for_lease(r, job, first, &e);
 	else
 		log_warn("supervisor", "job_not_recovered", F_INT("job", job), F_ERR(&e));
 }
@@ -113,13 +132,25 @@ static void find_remains(struct recovery *r)
 	CLEANUP(strv_release) struct strv names = { 0 };
 	struct remains **tail = &r->waiting;
 	struct err e = { 0 };
-	int64_t job;
 
 	if (state_dir_jobs(r->spec.state, &names, &e) < 0)
 		log_warn("supervisor", "jobs_not_listed", F_ERR(&e));
 	strv_each (name, &names)
-		if (parse_i64(name, 1, INT64_MAX, &job))
-			find_one(r, job, &tail);
+		find_one(r, name, true, &tail);
+}
+
+static void on_look(struct loop_source *src, void *data)
+{
+	struct recovery *r = data;
+	struct remains **tail = &r->waiting;
+	CLEANUP(strv_release) struct strv held = TAKE_VALUE(r->held, ((struct strv){ 0 }));
+
+	(void)src;
+	while (*tail)
+		tail = &(*tail)->next;
+	strv_each (name, &held)
+		find_one(r, name, false, &tail);
+	wake(r);
 }
 
 /* A supervisor that died between lease and folder, or between folder and lease at the end. */
@@ -282,6 +313,7 @@ struct recovery *recovery_new(const struct recovery_spec *spec)
 	backoff_init(&r->backoff, BACKOFF_FIRST_US, BACKOFF_MOST_US);
 	r->work = loop_defer(spec->loop, on_work, r);
 	r->timer = loop_timer(spec->loop, MONO_NEVER, on_timer, r);
+	r->look = loop_timer(spec->loop, MONO_NEVER, on_look, r);
 	find_remains(r); /* all leases first: what they cover is no orphan */
 	drop_empty_leases(r);
 	start_waiting(r);
@@ -296,7 +328,7 @@ bool recovery_idle(const struct recovery *r)
 
 size_t recovery_jobs(const struct recovery *r)
 {
-	size_t n = r->n_slots;
+	size_t n = r->n_slots + r->held.n;
 
 	for (const struct remains *m = r->waiting; m; m = m->next)
 		n++;
@@ -305,6 +337,10 @@ size_t recovery_jobs(const struct recovery *r)
 
 bool recovery_has_job(const struct recovery *r, int64_t job)
 {
+	CLEAN_STR char *name = xasprintf("%" PRId64, job);
+
+	if (strv_contains(&r->held, name))
+		return true;
 	for (const struct remains *m = r->waiting; m; m = m->next)
 		if (m->journal.job == job)
 			return true;
@@ -316,6 +352,8 @@ bool recovery_has_job(const struct recovery *r, int64_t job)
 
 static void drop_waiting(struct recovery *r)
 {
+	strv_release(&r->held);
+	loop_timer_set(r->look, MONO_NEVER);
 	while (r->waiting) {
 		struct remains *m = r->waiting;
 
@@ -343,6 +381,7 @@ void recovery_free(struct recovery *r)
 	close_fdp(&r->counted);
 	loop_source_free(r->work);
 	loop_source_free(r->timer);
+	loop_source_free(r->look);
 	settings_unref(r->spec.settings);
 	free(r);
 }

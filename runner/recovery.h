@@ -3,7 +3,8 @@
  * the engine: at the start each journal whose lease is free becomes a slot that recovers (slot.h),
  * as many at once as there is capacity, beside the slots of new jobs; then, and every few minutes,
  * the orphans role removes containers without a live lease (orphans.h), again and again while the
- * engine is down. A damaged journal is set aside. Nothing here blocks.
+ * engine is down. A damaged journal is set aside; a journal whose lease somebody holds is looked at
+ * again every second. Nothing here blocks.
  *
  * Supervisor only, whose lock on the state directory says that nobody else does this.
  */
@@ -25,7 +26,7 @@ struct recovery_spec {
 	void *data;
 };
 struct recovery *recovery_new(const struct recovery_spec *spec);
-/* Nothing to recover; orphans do not count. */
+/* Nothing to recover; orphans do not count, nor jobs whose lease somebody else has. */
 bool recovery_idle(const struct recovery *r);
 size_t recovery_jobs(const struct recovery *r); /* how many there are still */
 bool recovery_has_job(const struct recovery *r, int64_t job);

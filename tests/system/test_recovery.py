@@ -4,6 +4,7 @@ After each: every step and the job have ended exactly once, the log holds all th
 nothing of the job is left in engine, workspace root or state directory, and the next job runs.
 """
 import contextlib
+import fcntl
 import http.server
 import os
 import pathlib
@@ -131,6 +132,28 @@ def test_job_process_dies_with_its_supervisor(killed, faulty):
     driver.wait_for(lambda: not pathlib.Path(f"/proc/{jobs[0]}").exists(), 10, "its end")
     one.restart()
     one.recovered(job)
+
+
+@once
+def test_recovery_waits_for_a_lease(killed, faulty):
+    """Who died may still hold it, and so may a cleaner: later is soon enough, never is not."""
+    one = killed()
+    job = faulty.offer_job(JOB, steps=[{"run": TALK}])
+    one.marked()
+    jobs = one.roles("job")
+    one.kill()
+    driver.wait_for(lambda: not pathlib.Path(f"/proc/{jobs[0]}").exists(), 10, "its end")
+    (lease,) = one.path("leases").iterdir()
+    with lease.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        one.restart()
+        driver.wait_for(lambda: "job_not_recovered" in one.program.log(), 30, "a look")
+        other = faulty.offer_job(JOB + 2)
+        assert faulty.wait_final(other) == ("completed", "success"), "it keeps nobody waiting"
+        assert job.final is None
+    one.began = time.monotonic()
+    one.recovered(job)
+    assert one.program.log().count("job_not_recovered") == 1
 
 
 @once
