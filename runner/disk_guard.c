@@ -344,7 +344,7 @@ static enum exit_code run(
 	struct guard_report r = { .spec = spec, .out = BUF_INIT(MIB(256)) };
 	struct guard_spec told = *spec;
 	CLEANUP(guard_result_release) struct guard_result g = { 0 };
-	CLEAN_FD int lock = -1;
+	CLEAN_FD int lock = -1; /* held until the end */
 	const char *why = NULL;
 	struct err e = { 0 };
 

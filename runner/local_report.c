@@ -367,8 +367,8 @@ static bool local_note(struct report *r, const char *line)
 static bool local_progress(struct report *r, const char *text)
 {
 	struct terminal *t = terminal_of(r);
-	CLEAN_STR char *clean = text ? shown("", text) : NULL;
-	CLEAN_STR char *line = clean ? xasprintf(LINE_WIPE "%s", clean) : NULL;
+	CLEAN_STR char *clean = shown("", text ? text : "");
+	CLEAN_STR char *line = xasprintf(LINE_WIPE "%s", clean);
 
 	if (!t->spec.color || t->gone)
 		return false;

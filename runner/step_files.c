@@ -59,12 +59,11 @@ static int write_event(const struct job *j, struct err *e)
 
 int step_files_setup(struct job *j, struct err *e)
 {
-	CLEAN_FD int parent = dir_open(j->dir, e), fd = -1;
+	CLEAN_FD int parent = dir_open(j->dir, e);
+	CLEAN_FD int made = parent < 0 ? -1 : make_open_dir(parent, "files", e);
 
 	j->files_dir = path_join(j->dir, "files");
-	if (parent < 0 || (fd = make_open_dir(parent, "files", e)) < 0)
-		return -1;
-	return write_event(j, e);
+	return made < 0 ? -1 : write_event(j, e);
 }
 
 /* "STEP_SUMMARY" → "step_summary" */

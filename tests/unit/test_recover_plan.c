@@ -17,11 +17,11 @@
 
 static const struct plan_case {
 	const char *name, *outbox, *cause;
-	bool not_started;
-	size_t bearer; /* of the steps 1, 2, 3 */
+	size_t not_started; /* 0 or 1: no padding */
+	size_t bearer;      /* of the steps 1, 2, 3 */
 	enum recover_state states[3];
 	const char *file, *conclusion, *step_conclusion;
-	bool decided;
+	size_t decided; /* 0 or 1 */
 } cases[] = {
 	{ "claimed", "", NULL, true, 0,
 		{ RECOVER_NOT_STARTED, RECOVER_NOT_STARTED, RECOVER_NOT_STARTED }, NULL, "failure",
