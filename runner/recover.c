@@ -110,11 +110,12 @@ static void begin_log(struct recover *r, int64_t step, size_t index)
 	CLEAN_STR char *path = xasprintf("%s/step-%zu.log", r->dir, index), *line = reason(r);
 	struct err e = { 0 };
 
-	if (spool_open(&r->spool, path, &e) < 0 ||
-		spool_append(&r->spool, line, strlen(line), &e) < 0) {
+	if (spool_open(&r->spool, path, &e) < 0) {
 		log_warn("recover", "step_log", F_ERR(&e));
 		return;
 	}
+	if (spool_append(&r->spool, line, strlen(line), &e) < 0)
+		spool_append_tail(&r->spool, line, strlen(line)); /* a full disk */
 	spool_close(&r->spool);
 	report_log(r->session, step, &r->spool);
 }

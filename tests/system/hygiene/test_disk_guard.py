@@ -722,3 +722,56 @@ def test_G21_a_missing_workspace_fails_the_job_and_is_not_made(folder, faulty, r
         assert not (one.workspaces / "1504").exists(), "nobody made it again"
     finally:
         proxy.stop()
+
+
+@once
+def test_a_crash_on_a_full_disk_is_recovered(coordinator, repository, joined, folder):
+    with mounted(folder / "disk", "16m") as disk:
+        one, repo = joined(log_format="json"), repository()
+        one.flags["state-dir"] = one.state = disk / "state"
+        program = one.start()
+        repo.commit({".shithub/workflows/ci.yml": workflow(
+            "- run: echo the beginning; touch started; sleep 600"), "README.md": "x"})
+        repo.push()
+        driver.wait_for(lambda: next(one.workspaces.glob("*/*/started"), None), 60, "the step")
+        with pytest.raises(OSError):
+            fill(disk / "ballast", 20 * MIB)
+        assert os.statvfs(disk).f_bavail == 0
+        program.signal(signal.SIGKILL)
+        program.wait(10)
+        program = one.start()
+        run = newest_run(coordinator)
+        driver.wait_for(lambda: coordinator.show(run)["status"] == "completed", 60, "its report")
+        assert coordinator.show(run)["conclusion"] == "failure", program.log()
+        (job,) = coordinator.show(run)["jobs"]
+        assert "the beginning" in coordinator.step_log(job["id"], 0).decode()
+        driver.wait_for(lambda: one.left_over() == [] and not os.listdir(one.state / "jobs"), 60,
+                        "its remains to go")
+        driver.wait_for(lambda: '"disk_pressure"' in program.log(), 60, "no claims")
+        assert "journal_damaged" not in program.log()
+        (disk / "ballast").unlink()
+        repo.commit({".shithub/workflows/ci.yml": workflow("- run: echo fine")})
+        repo.push()
+        last = newest_run(coordinator)
+        driver.wait_for(lambda: coordinator.show(last)["status"] == "completed", 60, "the next")
+        assert coordinator.show(last)["conclusion"] == "success", program.log()
+        program.stop()
+
+
+@once
+def test_a_claim_that_comes_too_late_is_reported(folder, faulty, runner):
+    """The disk filled while a heartbeat was held: its job is ours, so somebody has to say so."""
+    with mounted(folder / "disk", "16m") as disk:
+        one = runner(faulty.base, faulty.token, poll_interval="200ms", log_format="json")
+        one.flags["state-dir"] = one.state = disk / "state"
+        program = one.start()
+        driver.wait_for(lambda: any("Prefer" in headers for _, headers, _ in faulty.heartbeats),
+                        30, "a heartbeat to be held")
+        with pytest.raises(OSError):
+            fill(disk / "ballast", 20 * MIB)
+        recorded = faulty.offer_job(505)
+        driver.wait_for(lambda: recorded.final, 60, "its end")
+        assert recorded.final == ("completed", "failure"), program.log()
+        assert re.search(rb"state directory: .*No space left on device", recorded.log())
+        driver.wait_for(lambda: '"disk_pressure"' in program.log(), 60, "no claims any more")
+        program.stop()
