@@ -188,6 +188,23 @@ int dir_open(const char *path, struct err *e)
 	return fd;
 }
 
+int dir_check_own(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_set_errno(e, errno, "look at %s", path);
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return err_set(e, ERR_CONFLICT, "%s belongs to uid %u, expected uid %u or root",
+			path, (unsigned)st.st_uid, (unsigned)geteuid());
+	if (st.st_mode & 0022)
+		return err_set(e, ERR_CONFLICT,
+			"%s has mode %04o: others may write to it, expected a folder of our own "
+			"(chmod go-w)",
+			path, (unsigned)st.st_mode & 07777);
+	return 0;
+}
+
 /* EAGAIN: a rename ran at the same time and the kernel could not prove the path stays beneath. */
 enum { BENEATH_TRIES = 16 };
 

@@ -25,6 +25,9 @@ int dir_ensure(const char *path, mode_t mode, struct err *e) CHECK_RESULT;
 int dir_ensure_parents(const char *path, mode_t mode, struct err *e) CHECK_RESULT;
 /* O_PATH|O_DIRECTORY|O_NOFOLLOW descriptor or -1. */
 int dir_open(const char *path, struct err *e) CHECK_RESULT;
+/* Nobody but root and us can change what is in the folder: ERR_CONFLICT when it belongs to another
+ * user, or others may write to it. path only names it. */
+int dir_check_own(int fd, const char *path, struct err *e) CHECK_RESULT;
 /* openat2 with RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_MAGICLINKS. mode only for O_CREAT. */
 int open_beneath(int dirfd, const char *path, int flags, mode_t mode, struct err *e) CHECK_RESULT;
 /* Makes the folders of a relative path below dirfd, one component at a time, following no link; an

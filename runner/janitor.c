@@ -146,13 +146,17 @@ static int remove_workspace(int root, const struct order *o, struct err *e)
 /* Made when missing: 0711, as the step user must pass and nobody needs to list. */
 static int open_root(const char *path, struct err *e)
 {
-	int fd;
+	CLEAN_FD int fd = -1;
 
 	if (dir_ensure_parents(path, 0711, e) < 0)
 		return err_wrap(e, "workspace root");
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? err_set_errno(e, errno, "workspace root %s", path) : fd;
+	if (fd < 0)
+		return err_set_errno(e, errno, "workspace root %s", path);
+	/* who could exchange the folder of a run would choose what is handed over and deleted */
+	if (dir_check_own(fd, path, e) < 0)
+		return err_wrap(e, "workspace root");
+	return TAKE_FD(fd);
 }
 
 /* Numbers of runs and jobs are a coordinator's own: another runner's may be the same, and what we

@@ -290,6 +290,14 @@ static char *state_base(void)
 				    : xstrdup("/tmp/shithubd-runner-exec");
 }
 
+/* In /tmp anybody could have been there before us. */
+static int check_base(const char *base, struct err *e)
+{
+	CLEAN_FD int fd = dir_ensure_parents(base, 0700, e) < 0 ? -1 : dir_open(base, e);
+
+	return fd < 0 || dir_check_own(fd, base, e) < 0 ? err_wrap(e, "state of local runs") : 0;
+}
+
 /* The first state folder that no other local run uses: what one that was killed left behind is
  * found again, and several can run at a time. */
 static int own_state(struct exec *x, struct state_dir *state, struct err *e)
@@ -299,6 +307,8 @@ static int own_state(struct exec *x, struct state_dir *state, struct err *e)
 
 	if (given)
 		return state_dir_own(state, given, e);
+	if (check_base(base, e) < 0)
+		return -1;
 	for (int i = 0; i < STATES_MAX; i++) {
 		CLEAN_STR char *path = xasprintf("%s/%d", base, i);
 

@@ -44,6 +44,14 @@ static int make_instance_id(struct state_dir *s, struct err *e)
 	return 0;
 }
 
+/* Paths below it are used by name, and what they hold is believed. */
+static int make_own(const char *path, struct err *e)
+{
+	CLEAN_FD int fd = dir_ensure_parents(path, 0700, e) < 0 ? -1 : dir_open(path, e);
+
+	return fd < 0 ? -1 : dir_check_own(fd, path, e);
+}
+
 int state_dir_own(struct state_dir *s, const char *path, struct err *e)
 {
 	CLEAN_STR char *lock = path_join(path, "lock");
@@ -51,7 +59,7 @@ int state_dir_own(struct state_dir *s, const char *path, struct err *e)
 	CLEAN_STR char *leases = path_join(path, "leases");
 
 	s->path = xstrdup(path);
-	if (dir_ensure_parents(path, 0700, e) < 0)
+	if (make_own(path, e) < 0)
 		return err_wrap(e, "state directory");
 	s->lock_fd = lock_file(lock, e);
 	if (s->lock_fd < 0)

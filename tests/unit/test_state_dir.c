@@ -75,6 +75,30 @@ static void refuses_a_broken_id(void **state)
 	state_dir_release(&s);
 }
 
+/* What somebody else may write to is no evidence of anything. */
+static void refuses_a_folder_of_others(void **state)
+{
+	CLEAN_STR char *open = path_join(folder, "open"), *foreign = path_join(folder, "foreign");
+	struct state_dir s = STATE_DIR_INIT;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(mkdir(open, 0700), 0);
+	assert_int_equal(chmod(open, 0770), 0);
+	assert_int_equal(state_dir_own(&s, open, &e), -1);
+	assert_true(err_is(&e, ERR_CONFLICT));
+	assert_non_null(strstr(e.text, "mode 0770"));
+	state_dir_release(&s);
+	if (geteuid() != 0)
+		return;
+	err_clear(&e);
+	assert_int_equal(mkdir(foreign, 0700), 0);
+	assert_int_equal(chown(foreign, 65534, 65534), 0);
+	assert_int_equal(state_dir_own(&s, foreign, &e), -1);
+	assert_non_null(strstr(e.text, "belongs to uid 65534"));
+	state_dir_release(&s);
+}
+
 static void job_folders_come_and_go(void **state)
 {
 	CLEAN_STR char *path = path_join(folder, "jobs-state");
@@ -107,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_owner_and_a_stable_id),
 		cmocka_unit_test(refuses_a_broken_id),
+		cmocka_unit_test(refuses_a_folder_of_others),
 		cmocka_unit_test(job_folders_come_and_go),
 	};
 

@@ -190,3 +190,18 @@ def test_second_runner_in_one_workspace_root_is_refused(joined):
     second = joined(workspace_root=first.workspaces).start()
     assert second.wait(30) == 3 and "belongs to another runner" in second.log()
     assert program.alive()
+
+
+@pytest.mark.parametrize("how", ["mode", "owner"])
+def test_janitor_works_in_no_root_of_others(sweep, how):
+    """Who can exchange the folder of a run would choose what becomes whose."""
+    if how == "mode":
+        sweep.root.chmod(0o777)
+    else:
+        os.chown(sweep.root, 65534, 65534)
+    done = subprocess.run(
+        [sweep.build / "shithubd-runner", "janitor", "make", "--root", sweep.root, "--run", "7",
+         "--job", "41", "--uid", "0", "--gid", "0"],
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and f"workspace root: {sweep.root}" in done.stderr
+    assert sweep.left() == []
