@@ -84,32 +84,58 @@ void doctor_read_box(const char *text, struct box_facts *ret)
 
 /* ---- running ---- */
 
-/* A folder of ours for the box's sockets. The state directory, where it can be had; paths of unix
- * sockets are short, so no deeper. */
-static char *make_folder(const struct doctor_facts *f, struct err *e)
-{
-	char *path = f->state.folder.look.state == LOOK_DONE && f->state.sync.state == LOOK_DONE
-			     ? xasprintf("%s/doctor-XXXXXX", f->config->runner.state_dir)
-			     : xstrdup("/tmp/shithub-doctor-XXXXXX");
+/* Where the container's sockets go, and what its label is. In the state directory one doctor at a
+ * time takes away what an interrupted one left; where there is none yet, each has its own. */
+struct place {
+	int lock;
+	char *dir, *label;
+};
 
-	if (mkdtemp(path) && chmod(path, 0711) == 0)
-		return path;
-	err_set_errno(e, errno, "%s", path);
-	free(path);
-	return NULL;
+static int place_alone(struct place *p, const char *state, struct engine *g, struct err *e)
+{
+	CLEAN_STR char *path = path_join(state, "doctor.lock");
+	CLEAN_FD int parent = dir_open(state, e);
+
+	p->lock = parent < 0 ? -1 : lock_file(path, e);
+	if (p->lock < 0)
+		return err_is(e, ERR_CONFLICT) ? err_wrap(e, "another doctor is at work") : -1;
+	p->label = check_box_label("doctor", state);
+	p->dir = path_join(state, "doctor");
+	if (check_box_sweep(g, p->label, e) < 0 || tree_remove(parent, "doctor", NULL, e) < 0)
+		return -1;
+	return dir_ensure(p->dir, 0711, e);
 }
 
-static void remove_folder(char **path)
+static int place_make(
+	struct place *p, const struct doctor_facts *f, struct engine *g, struct err *e)
 {
-	char *slash = *path ? strrchr(*path, '/') : NULL;
+	const struct state_facts *s = &f->state;
+
+	if (s->folder.look.state == LOOK_DONE && s->sync.state == LOOK_DONE) {
+		if (place_alone(p, f->config->runner.state_dir, g, e) < 0)
+			return -1;
+	} else {
+		p->dir = xstrdup("/tmp/shithub-doctor-XXXXXX");
+		if (!mkdtemp(p->dir))
+			return err_set_errno(e, errno, "folder in /tmp");
+		p->label = xstrdup(strrchr(p->dir, '/') + 1);
+	}
+	return chmod(p->dir, 0711) < 0 ? err_set_errno(e, errno, "%s", p->dir) : 0;
+}
+
+static void place_release(struct place *p)
+{
+	char *slash = p->dir ? strrchr(p->dir, '/') : NULL;
 	struct err ignored = { 0 };
 
-	if (slash) {
+	if (slash && p->label) {
 		*slash = '\0';
-		CLEAN_FD int parent = dir_open(*path, &ignored);
+		CLEAN_FD int parent = dir_open(p->dir, &ignored);
 		(void)(parent >= 0 && tree_remove(parent, slash + 1, NULL, &ignored) < 0);
 	}
-	free(*path);
+	free(p->dir);
+	free(p->label);
+	close_fdp(&p->lock);
 }
 
 /* Where engines usually listen, and where ours does. */
@@ -143,14 +169,13 @@ static int try_box(
 {
 	CLEANUP(step_profile_release) struct step_profile profile = { 0 };
 	CLEANUP(image_release) struct image image = { 0 };
-	CLEANUP(remove_folder) char *dir = NULL;
+	CLEANUP(place_release) struct place place = { .lock = -1 };
 	struct runner_config config = *f->config; /* borrowed content */
 
 	if (step_profile_load(&config, &profile, e) < 0 ||
 		engine_image_inspect(g, config.engine.default_image, &image, e) < 0)
 		return -1;
-	dir = make_folder(f, e);
-	if (!dir)
+	if (place_make(&place, f, g, e) < 0)
 		return -1;
 	/* a missing network has a row of its own and hides nothing that is looked at here */
 	if (f->engine.bridge.state != LOOK_DONE)
@@ -161,8 +186,8 @@ static int try_box(
 		.image = image.id,
 		.gate_path = t->gate_path,
 		.seccomp_json = profile.text,
-		.instance = strrchr(dir, '/') + 1,
-		.dir = dir,
+		.instance = place.label,
+		.dir = place.dir,
 		.program = { script, sizeof(script) - 1 } };
 	return run_box(f, &spec, g, e);
 }
@@ -178,7 +203,7 @@ void doctor_look_box(struct doctor_facts *f, const struct doctor_tools *t, struc
 	else if (f->gate.state != LOOK_DONE)
 		look_not(&f->box.look, "there is no gate");
 	else if (try_box(f, t, g, &e) < 0)
-		look_failed(&f->box.look, e.text);
+		(err_is(&e, ERR_CONFLICT) ? look_not : look_failed)(&f->box.look, e.text);
 	else
 		look_done(&f->box.look);
 }
@@ -236,8 +261,8 @@ void doctor_look_wall(struct doctor_facts *f, const struct doctor_tools *t, stru
 	if (f->offline || !g || !f->config->runner.network_allowlist.n ||
 		str_eq(f->engine.network, "none"))
 		return;
-	if (f->box.look.state != LOOK_DONE)
-		look_not(&f->wall.look, "no container ran");
+	if (f->box.look.state == LOOK_NOT)
+		look_not(&f->wall.look, "no container could be tried");
 	else if (!t->probe_path)
 		look_not(&f->wall.look, t->probe_error);
 	else if (try_wall(f, t, g, &e) < 0)

@@ -264,42 +264,19 @@ static int run_in(
 	return probe_all(s, &box, r, e);
 }
 
-/* Containers of a check that was killed: nobody else carries this label while we hold the lock. */
-static int sweep(const struct check_spec *s, const char *instance, struct err *e)
-{
-	CLEANUP(strv_release) struct strv ids = { 0 };
-
-	if (engine_container_list(s->box.engine, BOX_LABEL_RUNNER, instance, &ids, e) < 0)
-		return -1;
-	strv_each (id, &ids)
-		if (engine_container_remove(s->box.engine, id, e) < 0)
-			return -1;
-	return 0;
-}
-
-/* One label for the checks of one state directory. */
-static char *instance_of(const char *state_dir)
-{
-	unsigned char hash[SHA256_LEN];
-	char hex[17];
-
-	sha256(state_dir, strlen(state_dir), hash);
-	hex_encode(hash, 8, hex);
-	return xasprintf("network-check-%s", hex);
-}
-
 static int run_alone(
 	const struct check_spec *s, const char *state, struct check_report *r, struct err *e)
 {
-	CLEAN_STR char *dir = path_join(state, "check"), *instance = instance_of(state);
+	CLEAN_STR char *dir = path_join(state, "check"),
+		       *instance = check_box_label("network-check", state);
 	CLEAN_FD int parent = dir_open(state, e);
 	struct check_spec own = *s;
 	struct err ignored = { 0 };
 	int rc = -1;
 
 	own.box.instance = instance;
-	if (parent < 0 || sweep(s, instance, e) < 0 || tree_remove(parent, "check", NULL, e) < 0 ||
-		dir_ensure(dir, 0700, e) < 0)
+	if (parent < 0 || check_box_sweep(s->box.engine, instance, e) < 0 ||
+		tree_remove(parent, "check", NULL, e) < 0 || dir_ensure(dir, 0700, e) < 0)
 		return -1;
 	/* mkdir's mode passes through the umask; the step's user must get through */
 	if (chmod(dir, 0711) < 0)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -76,6 +77,28 @@ static int open_job(struct check_box *b, const struct check_box_spec *s, struct 
 	if (!b->job)
 		return -1;
 	b->box = step_box_prepare(b->job, "probe");
+	return 0;
+}
+
+char *check_box_label(const char *kind, const char *state_dir)
+{
+	unsigned char hash[SHA256_LEN];
+	char hex[17];
+
+	sha256(state_dir, strlen(state_dir), hash);
+	hex_encode(hash, 8, hex);
+	return xasprintf("%s-%s", kind, hex);
+}
+
+int check_box_sweep(struct engine *g, const char *label, struct err *e)
+{
+	CLEANUP(strv_release) struct strv ids = { 0 };
+
+	if (engine_container_list(g, BOX_LABEL_RUNNER, label, &ids, e) < 0)
+		return -1;
+	strv_each (id, &ids)
+		if (engine_container_remove(g, id, e) < 0)
+			return -1;
 	return 0;
 }
 

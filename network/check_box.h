@@ -21,6 +21,12 @@ struct check_box_spec {
 	struct slice program;
 };
 
+/* A label value for the checks of one kind and state directory: "network-check-0123…". */
+char *check_box_label(const char *kind, const char *state_dir) CHECK_RESULT;
+/* Removes containers with that label, which a check that was killed left; the caller holds a lock
+ * that keeps others with the same label away. */
+int check_box_sweep(struct engine *g, const char *label, struct err *e) CHECK_RESULT;
+
 /* name: "a", "b": of the box's folder and containers. */
 struct check_box *check_box_open(
 	const struct check_box_spec *s, const char *name, struct err *e) CHECK_RESULT;

@@ -166,6 +166,19 @@ def test_check_sees_holes(wall):
     assert {row["verdict"] for row in wall.check()} == {"stands"}
 
 
+def test_doctor_asks_the_wall(wall):
+    def row():
+        said = wall.world.host.run(RUNNER, "doctor", "--config", wall.config, "--output", "json",
+                                   check=False).stdout
+        return {row["name"]: row for row in json.loads(said)["checks"]}["network-wall"]
+
+    wall.up()
+    assert row()["verdict"] == "pass"
+    wall.nft("insert", "rule", "inet", TABLE, "host_in", "accept")
+    found = row()
+    assert found["verdict"] == "fail" and "first wall" in found["detail"]
+
+
 def test_flush_by_others(wall):
     """What a configuration of nftables that begins with "flush ruleset" does to a host."""
     wall.up()
