@@ -235,7 +235,7 @@ def test_G7_claimed_but_not_started_is_live(one):
 
 
 class Writer(threading.Thread):
-    """A job after another: takes its lease, has its workspace made, fills and checks it, leaves it."""
+    """A job after another: lease, workspace made, filled, checked, left."""
 
     def __init__(self, one, number, until):
         super().__init__(daemon=True)
@@ -666,7 +666,7 @@ def test_a_disk_that_fills_in_a_step(coordinator, repository, joined, folder):
 
 
 class BeforeStart(threading.Thread):
-    """A way to the engine that calls `act` after a step's container was made and before its start."""
+    """A way to the engine that calls `act` between making and starting a step's container."""
 
     def __init__(self, engine, path, act):
         super().__init__(daemon=True)
