@@ -56,6 +56,8 @@ static int call(struct engine *g, const char *method, const char *path, int64_t 
 	if (rc == 0 && ret_doc) {
 		*ret_doc = json_parse(buf_cstr(&got->body), got->body.len, &lim, &why);
 		rc = *ret_doc ? 0 : -1;
+		if (rc < 0)
+			why.class = ERR_PROTO; /* the engine's fault, not that of who asked */
 	}
 	if (rc < 0) {
 		note_failure(ret, timeout_us, got && got->outcome == HTTP_TIMED_OUT, &why);

@@ -76,7 +76,7 @@ static size_t ancestors(int proc, pid_t *ret)
 {
 	size_t n = 0;
 
-	for (pid_t pid = getpid(); pid > 1 && n < ANCESTORS_MAX;) {
+	for (pid_t pid = getpid(); pid > 0 && n < ANCESTORS_MAX;) {
 		CLEAN_STR char *name = xasprintf("%d", (int)pid);
 
 		ret[n++] = pid;
