@@ -244,6 +244,42 @@ static bool same_file(const char *path, int fd)
 	       a.st_ino == b.st_ino;
 }
 
+int folder_owner(const char *path, uid_t *ret_uid, gid_t *ret_gid, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	CLEAN_STR char *folder =
+		slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
+	struct stat st;
+
+	if (stat(folder, &st) < 0)
+		return err_set_errno(e, errno, "look at %s", folder);
+	*ret_uid = st.st_uid;
+	*ret_gid = st.st_gid;
+	return 0;
+}
+
+int fd_give_to_folder(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+	uid_t uid;
+	gid_t gid;
+
+	if (geteuid() != 0)
+		return 0;
+	if (folder_owner(path, &uid, &gid, e) < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_set_errno(e, errno, "look at %s", path);
+	/* with content, or with a second name, it may be something that the owner put there to be
+	 * given it */
+	if (uid == 0 || st.st_uid != 0 ||
+		(!S_ISDIR(st.st_mode) && (st.st_size || st.st_nlink != 1)))
+		return 0;
+	return fchown(fd, uid, gid) < 0
+		       ? err_set_errno(e, errno, "give %s to its folder's owner", path)
+		       : 0;
+}
+
 int lock_file(const char *path, struct err *e)
 {
 	for (;;) {
@@ -260,7 +296,7 @@ int lock_file(const char *path, struct err *e)
 		}
 		/* the last holder may have deleted it between our open and our lock */
 		if (same_file(path, fd))
-			return TAKE_FD(fd);
+			return fd_give_to_folder(fd, path, e) < 0 ? -1 : TAKE_FD(fd);
 	}
 }
 

@@ -39,7 +39,12 @@ int dir_ensure_beneath(int dirfd, const char *path, mode_t mode, struct err *e) 
  * *ret_left. */
 int tree_remove(int dirfd, const char *name, uint64_t *ret_left, struct err *e) CHECK_RESULT;
 
-/* Exclusive flock on path (created 0600); fd that holds it, or -1 with ERR_CONFLICT if held. */
+/* Owner and group of the folder that holds path. */
+int folder_owner(const char *path, uid_t *ret_uid, gid_t *ret_gid, struct err *e) CHECK_RESULT;
+/* What root made in somebody's folder becomes that one's, who could not use it otherwise: fd is an
+ * empty file or a folder at path. Nothing for others than root. */
+int fd_give_to_folder(int fd, const char *path, struct err *e) CHECK_RESULT;
+/* Exclusive flock on path (created 0600, for the folder's owner when root asks); fd that holds it, or -1 with ERR_CONFLICT if held. */
 int lock_file(const char *path, struct err *e) CHECK_RESULT;
 char *path_join(const char *dir, const char *name) CHECK_RESULT;
 /* True if path is relative, non-empty-component clean: no "..", no leading '/', no NUL. "." ok,

@@ -10,30 +10,59 @@
 #include "base/codec.h"
 #include "base/fs.h"
 
+static int make_folder(const char *path, struct err *e)
+{
+	int fd CLEAN_FD = -1;
+
+	if (dir_ensure(path, 0700, e) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_set_errno(e, errno, "open %s", path);
+	return fd_give_to_folder(fd, path, e);
+}
+
 char *evidence_folder(const char *state_dir, const char *name, struct err *e)
 {
-	CLEAN_STR char *folder = path_join(state_dir, name);
+	CLEANUP(strv_release) struct strv parts = { 0 };
+	CLEAN_STR char *folder = xstrdup(state_dir);
 
-	if (dir_ensure_parents(folder, 0700, e) < 0) {
+	strv_split(&parts, name, '/');
+	if (dir_ensure_parents(state_dir, 0700, e) < 0) {
 		err_wrap(e, "evidence");
 		return NULL;
+	}
+	strv_each (part, &parts) {
+		char *below = path_join(folder, part);
+
+		free(folder);
+		folder = below;
+		if (make_folder(folder, e) < 0) {
+			err_wrap(e, "evidence");
+			return NULL;
+		}
 	}
 	return TAKE(folder);
 }
 
-/* Nobody else may have a hand in it: then it would prove nothing. */
+/* Nobody else may have a hand in it: then it would prove nothing. Root writes for the owner of the
+ * folder, the runner. */
 static int check_own(int fd, const char *path, struct err *e)
 {
+	uid_t own = geteuid();
 	struct stat st;
+	gid_t gid;
 
+	if (own == 0 && folder_owner(path, &own, &gid, e) < 0)
+		return -1;
 	if (fstat(fd, &st) < 0)
 		return err_set_errno(e, errno, "evidence %s", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_CONFLICT, "evidence %s: expected a regular file", path);
-	if (st.st_uid != geteuid() || (st.st_mode & 0077) || st.st_nlink != 1)
+	if ((st.st_uid != own && st.st_uid != geteuid()) || (st.st_mode & 0077) || st.st_nlink != 1)
 		return err_set(e, ERR_CONFLICT,
 			"evidence %s: expected a file of uid %u with mode 0600 and one name", path,
-			(unsigned)geteuid());
+			(unsigned)own);
 	return 0;
 }
 
@@ -43,7 +72,9 @@ static int open_own(const char *path, int flags, struct err *e)
 
 	if (fd < 0)
 		return err_set_errno(e, errno, "evidence %s", path);
-	return check_own(fd, path, e) < 0 ? -1 : TAKE_FD(fd);
+	if (fd_give_to_folder(fd, path, e) < 0 || check_own(fd, path, e) < 0)
+		return -1;
+	return TAKE_FD(fd);
 }
 
 /* A new file's name is durable only when its folder is. */
@@ -165,6 +196,27 @@ static char *record_path(const char *folder, const char *key)
 	return xasprintf("%s/%s.json", folder, hex);
 }
 
+/* The one that root just wrote. */
+static int give_record(const char *path, size_t size, struct err *e)
+{
+	int fd CLEAN_FD = -1;
+	struct stat st;
+	uid_t uid;
+	gid_t gid;
+
+	if (geteuid() != 0)
+		return 0;
+	if (folder_owner(path, &uid, &gid, e) < 0)
+		return -1;
+	fd = open_own(path, O_RDONLY, e);
+	if (fd < 0 || uid == 0)
+		return fd < 0 ? -1 : 0;
+	if (fstat(fd, &st) < 0 || (size_t)st.st_size != size || fchown(fd, uid, gid) < 0)
+		return err_set_errno(
+			e, errno ? errno : ESTALE, "give %s to its folder's owner", path);
+	return 0;
+}
+
 int evidence_put(const char *folder, const char *key, struct slice record, struct err *e)
 {
 	CLEAN_STR char *path = record_path(folder, key);
@@ -172,7 +224,8 @@ int evidence_put(const char *folder, const char *key, struct slice record, struc
 	if (record.len > EVIDENCE_RECORD_MAX)
 		return err_set(e, ERR_LIMIT, "evidence of %zu bytes, at most %d", record.len,
 			EVIDENCE_RECORD_MAX);
-	if (file_replace(path, record.ptr, record.len, 0600, e) < 0)
+	if (file_replace(path, record.ptr, record.len, 0600, e) < 0 ||
+		give_record(path, record.len, e) < 0)
 		return err_wrap(e, "evidence");
 	return 0;
 }

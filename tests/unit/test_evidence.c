@@ -211,6 +211,60 @@ static void keeps_records_by_key(void **state)
 	assert_int_equal(all.n, 2);
 }
 
+static void expect_owner(const char *path, uid_t uid)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_uid, uid);
+}
+
+static int add_as(const char *dir, uid_t uid)
+{
+	CLEAN_STR char *folder = NULL, *journal = NULL;
+	struct err e = { 0 };
+
+	if (seteuid(uid) < 0)
+		return -1;
+	folder = evidence_folder(dir, "hygiene/audit", &e);
+	journal = folder ? path_join(folder, "journal.jsonl") : NULL;
+	int rc = !journal || evidence_append(journal, SLICE("{}"), &e) < 0 ||
+		 evidence_put(folder, "k", SLICE("{\"s\":1}"), &e) < 0;
+	if (rc)
+		print_message("uid %u: %s\n", (unsigned)uid, e.text);
+	return seteuid(0) < 0 || rc ? -1 : 0;
+}
+
+/* An operator's verb, called as root, must not shut the runner out of its own evidence. */
+static void root_writes_for_the_owner(void **state)
+{
+	const struct place *p = *state;
+	const uid_t runner = 65534;
+	CLEAN_STR char *dir = path_join(p->dir, "state"), *lock = path_join(dir, "lock");
+	CLEAN_STR char *part = path_join(dir, "hygiene"), *folder = path_join(part, "audit");
+	CLEAN_STR char *journal = path_join(folder, "journal.jsonl");
+	CLEANUP(strv_release) struct strv records = { 0 };
+	struct err e = { 0 };
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(p->dir, 0711), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(chown(dir, runner, runner), 0);
+	assert_int_equal(add_as(dir, 0), 0);
+	assert_int_equal(evidence_list(folder, &records, &e), 0);
+	assert_int_equal(records.n, 1);
+	const char *const all[] = { part, folder, journal, records.v[0] };
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		expect_owner(all[i], runner);
+	assert_int_equal(add_as(dir, runner), 0);
+	assert_int_equal(add_as(dir, 0), 0);
+	expect_owner(records.v[0], runner);
+	int fd CLEAN_FD = lock_file(lock, &e);
+	assert_true(fd >= 0);
+	expect_owner(lock, runner);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, make_place, drop_place)
@@ -222,6 +276,7 @@ int main(void)
 		TEST(refuses_files_of_others),
 		TEST(refuses_oversize),
 		TEST(keeps_records_by_key),
+		TEST(root_writes_for_the_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
