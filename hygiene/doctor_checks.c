@@ -2,7 +2,6 @@
 #include "hygiene/doctor.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/limits.h"
@@ -112,15 +111,30 @@ void doctor_cgroup(const struct doctor_facts *f, struct doctor_row *r)
 
 /* ---- kernel and limits ---- */
 
+/* "6.1.0-18-amd64": 6001; -1 when it is no version. */
+static int kernel_version(const char *release)
+{
+	char *end;
+	long major = strtol(release, &end, 10), minor;
+
+	if (end == release || *end != '.')
+		return -1;
+	release = end + 1;
+	minor = strtol(release, &end, 10);
+	return end == release || major < 0 || major > 999 || minor < 0 || minor > 999
+		       ? -1
+		       : (int)(major * 1000 + minor);
+}
+
 void doctor_kernel(const struct doctor_facts *f, struct doctor_row *r)
 {
-	int major, minor;
+	int version = kernel_version(f->host.kernel);
 
-	if (sscanf(f->host.kernel, "%d.%d", &major, &minor) != 2)
+	if (version < 0)
 		doctor_unproved(r, "release \"%s\" is no version", f->host.kernel);
-	else if (major < 5 || (major == 5 && minor < 6))
+	else if (version < 5006)
 		doctor_say(r, DOCTOR_FAIL, "%s: openat2 and pidfd_open need 5.6", f->host.kernel);
-	else if (major == 5 && minor < 13)
+	else if (version < 5013)
 		doctor_say(r, DOCTOR_WARN, "%s: Landlock needs 5.13", f->host.kernel);
 	else
 		doctor_say(r, DOCTOR_PASS, "%s", f->host.kernel);

@@ -122,27 +122,38 @@ static void look_workspace(struct doctor_facts *f)
 
 /* ---- the state directory ---- */
 
+/* Of "1: FLOCK  ADVISORY  WRITE 811 00:1f:4567 0 EOF": 811 when the inode is that one, else 0. */
+static pid_t flock_holder(const char *line, uint64_t inode)
+{
+	CLEANUP(strv_release) struct strv words = { 0 };
+	const char *colon;
+	int64_t pid, found;
+
+	strv_split(&words, line, ' ');
+	if (words.n < 6 || !str_eq(words.v[1], "FLOCK") || !str_eq(words.v[3], "WRITE"))
+		return 0;
+	colon = strrchr(words.v[5], ':');
+	if (!colon || !parse_i64(colon + 1, 0, INT64_MAX, &found) || (uint64_t)found != inode ||
+		!parse_i64(words.v[4], 1, INT32_MAX, &pid))
+		return 0;
+	return (pid_t)pid;
+}
+
 /* Who holds a flock on the file, by the kernel's list: trying the lock ourselves could make a
  * runner that starts at that moment give up. 0: nobody that can be seen. */
 static pid_t lock_holder(const char *path)
 {
-	FILE *list = fopen("/proc/locks", "re");
-	char line[256];
-	pid_t found = 0;
+	CLEAN_BUF struct buf text = BUF_INIT(MIB(4));
+	CLEANUP(strv_release) struct strv lines = { 0 };
+	struct err none = { 0 };
 	struct stat st;
+	pid_t found = 0;
 
-	if (list && stat(path, &st) == 0)
-		while (!found && fgets(line, sizeof(line), list)) {
-			unsigned long long inode;
-			int pid;
-
-			if (sscanf(line, "%*d: FLOCK %*s WRITE %d %*x:%*x:%llu", &pid, &inode) ==
-					2 &&
-				inode == st.st_ino)
-				found = pid;
-		}
-	if (list)
-		fclose(list);
+	if (stat(path, &st) < 0 || file_read("/proc/locks", &text, &none) < 0)
+		return 0;
+	strv_split(&lines, buf_cstr(&text), '\n');
+	for (size_t i = 0; i < lines.n && !found; i++)
+		found = flock_holder(lines.v[i], st.st_ino);
 	return found;
 }
 
