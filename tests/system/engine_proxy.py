@@ -1,6 +1,6 @@
 """A container engine's socket between a program and an engine: records every call.
 
-Behind it stands a real engine (its socket), or answers of one that were written down: `answers` maps
+Behind it stands a real engine (its socket), or answers that were written down: `answers` maps
 a path without version and query to (status, body), a dict or list being JSON, or to a function of
 (method, path with query). `hold(path)` keeps calls to a path unanswered until release().
 """
