@@ -268,3 +268,47 @@ bool audit_owes(const struct audit_target *t, const struct outbox_count *c)
 {
 	return c->of[OUTBOX_REFUSED] || (reachable(t) && c->of[OUTBOX_PENDING]);
 }
+
+/* The messages of one record are older than its last change, or written right after it: what goes
+ * here takes its record along, so nothing is queued anew. */
+static int trim_messages(const struct audit *a, const struct audit_target *t, struct wall before,
+	struct strv *ret_kept, struct err *e)
+{
+	CLEANUP(messages_release) struct messages l = { 0 };
+
+	if (messages_read(a, &l, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++) {
+		const struct message *m = &l.v[i];
+		bool settled =
+			m->state != OUTBOX_REFUSED && (m->state != OUTBOX_PENDING || !reachable(t));
+
+		if (m->queued.us >= before.us || !settled)
+			strv_add(ret_kept, m->idempotency_key);
+		else if (evidence_drop(a->outbox, m->idempotency_key, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int audit_trim(
+	const struct audit *a, const struct audit_target *t, struct wall before, struct err *e)
+{
+	CLEANUP(audit_list_release) struct audit_list l = { 0 };
+	CLEANUP(strv_release) struct strv kept = { 0 };
+
+	if (trim_messages(a, t, before, &kept, e) < 0 || audit_each(a, &l, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++) {
+		const struct audit_record *r = &l.v[i];
+		CLEAN_STR char *message =
+			xasprintf(IDEMPOTENCY_PREFIX "%s:%s", r->key, audit_status_name(r->status));
+
+		if (r->updated.us >= before.us || audit_unresolved(r) ||
+			strv_contains(&kept, message))
+			continue;
+		if (evidence_drop(a->records, r->key, e) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -43,6 +43,9 @@ int audit_deliver(const struct audit *a, const struct audit_target *t, struct ou
 	struct err *e) CHECK_RESULT;
 /* refused -> abandoned */
 int audit_abandon(const struct audit *a, struct err *e) CHECK_RESULT;
+/* Forgets what is older than that, settled, and known to the coordinator if there is one. */
+int audit_trim(const struct audit *a, const struct audit_target *t, struct wall before,
+	struct err *e) CHECK_RESULT;
 /* Something that the coordinator should know and does not. */
 bool audit_owes(const struct audit_target *t, const struct outbox_count *c);
 

@@ -6,6 +6,7 @@
 #include "runner/verb_hygiene.h"
 
 enum { OUT_MAX = 16 << 20 };
+#define RECORDS_KEPT_US (INT64_C(180) * 24 * 3600 * USEC_PER_SEC)
 
 const char hygiene_schedule_help[] =
 	"What the timer runs: every action of hygiene.actions, each with an audit key of its own, "
@@ -108,6 +109,9 @@ static int schedule(struct hygiene_args *a)
 		else
 			attempt(&s, action, NULL, 0);
 	}
+	if (audit_trim(&h.audit, &h.target, (struct wall){ wall_now().us - RECORDS_KEPT_US }, &e) <
+		0)
+		s.code = graver(s.code, hygiene_fail(&e));
 	if (!a->json)
 		return hygiene_print_text(&out, s.code);
 	json_end_array(&w);

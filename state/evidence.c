@@ -240,6 +240,15 @@ int evidence_get(const char *folder, const char *key, struct buf *out, struct er
 	return fd_read_all(fd, out, e) < 0 ? err_wrap(e, "evidence %s", path) : 0;
 }
 
+int evidence_drop(const char *folder, const char *key, struct err *e)
+{
+	CLEAN_STR char *path = record_path(folder, key);
+
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_set_errno(e, errno, "evidence %s", path);
+	return 0;
+}
+
 int evidence_list(const char *folder, struct strv *ret, struct err *e)
 {
 	DIR *d = opendir(folder);

@@ -38,6 +38,8 @@ int evidence_put(
 	const char *folder, const char *key, struct slice record, struct err *e) CHECK_RESULT;
 /* Appends the record to out; ERR_NOT_FOUND: no such key. */
 int evidence_get(const char *folder, const char *key, struct buf *out, struct err *e) CHECK_RESULT;
+/* Removes it; a missing one is no error. */
+int evidence_drop(const char *folder, const char *key, struct err *e) CHECK_RESULT;
 /* Paths of all records, in no order that means anything. */
 int evidence_list(const char *folder, struct strv *ret, struct err *e) CHECK_RESULT;
 

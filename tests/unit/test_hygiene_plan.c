@@ -203,6 +203,37 @@ static void test_outbox(void **state)
 	assert_int_equal(audit_deliver(&p->audit, &nobody, &c, &e), 0);
 	assert_int_equal(c.of[OUTBOX_PENDING], 2);
 	assert_false(audit_owes(&nobody, &c)); /* there is nobody to tell */
+	assert_true(audit_owes(&(struct audit_target){ NULL, "http://x", "token" }, &c));
+}
+
+static size_t count(const struct audit *a)
+{
+	CLEANUP(audit_list_release) struct audit_list l = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(audit_each(a, &l, &e), 0);
+	return l.n;
+}
+
+/* Old records go; not those that are open, nor those that somebody has to be told. */
+static void test_trim(void **state)
+{
+	struct place *p = *state;
+	CLEANUP(audit_record_release) struct audit_record ended = record_of("k1");
+	CLEANUP(audit_record_release) struct audit_record open_one = record_of("k2");
+	struct wall later = { wall_now().us + USEC_PER_SEC * 60 }, earlier = { 1 };
+	struct audit_target nobody = { 0 }, somebody = { NULL, "http://x", "token" };
+	struct err e = { 0 };
+
+	ended.status = AUDIT_FAILED;
+	assert_int_equal(audit_put(&p->audit, &ended, &e), 0);
+	assert_int_equal(audit_outbox_add(&p->audit, &ended, &e), 0);
+	assert_int_equal(audit_put(&p->audit, &open_one, &e), 0);
+	assert_int_equal(audit_trim(&p->audit, &nobody, earlier, &e), 0);
+	assert_int_equal(audit_trim(&p->audit, &somebody, later, &e), 0);
+	assert_int_equal(count(&p->audit), 2);
+	assert_int_equal(audit_trim(&p->audit, &nobody, later, &e), 0);
+	assert_int_equal(count(&p->audit), 1);
 }
 
 int main(void)
@@ -215,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_build_commands),
 		cmocka_unit_test_setup_teardown(test_records, make_place, drop_place),
 		cmocka_unit_test_setup_teardown(test_outbox, make_place, drop_place),
+		cmocka_unit_test_setup_teardown(test_trim, make_place, drop_place),
 	};
 
 	return cmocka_run_group_tests_name("hygiene_plan", tests, NULL, NULL);
