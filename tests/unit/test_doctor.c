@@ -262,6 +262,10 @@ BREAK(box_rw, pairs_set(&f->box.mounts, "/", "overlay rw,relatime,lowerdir=ro"))
 BREAK(box_tmp, pairs_set(&f->box.mounts, "/tmp", "overlay rw,nosuid"))
 BREAK(box_proc, strv_add(&f->box.proc, "/proc/keys"))
 BREAK(box_sys, pairs_set(&f->box.mounts, "/proc/sys", "proc rw"))
+BREAK(box_pids, pairs_set(&f->box.limits, "pids", "513"))
+BREAK(box_less, pairs_set(&f->box.limits, "pids", "511"))
+BREAK(box_odd, pairs_set(&f->box.limits, "pids", "many"))
+BREAK(box_write, f->box.root_writable = true)
 BREAK(box_memory, pairs_set(&f->box.limits, "memory", "max"))
 BREAK(box_rootless, pairs_set(&f->box.limits, "memory", "max"); f->engine.rootless = true)
 BREAK(box_no_limit, pairs_release(&f->box.limits))
@@ -362,6 +366,10 @@ static const struct broken {
 	{ box_tmp, "container-files", DOCTOR_FAIL },
 	{ box_proc, "container-files", DOCTOR_FAIL },
 	{ box_sys, "container-files", DOCTOR_FAIL },
+	{ box_write, "container-files", DOCTOR_FAIL },
+	{ box_pids, "container-limits", DOCTOR_FAIL },
+	{ box_less, "container-limits", DOCTOR_PASS },
+	{ box_odd, "container-limits", DOCTOR_SKIP, true },
 	{ box_memory, "container-limits", DOCTOR_FAIL },
 	{ box_rootless, "container-limits", DOCTOR_WARN },
 	{ box_no_limit, "container-limits", DOCTOR_SKIP, true },
@@ -535,8 +543,11 @@ static void test_read_unit(void **state)
 	(void)state;
 	doctor_read_unit("[Unit]\nUser=x\n# User=y\n[Service]\nUser=a\nUser=b\n"
 			 "SystemCallFilter=one\nSystemCallFilter=two\n"
-			 "AmbientCapabilities=CAP_A\nAmbientCapabilities=\n=odd\nword\n",
+			 "AmbientCapabilities=CAP_A\nAmbientCapabilities=\n=odd\nword\n"
+			 "[Install]\nUser=z\nAlias=q\n",
 		&p);
+	assert_string_equal(pairs_get(&p, "User"), "b");
+	assert_null(pairs_get(&p, "Alias"));
 	doctor_read_unit("[Service]\nUser=c\n", &p); /* a drop-in */
 	assert_string_equal(pairs_get(&p, "User"), "c");
 	assert_string_equal(pairs_get(&p, "SystemCallFilter"), "one two");
