@@ -27,20 +27,12 @@ struct order {
 int janitor_drop(uid_t uid, gid_t gid, struct err *e)
 {
 	static const int wanted[] = { CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE };
-	struct drop_spec spec = { .uid = uid, .gid = gid };
 	int have[ARRAY_LEN(wanted)];
-	cap_t caps = cap_get_proc();
+	const struct drop_spec spec = { .uid = uid,
+		.gid = gid,
+		.keep_caps = have,
+		.n_keep_caps = drop_have(wanted, ARRAY_LEN(wanted), have) };
 
-	if (!caps)
-		return err_set_errno(e, errno, "read capabilities");
-	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
-		cap_flag_value_t set = CAP_CLEAR;
-
-		if (cap_get_flag(caps, wanted[i], CAP_PERMITTED, &set) == 0 && set == CAP_SET)
-			have[spec.n_keep_caps++] = wanted[i];
-	}
-	cap_free(caps);
-	spec.keep_caps = have;
 	return drop_privileges(&spec, e);
 }
 

@@ -1,5 +1,6 @@
 #include "runner/network_wall.h"
 
+#include <sys/capability.h>
 #include <sys/socket.h>
 
 #include "base/cli.h"
@@ -10,6 +11,7 @@
 #include "network/wall.h"
 #include "runner/channel.h"
 #include "runner/role.h"
+#include "sandbox/drop.h"
 
 #define STANDS "stands"
 #define REMEDY "run `shithubd-runner network up`"
@@ -119,6 +121,21 @@ void network_wall_tell(struct loop *l, const struct runner_config *c)
 
 /* --- role ------------------------------------------------------------------------------------ */
 
+/* nft lists for nobody without CAP_NET_ADMIN; the rest that is looked at is open to everybody. */
+static int drop(struct err *e)
+{
+	static const int wanted[] = { CAP_NET_ADMIN };
+	int have[ARRAY_LEN(wanted)];
+	const struct drop_spec spec = { .uid = (uid_t)-1,
+		.gid = (gid_t)-1,
+		.keep_caps = have,
+		.n_keep_caps = drop_have(wanted, ARRAY_LEN(wanted), have) };
+
+	if (drop_privileges(&spec, e) < 0)
+		return -1;
+	return spec.n_keep_caps ? drop_pass_on(have, spec.n_keep_caps, e) : 0;
+}
+
 int network_wall_role_main(int argc, char **argv)
 {
 	CLEANUP(runner_config_release) struct runner_config config = { 0 };
@@ -130,7 +147,8 @@ int network_wall_role_main(int argc, char **argv)
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	l = loop_new(&e);
+	if (drop(&e) == 0)
+		l = loop_new(&e);
 	if (!l || runner_config_inherit(&config, &e) < 0 || look(l, &config, &e) < 0)
 		word = e.text;
 	return fd_write_all(ROLE_FD_CHANNEL, word, strlen(word), &ignored) < 0 ? EXIT_FINDINGS

@@ -153,6 +153,34 @@ static int drop_dumpable(struct err *e)
 	return 0;
 }
 
+size_t drop_have(const int *wanted, size_t n, int *ret)
+{
+	CLEAN_CAPS cap_t now = cap_get_proc();
+	size_t have = 0;
+
+	for (size_t i = 0; now && i < n; i++) {
+		cap_flag_value_t set = CAP_CLEAR;
+
+		if (cap_get_flag(now, wanted[i], CAP_PERMITTED, &set) == 0 && set == CAP_SET)
+			ret[have++] = wanted[i];
+	}
+	return have;
+}
+
+/* Ambient is what survives an exec of an ordinary program, and has to be inheritable first. */
+int drop_pass_on(const int *caps, size_t n, struct err *e)
+{
+	CLEAN_CAPS cap_t now = cap_get_proc();
+
+	if (!now || cap_set_flag(now, CAP_INHERITABLE, (int)n, caps, CAP_SET) < 0 ||
+		cap_set_proc(now) < 0)
+		return err_set_errno(e, errno, "inheritable capabilities");
+	for (size_t i = 0; i < n; i++)
+		if (cap_set_ambient(caps[i], CAP_SET) < 0)
+			return err_set_errno(e, errno, "ambient capability %d", caps[i]);
+	return 0;
+}
+
 int drop_privileges(const struct drop_spec *spec, struct err *e)
 {
 	if (drop_new_privs(e) < 0 || drop_bounding(spec, e) < 0 || drop_groups(spec, e) < 0 ||

@@ -23,6 +23,10 @@ struct drop_spec {
 	size_t n_keep_caps;
 	bool keep_groups; /* supplementary groups stay (a job process needs the engine's group) */
 };
+/* Which of the capabilities this process has permitted, into ret (room for n): how many. */
+size_t drop_have(const int *wanted, size_t n, int *ret);
+/* After the drop, for a role that executes a tool: it gets these kept ones too. */
+int drop_pass_on(const int *caps, size_t n, struct err *e) CHECK_RESULT;
 /* no_new_privs, bounding set, groups, gid, uid, capabilities, undumpable: in that order. */
 int drop_privileges(const struct drop_spec *spec, struct err *e) CHECK_RESULT;
 

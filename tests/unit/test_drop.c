@@ -89,6 +89,20 @@ static int drop_all_but_two(const struct drop_spec *spec)
 	return setuid(0) == 0 ? 3 : 0;
 }
 
+static int drop_and_pass_on(const struct drop_spec *spec)
+{
+	static const int on[] = { CAP_FOWNER };
+	struct err e = { 0 };
+
+	if (drop_privileges(spec, &e) < 0 || drop_pass_on(on, 1, &e) < 0)
+		return 1;
+	for (int cap = 0; cap_get_bound(cap) >= 0; cap++)
+		if ((cap_get_ambient(cap) == 1) != (cap == CAP_FOWNER) ||
+			has_cap(cap, CAP_INHERITABLE) != (cap == CAP_FOWNER))
+			return 2;
+	return 0;
+}
+
 static int drop_expecting_failure(const struct drop_spec *spec)
 {
 	struct err e = { 0 };
@@ -148,6 +162,7 @@ static void test_kept_capabilities(void **state)
 
 	(void)state;
 	assert_int_equal(run(getuid() == 0 ? drop_all_but_two : drop_expecting_failure, &spec), 0);
+	assert_int_equal(run(getuid() == 0 ? drop_and_pass_on : drop_expecting_failure, &spec), 0);
 }
 
 int main(void)
