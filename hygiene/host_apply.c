@@ -8,20 +8,34 @@
 
 #include "base/fs.h"
 
+/* By name or number. */
+static int find_user(const char *name, int64_t *ret, struct err *e)
+{
+	struct passwd pw, *found = NULL;
+	char text[4096];
+
+	if (getpwnam_r(name, &pw, text, sizeof(text), &found) == 0 && found) {
+		*ret = found->pw_uid;
+		return 0;
+	}
+	if (parse_i64(name, 0, UINT32_MAX, ret))
+		return 0;
+	return err_set(e, ERR_INPUT, "hygiene.user: there is no user %s", name);
+}
+
 int host_user_check(const struct runner_config *c, struct err *e)
 {
-	const struct passwd *pw = c->hygiene.user ? getpwnam(c->hygiene.user) : NULL;
 	struct stat st;
 	int64_t uid;
 
-	if (pw)
-		uid = pw->pw_uid;
-	else if (c->hygiene.user && !parse_i64(c->hygiene.user, 0, UINT32_MAX, &uid))
-		return err_set(e, ERR_INPUT, "hygiene.user: there is no user %s", c->hygiene.user);
-	else if (!c->hygiene.user && stat(c->runner.state_dir, &st) < 0)
-		return errno == ENOENT ? 0 : err_set_errno(e, errno, "%s", c->runner.state_dir);
-	else if (!c->hygiene.user)
+	if (c->hygiene.user) {
+		if (find_user(c->hygiene.user, &uid, e) < 0)
+			return -1;
+	} else if (stat(c->runner.state_dir, &st) == 0) {
 		uid = st.st_uid;
+	} else {
+		return errno == ENOENT ? 0 : err_set_errno(e, errno, "%s", c->runner.state_dir);
+	}
 	if (uid == (int64_t)geteuid())
 		return 0;
 	return err_set(e, ERR_AUTH, "runs as uid %u, expected uid %" PRId64 " (%s)",

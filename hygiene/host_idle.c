@@ -60,14 +60,17 @@ static pid_t parent_of(int proc, const char *pid)
 	CLEAN_STR char *path = xasprintf("%s/stat", pid);
 	int fd CLEAN_FD = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	struct err ignored = { 0 };
-	const char *end;
-	int parent = 0;
-	char state;
+	const char
+		*end; /* of the program's name, which may hold anything: " S <parent> …" follows */
+	int64_t parent;
 
 	if (fd < 0 || fd_read_all(fd, &text, &ignored) < 0)
 		return 0;
 	end = strrchr(buf_cstr(&text), ')');
-	return end && sscanf(end, ") %c %d", &state, &parent) == 2 ? (pid_t)parent : 0;
+	if (!end || strlen(end) < 5)
+		return 0;
+	CLEAN_STR char *number = xstrndup(end + 4, strcspn(end + 4, " "));
+	return parse_i64(number, 1, INT32_MAX, &parent) ? (pid_t)parent : 0;
 }
 
 enum { ANCESTORS_MAX = 64 };

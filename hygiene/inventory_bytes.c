@@ -145,7 +145,7 @@ int docker_size_parse(const char *text, int64_t *ret, struct err *e)
 {
 	size_t number = strspn(text, "0123456789."), unit = strcspn(text + number, " ");
 	double factor = unit_of((struct slice){ text + number, unit }), value;
-	char *end;
+	char *end = NULL;
 
 	if (str_eq(text, "N/A")) {
 		*ret = -1;
@@ -153,8 +153,8 @@ int docker_size_parse(const char *text, int64_t *ret, struct err *e)
 	}
 	CLEAN_STR char *digits = xstrndup(text, number);
 	value = number && number < 32 ? strtod(digits, &end) : -1;
-	if (value < 0 || *end || digits[0] == '.' || factor == 0 || value * factor >= 0x1p63 ||
-		!is_share(text + number + unit))
+	if (!end || value < 0 || *end || digits[0] == '.' || factor == 0 ||
+		value * factor >= 0x1p63 || !is_share(text + number + unit))
 		return err_set(
 			e, ERR_INPUT, "expected a size such as \"148.52GB (88%%)\" or \"2GiB\"");
 	*ret = (int64_t)(value * factor + 0.5);
