@@ -590,3 +590,42 @@ def test_the_unit_that_comes_with_it():
     done = driver.run([RUNNER, "doctor", "--offline", "--output", "json", "--unit",
                        ROOT / "deploy/systemd/shithubd-runner.service"], check=False)
     assert Report(done)["unit"] == "pass"
+
+
+SHOWN = """User=shithub-runner
+LoadState=loaded
+NoNewPrivileges=yes
+AmbientCapabilities=cap_chown cap_dac_override cap_fowner cap_setgid cap_setuid
+CapabilityBoundingSet=cap_chown cap_dac_override cap_fowner cap_setgid cap_setuid
+ProtectSystem=%s
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectControlGroups=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictNamespaces=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+SystemCallFilter=accept bind chmod
+"""
+
+
+@pytest.mark.parametrize("answer, verdict, unproved", [
+    (SHOWN % "strict", "pass", False), (SHOWN % "no", "warn", False),
+    ("LoadState=not-found\n", "skip", False), (None, "skip", True)],
+    ids=["hard", "soft", "absent", "mute"])
+def test_unit_as_systemd_tells(folder, answer, verdict, unproved):
+    """No systemd runs where the tests do: one is pretended, in a mount namespace of its own."""
+    tool = folder / "systemctl"
+    tool.write_text("#!/bin/sh\n" + (f"cat <<'END'\n{answer}END\n" if answer else "exit 1\n"))
+    tool.chmod(0o755)
+    done = driver.run(["unshare", "-m", "sh", "-c", "mount -t tmpfs tmpfs /run && "
+                       "mkdir -p /run/systemd/system && exec \"$@\"", "sh", RUNNER, "doctor",
+                       "--offline", "--output", "json"], check=False,
+                      env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
+    row = Report(done).rows["unit"]
+    assert (row["verdict"], row["unproved"]) == (verdict, unproved), row

@@ -1,4 +1,5 @@
 """Steps of an ordinary user's Podman. What it cannot hold is asserted too: see docs/ENGINES.md."""
+import json
 import re
 
 import pytest
@@ -74,6 +75,23 @@ def test_steps(job, service, step_io, isolation):
     own = str(service.who.pw_uid)
     assert done.text(1).splitlines() == [own, str(service.who.pw_gid), "tool ran", "?? made"]
     assert done.text(2).splitlines() == ["put value", own, "[shithub] exit code 3"]
+
+
+def test_doctor(joined):
+    """It judges a rootless engine by what such a one can hold, and says what it cannot."""
+    one = joined()
+    argv = one.argv("--output", "json")
+    done = driver.run(["doctor" if word == "run" else word for word in argv], env=one.env,
+                      check=False)
+    rows = {row["name"]: row for row in json.loads(done.stdout)["checks"]}
+    found = {name: row["verdict"] for name, row in rows.items()}
+    assert done.returncode == 0, rows
+    assert "(rootless)" in rows["engine"]["detail"]
+    for name in ("container", "container-user", "container-files", "network", "network-wall",
+                 "token-accepted"):
+        assert found[name] == "pass", rows[name]
+    assert found["step-user"] == found["capabilities"] == "warn"
+    assert rows["network"]["detail"] == "steps have none"
 
 
 LOOK = """

@@ -268,6 +268,7 @@ BREAK(box_odd, pairs_set(&f->box.limits, "pids", "many"))
 BREAK(box_write, f->box.root_writable = true)
 BREAK(box_memory, pairs_set(&f->box.limits, "memory", "max"))
 BREAK(box_rootless, pairs_set(&f->box.limits, "memory", "max"); f->engine.rootless = true)
+BREAK(box_none, pairs_release(&f->box.limits); f->engine.rootless = true)
 BREAK(box_no_limit, pairs_release(&f->box.limits))
 
 static const struct broken {
@@ -372,6 +373,7 @@ static const struct broken {
 	{ box_odd, "container-limits", DOCTOR_SKIP, true },
 	{ box_memory, "container-limits", DOCTOR_FAIL },
 	{ box_rootless, "container-limits", DOCTOR_WARN },
+	{ box_none, "container-limits", DOCTOR_WARN },
 	{ box_no_limit, "container-limits", DOCTOR_SKIP, true },
 };
 
