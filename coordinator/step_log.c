@@ -14,8 +14,9 @@ struct step_log {
 	size_t at;   /* step */
 	int64_t seq; /* last chunk read of it, -1: none */
 	struct buf chunk;
-	size_t sent; /* of chunk */
-	int file;    /* -1: not open */
+	size_t sent;  /* of chunk */
+	int64_t told; /* of the step */
+	int file;     /* -1: not open */
 };
 
 char *step_log_key(int64_t run_id, int64_t job_id, int64_t step_id)
@@ -56,6 +57,8 @@ static ssize_t read_object(struct step_log *l, char *out, size_t max, struct err
 		l->file = object_open(l->data_dir, key, &size, e);
 		if (l->file < 0)
 			return err_wrap(e, "log of step %lld", (long long)step->id);
+		if (lseek(l->file, l->told, SEEK_SET) < 0)
+			return err_set_errno(e, errno, "log of step %lld", (long long)step->id);
 	}
 	ssize_t n = read(l->file, out, max);
 	if (n < 0)
@@ -81,13 +84,25 @@ static ssize_t read_chunks(struct step_log *l, char *out, size_t max, struct err
 	return (ssize_t)n;
 }
 
+/* Chunks that end too early went into the object while we read. */
+static ssize_t read_step(struct step_log *l, char *out, size_t max, struct err *e)
+{
+	const struct step_row *step = &l->steps.v[l->at];
+	ssize_t n = step->archived_at.us ? 0 : read_chunks(l, out, max, e);
+	if (n == 0 && l->told < step->log_bytes)
+		n = read_object(l, out, max, e);
+	if (n > 0)
+		l->told += n;
+	return n;
+}
+
 ssize_t step_log_read(struct step_log *l, char *out, size_t max, struct err *e)
 {
-	for (; l->at < l->steps.n; l->at++, l->seq = -1) {
-		ssize_t n = l->steps.v[l->at].archived_at.us ? read_object(l, out, max, e)
-							     : read_chunks(l, out, max, e);
+	for (; l->at < l->steps.n; l->at++, l->seq = -1, l->told = 0) {
+		ssize_t n = read_step(l, out, max, e);
 		if (n)
 			return n;
+		close_fdp(&l->file);
 	}
 	return 0;
 }

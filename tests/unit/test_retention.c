@@ -110,6 +110,35 @@ static void test_half_moved(void **state UNUSED)
 	world_close(w);
 }
 
+/* A reader that began with the chunks goes on in the object, or hears that it cannot. */
+static void test_moved_while_read(void **state UNUSED)
+{
+	struct world *w = fresh();
+	struct wall now = wall_now(), before = { now.us - 8 * DAY };
+	struct err e = { 0 };
+	char text[16];
+	int64_t run, job = run_make(w, before, "old\n", &run);
+	CLEANUP(step_list_release) struct step_list steps = { 0 }, same = { 0 };
+	must(store_step_list(w->app.store, job, &steps, NULL));
+	must(store_step_list(w->app.store, job, &same, NULL));
+	CLEAN_STR char *key = step_log_key(run, job, steps.v[0].id);
+	CLEAN_STR char *path = xasprintf("%s/objects/%s", w->dir, key);
+	CLEAN_STEP_LOG struct step_log *l = step_log_new(w->app.store, w->dir, run, &steps);
+	CLEAN_STEP_LOG struct step_log *late = step_log_new(w->app.store, w->dir, run, &same);
+	assert_int_equal(4, step_log_read(l, text, 4, &e));
+	assert_int_equal(2, step_log_read(late, text, 2, &e));
+	assert_int_equal(2, clean(w, now).chunks);
+	assert_int_equal(3, step_log_read(l, text, 3, &e));
+	assert_memory_equal("tai", text, 3);
+	assert_int_equal(2, step_log_read(l, text, sizeof(text), &e));
+	assert_memory_equal("l\n", text, 2);
+	assert_int_equal(0, step_log_read(l, text, sizeof(text), &e));
+	must(unlink(path));
+	assert_int_equal(2, step_log_read(late, text, 2, &e)); /* of the chunk that it holds */
+	assert_int_equal(-1, step_log_read(late, text, 2, &e));
+	world_close(w);
+}
+
 static void test_runs_go(void **state UNUSED)
 {
 	struct world *w = fresh();
@@ -181,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_logs_move),
 		cmocka_unit_test(test_half_moved),
+		cmocka_unit_test(test_moved_while_read),
 		cmocka_unit_test(test_runs_go),
 		cmocka_unit_test(test_used_tokens),
 	};
