@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 
+#define PAUSE_US USEC_PER_SEC
+
 enum peer_state { PEER_ASKING, PEER_HELD, PEER_ANSWERED, PEER_ENDING };
 
 struct listener_peer {
@@ -20,6 +22,7 @@ struct listener_peer {
 struct listener {
 	struct listener_spec spec;
 	struct loop_source *accept;
+	struct loop_source *pause; /* until accepting is tried again */
 	struct listener_peer *peers;
 	size_t n_peers;
 };
@@ -156,6 +159,26 @@ static void welcome(struct listener *l, int fd)
 		loop_io_events(l->accept, 0);
 }
 
+static void on_pause_over(struct loop_source *src, void *data)
+{
+	struct listener *l = data;
+
+	(void)src;
+	if (l->n_peers < l->spec.most_peers)
+		loop_io_events(l->accept, EPOLLIN);
+}
+
+/* Without descriptors or memory the peer stays in the queue, and asking for it at once again would
+ * do nothing else any more. */
+static void not_accepted(struct listener *l, int errnum)
+{
+	if (errnum == EAGAIN || errnum == EINTR || errnum == ECONNABORTED)
+		return;
+	trace("loop", "accept: errno %d", errnum);
+	loop_io_events(l->accept, 0);
+	loop_timer_set(l->pause, mono_add(loop_now(l->spec.loop), PAUSE_US));
+}
+
 static void on_accept(struct loop_source *src, int fd, uint32_t events, void *data)
 {
 	struct listener *l = data;
@@ -163,8 +186,7 @@ static void on_accept(struct loop_source *src, int fd, uint32_t events, void *da
 
 	(void)src, (void)events;
 	if (peer < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			trace("loop", "accept: errno %d", errno);
+		not_accepted(l, errno);
 		return;
 	}
 	if (l->spec.admit && !l->spec.admit(l->spec.data, peer))
@@ -178,6 +200,7 @@ struct listener *listener_new(const struct listener_spec *spec)
 	struct listener *l = xcalloc(1, sizeof(*l));
 
 	l->spec = *spec;
+	l->pause = loop_timer(spec->loop, MONO_NEVER, on_pause_over, l);
 	l->accept = loop_io(spec->loop, spec->fd, EPOLLIN, on_accept, l);
 	return l;
 }
@@ -187,6 +210,7 @@ void listener_free(struct listener *l)
 	if (!l)
 		return;
 	loop_source_unref(&l->accept);
+	loop_source_free(l->pause);
 	for (struct listener_peer *p = l->peers, *next; p; p = next) {
 		next = p->next;
 		peer_free(p);

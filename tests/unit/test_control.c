@@ -2,9 +2,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -306,6 +308,38 @@ static void serves_others_beside_silent_peers(void **state)
 
 #define SOCKET_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* Who waits in the queue while there are no descriptors is no reason to spin. */
+static void waits_for_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit old, none;
+	const bool never = false;
+	struct err e = { 0 }, timeout = { 0 };
+	char text[4096];
+	ssize_t n = -1;
+	CLEAN_FD int fd = connect_in(f->dir, "control.sock", &e);
+	clock_t begun;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ 3, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	begun = clock();
+	assert_int_equal(
+		loop_wait(f->loop, &never, mono_add(mono_now(), 500 * USEC_PER_MSEC), &timeout),
+		-1);
+	begun = clock() - begun;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_true(begun < CLOCKS_PER_SEC / 4);
+	assert_int_equal(send(fd, "{\"verb\":\"status\"}\n", 18, MSG_NOSIGNAL), 18);
+	for (int i = 0; i < 300 && n < 0; i++) {
+		err_clear(&timeout);
+		(void)(loop_wait(f->loop, &never, mono_add(mono_now(), 50 * USEC_PER_MSEC),
+			       &timeout) < 0);
+		n = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	}
+	assert_true(n > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +350,7 @@ int main(void)
 		SOCKET_TEST(hears_that_the_runner_ended),
 		SOCKET_TEST(refuses_long_and_broken_lines),
 		SOCKET_TEST(serves_others_beside_silent_peers),
+		SOCKET_TEST(waits_for_descriptors),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
