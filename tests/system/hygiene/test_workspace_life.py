@@ -1,4 +1,4 @@
-"""Workspaces over the runner's own life: poison of earlier jobs, crashes, the sweep of left-overs."""
+"""Workspaces over the runner's own life: poison of earlier jobs, crashes, the sweep."""
 import fcntl
 import json
 import os
