@@ -85,23 +85,47 @@ void doctor_read_box(const char *text, struct box_facts *ret)
 /* ---- running ---- */
 
 /* Where the container's sockets go, and what its label is. In the state directory one doctor at a
- * time takes away what an interrupted one left; where there is none yet, each has its own. */
+ * time takes away what an interrupted one left; where there is none yet, each has its own folder.
+ * Root does not work by name in a folder of somebody else, who could exchange what stands there. */
 struct place {
 	int lock;
+	bool made; /* without a lock */
 	char *dir, *label;
 };
 
-static int place_alone(struct place *p, const char *state, struct engine *g, struct err *e)
-{
-	CLEAN_STR char *path = path_join(state, "doctor.lock");
-	CLEAN_FD int parent = dir_open(state, e);
+#define ROOTS_PLACE "/run/shithubd-doctor"
 
-	p->lock = parent < 0 ? -1 : lock_file(path, e);
-	if (p->lock < 0)
-		return err_is(e, ERR_CONFLICT) ? err_wrap(e, "another doctor is at work") : -1;
-	p->label = check_box_label("doctor", state);
-	p->dir = path_join(state, "doctor");
-	if (check_box_sweep(g, p->label, e) < 0 || tree_remove(parent, "doctor", NULL, e) < 0)
+static int place_lock(struct place *p, const struct doctor_facts *f, struct err *e)
+{
+	const char *state = f->config->runner.state_dir;
+	bool roots = f->euid == 0 && f->state.folder.uid != 0;
+
+	p->label = check_box_label(roots ? "doctor-root" : "doctor", state);
+	p->dir = roots ? path_join(ROOTS_PLACE, p->label) : path_join(state, "doctor");
+	CLEAN_STR char *lock = xasprintf("%s.lock", p->dir);
+	if (roots && dir_ensure(ROOTS_PLACE, 0711, e) < 0)
+		return -1;
+	p->lock = lock_file(lock, e);
+	if (p->lock < 0 && err_is(e, ERR_CONFLICT))
+		err_wrap(e, "another doctor is at work");
+	return p->lock < 0 ? -1 : 0;
+}
+
+static int place_remove(const struct place *p, struct err *e)
+{
+	char *slash = strrchr(p->dir, '/');
+	CLEAN_STR char *parent = xstrndup(p->dir, (size_t)(slash - p->dir));
+	CLEAN_FD int fd = dir_open(parent, e);
+
+	return fd < 0 ? -1 : tree_remove(fd, slash + 1, NULL, e);
+}
+
+/* What an interrupted one left goes first. */
+static int place_alone(
+	struct place *p, const struct doctor_facts *f, struct engine *g, struct err *e)
+{
+	if (place_lock(p, f, e) < 0 || check_box_sweep(g, p->label, e) < 0 ||
+		place_remove(p, e) < 0)
 		return -1;
 	return dir_ensure(p->dir, 0711, e);
 }
@@ -112,27 +136,24 @@ static int place_make(
 	const struct state_facts *s = &f->state;
 
 	if (s->folder.look.state == LOOK_DONE && s->sync.state == LOOK_DONE) {
-		if (place_alone(p, f->config->runner.state_dir, g, e) < 0)
+		if (place_alone(p, f, g, e) < 0)
 			return -1;
 	} else {
 		p->dir = xstrdup("/tmp/shithub-doctor-XXXXXX");
 		if (!mkdtemp(p->dir))
 			return err_set_errno(e, errno, "folder in /tmp");
 		p->label = xstrdup(strrchr(p->dir, '/') + 1);
+		p->made = true;
 	}
 	return chmod(p->dir, 0711) < 0 ? err_set_errno(e, errno, "%s", p->dir) : 0;
 }
 
 static void place_release(struct place *p)
 {
-	char *slash = p->dir ? strrchr(p->dir, '/') : NULL;
 	struct err ignored = { 0 };
 
-	if (slash && p->label) {
-		*slash = '\0';
-		CLEAN_FD int parent = dir_open(p->dir, &ignored);
-		(void)(parent >= 0 && tree_remove(parent, slash + 1, NULL, &ignored) < 0);
-	}
+	if (p->lock >= 0 || p->made)
+		(void)(place_remove(p, &ignored) < 0);
 	free(p->dir);
 	free(p->label);
 	close_fdp(&p->lock);

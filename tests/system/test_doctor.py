@@ -273,6 +273,19 @@ def test_killed_and_again(doctor, engine):
 
 
 @once
+def test_root_leaves_nothing_to_stumble_over(doctor):
+    """Root looks first, then the runner's own user does."""
+    for path in (doctor.runner.folder, *doctor.runner.folder.rglob("*"), doctor.token_file):
+        os.chown(path, 990, 990)
+    assert doctor.look()["container"] == "pass"
+    assert {path.stat().st_uid for path in doctor.runner.state.rglob("*")} == {990}
+    assert not (doctor.runner.state / "doctor.lock").exists()
+    doctor.prefix = ["setpriv", "--reuid=990", "--regid=990", "--groups",
+                     str(os.stat(os.environ["DOCKER_HOST"].removeprefix("unix://")).st_gid)]
+    assert doctor.look("--user", "auto")["container"] == "pass"
+
+
+@once
 def test_orphan_and_live_containers(doctor, engine, image):
     mine = doctor.runner.instance_ids()[0]
     body = {"Image": image, "Cmd": ["true"],
