@@ -88,7 +88,9 @@ class Host:
     """One host: a state directory, workspaces, an engine behind a recording proxy."""
 
     def __init__(self, build, folder):
-        self.program = build / "shithubd-runner"
+        self.program = folder / "shithubd-runner"  # where every user may reach it
+        shutil.copy(build / "shithubd-runner", self.program)
+        self.program.chmod(0o755)
         self.folder, self.state, self.work = folder, folder / "state", folder / "workspaces"
         self.state.mkdir(mode=0o700)
         self.work.mkdir()
@@ -636,6 +638,22 @@ def test_H18_build_processes(host, command, busy):
     if busy:
         assert got["blockers"] == ["idle_evidence_active"]
         assert [row["builds"] for row in got["record"]["documents"]["idle"]["samples"]] == [1, 1]
+
+
+def test_H18_those_that_started_it_do_not_count(host):
+    build = ["bash", "-c", """exec -a docker bash -c '"$@"; exit $?' build "$@" """, "x"]
+    got = host.apply(before=build)
+    assert [row["builds"] for row in got["record"]["documents"]["idle"]["samples"]] == [0, 0]
+
+
+def test_H18_what_cannot_be_seen_is_not_idle(host):
+    os.chown(host.state, 65534, 65534)
+    os.chmod(host.proxy.path, 0o777)
+    hidden = ["sh", "-ec", "mount -o remount,hidepid=2 /proc; setpriv --reuid=65534 "
+              '--regid=65534 --clear-groups "$@" || exit $?', "sh"]
+    got = host.apply(code=3, before=hidden)
+    assert got["blockers"] == ["idle_evidence_incomplete"] and host.proxy.changes == []
+    assert got["record"]["documents"]["idle"]["samples"][0]["builds"] is None
 
 
 def test_H18_steps_and_builds_of_the_engine(host):
