@@ -7,6 +7,7 @@ import fcntl
 import os
 import pathlib
 import pwd
+import shutil
 import subprocess
 
 import driver
@@ -14,7 +15,8 @@ import driver
 NAME = "shithub-rootless"
 HOME = pathlib.Path("/var/lib/shithub-local/rootless")
 IDS = "400000-465535"
-SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "deploy/local/engine.sh"
+ENGINE_SH = pathlib.Path(__file__).resolve().parents[2] / "deploy/local/engine.sh"
+SCRIPT = HOME / "engine.sh"
 
 
 def possible():
@@ -35,7 +37,16 @@ def user():
         who = pwd.getpwnam(NAME)
         HOME.mkdir(exist_ok=True)
         os.chown(HOME, who.pw_uid, who.pw_gid)
+        copy_open(ENGINE_SH, SCRIPT)
     return who
+
+
+def copy_open(program, to):
+    """A copy that the user can run: the checkout may stand where only root can go."""
+    part = to.with_name(to.name + ".part")
+    shutil.copy(program, part)
+    part.chmod(0o755)
+    part.rename(to)
 
 
 def become(who):
@@ -78,7 +89,11 @@ class Runner(driver.Runner):
     """A runner that is that user from its first instruction on."""
 
     def __init__(self, service, build, folder, *words, **flags):
-        super().__init__(build, folder, *words, **flags)
+        programs = pathlib.Path(folder) / "bin"
+        programs.mkdir(parents=True)
+        for name in ("shithubd-runner", "shithub-gate", "shithub-probe"):
+            copy_open(build / name, programs / name)
+        super().__init__(programs, folder, *words, **flags)
         self.service = service
         self.env = {**self.env, **environment()}
         for made in (self.folder, self.workspaces):
