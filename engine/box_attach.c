@@ -26,6 +26,7 @@
  * was lost while the step runs on. */
 #define ASK_FIRST_US (3 * USEC_PER_MSEC)
 #define ASK_MOST_US (1 * USEC_PER_SEC)
+#define DOUBT_US (500 * USEC_PER_MSEC)
 #define SCRIPT_FOLDER GATE_CONTROL
 
 struct box_attach {
@@ -38,11 +39,14 @@ struct box_attach {
 	int64_t pause_us;
 	bool settled, up; /* launch waits for these */
 	bool stream_ended, kill_overdue;
+	bool broken; /* a stream before this one ended while the step ran */
+	bool doubted;
 	size_t oom_words; /* how much of GATE_OOM_WORDS came */
 	struct err launch_error;
 };
 
 static void attach_ask(struct box_attach *a);
+static void stream_again(struct box_attach *a);
 
 /* --- end of a step --------------------------------------------------------------------------- */
 
@@ -68,9 +72,12 @@ static void judge(struct box_attach *a, const struct container_state *st)
 	struct err e = { 0 };
 
 	r->oom = st->oom_killed || a->oom_words == sizeof(GATE_OOM_WORDS) - 1;
-	r->output_cut = a->error.class != ERR_NONE;
+	r->output_lost = a->broken || a->error.class != ERR_NONE;
 	if (a->box->killed) {
 		finish_gone(a, NULL);
+	} else if (st->exists && st->exit_code == 128 + SIGKILL && !r->oom && !a->doubted) {
+		a->doubted = true; /* a removal kills first: in a moment it may be gone */
+		loop_timer_set(a->timer, mono_add(mono_now(), DOUBT_US));
 	} else if (!st->exists) {
 		err_set(&e, ERR_ENGINE, "step container was removed from outside");
 		finish_gone(a, &e);
@@ -87,15 +94,26 @@ static void on_asked(struct http_exchange *x, void *data)
 	struct container_state st;
 	struct err e = { 0 };
 	int rc = engine_inspect_end(a->box->job->engine, x, &st, &e);
+	long status = http_result(x)->status;
+	int64_t pause;
 
 	http_exchange_free(TAKE(a->ask));
-	if (rc < 0) {
+	if (rc == 0)
+		box_outage_end(&a->box->job->containers.outage, mono_now());
+	else if (status >= 500)
+		e.class = ERR_NET; /* an engine that is about to end, or not yet up */
+	if (rc < 0 && box_ask_later(a->box, &e, &pause)) {
+		a->broken = true; /* an engine that dies ends its streams in good order */
+		loop_timer_set(a->timer, mono_add(mono_now(), pause));
+	} else if (rc < 0) {
 		err_wrap(&e, "output ended and the engine cannot say why");
 		finish_gone(a, &e);
 	} else if (st.exists && st.running && a->kill_overdue) {
 		err_set(&e, ERR_TIMEOUT, "the engine did not end the step container within %d s",
 			(int)(BOX_KILL_US / USEC_PER_SEC));
 		finish_gone(a, &e);
+	} else if (st.exists && st.running && a->pause_us >= ASK_MOST_US && !a->box->killed) {
+		stream_again(a);
 	} else if (st.exists && st.running) {
 		loop_timer_set(a->timer, mono_add(mono_now(), a->pause_us));
 		a->pause_us = a->pause_us * 2 > ASK_MOST_US ? ASK_MOST_US : a->pause_us * 2;
@@ -196,7 +214,7 @@ static void on_stream_end(struct http_exchange *x, void *data)
 	http_exchange_free(TAKE(a->stream));
 	if (!a->up)
 		return; /* the start's own answer tells; if it comes, the end is asked for then */
-	a->pause_us = ASK_FIRST_US;
+	a->pause_us = a->broken ? ASK_MOST_US / 2 : ASK_FIRST_US;
 	attach_ask(a);
 }
 
@@ -211,17 +229,39 @@ static void kill_box(struct step_box *b)
 		loop_timer_set(a->timer, mono_add(mono_now(), BOX_KILL_US));
 }
 
-static void on_created(void *data)
+static void stream_begin(struct box_attach *a, struct err *e)
 {
-	struct box_attach *a = data;
 	struct engine_attach cb = { .on_body = on_body, .on_headers = on_headers, .data = a };
-	struct err e = { 0 };
 
 	demux_init(&a->demux, on_payload, a);
 	a->stream = engine_attach_begin(
-		a->box->job->engine, box_container_id(a->container), &cb, on_stream_end, &e);
+		a->box->job->engine, box_container_id(a->container), &cb, on_stream_end, e);
+}
+
+static void on_created(void *data)
+{
+	struct box_attach *a = data;
+	struct err e = { 0 };
+
+	stream_begin(a, &e);
 	if (!a->stream)
 		settle(a, &e);
+}
+
+/* The stream is gone and the step runs on, seconds later: the engine was restarted. What it wrote
+ * meanwhile is lost, the rest need not be. */
+static void stream_again(struct box_attach *a)
+{
+	struct err e = { 0 };
+
+	a->broken = true;
+	a->error = (struct err){ 0 };
+	a->stream_ended = false;
+	stream_begin(a, &e);
+	if (a->stream)
+		return;
+	a->stream_ended = true;
+	loop_timer_set(a->timer, mono_add(mono_now(), ASK_MOST_US));
 }
 
 static void on_up(void *data)
@@ -316,14 +356,12 @@ static int prepare(struct step_box *b, struct err *e UNUSED)
 static int launch(struct step_box *b, const struct step_launch *l, struct err *e)
 {
 	struct box_attach *a = b->impl;
-	struct mono deadline = mono_add(mono_now(), b->job->ready_us);
 
 	launch_release(a); /* of the launch before */
-	a->settled = a->up = a->stream_ended = a->kill_overdue = false;
+	a->settled = a->up = a->stream_ended = a->kill_overdue = a->broken = a->doubted = false;
 	a->error = (struct err){ 0 };
 	a->oom_words = 0;
-	if (container_make(a, l, e) == 0 &&
-		loop_wait(b->job->loop, &a->settled, deadline, e) == 0) {
+	if (container_make(a, l, e) == 0 && box_wait(b->job, &a->settled, e) == 0) {
 		if (b->freed)
 			return -1;
 		if (a->up)

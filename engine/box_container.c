@@ -186,6 +186,26 @@ static void container_fail(struct box_container *c, struct err *e)
 		c->ev.failed(c->data, e);
 }
 
+static void on_start_again(struct loop_source *s UNUSED, void *data)
+{
+	struct box_container *c = data;
+
+	loop_source_unref(&c->later);
+	box_container_start(c);
+}
+
+/* The engine does not answer: again in a moment, or false when that is no use. */
+static bool container_later(struct box_container *c, const struct err *e, loop_fn again)
+{
+	struct mono now = loop_now(c->list->loop);
+	int64_t pause;
+
+	if (c->discarded || !box_outage_wait(&c->list->outage, now, e, &pause))
+		return false;
+	c->later = loop_timer(c->list->loop, mono_add(now, pause), again, c);
+	return true;
+}
+
 static void on_started(struct http_exchange *x, void *data)
 {
 	struct box_container *c = data;
@@ -193,11 +213,14 @@ static void on_started(struct http_exchange *x, void *data)
 	int rc = engine_start_end(c->list->engine, x, &e);
 
 	http_exchange_free(TAKE(c->x));
+	if (rc < 0 && !c->ev.created && container_later(c, &e, on_start_again))
+		return;
 	if (rc < 0) {
 		err_wrap(&e, "start container");
 		container_fail(c, &e);
 		return;
 	}
+	box_outage_end(&c->list->outage, loop_now(c->list->loop));
 	container_state(c, UP);
 	if (c->discarded)
 		container_remove(c);
@@ -215,6 +238,29 @@ void box_container_start(struct box_container *c)
 		container_fail(c, &e);
 }
 
+static void on_twin_removed(struct http_exchange *x, void *data);
+
+static bool twin_remove(struct box_container *c)
+{
+	struct err ignored = { 0 };
+
+	container_state(c, TWIN);
+	c->x = engine_remove_begin(c->list->engine, c->plan.name, on_twin_removed, c, &ignored);
+	return c->x != NULL;
+}
+
+static void on_twin_again(struct loop_source *s UNUSED, void *data)
+{
+	struct box_container *c = data;
+	struct err e = { 0 };
+
+	loop_source_unref(&c->later);
+	if (twin_remove(c))
+		return;
+	err_set(&e, ERR_ENGINE, "remove container %s", c->plan.name);
+	container_fail(c, &e);
+}
+
 static void on_twin_removed(struct http_exchange *x, void *data)
 {
 	struct box_container *c = data;
@@ -222,6 +268,8 @@ static void on_twin_removed(struct http_exchange *x, void *data)
 	int rc = engine_remove_end(c->list->engine, x, &e);
 
 	http_exchange_free(TAKE(c->x));
+	if (rc < 0 && container_later(c, &e, on_twin_again))
+		return;
 	if (rc < 0)
 		container_fail(c, &e);
 	else
@@ -229,18 +277,25 @@ static void on_twin_removed(struct http_exchange *x, void *data)
 }
 
 /* An answer that was lost, or a name that is taken: the name is random to this job, so what carries
- * it is our own lost creation. Removed, then created once more. */
+ * it is our own lost creation. Removed, then created again. */
 static bool container_retry(struct box_container *c, enum http_outcome outcome, struct err *e)
 {
 	bool lost = outcome == HTTP_AMBIGUOUS || outcome == HTTP_TIMED_OUT;
-	struct err ignored = { 0 };
 
+	if (lost && container_later(c, e, on_twin_again))
+		return true;
 	if (c->retried || c->discarded || (!lost && !err_is(e, ERR_CONFLICT)))
 		return false;
 	c->retried = true;
-	container_state(c, TWIN);
-	c->x = engine_remove_begin(c->list->engine, c->plan.name, on_twin_removed, c, &ignored);
-	return c->x != NULL;
+	return twin_remove(c);
+}
+
+static void on_create_again(struct loop_source *s UNUSED, void *data)
+{
+	struct box_container *c = data;
+
+	loop_source_unref(&c->later);
+	container_create(c);
 }
 
 static void on_created(struct http_exchange *x, void *data)
@@ -254,12 +309,14 @@ static void on_created(struct http_exchange *x, void *data)
 	http_exchange_free(TAKE(c->x));
 	if (rc < 0) {
 		c->absent = outcome == HTTP_DONE || outcome == HTTP_NOT_SENT;
-		if (!container_retry(c, outcome, &e)) {
-			err_wrap(&e, "create container");
-			container_fail(c, &e);
-		}
+		if (container_retry(c, outcome, &e) ||
+			(outcome == HTTP_NOT_SENT && container_later(c, &e, on_create_again)))
+			return;
+		err_wrap(&e, "create container");
+		container_fail(c, &e);
 		return;
 	}
+	box_outage_end(&c->list->outage, loop_now(c->list->loop));
 	container_state(c, CREATED);
 	if (c->discarded)
 		container_remove(c);
@@ -394,6 +451,7 @@ static void container_remove(struct box_container *c)
 
 	loop_source_unref(&c->later); /* of a creation that waits for its turn */
 	container_state(c, REMOVING);
+	loop_source_free(TAKE(c->later));
 	if (c->absent && !c->id) {
 		container_free(c);
 		return;
@@ -429,12 +487,10 @@ void box_container_discard_last(struct box_container *c)
 
 void box_list_abandon(struct box_list *list)
 {
-	struct box_container *next;
-
-	for (struct box_container *c = list->first; c; c = next) {
-		next = c->next;
-		log_warn("box", "container_left", F_STR("container", c->plan.name),
+	/* freeing one may free the holder too */
+	while (list->first) {
+		log_warn("box", "container_left", F_STR("container", list->first->plan.name),
 			F_STR("error", "timed out"));
-		container_free(c);
+		container_free(list->first);
 	}
 }

@@ -7,10 +7,14 @@
  * belongs to a struct box_list until it is gone; box_container_discard may be called at any moment,
  * also inside its callbacks, and never blocks: what is in flight ends first, then the engine
  * removes the container, then the folder and the object go. Discarding is the only way to free one.
+ *
+ * While the engine does not answer (box_outage.h) what had no effect is tried again: creations, and
+ * starts of containers that only wait. One that is the step (events.created) is started once.
  */
 #ifndef ENGINE_BOX_CONTAINER_H
 #define ENGINE_BOX_CONTAINER_H
 
+#include "engine/box_outage.h"
 #include "engine/engine.h"
 
 struct box_container;
@@ -20,6 +24,7 @@ struct box_list {
 	struct engine *engine;
 	struct box_container *first;
 	bool empty; /* for loop_wait */
+	struct box_outage outage;
 };
 
 /* What a container is made of; strings are owned by the plan (env may hold secrets: wiped). */

@@ -261,11 +261,19 @@ static void on_asked(struct http_exchange *x, void *data)
 	struct container_state st;
 	struct err e = { 0 };
 	int rc = engine_inspect_end(g->box->job->engine, x, &st, &e);
+	long status = http_result(x)->status;
+	int64_t pause;
 
 	http_exchange_free(TAKE(g->ask));
+	if (rc == 0)
+		box_outage_end(&g->box->job->containers.outage, mono_now());
+	else if (status >= 500)
+		e.class = ERR_NET; /* an engine that is about to end, or not yet up */
 	if (g->phase == PHASE_CONNECT && g->client && gate_client_connected(g->client))
 		return; /* it came meanwhile */
-	if (rc < 0)
+	if (rc < 0 && box_ask_later(g->box, &e, &pause))
+		phase_set(g, g->phase, pause);
+	else if (rc < 0)
 		judge_failed(g, &e);
 	else if (!st.running || g->asked >= ASK_TRIES)
 		judge(g, &st);

@@ -84,12 +84,32 @@ static int launch_check(const struct step_launch *l, struct err *e)
 	return 0;
 }
 
+int box_wait(struct box_job *j, const bool *settled, struct err *e)
+{
+	struct err why = { 0 };
+
+	while (loop_wait(j->loop, settled, mono_add(mono_now(), j->ready_us), &why) < 0) {
+		if (!box_outage_on(&j->containers.outage)) {
+			if (e)
+				*e = why;
+			return -1;
+		}
+		err_clear(&why);
+	}
+	return 0;
+}
+
+bool box_ask_later(struct step_box *b, const struct err *e, int64_t *ret_pause_us)
+{
+	struct box_list *list = &b->job->containers;
+
+	return !b->killed && box_outage_wait(&list->outage, loop_now(list->loop), e, ret_pause_us);
+}
+
 /* Waits for the box, then hands the step over. */
 static int launch_when_ready(struct step_box *b, const struct step_launch *l, struct err *e)
 {
-	struct mono deadline = mono_add(mono_now(), b->job->ready_us);
-
-	if (loop_wait(b->job->loop, &b->settled, deadline, e) < 0)
+	if (box_wait(b->job, &b->settled, e) < 0)
 		return err_wrap(e, "step container not ready within %d s",
 			(int)(b->job->ready_us / USEC_PER_SEC));
 	if (b->freed)

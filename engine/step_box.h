@@ -61,6 +61,7 @@ struct step_result {
 	enum step_end end;
 	int code;
 	bool oom;         /* the memory limit killed something in this box */
+	bool output_lost; /* attach way: the engine's stream broke off, something may be missing */
 	bool output_cut;  /* a left-over process kept the pipe; drained for a bounded time, then
 			     closed */
 	struct err infra; /* set when STEP_GONE is the platform's fault */

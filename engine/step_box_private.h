@@ -68,6 +68,10 @@ struct box_job {
 /* step_box.c */
 void box_begin(struct step_box *b);                       /* the holder is up */
 void box_settle(struct step_box *b, const struct err *e); /* NULL: ready */
+/* Waits until *settled, ready_us at most, longer while the engine does not answer. */
+int box_wait(struct box_job *j, const bool *settled, struct err *e) CHECK_RESULT;
+/* Nobody answered an inspect: true and when to ask again, false when that is no use. */
+bool box_ask_later(struct step_box *b, const struct err *e, int64_t *ret_pause_us);
 /* Hands output on; false when the callback freed the box. */
 bool box_output(struct step_box *b, const char *p, size_t n);
 /* Calls on_exit with b->result: the last touch of the caller. */

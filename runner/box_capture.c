@@ -33,7 +33,7 @@ static int judge(const struct job *j, const struct step_result *r, struct err *e
 		return 0;
 	if (r->infra.class != ERR_NONE) {
 		*e = r->infra;
-		return err_wrap(e, "platform failure");
+		return err_wrap(e, "infrastructure");
 	}
 	if (r->end == STEP_GONE)
 		return err_set(e, ERR_ENGINE, "the container ended without a status");

@@ -140,7 +140,7 @@ static void explain(struct job *j, const struct step_result *r)
 	else if (r->end == STEP_SIGNALED)
 		step_log_line(j->log, "[shithub] killed by signal %d", r->code);
 	else if (r->infra.class != ERR_NONE)
-		step_log_line(j->log, "[shithub] error: platform failure: %s", r->infra.text);
+		step_log_line(j->log, "[shithub] error: infrastructure: %s", r->infra.text);
 	else if (!r->oom)
 		step_log_line(
 			j->log, "[shithub] error: the step's container ended without a status");
@@ -150,6 +150,9 @@ static enum outcome judge(struct job *j, const struct step_result *r)
 {
 	char limit[SIZE_TEXT_MAX];
 
+	if (r->output_lost)
+		step_log_line(j->log, "[shithub] the engine's output stream broke off; part of "
+				      "what the step wrote may be missing");
 	if (r->output_cut)
 		step_log_line(j->log,
 			"[shithub] a background process still held the output open; %s",
@@ -180,6 +183,8 @@ enum outcome step_script(struct job *j, const struct step_text *t)
 		BUG("no box for step %zu", j->index);
 	if (launch(j, t, &w, &e) < 0) {
 		step_box_free(TAKE(j->box));
+		if (!err_is(&e, ERR_INPUT)) /* the author's */
+			err_wrap(&e, "infrastructure");
 		return step_fails(j, &e);
 	}
 	j->launched = true;
