@@ -21,6 +21,8 @@ struct engine_watch {
 	struct err error;
 	size_t answered; /* which of them did last */
 	uint64_t failures;
+	void (*on_change)(void *data);
+	void *data;
 };
 
 static void ask(struct engine_watch *w);
@@ -35,6 +37,8 @@ static void enter(struct engine_watch *w, enum engine_state state)
 		log_info("supervisor", "engine_up", F_STR("server", w->server));
 	w->state = state;
 	w->since = wall_now();
+	if (w->on_change && *w->server)
+		w->on_change(w->data);
 }
 
 static void settle(struct engine_watch *w, const struct http_result *r)
@@ -127,6 +131,17 @@ void engine_watch_configure(struct engine_watch *w, const struct runner_config *
 		w->error = e;
 	}
 	loop_timer_set(w->timer, loop_now(w->loop));
+}
+
+void engine_watch_on_change(struct engine_watch *w, void (*fn)(void *data), void *data)
+{
+	w->on_change = fn;
+	w->data = data;
+}
+
+bool engine_watch_lost(const struct engine_watch *w)
+{
+	return w->state == ENGINE_DOWN && *w->server;
 }
 
 void engine_watch_free(struct engine_watch *w)

@@ -25,6 +25,10 @@ struct engine_watch;
 struct engine_watch *engine_watch_new(
 	struct loop *l, struct http *h, const struct runner_config *c);
 void engine_watch_free(struct engine_watch *w); /* NULL fine */
+/* Called when an engine that answered does not any longer, and when it answers again. */
+void engine_watch_on_change(struct engine_watch *w, void (*fn)(void *data), void *data);
+/* It answered once and does not now. */
+bool engine_watch_lost(const struct engine_watch *w);
 /* From the next look on, which comes at once. */
 void engine_watch_configure(struct engine_watch *w, const struct runner_config *c);
 struct engine_view engine_watch_view(const struct engine_watch *w);

@@ -212,7 +212,7 @@ static void on_answer(void *data, const struct heartbeat_answer *a)
 
 /* While all slots are taken, heartbeats only say that we live, at the poll interval. A coordinator
  * that answers those with claims hears nothing more until the slots have caught up. Any heartbeat
- * may be answered with a job, so without room on the disk there is none. */
+ * may be answered with a job, so without room on the disk or an engine there is none. */
 static void beat(struct supervisor *s)
 {
 	struct mono now = loop_now(s->loop);
@@ -228,7 +228,7 @@ static void beat(struct supervisor *s)
 	}
 	if (!work && s->spec.once)
 		return;
-	if (!disk_gate_open(s->disk))
+	if (!disk_gate_open(s->disk) || engine_watch_lost(s->engine))
 		return;
 	pace_spend(&s->pace, now);
 	s->beat_for_work = work;

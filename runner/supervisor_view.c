@@ -126,6 +126,16 @@ static int open_monitor(struct supervisor *s, struct err *e)
 	return 0;
 }
 
+/* Without the engine every job would fail: the heartbeat that is held now may not bring one. */
+static void on_engine(void *data)
+{
+	struct supervisor *s = data;
+
+	if (engine_watch_lost(s->engine))
+		heartbeat_hurry(s->heartbeat);
+	supervisor_wake(s);
+}
+
 int view_setup(struct supervisor *s, struct err *e)
 {
 	const struct control_handler handler = { .status = on_status,
@@ -135,6 +145,7 @@ int view_setup(struct supervisor *s, struct err *e)
 		.data = s };
 
 	s->engine = engine_watch_new(s->loop, s->http, &s->settings->config);
+	engine_watch_on_change(s->engine, on_engine, s);
 	s->control = control_new(s->loop, s->state.path, &handler, e);
 	return s->control ? open_monitor(s, e) : -1;
 }

@@ -133,6 +133,16 @@ class Dockerd:
         return None
 
 
+def kill_all(folder):
+    """What a dockerd that failed left running: its shims and what they hold."""
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{folder}/".encode() in (entry / "cmdline").read_bytes():
+                held = (entry / "task" / entry.name / "children").read_text().split()
+                for pid in [*held, entry.name]:
+                    os.kill(int(pid), signal.SIGKILL)
+
+
 @pytest.fixture
 def dockerd():
     made, folders = [], []
@@ -144,8 +154,10 @@ def dockerd():
         return made[-1]
     yield make
     for one in made:
-        one.stop()
+        if one.program.alive():
+            one.stop()
     for folder in folders:
+        kill_all(folder)
         driver.run(["sh", "-c", "grep -o \" $0/[^ ]*\" /proc/self/mounts | sort -r | "
                     "xargs -r umount -l", folder], check=False)
         shutil.rmtree(folder, ignore_errors=True)
@@ -270,6 +282,24 @@ def test_stream_and_inspect_fail(proxied, faulty, code):
     assert in_order(log) and BROKE_OFF in log
     assert (b"[shithub] exit code 7" in log) == bool(code)
     assert program.log().count("engine_away") == 1
+
+
+@once
+def test_nothing_is_claimed_without_an_engine(proxied, faulty):
+    """A runner whose engine is gone would fail one job after the other."""
+    proxy, one, program = proxied
+    first = faulty.offer_job(JOB)
+    assert faulty.wait_final(first) == ("completed", "success")
+    clean(one, Engine("docker", proxy.upstream))
+    proxy.gone()
+    driver.wait_for(lambda: "engine_down" in program.log(), 30, "the engine to be missed")
+    number = len(faulty.heartbeats)
+    job = faulty.offer_job(JOB + 1)
+    with pytest.raises(TimeoutError):
+        driver.wait_for(lambda: job.calls, 2, "what must not come")
+    assert len(faulty.heartbeats) <= number + 1 and not job.calls
+    proxy.back()
+    assert faulty.wait_final(job) == ("completed", "success")
 
 
 @once
