@@ -167,28 +167,13 @@ static int work(int workspace, struct artifact_result *ret)
 
 int artifact_role_main(int argc, char **argv)
 {
-	int64_t uid = -1, gid = -1;
-	const char *path = NULL;
-	int workspace;
-	const struct cli_flag flags[] = {
-		{ "uid", CLI_INT, &uid, "N", "user to become", 0, UINT32_MAX - 1, true },
-		{ "gid", CLI_INT, &gid, "N", "group to become", 0, UINT32_MAX - 1, true },
-		{ "workspace", CLI_STRING, &path, "DIR", "whose files", .required = true },
-	};
-	char **rest;
-	int n_rest;
-	struct stat st;
+	int workspace = -1;
 	struct artifact_result result = { 0 };
+	int rc = confine_begin(argc, argv, SOCKET, &workspace, &result.error);
 
-	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags),
-		"internal: packs or unpacks one artifact", 0, &rest, &n_rest);
-	if (rc)
-		return rc < 0 ? EXIT_USAGE : EXIT_OK;
-	if (fstat(SOCKET, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return cli_fail(EXIT_USAGE, "artifact: descriptor %d must be a socket", SOCKET);
-	/* the folders above it may be closed to the step user */
-	workspace = dir_open(path, &result.error);
-	if (workspace >= 0 && confine_user(uid, gid, &result.error) == 0)
+	if (rc > 0)
+		return rc == 1 ? EXIT_OK : EXIT_USAGE;
+	if (rc == 0)
 		result.ok = work(workspace, &result) == 0;
 	/* the archive's descriptor is closed by now: its reader sees the end before the result */
 	send_result(&result);

@@ -85,30 +85,13 @@ static int split(int workspace, struct err *e)
 
 int checkout_role_main(int argc, char **argv)
 {
-	int64_t uid = -1, gid = -1;
-	const char *path = NULL;
-	int workspace;
-	const struct cli_flag flags[] = {
-		{ "uid", CLI_INT, &uid, "N", "user to become", 0, UINT32_MAX - 1, true },
-		{ "gid", CLI_INT, &gid, "N", "group to become", 0, UINT32_MAX - 1, true },
-		{ "workspace", CLI_STRING, &path, "DIR", "to write into", .required = true },
-	};
-	char **rest;
-	int n_rest;
-	struct stat st;
+	int workspace = -1;
 	struct checkout_result failed = { 0 };
+	int rc = confine_begin(argc, argv, CHECKOUT_SOCKET, &workspace, &failed.error);
 
-	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), "internal: fetches one commit", 0,
-		&rest, &n_rest);
-	if (rc)
-		return rc < 0 ? EXIT_USAGE : EXIT_OK;
-	if (fstat(CHECKOUT_SOCKET, &st) < 0 || !S_ISSOCK(st.st_mode))
-		return cli_fail(
-			EXIT_USAGE, "checkout: descriptor %d must be a socket", CHECKOUT_SOCKET);
-	/* the folders above it may be closed to the step user */
-	workspace = dir_open(path, &failed.error);
-	if (workspace < 0 || confine_user(uid, gid, &failed.error) < 0 ||
-		split(workspace, &failed.error) < 0)
+	if (rc > 0)
+		return rc == 1 ? EXIT_OK : EXIT_USAGE;
+	if (rc < 0 || split(workspace, &failed.error) < 0)
 		role_send_result(CHECKOUT_SOCKET, &failed);
 	return EXIT_FINDINGS;
 }

@@ -16,7 +16,6 @@
 #include "runner/role.h"
 #include "runner/step_text.h"
 #include "runner/workspace_watch.h"
-#include "sandbox/drop.h"
 
 #define CANCEL_POLL_US (5 * USEC_PER_SEC)
 /* Reports are tried as long as the token chain can live; a stopping host does not wait that long.
@@ -501,18 +500,12 @@ int job_role_main(int argc, char **argv)
 		{ "journal", CLI_BOOL, &j.journal, .help = "go on with the supervisor's journal" },
 		{ "no-workspace", CLI_STRING, &j.no_workspace, "TEXT", "why there is no workspace" }
 	};
-	struct drop_spec drop = { .uid = (uid_t)-1, .gid = (gid_t)-1, .keep_groups = true };
 	struct runner_config config = { 0 };
-	struct err e = { 0 };
-	char **args;
-	int n, rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &args, &n);
+	int rc = role_begin(argc, argv, flags, ARRAY_LEN(flags), &config);
 
 	if (rc != 0)
-		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (drop_privileges(&drop, &e) < 0 || runner_config_inherit(&config, &e) < 0)
-		return cli_fail(EXIT_FINDINGS, "job: %s", e.text);
+		return rc > 0 ? EXIT_OK : -rc;
 	j.config = &config;
-	log_setup(config.runner.log_level, config.runner.log_format, STDERR_FILENO);
 	rc = live(&j, cut);
 	runner_config_release(&config);
 	return rc;

@@ -10,7 +10,6 @@
 #include "config/runner_inherit.h"
 #include "engine/step_box.h"
 #include "runner/role.h"
-#include "sandbox/drop.h"
 #include "state/lease.h"
 
 /* ---- removing ---- */
@@ -204,16 +203,11 @@ int orphans_role_main(int argc, char **argv)
 		{ "quiet", CLI_BOOL, &quiet, .help = "nothing but warnings" },
 		{ "again", CLI_BOOL, &again, .help = "a failure was told before" },
 	};
-	struct drop_spec drop = { .uid = (uid_t)-1, .gid = (gid_t)-1, .keep_groups = true };
 	struct runner_config config = { 0 };
-	struct err e = { 0 };
-	char **args;
-	int n, rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &args, &n);
+	int rc = role_begin(argc, argv, flags, ARRAY_LEN(flags), &config);
 
 	if (rc != 0)
-		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (drop_privileges(&drop, &e) < 0 || runner_config_inherit(&config, &e) < 0)
-		return cli_fail(EXIT_FINDINGS, "orphans: %s", e.text);
+		return rc > 0 ? EXIT_OK : -rc;
 	rc = report(&config, quiet, again);
 	runner_config_release(&config);
 	return rc;

@@ -10,10 +10,10 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "config/runner_inherit.h"
+#include "runner/role.h"
 #include "runner/orphans.h"
 #include "runner/recover_plan.h"
 #include "runner/session.h"
-#include "sandbox/drop.h"
 
 /* The life of a job token, PROTOCOL.md; and what a dead one is given to say so. */
 #define TOKEN_LIFE_US (15 * 60 * USEC_PER_SEC)
@@ -271,18 +271,12 @@ int recover_role_main(int argc, char **argv)
 		{ "job", CLI_INT, &r.job, "N", "job id", 1, INT64_MAX, true },
 		{ "ended", CLI_STRING, &r.ended, "TEXT", "how its process died" },
 	};
-	struct drop_spec drop = { .uid = (uid_t)-1, .gid = (gid_t)-1, .keep_groups = true };
 	struct runner_config config = { 0 };
-	struct err e = { 0 };
-	char **args;
-	int n, rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &args, &n);
+	int rc = role_begin(argc, argv, flags, ARRAY_LEN(flags), &config);
 
 	if (rc != 0)
-		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (drop_privileges(&drop, &e) < 0 || runner_config_inherit(&config, &e) < 0)
-		return cli_fail(EXIT_FINDINGS, "recover: %s", e.text);
+		return rc > 0 ? EXIT_OK : -rc;
 	r.config = &config;
-	log_setup(config.runner.log_level, config.runner.log_format, STDERR_FILENO);
 	CLEAN_STR char *id = xasprintf("%" PRId64, r.job);
 	log_context("job", id);
 	rc = live(&r);

@@ -1,7 +1,12 @@
 /* See role.h. */
 #include "runner/role.h"
 
+#include "base/cli.h"
+#include "base/exits.h"
 #include "base/limits.h"
+#include "base/log.h"
+#include "config/runner_inherit.h"
+#include "sandbox/drop.h"
 
 enum { ROLE_ARGS_MAX = 32, ROLE_FDS_MAX = 8 };
 
@@ -84,4 +89,20 @@ void role_pass_through(struct strv *env)
 		if (value)
 			strv_addf(env, "%s=%s", names[i], value);
 	}
+}
+
+int role_begin(
+	int argc, char **argv, const struct cli_flag *flags, size_t n, struct runner_config *ret)
+{
+	struct drop_spec drop = { .uid = (uid_t)-1, .gid = (gid_t)-1, .keep_groups = true };
+	struct err e = { 0 };
+	char **args;
+	int n_args, rc = cli_parse(argc, argv, flags, n, NULL, 0, &args, &n_args);
+
+	if (rc != 0)
+		return rc > 0 ? 1 : -EXIT_USAGE;
+	if (drop_privileges(&drop, &e) < 0 || runner_config_inherit(ret, &e) < 0)
+		return -cli_fail(EXIT_FINDINGS, "%s: %s", argv[0], e.text);
+	log_setup(ret->runner.log_level, ret->runner.log_format, STDERR_FILENO);
+	return 0;
 }

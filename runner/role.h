@@ -6,7 +6,9 @@
 #ifndef RUNNER_ROLE_H
 #define RUNNER_ROLE_H
 
+#include "base/cli.h"
 #include "base/proc.h"
+#include "config/runner_config.h"
 
 /* Well-known descriptors in the children. */
 enum {
@@ -36,6 +38,12 @@ void role_reap(struct role *r, int *ret_status);
 void role_kill(struct role *r); /* SIGKILL, reap, no callback */
 /* SIGKILL without waiting, for one that hangs in the kernel: it stays a zombie at worst. */
 void role_abandon(struct role *r);
+
+/* How the roles without any privilege begin, in the child: flags, all privileges dropped, the
+ * supervisor's configuration, the log as it says. 0 go on, 1 --help was printed, else minus the
+ * exit code, everything said. */
+int role_begin(int argc, char **argv, const struct cli_flag *flags, size_t n,
+	struct runner_config *ret) CHECK_RESULT;
 
 /* Adds what a job process needs of our environment beside the configuration. */
 void role_pass_through(struct strv *env);

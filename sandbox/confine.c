@@ -7,6 +7,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/cli.h"
+#include "base/exits.h"
+#include "base/fs.h"
 #include "sandbox/drop.h"
 
 /* A changed uid makes the kernel forget what the parent had asked for. */
@@ -26,6 +29,29 @@ int confine_user(int64_t uid, int64_t gid, struct err *e)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	return 0;
+}
+
+int confine_begin(int argc, char **argv, int socket, int *ret_workspace, struct err *e)
+{
+	int64_t uid = -1, gid = -1;
+	const char *path = NULL;
+	const struct cli_flag flags[] = {
+		{ "uid", CLI_INT, &uid, "N", "user to become", 0, UINT32_MAX - 1, true },
+		{ "gid", CLI_INT, &gid, "N", "group to become", 0, UINT32_MAX - 1, true },
+		{ "workspace", CLI_STRING, &path, "DIR", "whose files", .required = true },
+	};
+	char **rest;
+	struct stat st;
+	int n, rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, &rest, &n);
+
+	if (rc)
+		return rc > 0 ? 1 : 2;
+	if (fstat(socket, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+		cli_fail(EXIT_USAGE, "%s: descriptor %d must be a socket", argv[0], socket);
+		return 2;
+	}
+	*ret_workspace = dir_open(path, e);
+	return *ret_workspace < 0 ? -1 : confine_user(uid, gid, e);
 }
 
 static int limit(int what, rlim_t most, struct err *e)
