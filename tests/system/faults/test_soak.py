@@ -186,5 +186,5 @@ def test_soak(coordinator, repository, runner, engine):
           f"{before} before, {after} after")
     assert len(jobs) == JOBS and sum(found.values()) == JOBS and not networks
     assert not any(one.left_over() for one in runners)
-    assert all(now <= then + 2 for then, now in zip(before, after)), "descriptors leak"
+    assert max(after) <= max(before) + 2, "descriptors leak"
     assert "Sanitizer" not in logs
