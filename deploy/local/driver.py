@@ -215,7 +215,8 @@ class Runner:
             made.mkdir(parents=True, exist_ok=True)
         self.flags = {"server-url": base, "token": token, "labels": LABELS,
                       "workspace-root": self.workspaces, "state-dir": self.state,
-                      "network": "shithub-actions", "dns-servers": "172.30.0.1", "image": image}
+                      "network": "shithub-actions", "dns-servers": "172.30.0.1", "image": image,
+                      "min-free": "0"}  # this machine may be nearly full
         self.flags.update({key.replace("_", "-"): value for key, value in flags.items()})
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith("SHITHUB_RUNNER_")}

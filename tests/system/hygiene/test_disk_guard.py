@@ -452,8 +452,8 @@ def test_G16_a_failure_never_fails_the_job(one):
 @once
 def test_G17_no_claim_while_full(build, folder, faulty, runner, engine):
     with mounted(folder / "disk", "16m") as disk:
-        one = runner(faulty.base, faulty.token, poll_interval="200ms", log_format="json",
-                     metrics_listen=str(folder / "metrics"))
+        one = runner(faulty.base, faulty.token, poll_interval="200ms", min_free="5",
+                     log_format="json", metrics_listen=str(folder / "metrics"))
         one.flags.update({"state-dir": disk / "state", "workspace-root": disk / "ws"})
         one.state = disk / "state"
         fill(disk / "ballast", 15 * MIB + MIB // 2)
@@ -492,7 +492,8 @@ def test_G17_no_claim_while_full(build, folder, faulty, runner, engine):
 @once
 def test_G17_the_runner_prunes_before_it_claims(folder, faulty, runner):
     with mounted(folder / "disk", "16m") as disk:
-        one = runner(faulty.base, faulty.token, poll_interval="200ms", log_format="json")
+        one = runner(faulty.base, faulty.token, poll_interval="200ms", min_free="5",
+                     log_format="json")
         one.flags.update({"state-dir": disk / "state", "workspace-root": disk / "ws"})
         one.state, one.workspaces = disk / "state", disk / "ws"
         for job, old in ((41, 3), (42, 9), (43, 1)):
@@ -630,7 +631,7 @@ def test_what_jobs_left_in_the_state_folder(one):
 def test_a_disk_that_fills_in_a_step(coordinator, repository, joined, folder):
     """The step goes on, its log says where it ends, the job is reported, nothing is corrupt."""
     with mounted(folder / "disk", "16m") as disk:
-        one, repo = joined(log_format="json"), repository()
+        one, repo = joined(log_format="json", min_free="5"), repository()
         one.flags["state-dir"] = one.state = disk / "state"
         program = one.start()
         repo.commit({".shithub/workflows/ci.yml": workflow("""
@@ -726,7 +727,7 @@ def test_G21_a_missing_workspace_fails_the_job_and_is_not_made(folder, faulty, r
 @once
 def test_a_crash_on_a_full_disk_is_recovered(coordinator, repository, joined, folder):
     with mounted(folder / "disk", "16m") as disk:
-        one, repo = joined(log_format="json"), repository()
+        one, repo = joined(log_format="json", min_free="5"), repository()
         one.flags["state-dir"] = one.state = disk / "state"
         program = one.start()
         repo.commit({".shithub/workflows/ci.yml": workflow(
@@ -761,7 +762,8 @@ def test_a_crash_on_a_full_disk_is_recovered(coordinator, repository, joined, fo
 def test_a_claim_that_comes_too_late_is_reported(folder, faulty, runner):
     """The disk filled while a heartbeat was held: its job is ours, so somebody has to say so."""
     with mounted(folder / "disk", "16m") as disk:
-        one = runner(faulty.base, faulty.token, poll_interval="200ms", log_format="json")
+        one = runner(faulty.base, faulty.token, poll_interval="200ms", min_free="5",
+                     log_format="json")
         one.flags["state-dir"] = one.state = disk / "state"
         program = one.start()
         driver.wait_for(lambda: any("Prefer" in headers for _, headers, _ in faulty.heartbeats),
