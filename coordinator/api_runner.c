@@ -77,6 +77,10 @@ void api_heartbeat(struct httpd_request *r, void *app)
 		httpd_reply_err(r, &e);
 		return;
 	}
+	if (!a->waiters) { /* serve is about to end */
+		httpd_error(r, 503, "the coordinator is about to stop");
+		return;
+	}
 	if (rate_exceeded(a, r, runner.id))
 		return;
 	claim_repeated(a, runner.id, httpd_header(r, CLAIM_KEY));

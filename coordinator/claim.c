@@ -162,7 +162,7 @@ static void waiter_end(struct waiter *w)
 
 void claim_release(struct app *a, int64_t runner_id)
 {
-	for (struct waiter *w = a->waiters->first, *next; w; w = next) {
+	for (struct waiter *w = a->waiters ? a->waiters->first : NULL, *next; w; w = next) {
 		next = w->next;
 		if (w->runner_id == runner_id)
 			waiter_end(w);
