@@ -44,7 +44,8 @@ int folder_owner(const char *path, uid_t *ret_uid, gid_t *ret_gid, struct err *e
 /* What root made in somebody's folder becomes that one's, who could not use it otherwise: fd is an
  * empty file or a folder at path. Nothing for others than root. */
 int fd_give_to_folder(int fd, const char *path, struct err *e) CHECK_RESULT;
-/* Exclusive flock on path (created 0600, for the folder's owner when root asks); fd that holds it, or -1 with ERR_CONFLICT if held. */
+/* Exclusive flock on path (created 0600, for the folder's owner when root asks); fd that holds it,
+ * or -1 with ERR_CONFLICT if held. */
 int lock_file(const char *path, struct err *e) CHECK_RESULT;
 char *path_join(const char *dir, const char *name) CHECK_RESULT;
 /* True if path is relative, non-empty-component clean: no "..", no leading '/', no NUL. "." ok,

@@ -105,15 +105,8 @@ static void discard_if_alone(struct box_list *list)
 		box_container_discard(list->first);
 }
 
-static void container_free(struct box_container *c)
+static void container_release(struct box_container *c)
 {
-	struct box_container **p = &c->list->first;
-
-	while (*p != c)
-		p = &(*p)->next;
-	*p = c->next;
-	c->list->empty = !c->list->first;
-	discard_if_alone(c->list);
 	http_exchange_free(c->x);
 	http_exchange_free(c->kill);
 	http_exchange_free(c->signal);
@@ -125,6 +118,18 @@ static void container_free(struct box_container *c)
 	free(c->id);
 	plan_release(&c->plan);
 	free(c);
+}
+
+static void container_free(struct box_container *c)
+{
+	struct box_container **p = &c->list->first;
+
+	while (*p != c)
+		p = &(*p)->next;
+	*p = c->next;
+	c->list->empty = !c->list->first;
+	discard_if_alone(c->list);
+	container_release(c);
 }
 
 static void container_state(struct box_container *c, enum state to)
@@ -487,10 +492,13 @@ void box_container_discard_last(struct box_container *c)
 
 void box_list_abandon(struct box_list *list)
 {
-	/* freeing one may free the holder too */
-	while (list->first) {
-		log_warn("box", "container_left", F_STR("container", list->first->plan.name),
+	struct box_container *next;
+
+	for (struct box_container *c = TAKE(list->first); c; c = next) {
+		next = c->next;
+		log_warn("box", "container_left", F_STR("container", c->plan.name),
 			F_STR("error", "timed out"));
-		container_free(list->first);
+		container_release(c);
 	}
+	list->empty = true;
 }

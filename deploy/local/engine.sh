@@ -201,7 +201,8 @@ launch_podman() {
 		export XDG_RUNTIME_DIR=$dir/tmp
 		chmod 700 "$dir/tmp"
 	fi
-	launch podman --root "$dir/root" --runroot "$dir/run" --tmpdir "$dir/tmp" \
+	# conmon leaves a file "oom" in the folder it was started in
+	launch env -C "$dir" podman --root "$dir/root" --runroot "$dir/run" --tmpdir "$dir/tmp" \
 		--storage-driver "$driver" --network-config-dir "$dir/net" system service --time=0 "unix://$socket"
 	echo "$starter" >"$dir/pid"
 }
