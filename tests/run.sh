@@ -116,6 +116,7 @@ if compgen -G 'tests/system/test_*.py' >/dev/null; then
 	system_tests
 	closing=$(grep -E '^=+ .* in [0-9.]+s.* =+$' "$out/pytest.log" | tail -n 1)
 fi
+[ ! -f "$out/system/figures.txt" ] || sort "$out/system/figures.txt"
 for log in "$out"/san/*; do
 	bad sanitizer "a program reported" "$log"
 	[ -z "$closing" ] || echo "$closing"

@@ -306,6 +306,13 @@ def workflow(steps, head=""):
             f"    runs-on: ubuntu-latest\n    steps:\n{body}\n")
 
 
+def figure(text):
+    """Lines that tests/run.sh shows at its end, whatever became of the test."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with open(LOGS / "figures.txt", "a") as figures:
+        figures.write(text.rstrip("\n") + "\n")
+
+
 def newest_run(coordinator):
     return max(run["id"] for run in coordinator.runs())
 

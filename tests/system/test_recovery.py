@@ -18,7 +18,7 @@ import time
 import pytest
 
 import driver
-from conftest import few, newest_run, once, workflow
+from conftest import few, figure, newest_run, once, workflow
 
 JOB = 5
 STEP = JOB * 100
@@ -88,6 +88,7 @@ class Killed:
 
     def check(self, job):
         self.clean()
+        self.tell(job)
         assert job.replays == 0
         assert [status for status in job.statuses() if status in ENDED or status[0] == "cancelled"
                 ] == [job.final]
@@ -97,9 +98,22 @@ class Killed:
         self.next_job()
 
 
+    def tell(self, job):
+        """A line of the table of kills: which test, how long it took, what was found."""
+        ends = [body.get("conclusion") or body["status"] for what, _, body in job.calls
+                if what == "step" and body["status"] != "running"]
+        figure(f"kill: {self.name}: job {' '.join(job.final)}, steps {', '.join(ends) or 'none'}, "
+               f"{len(job.log(STEP))} log bytes of the first; no container, workspace, journal or "
+               "lease left, next job done")
+
+
 @pytest.fixture
-def killed(faulty, runner, engine):
-    return lambda **flags: Killed(faulty, runner, engine, **flags)
+def killed(request, faulty, runner, engine):
+    def make(**flags):
+        one = Killed(faulty, runner, engine, **flags)
+        one.name = re.sub(r"^test_|\[.*", "", request.node.name).replace("_", " ")
+        return one
+    return make
 
 
 @few

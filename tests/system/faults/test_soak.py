@@ -15,7 +15,7 @@ import signal
 import time
 
 import driver
-from conftest import once
+from conftest import figure, once
 
 JOBS = int(os.environ.get("SHITHUB_SOAK_JOBS", "500"))
 LEGS = 250  # of a run, which takes 256 jobs
@@ -179,11 +179,12 @@ def test_soak(coordinator, repository, runner, engine):
     after = [descriptors(program) for program in soak.programs]
     networks = [made for made in engine.api("GET", "/networks")
                 if "sh.shithub.runner" in (made["Labels"] or {})]
-    print(f"{len(jobs)} jobs in {took:.0f} s at {RUNNERS} x {CAPACITY}; kills: {dict(soak.done)}\n"
-          f"ends: { {' '.join(key): number for key, number in found.items()} }; chains lost: {lost}\n"
-          f"left: containers 0, networks {len(networks)}, workspaces "
-          f"{sum(len(one.left_over()) for one in runners)}, jobs and leases 0, descriptors "
-          f"{before} before, {after} after")
+    ends = {" ".join(key): number for key, number in found.items()}
+    figure(f"soak: {len(jobs)} jobs in {took:.0f} s at {RUNNERS} x {CAPACITY}\n"
+           f"soak: kills: {dict(soak.done)}\nsoak: ends: {ends}; chains lost: {lost}\n"
+           f"soak: left: containers 0, networks {len(networks)}, workspaces "
+           f"{sum(len(one.left_over()) for one in runners)}, jobs and leases 0, descriptors "
+           f"{before} before, {after} after")
     assert len(jobs) == JOBS and sum(found.values()) == JOBS and not networks
     assert not any(one.left_over() for one in runners)
     assert max(after) <= max(before) + 2, "descriptors leak"
