@@ -10,9 +10,9 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "config/runner_inherit.h"
-#include "runner/role.h"
 #include "runner/orphans.h"
 #include "runner/recover_plan.h"
+#include "runner/role.h"
 #include "runner/session.h"
 
 /* The life of a job token, PROTOCOL.md; and what a dead one is given to say so. */
