@@ -233,6 +233,7 @@ def mounted(path, options):
 
 @once
 def test_S14_full_disk(doctor):
+    doctor.runner.flags["min-free"] = "5"
     with mounted(doctor.runner.workspaces, "size=1m,mode=755") as path:
         assert doctor.look("--offline")["disk"] == "pass"
         (path / "fill").write_bytes(b"x" * (900 << 10))
