@@ -188,7 +188,8 @@ def test_killed_before_the_first_step(killed, faulty, phase):
         one.kill()
     one.restart()
     one.recovered(job)
-    assert b"[shithub] runner restarted" in job.log(STEP)
+    # the checkout dies with the supervisor too, and the job process may have seen that first
+    assert re.search(rb"\[shithub\] (runner restarted|error: )", job.log(STEP))
     assert job.statuses(STEP)[-1] == ("completed", "failure")
 
 
