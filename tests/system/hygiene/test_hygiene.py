@@ -176,7 +176,9 @@ def own_engine(name):
     folder = pathlib.Path("/tmp") / f"hyg-{name}-{os.getpid()}"
     folder.mkdir()
     with open(folder / "log", "wb") as log:
-        daemon = subprocess.Popen([word.format(folder) for word in OWN[name]],
+        # with CONTAINER_HOST podman would be the client of that engine
+        env = {key: value for key, value in os.environ.items() if not key.endswith("_HOST")}
+        daemon = subprocess.Popen([word.format(folder) for word in OWN[name]], env=env,
                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
         driver.wait_for(lambda: answers_ping(folder / "s") or daemon.poll() is not None, 60, name)
