@@ -210,6 +210,7 @@ def test_killed_runner_leaves_nothing_after_a_restart(faulty, polling, engine):
     driver.wait_for(lambda: engine.containers(label) == [], 60, "the containers to go")
     following = faulty.offer_job(JOB + 1)
     assert faulty.wait_final(following) == ("completed", "success")
+    driver.wait_for(lambda: one.left_over() == [], 30, "the workspaces to go")
 
 
 def test_once_takes_one_job(faulty, runner):
