@@ -1,9 +1,9 @@
 #!/bin/bash
 # run.sh BUILD [SAN]: the whole test run: unit tests, fuzz corpora, system tests on a real engine.
 #
-# A missing prerequisite and a skipped test count as failures. A few system tests that fail beside others get a second try
-# alone, which is said. Logs of failures stay in BUILD/test
-# and are shown. Ends with pytest's closing line and "N passed, N failed" over everything.
+# A missing prerequisite and a skipped test count as failures. A few system tests that fail beside
+# others get a second try alone, which is said. Logs of failures stay in BUILD/test and are shown.
+# Ends with pytest's closing line and "N passed, N failed" over everything.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 build=$(readlink -m "${1:?usage: tests/run.sh BUILD [SAN]}")
