@@ -44,12 +44,16 @@ int lost_jobs_end(
 	*ret_count = 0;
 	if (store_lost_list(a->store, &spec, &lost, e))
 		return -1;
-	for (size_t i = 0; i < lost.n; i++)
-		if (job_end(a, &lost.v[i], now, e))
-			return err_wrap(e, "lost job %lld", (long long)lost.v[i].id);
-	*ret_count = lost.n;
-	if (lost.n) {
-		metric_add(&a->metrics, METRIC_JOBS_LOST, (int64_t)lost.n);
+	for (size_t i = 0; i < lost.n; i++) {
+		struct err one = { 0 };
+
+		if (job_end(a, &lost.v[i], now, &one) == 0)
+			++*ret_count;
+		else /* one that cannot be ended keeps none of the others */
+			log_warn("job", "lost_job_kept", F_INT("job", lost.v[i].id), F_ERR(&one));
+	}
+	if (*ret_count) {
+		metric_add(&a->metrics, METRIC_JOBS_LOST, (int64_t)*ret_count);
 		app_wake(a);
 	}
 	return 0;

@@ -80,20 +80,22 @@ static int add_state(struct guard_items *l, const struct guard_spec *spec, size_
 {
 	CLEAN_STR char *jobs = path_join(spec->state_dir, "jobs"),
 		       *folder = path_join(spec->state_dir, "leases");
-	CLEANUP(strv_release) struct strv leases = { 0 };
+	CLEANUP(strv_release) struct strv names = { 0 }, leases = { 0 };
 	DIR *d = opendir(jobs);
 
 	if (!d)
 		return errno == ENOENT ? 0 : err_set_errno(e, errno, "list %s", jobs);
+	for (struct dirent *ent; (ent = readdir(d));)
+		if (ent->d_type == DT_DIR && !str_eq(ent->d_name, ".") &&
+			!str_eq(ent->d_name, ".."))
+			strv_add(&names, ent->d_name);
 	/* after the jobs: a job takes its lease before it makes its folder */
 	int rc = lease_list(folder, &leases, e);
-	for (struct dirent *ent; rc == 0 && (ent = readdir(d));) {
-		if (ent->d_type != DT_DIR || str_eq(ent->d_name, ".") || str_eq(ent->d_name, ".."))
-			continue;
-		struct guard_item *it = add(l, ent->d_name, dup(dirfd(d)));
-		it->path = path_join(jobs, ent->d_name);
+	for (size_t i = 0; rc == 0 && i < names.n; i++) {
+		struct guard_item *it = add(l, names.v[i], dup(dirfd(d)));
+		it->path = path_join(jobs, names.v[i]);
 		it->fs = fs;
-		it->lease = lease_of_job(&leases, ent->d_name);
+		it->lease = lease_of_job(&leases, names.v[i]);
 	}
 	closedir(d);
 	return rc;
