@@ -10,24 +10,20 @@
 
 #include "base/fs.h"
 #include "state/lease.h"
+#include "temp_dir.h"
 
 static char top[] = "/tmp/lease-XXXXXX";
 
 static int make_folder(void **state)
 {
 	(void)state;
-	return mkdtemp(top) ? 0 : -1;
+	return temp_dir_make(top);
 }
 
 static int drop_folder(void **state)
 {
-	CLEAN_FD int tmp = -1;
-	struct err e = { 0 };
-	uint64_t left = 0;
-
 	(void)state;
-	tmp = dir_open("/tmp", &e);
-	return tmp < 0 ? -1 : tree_remove(tmp, top + strlen("/tmp/"), &left, &e);
+	return temp_dir_drop(top);
 }
 
 static char *folder(void)

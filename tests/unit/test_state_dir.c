@@ -8,24 +8,20 @@
 
 #include "base/fs.h"
 #include "state/state_dir.h"
+#include "temp_dir.h"
 
 static char folder[] = "/tmp/state-dir-XXXXXX";
 
 static int make_folder(void **state)
 {
 	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
+	return temp_dir_make(folder);
 }
 
 static int drop_folder(void **state)
 {
-	CLEAN_FD int tmp = -1;
-	struct err e = { 0 };
-	uint64_t left = 0;
-
 	(void)state;
-	tmp = dir_open("/tmp", &e);
-	return tmp < 0 ? -1 : tree_remove(tmp, folder + strlen("/tmp/"), &left, &e);
+	return temp_dir_drop(folder);
 }
 
 static mode_t mode_of(const char *path)
