@@ -45,12 +45,14 @@ static int runners_print(struct store *s, const struct runner_list *l, bool json
 	for (size_t i = 0; i < l->n && rc == 0; i++) {
 		struct matching m = { 0 };
 		rc = store_matching(s, &l->v[i].labels, &m, &e);
-		if (!json && rc == 0)
+		if (rc == 0 && !json) {
 			runner_print(&l->v[i], &m, now);
-		json_begin_object(&w);
-		runner_write(&w, &l->v[i], now);
-		matching_write(&w, &l->v[i], &m, now);
-		json_end_object(&w);
+		} else if (rc == 0) {
+			json_begin_object(&w);
+			runner_write(&w, &l->v[i], now);
+			matching_write(&w, &l->v[i], &m, now);
+			json_end_object(&w);
+		}
 	}
 	json_end_array(&w);
 	if (json && rc == 0)
