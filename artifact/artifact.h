@@ -9,8 +9,10 @@
  * folder and nothing else; neither has a network or may execute anything.
  *
  * The archive is a gzipped tar of files, folders and symbolic links (tar.h), which neither side
- * ever holds in memory. Unpacking reads it twice: nothing is written before all of it was found
- * fine.
+ * ever holds in memory. Unpacking reads it twice: nothing is written before all of it, and the
+ * places of its entries in the workspace, were found fine. Then only the file system can refuse (a
+ * full disk, a process that changes the workspace meanwhile), and the error says that files may
+ * have been written.
  */
 #ifndef ARTIFACT_ARTIFACT_H
 #define ARTIFACT_ARTIFACT_H

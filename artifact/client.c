@@ -1,8 +1,12 @@
-/* The job's side of one child: request out, lines and a result in, one callback at the end. */
+/*
+ * The job's side of one child: request out, lines and a result in, one callback at the end. The
+ * archive's descriptor goes ahead of the request; a child that dies without a result is an
+ * internal error.
+ */
 #include <sys/socket.h>
 
 #include "artifact/message.h"
-#include "base/frame.h"
+#include "base/message/frame.h"
 
 struct artifact {
 	int fd;
@@ -103,7 +107,7 @@ void artifact_free(struct artifact *a)
 {
 	if (!a)
 		return;
-	loop_source_free(a->io);
+	loop_source_unref(&a->io);
 	frame_reader_release(&a->in);
 	close_fdp(&a->fd);
 	free(a);

@@ -1,11 +1,15 @@
-/* See message.h. */
+/*
+ * JSON in, JSON out, by tables. A request is checked by the job that sends it and again by the
+ * child that takes it; a report is decoded as strictly, because the child has read a hostile
+ * archive.
+ */
 #include "artifact/message.h"
 
 #include "artifact/path_rule.h"
 #include "artifact/pattern.h"
-#include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "sandbox/child_report.h"
 
 /* ---- requests ---- */
 
@@ -20,7 +24,9 @@ int artifact_request_check(const struct artifact_request *r, struct err *e)
 		return err_set(e, ERR_INPUT, "compression-level: expected 0 to 9");
 	if (strlen(r->paths ? r->paths : "") > LIMIT_ARTIFACT_PATHS)
 		return err_set(e, ERR_LIMIT, "path: longer than %zu bytes", LIMIT_ARTIFACT_PATHS);
-	return pattern_list_parse(r->paths ? r->paths : "", &patterns, e);
+	if (pattern_list_parse(r->paths ? r->paths : "", &patterns, e) == 0)
+		return 0;
+	return r->mode == ARTIFACT_HASH ? -1 : err_wrap(e, "path");
 }
 
 void artifact_order_release(struct artifact_order *o)
@@ -85,29 +91,13 @@ int artifact_request_decode(struct slice text, struct artifact_order *ret, struc
 
 /* ---- reports ---- */
 
-int artifact_line_encode(const char *line, struct buf *out, struct err *e)
-{
-	CLEAN_STR char *clean = text_printable(line);
-	struct json_writer w;
-
-	json_writer_init(&w, out, false);
-	json_begin_object(&w);
-	json_kv_str(&w, "line", clean);
-	json_end_object(&w);
-	return json_writer_finish(&w, e);
-}
-
 int artifact_result_encode(const struct artifact_result *r, struct buf *out, struct err *e)
 {
-	CLEAN_STR char *text = text_printable(r->error.text);
 	struct json_writer w;
 
 	json_writer_init(&w, out, false);
 	json_begin_object(&w);
-	json_kv_bool(&w, "ok", r->ok);
-	json_kv_int(&w, "class", r->error.class);
-	json_kv_int(&w, "errnum", r->error.errnum);
-	json_kv_str(&w, "error", text);
+	child_outcome_write(&w, r->ok, &r->error);
 	json_kv_int(&w, "files", (int64_t)r->files);
 	json_kv_int(&w, "links", (int64_t)r->links);
 	json_kv_int(&w, "folders", (int64_t)r->folders);
@@ -117,19 +107,15 @@ int artifact_result_encode(const struct artifact_result *r, struct buf *out, str
 }
 
 struct result_wire {
-	bool ok;
-	char *text;
-	int64_t class, errnum, files, links, folders, bytes;
+	struct child_outcome outcome;
+	int64_t files, links, folders, bytes;
 };
 #define RESULT(name, kind, at, max)                                                       \
 	{                                                                                 \
 		name, kind, offsetof(struct result_wire, at), JSON_REQUIRED, 0, max, NULL \
 	}
 static const struct json_field result_fields[] = {
-	RESULT("ok", JSON_TO_BOOL, ok, 0),
-	RESULT("class", JSON_TO_INT, class, ERR_INTERNAL),
-	RESULT("errnum", JSON_TO_INT, errnum, 4096),
-	RESULT("error", JSON_TO_STRING, text, ERR_TEXT_MAX * 3),
+	CHILD_OUTCOME_ROWS(struct result_wire, outcome),
 	RESULT("files", JSON_TO_INT, files, INT64_MAX),
 	RESULT("links", JSON_TO_INT, links, INT64_MAX),
 	RESULT("folders", JSON_TO_INT, folders, INT64_MAX),
@@ -142,17 +128,14 @@ static int result_decode(const struct json_value *v, struct artifact_result *ret
 	int rc = json_decode(v, result_fields, ARRAY_LEN(result_fields), &w, JSON_STRICT, e);
 
 	if (rc == 0) {
-		*ret = (struct artifact_result){ .ok = w.ok,
+		*ret = (struct artifact_result){ .ok = w.outcome.ok,
 			.files = (uint64_t)w.files,
 			.links = (uint64_t)w.links,
 			.folders = (uint64_t)w.folders,
 			.bytes = (uint64_t)w.bytes };
-		if (!w.ok)
-			err_set(&ret->error, w.class ? (enum err_class)w.class : ERR_INTERNAL, "%s",
-				w.text);
-		ret->error.errnum = (int)w.errnum;
+		child_outcome_take(&w.outcome, &ret->error);
 	}
-	free(w.text);
+	free(w.outcome.text);
 	return rc;
 }
 
@@ -164,7 +147,7 @@ int artifact_report_decode(
 
 	if (!doc)
 		return err_wrap(e, "artifact report");
-	line = json_get_string(json_root(doc), "line");
+	line = child_line_text(json_root(doc));
 	if (line) {
 		*ret_line = xstrdup(line);
 		return 1;

@@ -1,5 +1,4 @@
-/* What travels in the frames between job and child: one request, then lines and one result. Pure.
- */
+/* What travels in the frames between job and child: one request, then lines, one result. Pure. */
 #ifndef ARTIFACT_MESSAGE_H
 #define ARTIFACT_MESSAGE_H
 
@@ -18,8 +17,7 @@ int artifact_request_encode(
 int artifact_request_decode(
 	struct slice text, struct artifact_order *ret, struct err *e) CHECK_RESULT;
 
-/* Lines may hold any bytes: control characters and invalid UTF-8 become '?'. */
-int artifact_line_encode(const char *line, struct buf *out, struct err *e) CHECK_RESULT;
+/* Lines: sandbox/child_report.h. */
 int artifact_result_encode(
 	const struct artifact_result *r, struct buf *out, struct err *e) CHECK_RESULT;
 /* 1: *ret_line (the caller's), 0: *ret, -1. */

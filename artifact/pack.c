@@ -134,6 +134,7 @@ static int copy_bytes(struct packer *k, int fd, const char *path, uint64_t size,
 	while (left) {
 		size_t want = left < sizeof(k->block) ? (size_t)left : sizeof(k->block);
 		ssize_t n = read(fd, k->block, want);
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -243,7 +244,7 @@ static int visit(struct packer *k, const struct folder *in, const char *name, st
 	if (reach == PATTERN_OUT || (reach == PATTERN_INSIDE && *name == '.' && !k->spec->hidden))
 		return 0;
 	if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : err_set_errno(e, errno, "look at %s", path);
+		return errno == ENOENT ? 0 : err_set_errno(e, errno, "read the state of %s", path);
 	bool taken = pattern_list_takes(k->spec->patterns, path);
 	if (S_ISDIR(st.st_mode))
 		return enter(k, in, name, path, taken, e);
@@ -297,7 +298,7 @@ static int walk(struct packer *k, struct folder *f, struct err *e)
 	CLEANUP(strv_release) struct strv names = { 0 };
 
 	if (!k->spec->watch->wanted(k->spec->watch->data))
-		return err_set(e, ERR_CANCELLED, "nobody waits for the archive any more");
+		return err_set(e, ERR_CANCELLED, "the reader of the archive has gone");
 	if (list_names(f->fd, &names, e) < 0)
 		return -1;
 	strv_each (name, &names)

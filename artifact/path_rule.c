@@ -1,4 +1,8 @@
-/* See path_rule.h. */
+/*
+ * Names are judged part by part. Nothing but a leading "./" and trailing slashes is normalised
+ * away: a path that would need more ("a/../b") is refused, so packer and unpacker cannot disagree
+ * about what a name means.
+ */
 #include "artifact/path_rule.h"
 
 static bool part_is(const char *p, size_t n, const char *text)

@@ -1,13 +1,18 @@
-/* See pattern.h. */
+/*
+ * Each pattern is split at its slashes once; matching walks both lists and tries `**` at every
+ * depth. Names are compared byte by byte, brackets character by character.
+ */
 #include "artifact/pattern.h"
 
-#include "base/codec.h"
+#include "base/buf.h"
+#include "base/utf8.h"
 
 /* Splits at slashes; blanks belong to names. */
 static void split(const char *path, struct strv *ret)
 {
 	while (*path) {
 		const char *end = strchrnul(path, '/');
+
 		if (end > path && !(end == path + 1 && *path == '.'))
 			strv_add_take(ret, xstrndup(path, (size_t)(end - path)));
 		path = *end ? end + 1 : end;
@@ -28,12 +33,12 @@ static int check_text(const char *text, size_t line, struct err *e)
 {
 	if (*text == '/')
 		return err_set(e, ERR_INPUT,
-			"path: line %zu: \"%.200s\" is absolute, expected a path inside the "
+			"line %zu: \"%.200s\" is absolute, expected a path inside the "
 			"workspace",
 			line, text);
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return err_set(e, ERR_INPUT, "path: line %zu: control character", line);
+			return err_set(e, ERR_INPUT, "line %zu: control character", line);
 	return 0;
 }
 
@@ -65,8 +70,7 @@ static int take_line(struct pattern_list *l, const char *text, size_t line, stru
 	strv_each (part, &p.parts)
 		if (str_eq(part, "..") || str_eq(part, "."))
 			return err_set(e, ERR_INPUT,
-				"path: line %zu: \"%.200s\" leads out of the workspace", line,
-				text);
+				"line %zu: \"%.200s\" leads out of the workspace", line, text);
 	return 0;
 }
 
@@ -86,7 +90,7 @@ int pattern_list_parse(const char *text, struct pattern_list *ret, struct err *e
 		if (from == to || *from == '#')
 			continue;
 		if (ret->n == PATTERN_LINES_MAX)
-			return err_set(e, ERR_LIMIT, "path: more than %d lines", PATTERN_LINES_MAX);
+			return err_set(e, ERR_LIMIT, "more than %d lines", PATTERN_LINES_MAX);
 		CLEAN_STR char *copy = xstrndup(from, (size_t)(to - from));
 		if (take_line(ret, copy, line, e) < 0)
 			return -1;
@@ -94,7 +98,7 @@ int pattern_list_parse(const char *text, struct pattern_list *ret, struct err *e
 	}
 	return gives ? 0
 		     : err_set(e, ERR_INPUT,
-			       "path: expected at least one line that does not begin with !");
+			       "expected at least one line that does not begin with !");
 }
 
 /* ---- matching ---- */
@@ -117,6 +121,7 @@ static size_t class_match(const char *p, const char *c, size_t n, bool *ret_matc
 		size_t k = char_len(q);
 		const char *low = q, *high = q;
 		size_t kh = k;
+
 		q += k;
 		if (q[0] == '-' && q[1] && q[1] != ']') {
 			high = q + 1;
@@ -239,6 +244,7 @@ enum pattern_reach pattern_list_reach(const struct pattern_list *l, const char *
 	for (size_t i = 0; i < l->n && best != PATTERN_INSIDE; i++) {
 		const struct pattern *p = &l->v[i];
 		size_t k = 0;
+
 		while (k < p->literal && k < names.n && str_eq(p->parts.v[k], names.v[k]))
 			k++;
 		if (p->takes_away || (k < p->literal && k < names.n))
@@ -257,6 +263,7 @@ char *pattern_list_root(const struct pattern_list *l)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct pattern *p = &l->v[i];
 		size_t k = 0;
+
 		if (p->takes_away)
 			continue;
 		if (!first) {

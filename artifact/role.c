@@ -1,4 +1,8 @@
-/* The child: becomes the step user, takes one request, closes itself in, packs or unpacks. */
+/*
+ * The child: becomes the step user, takes one request, confines itself, packs or unpacks. When it
+ * packs it may read one folder and write one descriptor; when it unpacks it may write below one
+ * folder. It needs the archive's descriptor before it is confined, so that one comes first.
+ */
 #include "artifact/role.h"
 
 #include <errno.h>
@@ -10,9 +14,10 @@
 #include "artifact/pattern.h"
 #include "base/cli.h"
 #include "base/codec.h"
-#include "base/frame.h"
+#include "base/message/frame.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "sandbox/child_report.h"
 #include "sandbox/confine.h"
 #include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"
@@ -20,25 +25,19 @@
 enum { SOCKET = 3, CPU_SECONDS = 3600, OPEN_FILES = 512 /* one a level of the walk */ };
 #define ADDRESS_SPACE GIB(2)
 
-/* ---- telling the job; best effort, without a reader the work ends anyway ---- */
+/* ---- reports to the job ---- */
 
-static void send_line(void *data, const char *line)
+static void send_line(void *data UNUSED, const char *line)
 {
-	CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
-
-	(void)data;
-	if (artifact_line_encode(line, &text, NULL) == 0 &&
-		frame_send(SOCKET, buf_slice(&text), NULL) < 0)
-		return;
+	child_send_line(SOCKET, line);
 }
 
 static void send_result(const struct artifact_result *r)
 {
 	CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
 
-	if (artifact_result_encode(r, &text, NULL) == 0 &&
-		frame_send(SOCKET, buf_slice(&text), NULL) < 0)
-		return;
+	if (artifact_result_encode(r, &text, NULL) == 0)
+		child_send_text(SOCKET, buf_slice(&text));
 }
 
 /* The job sends nothing after its request: what can be read is its end. */
@@ -65,6 +64,7 @@ static int open_root(
 	for (;;) {
 		int fd = open_beneath(
 			AT_FDCWD, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, e);
+
 		if (fd >= 0) {
 			*ret_fd = fd;
 			*ret_path = TAKE(path);
@@ -81,7 +81,7 @@ static int open_root(
 	}
 }
 
-static int close_in(const char *only, bool writable, struct err *e)
+static int confine_to(const char *only, bool writable, struct err *e)
 {
 	const struct landlock_path paths[] = { { only, writable } };
 
@@ -101,7 +101,7 @@ static int pack(
 		.watch = &watch };
 	struct err *e = &ret->error;
 
-	if (r->mode == ARTIFACT_HASH) /* before the walls: it may load what it hashes with */
+	if (r->mode == ARTIFACT_HASH) /* before confinement: it may load what it hashes with */
 		spec.hash = sha256_begin();
 
 	if (confine_limits(&(struct confine_limits){ .open_files = OPEN_FILES,
@@ -111,7 +111,7 @@ static int pack(
 		return -1;
 	if (fchdir(workspace) < 0)
 		return err_set_errno(e, errno, "enter the workspace");
-	if (close_in(".", false, e) < 0 || pattern_list_parse(r->paths, &patterns, e) < 0)
+	if (confine_to(".", false, e) < 0 || pattern_list_parse(r->paths, &patterns, e) < 0)
 		return -1;
 	int found = open_root(&patterns, &root, &root_path, e);
 	if (found <= 0) {
@@ -121,7 +121,7 @@ static int pack(
 	}
 	spec.root = root;
 	spec.root_path = root_path;
-	/* from here on not even a path can be looked up other than below a descriptor */
+	/* from here on not even a path can be resolved other than below a descriptor */
 	return seccomp_load_child(SECCOMP_ARTIFACT_PACK, e) < 0 ? -1 : artifact_pack(&spec, ret, e);
 }
 
@@ -144,7 +144,7 @@ static int unpack(
 		return err_wrap(e, "path");
 	if (fchdir(target) < 0)
 		return err_set_errno(e, errno, "enter the target folder");
-	if (close_in(".", true, e) < 0 || seccomp_load_child(SECCOMP_ARTIFACT_UNPACK, e) < 0)
+	if (confine_to(".", true, e) < 0 || seccomp_load_child(SECCOMP_ARTIFACT_UNPACK, e) < 0)
 		return -1;
 	return artifact_unpack(archive, target, &watch, ret, e);
 }

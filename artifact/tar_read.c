@@ -11,6 +11,8 @@
  */
 #include "artifact/tar_header.h"
 
+#include <inttypes.h>
+
 enum state { AT_HEADER, IN_BYTES, IN_EXTENDED, IN_SKIP, IN_PADDING, AT_END, BROKEN };
 
 struct tar_reader {
@@ -58,10 +60,11 @@ void tar_reader_free(struct tar_reader *r)
 	free(r);
 }
 
-static int refuse(const struct tar_reader *r, const char *name, const char *why, struct err *e)
+static int refuse_archive(
+	const struct tar_reader *r, const char *name, const char *why, struct err *e)
 {
-	return err_set(e, ERR_INPUT, "archive entry %llu (\"%.200s\"): %s",
-		(unsigned long long)r->entries + 1, name, why);
+	return err_set(e, ERR_INPUT, "archive entry %" PRIu64 " (\"%.200s\"): %s", r->entries + 1,
+		name, why);
 }
 
 /* ---- numbers ---- */
@@ -100,7 +103,7 @@ static int take_record(struct tar_reader *r, struct slice key, struct slice valu
 	int64_t size;
 
 	if (memchr(value.ptr, '\0', value.len))
-		return refuse(r, "", "NUL in an extended header", e);
+		return refuse_archive(r, "", "NUL in an extended header", e);
 	if (slice_eq(key, "path")) {
 		free(r->path);
 		r->path = xmemdup0(value.ptr, value.len);
@@ -109,8 +112,10 @@ static int take_record(struct tar_reader *r, struct slice key, struct slice valu
 		r->link = xmemdup0(value.ptr, value.len);
 	} else if (slice_eq(key, "size")) {
 		CLEAN_STR char *text = xmemdup0(value.ptr, value.len);
+
 		if (!parse_i64(text, 0, INT64_MAX, &size))
-			return refuse(r, "", "size in an extended header is no number", e);
+			return refuse_archive(
+				r, "", "size in an extended header is not a number", e);
 		r->have_size = true;
 		r->size = (uint64_t)size;
 	}
@@ -120,19 +125,20 @@ static int take_record(struct tar_reader *r, struct slice key, struct slice valu
 /* "<length> key=value\n" after another. */
 static int parse_pax(struct tar_reader *r, struct err *e)
 {
-	const char *p = r->extended.data, *end = p + r->extended.len;
+	const char *p = buf_cstr(&r->extended), *end = p + r->extended.len; /* it may be empty */
 
 	while (p < end) {
 		size_t n = 0;
 		const char *q = p;
+
 		for (; q < end && *q >= '0' && *q <= '9' && n <= TAR_EXTENDED_MAX; q++)
 			n = n * 10 + (size_t)(*q - '0');
 		if (q == p || q == end || *q != ' ' || n > (size_t)(end - p) || p + n <= q + 1 ||
 			p[n - 1] != '\n')
-			return refuse(r, "", "malformed extended header", e);
+			return refuse_archive(r, "", "malformed extended header", e);
 		const char *eq = memchr(q + 1, '=', (size_t)(p + n - q - 1));
 		if (!eq)
-			return refuse(r, "", "malformed extended header", e);
+			return refuse_archive(r, "", "malformed extended header", e);
 		if (take_record(r, (struct slice){ q + 1, (size_t)(eq - q - 1) },
 			    (struct slice){ eq + 1, (size_t)(p + n - 1 - eq - 1) }, e) < 0)
 			return -1;
@@ -213,9 +219,10 @@ static int entry_type(
 		return 0;
 	default:
 		return err_set(e, ERR_INPUT,
-			"archive entry %llu (\"%.200s\"): %s, expected files, folders and symbolic "
+			"archive entry %" PRIu64
+			" (\"%.200s\"): %s, expected files, folders and symbolic "
 			"links only",
-			(unsigned long long)r->entries + 1, path, refused_type(r->header.type));
+			r->entries + 1, path, refused_type(r->header.type));
 	}
 }
 
@@ -231,13 +238,13 @@ static int begin_entry(struct tar_reader *r, uint64_t size, struct err *e)
 		return -1;
 	if (!number(r->header.mode, sizeof(r->header.mode), &mode) ||
 		!number(r->header.mtime, sizeof(r->header.mtime), &mtime))
-		return refuse(r, path, "mode or time is no number", e);
+		return refuse_archive(r, path, "mode or time is not a number", e);
 	if (r->have_size)
 		size = r->size;
 	if (entry.type == TAR_LINK)
 		entry.link = link;
 	if (entry.type != TAR_FILE && size)
-		return refuse(r, path, "a folder or link with bytes of its own", e);
+		return refuse_archive(r, path, "a folder or link with bytes of its own", e);
 	entry.mode = (unsigned)(mode & 07777);
 	entry.mtime = mtime <= INT32_MAX * UINT64_C(100) ? (int64_t)mtime : 0;
 	entry.size = size;
@@ -252,7 +259,7 @@ static int begin_entry(struct tar_reader *r, uint64_t size, struct err *e)
 static int begin_extended(struct tar_reader *r, char type, uint64_t size, struct err *e)
 {
 	if (size > TAR_EXTENDED_MAX || (type != 'x' && size > TAR_PATH_MAX + 1))
-		return refuse(r, "", "extended header or name too long", e);
+		return refuse_archive(r, "", "extended header or name too long", e);
 	r->extended_type = type;
 	begin_body(r, IN_EXTENDED, size);
 	return 0;
@@ -264,11 +271,11 @@ static int take_header(struct tar_reader *r, struct err *e)
 	uint64_t sum, size;
 
 	if (memcmp(h->magic, "ustar", 5) != 0)
-		return refuse(r, "", "no tar header stands here", e);
+		return refuse_archive(r, "", "no tar header stands here", e);
 	if (!number(h->checksum, sizeof(h->checksum), &sum) || sum != tar_checksum(h))
-		return refuse(r, "", "the header's checksum is wrong", e);
+		return refuse_archive(r, "", "the header's checksum is wrong", e);
 	if (!number(h->size, sizeof(h->size), &size) || size > INT64_MAX)
-		return refuse(r, "", "the size is no number", e);
+		return refuse_archive(r, "", "the size is not a number", e);
 	switch (h->type) {
 	case 'x':
 	case 'L':
@@ -288,11 +295,11 @@ static int take_block(struct tar_reader *r, struct err *e)
 
 	if (memcmp(r->block, zero, TAR_BLOCK) != 0) {
 		if (r->zeros)
-			return refuse(r, "", "an entry behind the end of the archive", e);
+			return refuse_archive(r, "", "an entry after the end of the archive", e);
 		return take_header(r, e);
 	}
 	if (r->path || r->link || r->have_size)
-		return refuse(r, "", "an extended header without an entry", e);
+		return refuse_archive(r, "", "an extended header without an entry", e);
 	if (++r->zeros == 2)
 		r->state = AT_END;
 	return 0;
@@ -348,7 +355,8 @@ static ssize_t step(struct tar_reader *r, const char *p, size_t n, struct err *e
 	case AT_END:
 		for (size_t i = 0; i < n; i++)
 			if (p[i])
-				return refuse(r, "", "bytes behind the end of the archive", e);
+				return refuse_archive(
+					r, "", "bytes after the end of the archive", e);
 		return (ssize_t)n;
 	case BROKEN:
 		break;
@@ -366,6 +374,7 @@ int tar_feed(struct tar_reader *r, const char *p, size_t n, struct err *e)
 {
 	while (n || body_over(r)) {
 		ssize_t k = body_over(r) ? end_body(r, e) : step(r, p, n, e);
+
 		if (k < 0) {
 			r->state = BROKEN;
 			return -1;
@@ -381,6 +390,6 @@ int tar_finish(struct tar_reader *r, struct err *e)
 	if (r->state == BROKEN)
 		return err_set(e, ERR_INPUT, "the archive was refused before");
 	if (r->state != AT_END)
-		return refuse(r, "", "the archive ends in the middle", e);
+		return refuse_archive(r, "", "the archive ends in the middle", e);
 	return 0;
 }

@@ -1,4 +1,8 @@
-/* Writing: plain ustar headers, and a pax header before those whose values do not fit. */
+/*
+ * Plain ustar headers, and a pax header before those whose values do not fit: any tar reads the
+ * result. Owners are left out and times are whole seconds, so equal trees give equal archives.
+ */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "artifact/tar_header.h"
@@ -14,6 +18,7 @@ unsigned tar_checksum(const struct tar_header *h)
 	for (size_t i = 0; i < TAR_BLOCK; i++) {
 		bool own = i >= offsetof(struct tar_header, checksum) &&
 			   i < offsetof(struct tar_header, type);
+
 		sum += own ? ' ' : p[i];
 	}
 	return sum;
@@ -83,7 +88,8 @@ void tar_write_header(struct buf *out, const struct tar_entry *entry)
 		put_record(&extended, "linkpath", entry->link);
 	if (size > OCTAL_SIZE_MAX) {
 		char digits[24];
-		snprintf(digits, sizeof(digits), "%llu", (unsigned long long)size);
+
+		snprintf(digits, sizeof(digits), "%" PRIu64, size);
 		put_record(&extended, "size", digits);
 	}
 	if (extended.len) {

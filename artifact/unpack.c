@@ -1,6 +1,8 @@
 /*
  * Unpacking in two rounds over the same file: the first judges every entry and counts every byte,
- * the second writes. So a refused archive leaves the workspace as it was.
+ * the second writes. So a refused archive leaves the workspace as it was. The first round also
+ * checks what stands in the workspace already; only a full disk or a workspace that changes
+ * meanwhile can stop the second one in the middle.
  *
  * Nothing is opened by more than one name at a time and no link is ever followed: not one of the
  * archive (an entry below a link is refused in the first round), nor one that a step left there
@@ -14,6 +16,7 @@
 #include <zlib.h>
 
 #include "artifact/path_rule.h"
+#include "artifact/path_set.h"
 #include "artifact/role.h"
 #include "artifact/tar.h"
 #include "base/fs.h"
@@ -32,6 +35,9 @@ struct unpacker {
 	const struct artifact_watch *watch;
 	struct artifact_result *result;
 	void *links; /* tsearch tree of the links' paths */
+	/* of the archive; folders also those that it only implies */
+	struct path_set seen_files, seen_folders;
+	size_t kept_names; /* bytes of the paths of links and folders, which stay in memory */
 	/* second round */
 	bool writes;
 	char *parent_path; /* of the folder that is open as parent */
@@ -57,7 +63,7 @@ static int check_not_behind_link(struct unpacker *u, const char *path, struct er
 
 	for (char *slash; u->links;) {
 		if (tfind(above, &u->links, by_text))
-			return err_set(e, ERR_INPUT, "\"%.200s\" stands behind the link \"%.200s\"",
+			return err_set(e, ERR_INPUT, "\"%.200s\" is below the link \"%.200s\"",
 				path, above);
 		slash = strrchr(above, '/');
 		if (!slash)
@@ -95,10 +101,75 @@ static int count_entry(struct unpacker *u, const struct tar_entry *entry, struct
 	return 0;
 }
 
-static int judge(struct unpacker *u, const struct tar_entry *entry, const char *path, struct err *e)
+static int one_kind(const char *path, size_t n, struct err *e)
 {
-	if (count_entry(u, entry, e) < 0 || check_not_behind_link(u, path, e) < 0)
+	return err_set(e, ERR_INPUT, "\"%.*s\" is a folder and something else too",
+		(int)(n < 200 ? n : 200), path);
+}
+
+/* The archive contradicts itself: the second entry could not be written. */
+static int check_one_kind(
+	struct unpacker *u, const struct tar_entry *entry, const char *path, struct err *e)
+{
+	bool folder = entry->type == TAR_FOLDER;
+	size_t len = strlen(path);
+
+	if (!folder && path_set_has(&u->seen_folders, path, len))
+		return one_kind(path, len, e);
+	if (!folder)
+		path_set_add(&u->seen_files, path, len);
+	for (size_t n = 1; n <= len; n++) {
+		if (path[n] != '/' && !(folder && n == len))
+			continue;
+		if (path_set_has(&u->seen_files, path, n))
+			return one_kind(path, n, e);
+		path_set_add(&u->seen_folders, path, n);
+	}
+	return 0;
+}
+
+/* What the workspace has at this path can be replaced or entered. */
+static int check_place(
+	struct unpacker *u, const struct tar_entry *entry, const char *path, struct err *e)
+{
+	struct err why = { 0 };
+	CLEAN_FD int fd = open_beneath(u->target, *path ? path : ".", O_PATH | O_NOFOLLOW, 0, &why);
+	struct stat st;
+
+	if (fd < 0 && why.errnum == ENOENT)
+		return 0;
+	if (fd < 0 && (why.errnum == ENOTDIR || why.errnum == ELOOP))
+		return err_set(e, ERR_CONFLICT,
+			"\"%.200s\": a link or a file stands in the place of one of its folders",
+			path);
+	if (fd < 0) {
+		*e = why;
 		return -1;
+	}
+	if (fstat(fd, &st) < 0)
+		return err_set_errno(e, errno, "check \"%.200s\"", path);
+	if (S_ISDIR(st.st_mode) && entry->type != TAR_FOLDER)
+		return err_set(e, ERR_CONFLICT, "\"%.200s\": a folder stands in its place", path);
+	if (!S_ISDIR(st.st_mode) && entry->type == TAR_FOLDER)
+		return err_set(
+			e, ERR_CONFLICT, "\"%.200s\": a link or a file stands in its place", path);
+	return 0;
+}
+
+static int check_entry(
+	struct unpacker *u, const struct tar_entry *entry, const char *path, struct err *e)
+{
+	if (count_entry(u, entry, e) < 0 || check_not_behind_link(u, path, e) < 0 ||
+		check_one_kind(u, entry, path, e) < 0 || check_place(u, entry, path, e) < 0)
+		return -1;
+	u->kept_names += entry->type == TAR_FILE ? 0 : strlen(path);
+	if (u->kept_names > LIMIT_ARTIFACT_NAMES)
+		return err_set(e, ERR_LIMIT,
+			"the paths of its folders and links are longer than %zu MiB together",
+			LIMIT_ARTIFACT_NAMES >> 20);
+	if (u->seen_folders.n > LIMIT_ARTIFACT_FOLDERS)
+		return err_set(e, ERR_LIMIT, "its paths go through more than %d folders",
+			LIMIT_ARTIFACT_FOLDERS);
 	if (entry->type != TAR_LINK)
 		return 0;
 	if (path_rule_link(path, entry->link, e) < 0)
@@ -179,6 +250,7 @@ static int set_folder_modes(struct unpacker *u, struct err *e)
 		CLEAN_FD int fd = open_beneath(u->target, *f->path ? f->path : ".",
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, e);
 		struct timespec times[2] = { { .tv_sec = f->mtime }, { .tv_sec = f->mtime } };
+
 		if (fd < 0)
 			return -1;
 		if (fchmod(fd, (f->mode & 0777) | 0700) < 0 || futimens(fd, times) < 0)
@@ -195,13 +267,13 @@ static int on_entry(void *data, const struct tar_entry *entry, struct err *e)
 	CLEAN_STR char *path = xstrdup(entry->path);
 
 	if (!u->watch->wanted(u->watch->data))
-		return err_set(e, ERR_CANCELLED, "nobody waits for the files any more");
+		return err_set(e, ERR_CANCELLED, "the reader of the files has gone");
 	if (path_rule_clean(path, e) < 0)
 		return -1;
 	if (!*path && entry->type != TAR_FOLDER)
 		return err_set(e, ERR_INPUT, "an entry without a name");
 	if (!u->writes)
-		return judge(u, entry, path, e);
+		return check_entry(u, entry, path, e);
 	return *path ? write_entry(u, entry, path, e) : 0;
 }
 
@@ -241,7 +313,7 @@ static int inflate_all(struct stream *s, struct tar_reader *tar, struct err *e)
 		s->z.avail_out = sizeof(s->block);
 		int rc = inflate(&s->z, Z_NO_FLUSH);
 		if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
-			return err_set(e, ERR_INPUT, "the archive is no gzip stream: %s",
+			return err_set(e, ERR_INPUT, "the archive is not a gzip stream: %s",
 				s->z.msg ? s->z.msg : "malformed");
 		s->over = rc == Z_STREAM_END;
 		if (tar_feed(tar, s->block, sizeof(s->block) - s->z.avail_out, e) < 0)
@@ -250,7 +322,7 @@ static int inflate_all(struct stream *s, struct tar_reader *tar, struct err *e)
 			break;
 	}
 	if (s->over && s->z.avail_in)
-		return err_set(e, ERR_INPUT, "bytes behind the end of the gzip stream");
+		return err_set(e, ERR_INPUT, "bytes after the end of the gzip stream");
 	return 0;
 }
 
@@ -258,6 +330,7 @@ static int read_all(struct stream *s, struct tar_reader *tar, struct err *e)
 {
 	for (;;) {
 		ssize_t n = pread(s->fd, s->packed, sizeof(s->packed), (off_t)s->at);
+
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -268,7 +341,7 @@ static int read_all(struct stream *s, struct tar_reader *tar, struct err *e)
 		s->z.next_in = s->packed;
 		s->z.avail_in = (uInt)n;
 		if (s->over)
-			return err_set(e, ERR_INPUT, "bytes behind the end of the gzip stream");
+			return err_set(e, ERR_INPUT, "bytes after the end of the gzip stream");
 		if (inflate_all(s, tar, e) < 0)
 			return -1;
 	}
@@ -295,6 +368,8 @@ static int round_over(struct unpacker *u, int archive, struct err *e)
 static void release(struct unpacker *u)
 {
 	tdestroy(u->links, free);
+	path_set_release(&u->seen_files);
+	path_set_release(&u->seen_folders);
 	close_fdp(&u->parent);
 	close_fdp(&u->file);
 	free(u->parent_path);
@@ -315,6 +390,6 @@ int artifact_unpack(int archive, int target, const struct artifact_watch *watch,
 		return err_wrap(e, "refused, nothing was written");
 	u.writes = true;
 	if (round_over(&u, archive, e) < 0)
-		return -1;
+		return err_wrap(e, "some files may have been written");
 	return set_folder_modes(&u, e);
 }

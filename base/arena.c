@@ -1,4 +1,7 @@
-/* See arena.h. */
+/*
+ * A document is freed at once, so pieces need no free list: a chunk is filled from its start and
+ * the next one begins. Release wipes what was used, because documents hold tokens.
+ */
 #include "base/arena.h"
 
 enum { CHUNK_BYTES = 16 << 10 };
@@ -19,6 +22,7 @@ void *arena_take(struct arena *a, size_t n)
 	n = units / sizeof(max_align_t) * sizeof(max_align_t);
 	if (!c || c->size - c->used < n) {
 		size_t size = n > CHUNK_BYTES ? n : CHUNK_BYTES;
+
 		c = xmalloc(sizeof(*c) + size);
 		*c = (struct arena_chunk){ .next = a->chunks, .size = size };
 		a->chunks = c;
@@ -41,6 +45,7 @@ void arena_release(struct arena *a)
 {
 	while (a->chunks) {
 		struct arena_chunk *c = a->chunks;
+
 		a->chunks = c->next;
 		wipe(c->data, c->used);
 		free(c);

@@ -1,4 +1,4 @@
-/* Exponential backoff with full jitter; honours a server's Retry-After. Plain value, no loop. */
+/* Exponential backoff with jitter; honours a server's Retry-After. Plain value, no loop. */
 #ifndef BASE_BACKOFF_H
 #define BASE_BACKOFF_H
 

@@ -1,4 +1,8 @@
-/* The growable buffer, see buf.h. */
+/*
+ * The maximum is checked before anything grows, so a peer that sends without end costs no more
+ * than the caller allowed. A buffer of secrets never grows by realloc, which would leave a copy
+ * in freed memory.
+ */
 #include "base/buf.h"
 
 #include <stdarg.h>
@@ -39,6 +43,7 @@ static void resize(struct buf *b, size_t cap)
 		b->data = xrealloc(b->data, cap);
 	} else {
 		char *data = xmalloc(cap);
+
 		if (b->len)
 			memcpy(data, b->data, b->len);
 		wipe(b->data, b->cap);

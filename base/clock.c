@@ -1,4 +1,7 @@
-/* Clocks and the text forms of times, durations and sizes, see clock.h. */
+/*
+ * Deadlines use CLOCK_BOOTTIME: a laptop that slept must not believe that no time has passed. The
+ * text forms are parsed by hand, because strptime follows the locale and accepts too much.
+ */
 #include "base/clock.h"
 
 #include <ctype.h>
@@ -230,10 +233,11 @@ const char *duration_format(int64_t us, char out[DURATION_TEXT_MAX])
 		out[len++] = '-';
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		uint64_t unit = (uint64_t)units[i].us, n = rest / unit;
+
 		if (n == 0)
 			continue;
-		len += (size_t)snprintf(out + len, DURATION_TEXT_MAX - len, "%llu%s",
-			(unsigned long long)n, units[i].name);
+		len += (size_t)snprintf(
+			out + len, DURATION_TEXT_MAX - len, "%" PRIu64 "%s", n, units[i].name);
 		rest -= n * unit;
 	}
 	return out;

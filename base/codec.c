@@ -1,10 +1,16 @@
-/* Base64, hex, SHA-256, randomness, UTF-8; see codec.h. */
+/*
+ * Text forms of bytes, hashes and randomness. The decoders are strict, so that two texts never
+ * decode to the same bytes: a digest or a token compares as text. A failing random source or digest
+ * is a BUG: nobody can go on with a guessable token.
+ */
 #include "base/codec.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <sys/random.h>
+
+#include "base/utf8.h"
 
 static const char plain_alphabet[65] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -22,6 +28,7 @@ static int encode(struct buf *out, const void *p, size_t n, const char *alphabet
 	chars = full * 4;
 	for (; full; full--, in += 3, to += 4) {
 		uint32_t v = (uint32_t)in[0] << 16 | (uint32_t)in[1] << 8 | in[2];
+
 		to[0] = alphabet[v >> 18];
 		to[1] = alphabet[v >> 12 & 63];
 		to[2] = alphabet[v >> 6 & 63];
@@ -29,6 +36,7 @@ static int encode(struct buf *out, const void *p, size_t n, const char *alphabet
 	}
 	if (rest) {
 		uint32_t v = (uint32_t)in[0] << 16 | (rest == 2 ? (uint32_t)in[1] << 8 : 0);
+
 		to[0] = alphabet[v >> 18];
 		to[1] = alphabet[v >> 12 & 63];
 		to[2] = rest == 2 ? alphabet[v >> 6 & 63] : '=';
@@ -66,6 +74,7 @@ static size_t decode_digits(
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned char digit = table[in[i]];
+
 		if (digit == NOT_A_DIGIT)
 			return i;
 		v = v << 6 | digit;
@@ -164,6 +173,7 @@ int hex_decode(const char *text, void *out, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		unsigned high = (unsigned)hex_digit(text[2 * i]);
 		unsigned low = (unsigned)hex_digit(text[2 * i + 1]);
+
 		to[i] = (unsigned char)(high << 4 | low);
 	}
 	return 0;
@@ -172,6 +182,16 @@ int hex_decode(const char *text, void *out, size_t n)
 bool is_hex_oid(const char *text)
 {
 	return text && strspn(text, "0123456789abcdef") == 40 && text[40] == '\0';
+}
+
+bool label_valid(const char *label)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_.- ";
+	size_t n = strlen(label);
+
+	return n >= 1 && n <= LABEL_MAX && strspn(label, allowed) == n && label[0] != ' ' &&
+	       label[n - 1] != ' ';
 }
 
 void sha256(const void *p, size_t n, unsigned char out[SHA256_LEN])
@@ -207,6 +227,7 @@ void random_bytes(void *p, size_t n)
 {
 	for (unsigned char *to = p; n;) {
 		ssize_t got = getrandom(to, n, 0);
+
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
@@ -247,84 +268,6 @@ uint64_t random_below(uint64_t bound)
 	return v % bound;
 }
 
-static bool is_tail(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-static size_t lead_length(unsigned char c)
-{
-	if (c < 0x80)
-		return 1;
-	if (c < 0xc2) /* a tail, or an overlong form */
-		return 0;
-	if (c < 0xe0)
-		return 2;
-	if (c < 0xf0)
-		return 3;
-	return c < 0xf5 ? 4 : 0;
-}
-
-size_t utf8_char(const char *text, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t len = n ? lead_length(p[0]) : 0;
-
-	if (len == 0 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if (!is_tail(p[i]))
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90))
-		return 0; /* overlong */
-	if ((p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf4 && p[1] >= 0x90))
-		return 0; /* a surrogate; above U+10FFFF */
-	return len;
-}
-
-bool utf8_valid(const char *p, size_t n)
-{
-	const char *end = p + n;
-
-	while (p < end) {
-		uint64_t eight;
-		if (end - p >= 8 &&
-			(memcpy(&eight, p, 8), !(eight & UINT64_C(0x8080808080808080)))) {
-			p += 8;
-			continue;
-		}
-		size_t len = utf8_char(p, (size_t)(end - p));
-		if (len == 0)
-			return false;
-		p += len;
-	}
-	return true;
-}
-
-size_t utf8_whole_prefix(const char *text, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)text;
-
-	for (size_t back = 1; back <= 3 && back <= n; back++) {
-		unsigned char c = p[n - back];
-		if (is_tail(c))
-			continue;
-		return lead_length(c) > back ? n - back : n;
-	}
-	return n;
-}
-
-char *text_printable(const char *text)
-{
-	char *copy = xstrdup(text);
-	bool utf8 = utf8_valid(copy, strlen(copy));
-
-	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f || (!utf8 && (unsigned char)*p >= 0x80))
-			*p = '?';
-	return copy;
-}
-
 /* A valid character that would steer a terminal or hide in a line. */
 static bool steers(const char *p, size_t len)
 {
@@ -339,6 +282,27 @@ static bool steers(const char *p, size_t len)
 		       (u >= 0x2060 && u <= 0x206f) || u == 0xfeff);
 }
 
+char *text_printable(const char *text)
+{
+	char *copy = xstrdup(text), *to = copy;
+	size_t n = strlen(copy);
+	bool utf8 = utf8_valid(copy, n);
+
+	for (const char *p = copy, *end = copy + n; p < end;) {
+		size_t len = utf8 ? utf8_char(p, (size_t)(end - p)) : 1;
+
+		if (steers(p, len) || (!utf8 && (unsigned char)*p >= 0x80)) {
+			*to++ = '?';
+		} else {
+			memmove(to, p, len);
+			to += len;
+		}
+		p += len;
+	}
+	*to = '\0';
+	return copy;
+}
+
 void text_escape(struct buf *out, const char *text, size_t n)
 {
 	for (const char *p = text, *end = text + n; p < end;) {
@@ -346,6 +310,7 @@ void text_escape(struct buf *out, const char *text, size_t n)
 
 		if (len == 0 || steers(p, len)) {
 			const char *name = *p == '\n' ? "\\n" : *p == '\t' ? "\\t" : NULL;
+
 			for (size_t i = 0; i < (len ? len : 1) && !name; i++)
 				buf_addf(out, "\\x%02x", (unsigned char)p[i]);
 			buf_adds(out, name ? name : "");

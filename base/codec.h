@@ -17,6 +17,12 @@ void hex_encode(const void *p, size_t n, char *out /* 2n + 1 */);
 int hex_decode(const char *text, void *out, size_t n) CHECK_RESULT;
 bool is_hex_oid(const char *text); /* 40 lower-case hex digits: a git object id */
 
+/* The labels by which jobs find runners. A list of them is one text on the wire, so a label holds
+ * no comma, and no blank where a reader would cut it off. LABEL_RULE is for messages. */
+enum { LABEL_MAX = 100 };
+#define LABEL_RULE "1 to 100 of A-Z a-z 0-9 _ . - and blanks in between"
+bool label_valid(const char *label);
+
 enum { SHA256_LEN = 32, SHA256_HEX_MAX = 65, UUID_TEXT_MAX = 37 };
 void sha256(const void *p, size_t n, unsigned char out[SHA256_LEN]);
 /* The same over bytes that come in pieces. */
@@ -29,19 +35,12 @@ void random_bytes(void *p, size_t n); /* aborts if the kernel gives none */
 void uuid_v4(char out[UUID_TEXT_MAX]);
 uint64_t random_below(uint64_t bound); /* uniform in [0, bound) */
 
-/* A copy that any terminal and any JSON reader takes: control characters, and in text that is not
- * UTF-8 all bytes above 0x7f, become '?'. */
+/* A copy that any terminal and any JSON reader takes: control and other steering characters (C1,
+ * bidi marks, zero-width ones), and in text that is not UTF-8 all bytes above 0x7f, become '?'. */
 char *text_printable(const char *text) CHECK_RESULT;
-/* The same without loss, for names of files: control and other steering characters (C1, bidi marks,
- * zero-width ones) and bytes that are no UTF-8 as \xNN, \n and \t by name, a backslash doubled. */
+/* The same without loss, for names of files: those characters and bytes that are no UTF-8 as \xNN,
+ * \n and \t by name, a backslash doubled. */
 void text_escape(struct buf *out, const char *p, size_t n);
 char *text_escaped(const char *text) CHECK_RESULT;
-
-/* Strict UTF-8 (no overlong forms, no surrogates, <= U+10FFFF). */
-bool utf8_valid(const char *p, size_t n);
-/* Bytes (1..4) of the valid character at p; 0 when there is none. */
-size_t utf8_char(const char *p, size_t n);
-/* Length of the longest prefix of p[0..n) that does not end inside a UTF-8 sequence. */
-size_t utf8_whole_prefix(const char *p, size_t n);
 
 #endif

@@ -1,11 +1,15 @@
-/* Error values, see err.h. */
+/*
+ * One error is a fixed struct on the caller's stack, so that setting one never fails and never
+ * allocates. Wrapping puts the outer words in front; when the text gets too long its end is lost,
+ * as the reader needs the place first.
+ */
 #include "base/err.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/codec.h"
+#include "base/utf8.h"
 
 /* The text ends up on terminals and in JSON: no control characters (C1 ones too), valid UTF-8. */
 static void make_printable(char *text)
@@ -114,6 +118,7 @@ const char *err_class_name(enum err_class class)
 		[ERR_IO] = "io",
 		[ERR_NET] = "net",
 		[ERR_AUTH] = "auth",
+		[ERR_DENIED] = "denied",
 		[ERR_NOT_FOUND] = "not-found",
 		[ERR_CONFLICT] = "conflict",
 		[ERR_ENGINE] = "engine",

@@ -17,7 +17,8 @@ enum err_class {
 	ERR_LIMIT,     /* well-formed, larger than a documented cap */
 	ERR_IO,        /* the operating system said no; errnum is set */
 	ERR_NET,       /* transport: resolve, connect, TLS, reset, truncated */
-	ERR_AUTH,      /* 401/403: token bad, used, expired or revoked */
+	ERR_AUTH,      /* 401 (of a peer 403, too): token bad, used, expired or revoked */
+	ERR_DENIED,    /* 403: the caller is known and may not */
 	ERR_NOT_FOUND, /* named thing does not exist */
 	ERR_CONFLICT,  /* exists already, busy, or in a state that forbids it */
 	ERR_ENGINE,    /* the container engine answered with an error */

@@ -2,6 +2,8 @@
 #ifndef BASE_EXITS_H
 #define BASE_EXITS_H
 
+#include "base/err.h"
+
 enum exit_code {
 	EXIT_OK = 0,
 	EXIT_FINDINGS = 1,   /* it ran and found or hit something: a failed job or check, I/O */
@@ -10,5 +12,9 @@ enum exit_code {
 	EXIT_ESCALATE = 4,   /* a human must replace or repair something */
 	EXIT_INCOMPLETE = 5, /* evidence could not be collected completely */
 };
+
+/* What an error that ends a verb means to its caller: the sender's fault is a usage error, a
+ * refusal is one, everything else happened while it ran. */
+enum exit_code exit_code(const struct err *e);
 
 #endif

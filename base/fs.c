@@ -1,4 +1,7 @@
-/* Reading, replacing, creating, locking; see fs.h. Deleting trees is fs_remove.c. */
+/*
+ * Reading, replacing, creating and locking. A file is replaced by a rename of a synced one, so a
+ * reader sees the old text or the new one. Deleting trees is fs_remove.c.
+ */
 #include "base/fs.h"
 
 #include <errno.h>
@@ -52,6 +55,7 @@ int fd_read_all(int fd, struct buf *out, struct err *e)
 {
 	for (;;) {
 		ssize_t n = read_some(fd, out);
+
 		if (!buf_ok(out))
 			return err_set(e, ERR_LIMIT, "larger than %zu bytes", out->max);
 		if (n == 0)
@@ -78,6 +82,7 @@ int fd_write_all(int fd, const void *data, size_t n, struct err *e)
 
 	while (n) {
 		ssize_t done = write(fd, p, n);
+
 		if (done < 0) {
 			if (!retry_io(fd, POLLOUT))
 				return err_set_errno(e, errno, "write");
@@ -134,6 +139,7 @@ static int replace_in(
 int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct err *e)
 {
 	const char *base;
+
 	char *parent CLEAN_STR = parent_of(path, &base);
 	int dir CLEAN_FD = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -193,14 +199,14 @@ int dir_check_own(int fd, const char *path, struct err *e)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return err_set_errno(e, errno, "look at %s", path);
+		return err_set_errno(e, errno, "read the state of %s", path);
 	if (st.st_uid != geteuid() && st.st_uid != 0)
 		return err_set(e, ERR_CONFLICT, "%s belongs to uid %u, expected uid %u or root",
 			path, (unsigned)st.st_uid, (unsigned)geteuid());
 	if (st.st_mode & 0022)
 		return err_set(e, ERR_CONFLICT,
-			"%s has mode %04o: others may write to it, expected a folder of our own "
-			"(chmod go-w)",
+			"%s has mode %04o: other users can write to it "
+			"(fix: chmod go-w)",
 			path, (unsigned)st.st_mode & 07777);
 	return 0;
 }
@@ -252,7 +258,7 @@ int folder_owner(const char *path, uid_t *ret_uid, gid_t *ret_gid, struct err *e
 	struct stat st;
 
 	if (stat(folder, &st) < 0)
-		return err_set_errno(e, errno, "look at %s", folder);
+		return err_set_errno(e, errno, "read the state of %s", folder);
 	*ret_uid = st.st_uid;
 	*ret_gid = st.st_gid;
 	return 0;
@@ -269,7 +275,7 @@ int fd_give_to_folder(int fd, const char *path, struct err *e)
 	if (folder_owner(path, &uid, &gid, e) < 0)
 		return -1;
 	if (fstat(fd, &st) < 0)
-		return err_set_errno(e, errno, "look at %s", path);
+		return err_set_errno(e, errno, "read the state of %s", path);
 	/* with content, or with a second name, it may be something that the owner put there to be
 	 * given it */
 	if (uid == 0 || st.st_uid != 0 ||
@@ -313,6 +319,7 @@ bool path_is_inside(const char *path)
 		return false;
 	for (const char *p = path; *p;) {
 		size_t n = strcspn(p, "/");
+
 		if (n == 0 || (n == 2 && memcmp(p, "..", 2) == 0))
 			return false;
 		p += n + (p[n] == '/');

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
@@ -124,6 +125,19 @@ static int open_usable(const struct walk *w, int dir, const char *name)
 	return openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* A directory of somebody else that we may not open can still be removed when it is empty, as rm
+ * -rf does. False with errno as it was. */
+static bool remove_unseen(struct walk *w, const char *name, int errnum)
+{
+	if (errnum == EACCES && unlinkat(frame_fd(w, w->n), name, AT_REMOVEDIR) == 0) {
+		if (w->n)
+			w->frames[w->n - 1].removed++;
+		return true;
+	}
+	errno = errnum;
+	return false;
+}
+
 /* Opens name below the current frame (or the root) and makes it the current one. */
 static void enter(struct walk *w, const char *name)
 {
@@ -132,7 +146,7 @@ static void enter(struct walk *w, const char *name)
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
 	if (!dir) {
-		if (errno != ENOENT)
+		if (errno != ENOENT && !remove_unseen(w, name, errno))
 			leave(w, name, errno);
 		return;
 	}
@@ -237,6 +251,7 @@ int tree_remove(int dirfd, const char *name, uint64_t *ret_left, struct err *e)
 	while (w->n) {
 		struct frame *f = &w->frames[w->n - 1];
 		const struct dirent *ent = readdir(f->dir);
+
 		if (!ent)
 			leave_frame(w);
 		else if (strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0)
@@ -246,7 +261,7 @@ int tree_remove(int dirfd, const char *name, uint64_t *ret_left, struct err *e)
 		*ret_left = w->left;
 	failed = w->left > 0;
 	if (failed)
-		err_wrap(e, "%llu entries stay", (unsigned long long)w->left);
+		err_wrap(e, "%" PRIu64 " entries stay", w->left);
 	else
 		err_clear(e);
 	free(w);

@@ -13,6 +13,7 @@
  */
 #include "base/json.h"
 
+#include <inttypes.h>
 #include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@
 #include "base/codec.h"
 #include "base/json_check.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 enum {
 	NUMBER_TEXT_MAX = 512,
@@ -97,6 +99,7 @@ static void *yajl_grow(void *ctx, void *p, size_t n)
 
 	if (p) {
 		size_t old = malloc_usable_size(p);
+
 		memcpy(q, p, old < n ? old : n);
 		yajl_give_back(ctx, p);
 	}
@@ -107,7 +110,7 @@ static void *yajl_grow(void *ctx, void *p, size_t n)
 static const yajl_alloc_funcs memory = { yajl_alloc_bytes, yajl_grow, yajl_give_back, NULL };
 
 PRINTF_LIKE(4, 5)
-static void refuse(struct parser *p, enum err_class class, size_t at, const char *fmt, ...)
+static void parse_fail(struct parser *p, enum err_class class, size_t at, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -149,7 +152,7 @@ static struct json_value *add_value(struct parser *p, enum json_type type)
 
 	token_done(p);
 	if (++p->nodes > p->lim.nodes) {
-		refuse(p, ERR_LIMIT, at, "more than %zu values", p->lim.nodes);
+		parse_fail(p, ERR_LIMIT, at, "more than %zu values", p->lim.nodes);
 		return NULL;
 	}
 	v = arena_take(&p->doc->memory, sizeof(*v));
@@ -187,14 +190,14 @@ static int on_number(void *ctx, const char *text, size_t n)
 	if (!v)
 		return 0;
 	if (n > NUMBER_TEXT_MAX) {
-		refuse(p, ERR_LIMIT, at, "number longer than %d characters", NUMBER_TEXT_MAX);
+		parse_fail(p, ERR_LIMIT, at, "number longer than %d characters", NUMBER_TEXT_MAX);
 		return 0;
 	}
 	v->raw = arena_copy(&p->doc->memory, text, n);
 	v->is_integer = parse_i64(v->raw, INT64_MIN, INT64_MAX, &v->integer);
 	v->number = strtod(v->raw, NULL);
 	if (!isfinite(v->number)) {
-		refuse(p, ERR_INPUT, at, "number out of range");
+		parse_fail(p, ERR_INPUT, at, "number out of range");
 		return 0;
 	}
 	return 1;
@@ -303,7 +306,7 @@ static int on_end_object(void *ctx)
 		twice = find_duplicate(&p->pending[f->first], f->container->count);
 	if (!twice)
 		return 1;
-	refuse(p, ERR_INPUT, twice->at, "duplicate key \"%.64s\"", twice->value->key);
+	parse_fail(p, ERR_INPUT, twice->at, "duplicate key \"%.64s\"", twice->value->key);
 	return 0;
 }
 
@@ -332,7 +335,7 @@ static void grammar_error(struct parser *p)
 	else if (consumed > p->end && (str_starts(text, "lexical") || consumed <= at))
 		at = consumed - 1;
 	text[strcspn(text, "\n")] = '\0';
-	refuse(p, ERR_INPUT, at, "%s", text);
+	parse_fail(p, ERR_INPUT, at, "%s", text);
 	yajl_free_error(p->handle, (unsigned char *)text);
 }
 
@@ -363,6 +366,7 @@ struct json_doc *json_parse(
 	const char *text, size_t n, const struct json_limits *lim, struct err *e)
 {
 	static const struct json_limits defaults = { 0 };
+
 	struct json_doc *doc CLEAN_JSON = NULL;
 	struct parser p = { .text = text, .n = n, .lim = lim ? *lim : defaults, .e = e };
 
@@ -481,7 +485,7 @@ void json_int(struct json_writer *w, int64_t v)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%lld", (long long)v);
+	snprintf(text, sizeof(text), "%" PRId64, v);
 	number_text(w, text);
 }
 

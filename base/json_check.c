@@ -1,9 +1,14 @@
-/* The walk before yajl, see json_check.h. */
+/*
+ * yajl lets some texts pass that other readers refuse or read differently: weak UTF-8, \u0000,
+ * unpaired surrogates. This walk refuses them first. It knows strings and brackets only; the
+ * grammar stays with yajl.
+ */
 #include "base/json_check.h"
 
 #include <stdio.h>
 
 #include "base/codec.h"
+#include "base/utf8.h"
 
 struct scan {
 	const char *text;
@@ -33,7 +38,7 @@ int json_error_at(struct err *e, enum err_class class, const char *text, size_t 
 }
 
 PRINTF_LIKE(4, 5)
-static int refuse(const struct scan *p, enum err_class class, size_t at, const char *fmt, ...)
+static int refuse_text(const struct scan *p, enum err_class class, size_t at, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -72,14 +77,14 @@ static int scan_escape(struct scan *p, size_t *at)
 		return 0;
 	*at += 4;
 	if (code == 0)
-		return refuse(p, ERR_INPUT, start, "NUL in a string");
+		return refuse_text(p, ERR_INPUT, start, "NUL in a string");
 	if (is_surrogate(code, 0xd800)) {
 		if (p->n - *at < 6 || memcmp(p->text + *at, "\\u", 2) != 0 ||
 			!scan_hex4(p, *at + 2, &low) || !is_surrogate(low, 0xdc00))
-			return refuse(p, ERR_INPUT, start, "unpaired surrogate in a string");
+			return refuse_text(p, ERR_INPUT, start, "unpaired surrogate in a string");
 		*at += 6;
 	} else if (is_surrogate(code, 0xdc00)) {
-		return refuse(p, ERR_INPUT, start, "unpaired surrogate in a string");
+		return refuse_text(p, ERR_INPUT, start, "unpaired surrogate in a string");
 	}
 	return 0;
 }
@@ -89,6 +94,7 @@ static int scan_string(struct scan *p, size_t *at)
 {
 	while (*at < p->n) {
 		unsigned char c = (unsigned char)p->text[*at];
+
 		if (c == '"') {
 			++*at;
 			return 0;
@@ -101,8 +107,9 @@ static int scan_string(struct scan *p, size_t *at)
 			++*at;
 		} else {
 			size_t len = utf8_char(p->text + *at, p->n - *at);
+
 			if (len == 0)
-				return refuse(p, ERR_INPUT, *at, "invalid UTF-8 in a string");
+				return refuse_text(p, ERR_INPUT, *at, "invalid UTF-8 in a string");
 			*at += len;
 		}
 	}
@@ -123,7 +130,8 @@ int json_check(const char *text, size_t n, size_t depth, struct err *e)
 		case '[':
 		case '{':
 			if (++open > depth)
-				return refuse(p, ERR_LIMIT, i - 1, "nested deeper than %zu", depth);
+				return refuse_text(
+					p, ERR_LIMIT, i - 1, "nested deeper than %zu", depth);
 			break;
 		case ']':
 		case '}':

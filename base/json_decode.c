@@ -1,4 +1,9 @@
-/* Reading a parsed tree: members by name, and tables that copy an object into a struct. */
+/*
+ * Reading a parsed tree: members by name, and tables that copy an object into a struct. Errors
+ * name the member and the type that was expected; they never quote a value, which may be a
+ * secret.
+ */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/json.h"
@@ -66,8 +71,9 @@ static int to_string(
 		return err_set(e, ERR_LIMIT, "expected at most %zu bytes, got %zu", max, v->len);
 	if (v->len < (size_t)f->min)
 		return f->min == 1 ? err_set(e, ERR_INPUT, "expected a string that is not empty")
-				   : err_set(e, ERR_INPUT, "expected at least %lld bytes, got %zu",
-					     (long long)f->min, v->len);
+				   : err_set(e, ERR_INPUT,
+					     "expected at least %" PRId64 " bytes, got %zu", f->min,
+					     v->len);
 	char **to = target;
 	free(*to);
 	*to = xmemdup0(v->string, v->len);
@@ -81,8 +87,8 @@ static int to_int(
 	bool whole = v->type == JSON_NUMBER && v->is_integer;
 
 	if (f->max)
-		snprintf(range, sizeof(range), "a whole number from %lld to %lld",
-			(long long)f->min, (long long)f->max);
+		snprintf(range, sizeof(range), "a whole number from %" PRId64 " to %" PRId64,
+			f->min, f->max);
 	if (v->type != JSON_NUMBER)
 		return wrong_type(v, range, e);
 	if (!whole || (f->max && (v->integer < f->min || v->integer > f->max)))
@@ -108,8 +114,8 @@ static int check_count(const struct json_field *f, const struct json_value *v, s
 		return err_set(
 			e, ERR_LIMIT, "expected at most %zu entries, got %zu", max, v->count);
 	if (v->count < (size_t)f->min)
-		return err_set(e, ERR_INPUT, "expected at least %lld entries, got %zu",
-			(long long)f->min, v->count);
+		return err_set(e, ERR_INPUT, "expected at least %" PRId64 " entries, got %zu",
+			f->min, v->count);
 	return 0;
 }
 
@@ -122,6 +128,7 @@ static int to_strv(
 		return -1;
 	for (size_t i = 0; i < v->count; i++) {
 		const struct json_value *item = v->items[i];
+
 		if (item->type != JSON_STRING) {
 			wrong_type(item, "a string", e);
 			return err_wrap(e, "entry %zu", i);
@@ -158,6 +165,7 @@ static int to_pairs(
 	for (size_t i = 0; i < v->count; i++) {
 		size_t len;
 		const char *text = scalar_text(v->items[i], &len);
+
 		if (!text) {
 			wrong_type(v->items[i], "a string", e);
 			return err_wrap(e, "entry \"%.64s\"", v->items[i]->key);

@@ -8,6 +8,7 @@
 #include "base/codec.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 enum { MAX_PATHS = 16 };
 
@@ -34,6 +35,7 @@ static bool raw_string(struct salvage *s, struct slice *ret)
 
 	for (; s->at < s->n; s->at++) {
 		char c = s->text[s->at];
+
 		if (c == '"') {
 			*ret = (struct slice){ s->text + from, s->at++ - from };
 			return true;
@@ -102,6 +104,7 @@ static char *clean_text(struct slice raw)
 
 	while (p < end && buf_ok(&out)) {
 		size_t n = utf8_char(p, (size_t)(end - p));
+
 		if (*p == '\\' && end - p > 1) {
 			p = add_escape(&out, p + 1, end);
 			continue;

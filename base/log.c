@@ -7,12 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/codec.h"
 #include "base/json.h"
+#include "base/utf8.h"
 
 enum {
 	LINE_MAX_BYTES = 64 << 10,
@@ -77,6 +78,7 @@ static size_t secret_at(const char *p)
 
 	strv_each (secret, &sink.secrets) {
 		size_t n = strlen(secret);
+
 		if (n > longest && strncmp(p, secret, n) == 0)
 			longest = n;
 	}
@@ -89,6 +91,7 @@ static void clean(struct buf *out, const char *text)
 
 	while (text < end && out->len < VALUE_MAX_BYTES) {
 		size_t secret = secret_at(text), n = utf8_char(text, (size_t)(end - text));
+
 		if (secret) {
 			buf_adds(out, "***");
 			text += secret;
@@ -164,7 +167,7 @@ static void text_line(struct buf *line, const char *head[4], const struct log_fi
 		text_field(line, sink.context.v[i].key, sink.context.v[i].value);
 	for (; n; n--, f++) {
 		if (f->type == LOG_FIELD_INT)
-			buf_addf(line, " %s=%lld", f->key, (long long)f->num);
+			buf_addf(line, " %s=%" PRId64, f->key, f->num);
 		else
 			text_field(line, f->key, f->str ? f->str : "-");
 	}
@@ -215,6 +218,7 @@ static void put(int fd, const char *p, size_t n)
 {
 	while (n) {
 		ssize_t done = write(fd, p, n);
+
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
@@ -272,6 +276,7 @@ static bool topic_known(const char *topic)
 static void trace_setup(void)
 {
 	const char *value = secure_getenv("SHITHUB_TRACE");
+
 	char *copy CLEAN_STR = xstrdup(value ? value : "");
 	char *file = strchr(copy, ':');
 
@@ -333,16 +338,6 @@ static int find_name(const char *s, const char *const *names, size_t n)
 		if (str_eq(s, names[i]))
 			return (int)i;
 	return -1;
-}
-
-int log_level_parse(const char *s, enum log_level *ret)
-{
-	int i = find_name(s, level_names, ARRAY_LEN(level_names));
-
-	if (i < 0)
-		return -1;
-	*ret = (enum log_level)i;
-	return 0;
 }
 
 int log_format_parse(const char *s, enum log_format *ret)

@@ -44,7 +44,6 @@ void log_event(enum log_level level, const char *component, const char *event,
 bool trace_on(const char *topic);
 void trace(const char *topic, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-int log_level_parse(const char *s, enum log_level *ret) CHECK_RESULT;   /* debug info warn error */
 int log_format_parse(const char *s, enum log_format *ret) CHECK_RESULT; /* text json */
 
 #endif

@@ -266,8 +266,10 @@ int loop_wait(struct loop *l, const bool *flag, struct mono deadline, struct err
 		BUG("loop_wait inside a callback");
 	while (!*flag) {
 		uint64_t timeout = UINT64_MAX;
+
 		if (deadline.us != MONO_NEVER.us) {
 			int64_t left = mono_diff(deadline, mono_now());
+
 			if (left <= 0)
 				return err_set(e, ERR_TIMEOUT, "timed out");
 			timeout = (uint64_t)left;

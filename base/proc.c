@@ -140,6 +140,7 @@ static char *find_program(const struct proc_spec *spec, struct err *e)
 {
 	const char *name = spec->path ? spec->path : spec->argv[0];
 	const char *path = getenv("PATH");
+
 	struct strv dirs CLEANUP(strv_release) = { 0 };
 
 	if (spec->path || strchr(name, '/'))
@@ -175,6 +176,7 @@ static void plan_init(struct child_plan *c, const struct proc_spec *spec, const 
 		c->high[i] = -1;
 	for (size_t i = 0; i < spec->n_fds; i++) {
 		int to = spec->fds[i].to;
+
 		if (to < 0 || to >= CHILD_FDS_MAX)
 			BUG("descriptor %d of a child", to);
 		if (to >= c->n)
@@ -193,6 +195,7 @@ static int plan_fds(struct child_plan *c, const struct proc_spec *spec, struct e
 {
 	for (size_t i = 0; i < spec->n_fds; i++) {
 		int *high = &c->high[spec->fds[i].to];
+
 		close_fdp(high);
 		*high = fcntl(spec->fds[i].from, F_DUPFD_CLOEXEC, c->n);
 		if (*high < 0)

@@ -56,6 +56,7 @@ static void on_output(struct loop_source *s UNUSED, int fd, uint32_t events UNUS
 	if (c->out) {
 		size_t room = c->out->failed ? 0 : c->out->max - c->out->len;
 		size_t n = (size_t)got;
+
 		buf_add(c->out, chunk, n < room ? n : room);
 		if (n > room)
 			c->out->failed = true;

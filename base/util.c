@@ -1,4 +1,8 @@
-/* Allocation that never returns NULL, lists of strings, whole-string numbers. */
+/*
+ * Allocation that never returns NULL, lists of strings, whole-string numbers. An allocation that
+ * fails aborts: what is small has no useful way to fail, and what comes from outside passes a cap
+ * first.
+ */
 #include "base/util.h"
 
 #include <errno.h>

@@ -19,6 +19,12 @@
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define NORETURN __attribute__((noreturn))
 #define UNUSED __attribute__((unused))
+/* Drops the result of a call that may fail without harm; `why` tells the reader why that is so. */
+#define IGNORE_RESULT(call, why)  \
+	do {                      \
+		if ((call) < 0) { \
+		}                 \
+	} while (0)
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -100,6 +106,7 @@ static inline bool str_starts(const char *s, const char *prefix)
 static inline bool str_ends(const char *s, const char *suffix)
 {
 	size_t a = strlen(s), b = strlen(suffix);
+
 	return a >= b && memcmp(s + a - b, suffix, b) == 0;
 }
 
@@ -130,7 +137,7 @@ struct pairs {
 };
 void pairs_set(struct pairs *p, const char *key, const char *value);
 void pairs_set_n(struct pairs *p, const char *key, const char *value, size_t len);
-/* Appends without looking: for keys already known to be distinct. */
+/* Appends without a search: for keys already known to be distinct. */
 void pairs_add(struct pairs *p, const char *key, const char *value, size_t len);
 const char *pairs_get(const struct pairs *p, const char *key); /* NULL if absent */
 void pairs_release(struct pairs *p);                           /* wipes the values */

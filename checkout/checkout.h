@@ -23,6 +23,9 @@ struct checkout_request {
 	bool keep;        /* what the last checkout here did not write stays; else the target
 			   * is emptied */
 	bool submodules;  /* tell about them (checkout_submodules); they are not fetched */
+	/* false: connect to public addresses and those of `reach` only (base/http/reach.h) */
+	bool any_address;
+	int64_t reach;
 	const char *ca_file;
 	int64_t timeout_us; /* whole checkout; 0: 1 h */
 };
@@ -31,7 +34,7 @@ struct checkout_result {
 	struct err error;
 	uint64_t pack_bytes, objects, files;
 	int64_t fetch_us, index_us, write_us;
-	bool retryable; /* transport trouble, not a refused repository */
+	bool retryable; /* transport trouble, not a refused repository; pack_bytes tells how far */
 	char sha[41];   /* of the commit, when ok */
 };
 
@@ -43,7 +46,6 @@ struct submodule_list {
 	struct submodule *v;
 	size_t n;
 };
-void submodule_release(struct submodule *s);
 void submodule_list_release(struct submodule_list *l);
 
 /* Refuses with ERR_INPUT: other schemes, credentials in the URL, control bytes, non-hex ids,

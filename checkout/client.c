@@ -1,9 +1,13 @@
-/* The job's side of one checkout: request out, lines and a result in, one callback at the end. */
+/*
+ * The job's side of one checkout: request out, lines and a result in, one callback at the end.
+ * The child has read a hostile pack, so submodules that it reports are checked again here as if
+ * they came from the server.
+ */
 #include <fcntl.h>
 #include <sys/socket.h>
 
 #include "base/limits.h"
-#include "base/frame.h"
+#include "base/message/frame.h"
 #include "checkout/message.h"
 #include "checkout/submodule.h"
 
@@ -144,8 +148,8 @@ void checkout_free(struct checkout *c)
 {
 	if (!c)
 		return;
-	loop_source_free(c->io);
-	loop_source_free(c->timer);
+	loop_source_unref(&c->io);
+	loop_source_unref(&c->timer);
 	frame_reader_release(&c->in);
 	close_fdp(&c->fd);
 	submodule_list_release(&c->submodules);

@@ -84,6 +84,8 @@ static void set_common(const struct fetch *f, struct http_request *q)
 
 	q->user = f->r->token ? "x-access-token" : NULL;
 	q->password = f->r->token;
+	q->guarded = !f->r->any_address;
+	q->reach = (unsigned)f->r->reach;
 	q->stall_us = STALL_US;
 	q->timeout_us = left > USEC_PER_MSEC ? left : USEC_PER_MSEC;
 }
@@ -103,12 +105,12 @@ static int judge_transport(struct fetch *f, const struct http_result *res)
 	if (res->outcome == HTTP_DONE && res->status / 100 == 3)
 		return err_set(
 			f->e, ERR_PROTO, "HTTP %ld: redirects are not followed", res->status);
-	f->result->retryable =
-		res->outcome != HTTP_DONE || res->status >= 500 || res->status == 429;
+	f->result->retryable = !res->forbidden && (res->outcome != HTTP_DONE ||
+							  res->status >= 500 || res->status == 429);
 	return http_result_error(res, f->e);
 }
 
-static enum verdict judge(struct fetch *f, const struct http_result *res)
+static enum verdict classify_answer(struct fetch *f, const struct http_result *res)
 {
 	bool started = f->answer.pack_started;
 	const char *type = http_header(res, "content-type");
@@ -160,7 +162,7 @@ static enum verdict post(struct fetch *f, int version, const struct strv *wants,
 	CLEAN_EXCHANGE struct http_exchange *x = http_start(f->http, &q, NULL, NULL, f->e);
 	if (!x)
 		return TRY_FATAL;
-	enum verdict v = judge(f, http_wait(x));
+	enum verdict v = classify_answer(f, http_wait(x));
 	if (v == TRY_DONE)
 		f->result->end.shallow = TAKE_VALUE(f->answer.shallow, (struct strv){ 0 });
 	answer_release(&f->answer);
@@ -231,6 +233,7 @@ static int resolve_ref(struct fetch *f, const struct ref_list *refs, struct strv
 	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
 		CLEAN_STR char *name = xasprintf(forms[i], f->r->ref);
 		const char *oid = str_starts(name, "refs/") ? ref_list_find(refs, name) : NULL;
+
 		if (!oid)
 			continue;
 		end->target = xstrdup(oid);
@@ -249,6 +252,7 @@ static void want_refs(struct fetch *f, const struct ref_list *refs, struct strv 
 
 	for (size_t i = 0; i < refs->names.n; i++) {
 		const char *name = refs->names.v[i];
+
 		if (!(all && is_branch_or_tag(name)) &&
 			!(f->r->tags && str_starts(name, "refs/tags/")))
 			continue;
@@ -256,6 +260,23 @@ static void want_refs(struct fetch *f, const struct ref_list *refs, struct strv 
 		strv_add(&keep->names, name);
 		strv_add(&keep->oids, refs->oids.v[i]);
 	}
+}
+
+/* A tag with a message is an object of its own, which the commit's id does not lead to. */
+static int want_own_tag(struct fetch *f, struct strv *wants)
+{
+	CLEANUP(ref_list_release) struct ref_list refs = { 0 };
+
+	if (!f->r->ref || !str_starts(f->r->ref, "refs/tags/"))
+		return 0;
+	if (list_refs(f, &refs) < 0)
+		return -1;
+	const char *tag = ref_list_find(&refs, f->r->ref);
+	if (!tag || str_eq(tag, f->r->sha))
+		return 0;
+	f->result->end.target = xstrdup(tag);
+	strv_add(wants, tag);
+	return 0;
 }
 
 /* Whatever cannot be asked for by the id of one commit. */
@@ -285,6 +306,8 @@ int fetch_pack(struct http *h, const struct checkout_request *r, const struct fe
 	if (r->depth == 0 || r->tags || !r->sha)
 		return fetch_by_list(&f);
 	strv_add(&wants, r->sha);
+	if (want_own_tag(&f, &wants) < 0)
+		return -1;
 	enum verdict v = post_both(&f, &wants, r->depth);
 	if (v == TRY_NEXT)
 		return fetch_by_ref(&f);

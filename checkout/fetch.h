@@ -6,7 +6,7 @@
 #ifndef CHECKOUT_FETCH_H
 #define CHECKOUT_FETCH_H
 
-#include "base/http.h"
+#include "base/http/http.h"
 #include "checkout/message.h"
 
 struct fetch_sink {

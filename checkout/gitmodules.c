@@ -1,4 +1,8 @@
-/* See gitmodules.h. The grammar is the one of git's configuration files. */
+/*
+ * The grammar is the one of git's configuration files: sections with quoted names, continuation
+ * lines, comments. A line that git would refuse is an error here too, so that no two readers see
+ * different submodules.
+ */
 #include "checkout/gitmodules.h"
 
 #include <ctype.h>
@@ -14,7 +18,7 @@ struct parser {
 	struct err *e;
 };
 
-static int refuse(struct parser *s, const char *why)
+static int modules_fail(struct parser *s, const char *why)
 {
 	return err_set(s->e, ERR_INPUT, ".gitmodules line %u: %s", s->line, why);
 }
@@ -79,16 +83,17 @@ static int read_subsection(struct parser *s, struct buf *ret)
 {
 	for (;;) {
 		int c = next(s);
+
 		if (c == '"')
 			return 0;
 		if (c == '\\')
 			c = next(s);
 		if (c < 0 || c == '\n')
-			return refuse(s, "section name without closing quote");
+			return modules_fail(s, "section name without closing quote");
 		if (c == 0)
-			return refuse(s, "NUL byte");
+			return modules_fail(s, "NUL byte");
 		if (buf_addc(ret, (char)c) < 0)
-			return refuse(s, "section name too long");
+			return modules_fail(s, "section name too long");
 	}
 }
 
@@ -100,7 +105,7 @@ static int read_section(struct parser *s)
 
 	while (isalnum(peek(s)) || peek(s) == '-' || peek(s) == '.')
 		if (buf_addc(&kind, (char)tolower(next(s))) < 0)
-			return refuse(s, "section name too long");
+			return modules_fail(s, "section name too long");
 	skip_blanks(s);
 	if (peek(s) == '"') {
 		next(s);
@@ -109,7 +114,7 @@ static int read_section(struct parser *s)
 			return -1;
 	}
 	if (next(s) != ']')
-		return refuse(s, "malformed section, expected [submodule \"NAME\"]");
+		return modules_fail(s, "malformed section, expected [submodule \"NAME\"]");
 	s->section = NULL;
 	if (!named || !str_eq(buf_cstr(&kind), "submodule"))
 		return 0;
@@ -127,8 +132,8 @@ static int read_escape(struct parser *s, struct buf *ret)
 	if (c == '\n')
 		return 0; /* the value goes on in the next line */
 	if (!at)
-		return refuse(s, "unknown escape in a value");
-	return buf_addc(ret, to[at - from]) < 0 ? refuse(s, "value too long") : 0;
+		return modules_fail(s, "unknown escape in a value");
+	return buf_addc(ret, to[at - from]) < 0 ? modules_fail(s, "value too long") : 0;
 }
 
 /* Blanks at the end and comments outside of quotes do not belong to the value. */
@@ -140,6 +145,7 @@ static int read_value(struct parser *s, struct buf *ret)
 	skip_blanks(s);
 	for (;;) {
 		int c = peek(s);
+
 		if (c < 0 || c == '\n')
 			break;
 		if (!quoted && (c == '#' || c == ';')) {
@@ -148,18 +154,18 @@ static int read_value(struct parser *s, struct buf *ret)
 		}
 		next(s);
 		if (c == 0)
-			return refuse(s, "NUL byte");
+			return modules_fail(s, "NUL byte");
 		if (c == '"')
 			quoted = !quoted;
 		else if (c == '\\' && read_escape(s, ret) < 0)
 			return -1;
 		else if (c != '\\' && buf_addc(ret, (char)c) < 0)
-			return refuse(s, "value too long");
+			return modules_fail(s, "value too long");
 		if (quoted || !(c == ' ' || c == '\t'))
 			keep = ret->len;
 	}
 	if (quoted)
-		return refuse(s, "value without closing quote");
+		return modules_fail(s, "value without closing quote");
 	if (ret->len > keep) {
 		ret->len = keep;
 		ret->data[keep] = '\0';
@@ -187,9 +193,9 @@ static int read_entry(struct parser *s)
 
 	while (isalnum(peek(s)) || peek(s) == '-')
 		if (buf_addc(&key, (char)tolower(next(s))) < 0)
-			return refuse(s, "key too long");
+			return modules_fail(s, "key too long");
 	if (key.len == 0)
-		return refuse(s, "expected a key, a section or a comment");
+		return modules_fail(s, "expected a key, a section or a comment");
 	skip_blanks(s);
 	if (peek(s) == '=') {
 		next(s);
@@ -198,7 +204,7 @@ static int read_entry(struct parser *s)
 	} else if (peek(s) == '#' || peek(s) == ';') {
 		skip_line(s);
 	} else if (peek(s) >= 0 && peek(s) != '\n') {
-		return refuse(s, "expected = after the key");
+		return modules_fail(s, "expected = after the key");
 	}
 	store(s, buf_cstr(&key), &value);
 	return 0;
@@ -216,6 +222,7 @@ int gitmodules_parse(const char *text, size_t n, struct gitmodules *ret, struct 
 	while (peek(&s) >= 0) {
 		int c = peek(&s);
 		int rc = 0;
+
 		if (isspace(c)) {
 			next(&s);
 		} else if (c == '#' || c == ';') {

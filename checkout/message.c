@@ -1,7 +1,15 @@
-#include "base/codec.h"
-#include "base/limits.h"
-#include "base/frame.h"
+/*
+ * JSON in, JSON out, by tables. The order for the tree writer is the request without its token: the
+ * writer must not even hold it. What comes back from a child is decoded as strictly as a request,
+ * because the child has read a hostile pack.
+ */
 #include "checkout/message.h"
+
+#include "base/codec.h"
+#include "base/message/frame.h"
+#include "base/http/reach.h"
+#include "base/limits.h"
+#include "sandbox/child_report.h"
 
 void request_copy_release(struct request_copy *c)
 {
@@ -28,6 +36,8 @@ struct checkout_request request_view(const struct request_copy *c)
 		.tags = c->tags,
 		.keep = c->keep,
 		.submodules = c->submodules,
+		.any_address = c->any_address,
+		.reach = c->reach,
 	};
 }
 
@@ -56,6 +66,8 @@ int request_encode(
 	json_kv_bool(&w, "tags", r->tags);
 	json_kv_bool(&w, "keep", r->keep);
 	json_kv_bool(&w, "submodules", r->submodules);
+	json_kv_bool(&w, "any_address", r->any_address);
+	json_kv_int(&w, "reach", r->reach);
 	json_end_object(&w);
 	return json_writer_finish(&w, e) < 0 ? err_wrap(e, "checkout request") : 0;
 }
@@ -77,6 +89,8 @@ static const struct json_field request_fields[] = {
 	FIELD(tags, JSON_TO_BOOL, 0, 0),
 	FIELD(keep, JSON_TO_BOOL, 0, 0),
 	FIELD(submodules, JSON_TO_BOOL, 0, 0),
+	FIELD(any_address, JSON_TO_BOOL, 0, 0),
+	FIELD(reach, JSON_TO_INT, 0, REACH_ANY),
 };
 
 /* Some coordinators name the branch only. Without an id the server is asked what the name means. */
@@ -86,6 +100,7 @@ static void complete_ref(struct request_copy *c)
 		free_charp(&c->ref);
 	} else if (c->sha && !str_starts(c->ref, "refs/")) {
 		char *full = xasprintf("refs/heads/%s", c->ref);
+
 		free(c->ref);
 		c->ref = full;
 	}
@@ -142,7 +157,7 @@ static int check_oids(const struct strv *list, struct err *e)
 {
 	strv_each (oid, list)
 		if (!is_hex_oid(oid))
-			return err_set(e, ERR_PROTO, "\"%.60s\" is no object id", oid);
+			return err_set(e, ERR_PROTO, "\"%.60s\" is not an object id", oid);
 	return 0;
 }
 
@@ -158,28 +173,17 @@ int end_decode(struct slice text, struct end_message *ret, struct err *e)
 	if (check_oids(&ret->shallow, e) < 0 || check_oids(&ret->refs.oids, e) < 0)
 		return err_wrap(e, "end of the pack");
 	if (ret->target && !is_hex_oid(ret->target))
-		return err_set(e, ERR_PROTO, "end of the pack: target is no object id");
+		return err_set(e, ERR_PROTO, "end of the pack: target is not an object id");
 	if (ret->refs.names.n != ret->refs.oids.n)
 		return err_set(e, ERR_PROTO, "end of the pack: names and ids differ in number");
 	return 0;
 }
 
-int line_encode(const char *line, struct buf *out, struct err *e)
-{
-	CLEAN_STR char *clean = text_printable(line);
-	struct json_writer w;
-
-	json_writer_init(&w, out, false);
-	json_begin_object(&w);
-	json_kv_str(&w, "line", clean);
-	json_end_object(&w);
-	return json_writer_finish(&w, e);
-}
-
 struct result_wire {
 	struct checkout_result r;
-	char *text, *sha;
-	int64_t class, errnum, pack_bytes, objects, files;
+	struct child_outcome outcome;
+	char *sha;
+	int64_t pack_bytes, objects, files;
 };
 
 #define RESULT(name, kind, at, max)                                                       \
@@ -188,11 +192,8 @@ struct result_wire {
 	}
 
 static const struct json_field result_fields[] = {
-	RESULT("ok", JSON_TO_BOOL, r.ok, 0),
+	CHILD_OUTCOME_ROWS(struct result_wire, outcome),
 	RESULT("retryable", JSON_TO_BOOL, r.retryable, 0),
-	RESULT("class", JSON_TO_INT, class, ERR_INTERNAL),
-	RESULT("errnum", JSON_TO_INT, errnum, 4096),
-	RESULT("error", JSON_TO_STRING, text, ERR_TEXT_MAX * 3),
 	{ "sha", JSON_TO_STRING, offsetof(struct result_wire, sha), 0, 0, 40, NULL },
 	RESULT("pack_bytes", JSON_TO_INT, pack_bytes, INT64_MAX),
 	RESULT("objects", JSON_TO_INT, objects, INT64_MAX),
@@ -204,16 +205,12 @@ static const struct json_field result_fields[] = {
 
 int result_encode(const struct checkout_result *r, struct buf *out, struct err *e)
 {
-	CLEAN_STR char *text = text_printable(r->error.text);
 	struct json_writer w;
 
 	json_writer_init(&w, out, false);
 	json_begin_object(&w);
-	json_kv_bool(&w, "ok", r->ok);
+	child_outcome_write(&w, r->ok, &r->error);
 	json_kv_bool(&w, "retryable", r->retryable);
-	json_kv_int(&w, "class", r->error.class);
-	json_kv_int(&w, "errnum", r->error.errnum);
-	json_kv_str(&w, "error", text);
 	json_kv_str(&w, "sha", r->sha);
 	json_kv_int(&w, "pack_bytes", (int64_t)r->pack_bytes);
 	json_kv_int(&w, "objects", (int64_t)r->objects);
@@ -232,22 +229,20 @@ static int result_decode(const struct json_value *v, struct checkout_result *ret
 
 	if (rc == 0) {
 		*ret = w.r;
+		ret->ok = w.outcome.ok;
+		child_outcome_take(&w.outcome, &ret->error);
 		ret->pack_bytes = (uint64_t)w.pack_bytes;
 		ret->objects = (uint64_t)w.objects;
 		ret->files = (uint64_t)w.files;
-		if (!ret->ok)
-			err_set(&ret->error, w.class ? (enum err_class)w.class : ERR_INTERNAL, "%s",
-				w.text);
-		ret->error.errnum = (int)w.errnum;
 		if (w.sha && is_hex_oid(w.sha))
 			memcpy(ret->sha, w.sha, sizeof(ret->sha));
 	}
-	free(w.text);
+	free(w.outcome.text);
 	free(w.sha);
 	return rc;
 }
 
-void submodule_release(struct submodule *s)
+static void submodule_release(struct submodule *s)
 {
 	free_charp(&s->name);
 	free_charp(&s->path);
@@ -303,7 +298,7 @@ int report_decode(struct slice text, struct report_message *ret, struct err *e)
 
 	if (!doc)
 		return err_wrap(e, "checkout report");
-	line = json_get_string(json_root(doc), "line");
+	line = child_line_text(json_root(doc));
 	if (line) {
 		ret->kind = REPORT_LINE;
 		ret->line = xstrdup(line);

@@ -13,8 +13,8 @@
 /* A request that owns its strings; release wipes the token. */
 struct request_copy {
 	char *url, *token, *sha, *ref, *path, *ca_file;
-	int64_t depth, timeout_us;
-	bool tags, keep, submodules;
+	int64_t depth, timeout_us, reach;
+	bool tags, keep, submodules, any_address;
 };
 void request_copy_release(struct request_copy *c);
 struct checkout_request request_view(const struct request_copy *c);
@@ -32,8 +32,7 @@ void end_message_release(struct end_message *m);
 int end_encode(const struct end_message *m, struct buf *out, struct err *e) CHECK_RESULT;
 int end_decode(struct slice text, struct end_message *ret, struct err *e) CHECK_RESULT;
 
-/* Lines may hold any bytes: control characters and invalid UTF-8 become '?'. */
-int line_encode(const char *line, struct buf *out, struct err *e) CHECK_RESULT;
+/* Lines: sandbox/child_report.h. */
 int result_encode(const struct checkout_result *r, struct buf *out, struct err *e) CHECK_RESULT;
 int submodule_encode(const struct submodule *m, struct buf *out, struct err *e) CHECK_RESULT;
 

@@ -1,4 +1,11 @@
+/*
+ * A machine fed with pieces of any size, because a pkt-line may be cut anywhere. Pack bytes pass
+ * through without a copy; a text line is collected up to a cap. Every length is checked before it
+ * is believed, and whatever does not fit the state is an error.
+ */
 #include "base/codec.h"
+
+#include <inttypes.h>
 #include "checkout/pktline.h"
 
 enum { PKT_LENGTH = 4, PKT_DELIM = 1, PKT_RESPONSE_END = 2, OID_HEX = 40 };
@@ -153,8 +160,8 @@ static int choose_band(struct answer *a, char c, struct err *e)
 static int take_pack(struct answer *a, const char *p, size_t n, struct err *e)
 {
 	if (n > a->max_pack - a->pack_bytes)
-		return err_set(e, ERR_LIMIT, "the pack is larger than the limit of %llu bytes",
-			(unsigned long long)a->max_pack);
+		return err_set(e, ERR_LIMIT,
+			"the pack is larger than the limit of %" PRIu64 " bytes", a->max_pack);
 	a->pack_bytes += n;
 	a->pack_started = true;
 	return a->sink.pack(a->sink.data, p, n, e);
@@ -166,6 +173,7 @@ static void take_text(struct answer *a, const char *p, size_t n)
 
 	for (size_t i = 0; i < k; i++) {
 		char c = p[i];
+
 		a->text[a->text_len++] = c == 0 ? '?' : c;
 	}
 	a->text[a->text_len] = 0;
@@ -179,6 +187,7 @@ static int take_bytes(struct answer *a, const char *p, size_t n, size_t *ret_use
 	*ret_used = 0;
 	if (a->band < 0) {
 		int used = choose_band(a, *p, e);
+
 		if (used < 0)
 			return -1;
 		*ret_used = (size_t)used;
@@ -201,6 +210,7 @@ int answer_feed(struct answer *a, const void *data, size_t n, struct err *e)
 
 	while (n) {
 		size_t used = 1;
+
 		if (a->left) {
 			if (take_bytes(a, p, n, &used, e) < 0)
 				return -1;
@@ -224,8 +234,8 @@ int answer_end(const struct answer *a, struct err *e)
 	}
 	if (a->lines == 0 && a->phase == ANSWER_HEADER && a->left == 0 && a->length_have == 0)
 		return err_set(e, ERR_PROTO, "upload-pack answer: empty");
-	return err_set(e, ERR_NET, "upload-pack answer: cut off after %llu pack bytes",
-		(unsigned long long)a->pack_bytes);
+	return err_set(e, ERR_NET, "upload-pack answer: cut off after %" PRIu64 " pack bytes",
+		a->pack_bytes);
 }
 
 /* ---- requests ---- */
@@ -243,7 +253,7 @@ static void pkt_want(struct buf *out, const char *oid, const char *tail)
 
 static void pkt_deepen(struct buf *out, int64_t depth)
 {
-	CLEAN_STR char *line = xasprintf("deepen %lld", (long long)depth);
+	CLEAN_STR char *line = xasprintf("deepen %" PRId64, depth);
 
 	if (depth > 0)
 		pkt(out, line);
@@ -323,6 +333,7 @@ int advert_parse(const char *p, size_t n, struct ref_list *ret, struct err *e)
 	while (n) {
 		int length = n < PKT_LENGTH ? -1 : hex_length(p);
 		size_t step = length < PKT_LENGTH ? PKT_LENGTH : (size_t)length;
+
 		if (length < 0 || length == 3 || step > n)
 			return err_set(e, ERR_PROTO, "list of refs: malformed or cut off");
 		if (length > PKT_LENGTH &&

@@ -1,7 +1,12 @@
-/* What a request may say, before anything acts on it: checked by the job and again by the child. */
+/*
+ * What a request may say, before anything acts on it. The job checks it before it sends it, the
+ * child again before it uses it. Texts are kept to plain ASCII where two programs could read
+ * anything else differently.
+ */
 #include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "checkout/checkout.h"
 
 /* Printable ASCII without blanks: a URL or ref with anything else is not ours to guess about. */
@@ -19,6 +24,7 @@ static bool host_ok(const char *host, size_t n)
 		char c = host[i];
 		bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 			    (c >= '0' && c <= '9') || strchr(".-_:[]", c);
+
 		if (!fine)
 			return false;
 	}

@@ -16,41 +16,13 @@
 #include <sys/stat.h>
 
 #include "base/cli.h"
-#include "base/limits.h"
-#include "base/frame.h"
+#include "base/exits.h"
 #include "base/fs.h"
-#include "checkout/message.h"
 #include "checkout/role.h"
+#include "checkout/role_common.h"
 #include "sandbox/confine.h"
 
-enum { PIPE_BYTES = 1 << 20, CPU_SECONDS = 3600, OPEN_FILES = 256 };
-#define ADDRESS_SPACE GIB(24) /* libgit2 maps up to 8 GiB of packs; beyond this it is a bomb */
-
-int role_limits(bool writes_files, struct err *e)
-{
-	return confine_limits(
-		&(struct confine_limits){ .file_size = writes_files ? LIMIT_PACK + MIB(1) : 0,
-			.open_files = OPEN_FILES,
-			.cpu_seconds = CPU_SECONDS,
-			.address_space = ADDRESS_SPACE },
-		e);
-}
-
-void role_send_line(int fd, const char *line)
-{
-	CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
-
-	if (line_encode(line, &text, NULL) == 0 && frame_send(fd, buf_slice(&text), NULL) < 0)
-		return;
-}
-
-void role_send_result(int fd, const struct checkout_result *r)
-{
-	CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
-
-	if (result_encode(r, &text, NULL) == 0 && frame_send(fd, buf_slice(&text), NULL) < 0)
-		return;
-}
+enum { PIPE_BYTES = 1 << 20 };
 
 static int run_writer(pid_t fetcher, const int pack[2], const int control[2], int workspace)
 {

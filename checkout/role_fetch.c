@@ -1,14 +1,22 @@
-/* The fetcher: takes the request, locks itself in, moves pack bytes from the server to the writer.
+/*
+ * The fetcher: takes the request, confines itself, moves pack bytes from the server to the writer.
+ *
+ * When the writer refuses a pack, the pipe to it breaks while bytes still arrive. Its own reason is
+ * the one that counts, so the fetcher then waits for the writer's result instead of reporting the
+ * pipe. A server may echo the token in its messages, so lines that hold it are withheld.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/exits.h"
+#include "base/message/frame.h"
 #include "base/proc.h"
 #include "checkout/fetch.h"
-#include "base/frame.h"
 #include "checkout/role.h"
+#include "checkout/role_common.h"
+#include "sandbox/child_report.h"
 #include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"
 
@@ -27,7 +35,7 @@ struct fetcher {
 };
 
 /* Landlock lets the fetcher read what name resolution and TLS need, and nothing else. */
-static int lock_in(const char *ca_file, struct err *e)
+static int confine_fetcher(const char *ca_file, struct err *e)
 {
 	const struct landlock_path paths[] = {
 		{ "/etc/resolv.conf", false },
@@ -58,7 +66,7 @@ static int lock_in(const char *ca_file, struct err *e)
 	return seccomp_load_child(SECCOMP_CHECKOUT_NET, e);
 }
 
-static int take_request(struct fetcher *f, struct err *e)
+static int receive_request(struct fetcher *f, struct err *e)
 {
 	CLEANUP(frame_reader_release) struct frame_reader in = { 0 };
 	struct slice text;
@@ -109,11 +117,10 @@ static void take_report(struct fetcher *f, const struct report_message *m, struc
 {
 	switch (m->kind) {
 	case REPORT_LINE:
-		role_send_line(f->job_fd, m->line);
+		child_send_line(f->job_fd, m->line);
 		break;
 	case REPORT_SUBMODULE: /* as it is: only the job knows what to make of it */
-		if (frame_send(f->job_fd, text, NULL) < 0)
-			break;
+		child_send_text(f->job_fd, text);
 		break;
 	case REPORT_RESULT:
 		f->written = m->result;
@@ -129,6 +136,7 @@ static int take_reports(struct fetcher *f, struct err *e)
 
 	while ((rc = frame_peek(&f->reports, &text, e)) == 1) {
 		CLEANUP(report_message_release) struct report_message m = { 0 };
+
 		if (report_decode(text, &m, e) < 0)
 			return -1;
 		take_report(f, &m, text);
@@ -157,6 +165,7 @@ static int on_pack(void *data, const char *p, size_t n, struct err *e)
 
 	while (n) {
 		ssize_t k = write(f->pack_fd, p, n);
+
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0)
@@ -181,7 +190,7 @@ static void on_line(void *data, const char *line)
 
 	if (f->request.token && strstr(line, f->request.token))
 		line = "remote: (line withheld: it repeats the token)";
-	role_send_line(f->job_fd, line);
+	child_send_line(f->job_fd, line);
 }
 
 static int open_loop(struct fetcher *f, struct http **ret_http, struct err *e)
@@ -198,15 +207,15 @@ static int open_loop(struct fetcher *f, struct http **ret_http, struct err *e)
 	return *ret_http ? 0 : -1;
 }
 
-static void say_fetching(struct fetcher *f)
+static void report_fetching(struct fetcher *f)
 {
 	const struct request_copy *r = &f->request;
 	CLEAN_STR char *depth =
-		r->depth ? xasprintf("depth %lld", (long long)r->depth) : xstrdup("full history");
+		r->depth ? xasprintf("depth %" PRId64, r->depth) : xstrdup("full history");
 	CLEAN_STR char *line = xasprintf("Fetching %s at %s (%s%s)", r->url,
 		r->sha ? r->sha : r->ref, depth, r->tags ? ", all tags" : "");
 
-	role_send_line(f->job_fd, line);
+	child_send_line(f->job_fd, line);
 }
 
 static int send_end(struct fetcher *f, const struct end_message *m, struct err *e)
@@ -240,11 +249,13 @@ static int fetch_and_wait(
 	int rc = fetch_pack(http, &r, &sink, deadline, &got, e);
 	int64_t fetch_us = mono_diff(mono_now(), start);
 	bool writer_broke = rc < 0 && e->errnum == EPIPE;
+
 	if (rc == 0 && send_end(f, &got.end, e) < 0)
 		writer_broke = true;
 	end_message_release(&got.end);
 	if (rc < 0 && !writer_broke && !f->writer_done) {
 		ret->retryable = got.retryable;
+		ret->pack_bytes = got.pack_bytes;
 		return -1;
 	}
 	if (wait_writer(f, deadline, e) < 0)
@@ -256,15 +267,15 @@ static int fetch_and_wait(
 	return ret->ok ? 0 : -1;
 }
 
-static int run(struct fetcher *f, struct checkout_result *ret)
+static int fetch(struct fetcher *f, struct checkout_result *ret)
 {
 	struct http *http = NULL;
 	struct err *e = &ret->error;
 
-	if (take_request(f, e) < 0 || send_order(f, e) < 0 || lock_in(f->request.ca_file, e) < 0 ||
-		open_loop(f, &http, e) < 0)
+	if (receive_request(f, e) < 0 || send_order(f, e) < 0 ||
+		confine_fetcher(f->request.ca_file, e) < 0 || open_loop(f, &http, e) < 0)
 		return -1;
-	say_fetching(f);
+	report_fetching(f);
 	struct err failure = { 0 };
 	int rc = fetch_and_wait(f, http, ret, &failure);
 	if (rc < 0 && failure.class != ERR_NONE)
@@ -280,7 +291,7 @@ int role_fetch(int job_fd, int pack_fd, int control, pid_t writer)
 	struct checkout_result result = { 0 };
 
 	frame_reader_init(&f.reports, FRAME_SMALL);
-	result.ok = run(&f, &result) == 0;
+	result.ok = fetch(&f, &result) == 0;
 	wipe_charp(&f.request.token);
 	role_send_result(job_fd, &result);
 	/* the process ends here; loop, connections and buffers go with it */

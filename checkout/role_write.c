@@ -1,16 +1,26 @@
-/* The tree writer: waits for its order, locks itself in, then turns pack bytes into files. */
+/*
+ * The tree writer: waits for its order, confines itself, then turns pack bytes into files.
+ *
+ * It empties and enters the target before it is confined, because Landlock then allows that folder
+ * alone. Nothing is written to the tree before the fetcher says that the pack was whole.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
+#include "base/codec.h"
 #include "base/exits.h"
 #include "base/fs.h"
+#include "base/message/frame.h"
 #include "base/limits.h"
-#include "base/frame.h"
+#include "checkout/convert.h"
 #include "checkout/message.h"
 #include "checkout/role.h"
+#include "checkout/role_common.h"
 #include "checkout/tree.h"
+#include "sandbox/child_report.h"
 #include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"
 
@@ -34,8 +44,7 @@ static int empty_folder(int dirfd, struct err *e)
 			rc = tree_remove(dirfd, ent->d_name, &left, e);
 	closedir(d);
 	if (rc == 0 && left)
-		rc = err_set(e, ERR_CONFLICT, "%llu old entries cannot be removed",
-			(unsigned long long)left);
+		rc = err_set(e, ERR_CONFLICT, "%" PRIu64 " old entries cannot be removed", left);
 	return rc < 0 ? err_wrap(e, "empty the target") : 0;
 }
 
@@ -50,7 +59,7 @@ static int enter_target(int workspace, const struct checkout_request *r, struct 
 	return fchdir(target) < 0 ? err_set_errno(e, errno, "enter the target") : 0;
 }
 
-static int lock_in(struct err *e)
+static int confine_writer(struct err *e)
 {
 	static const struct landlock_path paths[] = {
 		{ ".", true },
@@ -71,6 +80,7 @@ static int index_stream(struct tree *t, int pack_fd, struct err *e)
 
 	for (;;) {
 		ssize_t n = read(pack_fd, block, READ_BYTES);
+
 		if (n == 0)
 			return 0;
 		if (n < 0 && errno == EINTR)
@@ -82,20 +92,32 @@ static int index_stream(struct tree *t, int pack_fd, struct err *e)
 	}
 }
 
-static void say_received(int control, const struct checkout_result *r)
+static void report_received(int control, const struct checkout_result *r)
 {
 	bool large = r->pack_bytes >= MIB(1);
-	CLEAN_STR char *line = xasprintf("Received %llu objects, %.1f %s",
-		(unsigned long long)r->objects,
+	CLEAN_STR char *line = xasprintf("Received %" PRIu64 " objects, %.1f %s", r->objects,
 		(double)r->pack_bytes / (double)(large ? MIB(1) : KIB(1)), large ? "MiB" : "KiB");
 
-	role_send_line(control, line);
+	child_send_line(control, line);
 }
 
-static int say_submodules(int control, const struct submodule_list *l, struct err *e)
+/* git leaves such a file as it is stored, with a message. */
+static void report_unencoded(int control, const char *path)
+{
+	CLEAN_STR char *shown = path ? text_escaped(path) : NULL;
+	CLEAN_STR char *line = xasprintf("warning: \"%.400s\" cannot be written in its "
+					 "working-tree-encoding and is left as it is stored",
+		path ? shown : "");
+
+	if (path)
+		child_send_line(control, line);
+}
+
+static int report_submodules(int control, const struct submodule_list *l, struct err *e)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		CLEAN_BUF struct buf text = BUF_INIT(FRAME_SMALL);
+
 		if (submodule_encode(&l->v[i], &text, e) < 0 ||
 			frame_send(control, buf_slice(&text), e) < 0)
 			return -1;
@@ -111,7 +133,8 @@ static int write_tree(int workspace, const struct checkout_request *r, struct fr
 	CLEANUP(end_message_release) struct end_message end = { 0 };
 	CLEANUP(tree_freep) struct tree *t = NULL;
 
-	if (enter_target(workspace, r, e) < 0 || lock_in(e) < 0)
+	convert_prepare();
+	if (enter_target(workspace, r, e) < 0 || confine_writer(e) < 0)
 		return -1;
 	t = tree_open(r, e);
 	if (!t || index_stream(t, pack_fd, e) < 0)
@@ -120,12 +143,13 @@ static int write_tree(int workspace, const struct checkout_request *r, struct fr
 	if (frame_recv(in, control, &text, e) < 0 || end_decode(text, &end, e) < 0 ||
 		tree_index(t, ret, e) < 0)
 		return -1;
-	say_received(control, ret);
+	report_received(control, ret);
 	if (tree_finish(t, &end, ret, e) < 0)
 		return -1;
+	report_unencoded(control, tree_unencoded(t));
 	CLEAN_STR char *line = xasprintf("HEAD is now at %s", ret->sha);
-	role_send_line(control, line);
-	return say_submodules(control, tree_submodules(t), e);
+	child_send_line(control, line);
+	return report_submodules(control, tree_submodules(t), e);
 }
 
 int role_write(int pack_fd, int control, int workspace)
@@ -142,6 +166,7 @@ int role_write(int pack_fd, int control, int workspace)
 	frame_drop(&in);
 	if (rc == 0) {
 		struct checkout_request r = request_view(&order);
+
 		rc = checkout_request_check(&r, &result.error);
 		if (rc == 0)
 			rc = write_tree(workspace, &r, &in, pack_fd, control, &result);

@@ -1,10 +1,14 @@
-/* See submodule.h. */
+/*
+ * URLs are compared as texts, so they are brought into one form first. The server must be equal
+ * to the letter (host, scheme, port): the checkout token would go to whatever passes here.
+ */
 #include "checkout/submodule.h"
 
 #include <strings.h>
 
 #include "base/codec.h"
 #include "base/fs.h"
+#include "base/utf8.h"
 
 /* Bytes of scheme://host[:port] */
 static size_t server_length(const char *url)

@@ -1,3 +1,8 @@
+/*
+ * The order of a checkout: the pack is indexed, the tree checked, then written, then refs and
+ * HEAD. libgit2 is tuned for a repository that nobody shares: no fsync, no second verification of
+ * ids.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <git2.h>
@@ -19,12 +24,18 @@ struct tree {
 	uint64_t bytes; /* the library counts them only for its own transports */
 	int64_t index_us;
 	struct submodule_list submodules;
+	char *unencoded;
 };
 
 /* Measured: strict verification and fsync cost a third of the time and buy nothing here, ids are
  * computed while indexing and a crashed checkout is thrown away whole. */
 static int tune(struct err *e)
 {
+	/* its defaults (windows of 1 GiB, 8 GiB mapped, 256 MiB of objects kept) are more than
+	 * this process has */
+	const size_t window = MIB(32), mapped = MIB(256);
+	const ssize_t kept = MIB(64);
+
 	int bad = git_libgit2_init() < 0;
 
 	bad |= git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0);
@@ -32,6 +43,9 @@ static int tune(struct err *e)
 	bad |= git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
 	bad |= git_libgit2_opts(GIT_OPT_DISABLE_PACK_KEEP_FILE_CHECKS, 1);
 	bad |= git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+	bad |= git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, window);
+	bad |= git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, mapped);
+	bad |= git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, kept);
 	bad |= git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, (size_t)LIMIT_PACK_OBJECTS);
 	for (int level = GIT_CONFIG_LEVEL_PROGRAMDATA; level <= GIT_CONFIG_LEVEL_GLOBAL; level++)
 		bad |= git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
@@ -88,6 +102,7 @@ void tree_free(struct tree *t)
 	git_indexer_free(t->indexer);
 	git_repository_free(t->repo);
 	submodule_list_release(&t->submodules);
+	free(t->unencoded);
 	free(t);
 }
 
@@ -108,6 +123,8 @@ int tree_index(struct tree *t, struct checkout_result *ret, struct err *e)
 	if (git_indexer_commit(t->indexer, &t->progress) < 0)
 		return git_fail(e, "bad pack");
 	ret->index_us = t->index_us + mono_diff(mono_now(), start);
+	git_indexer_free(t->indexer); /* a list of all objects, which nobody needs any more */
+	t->indexer = NULL;
 	ret->objects = t->progress.total_objects;
 	ret->pack_bytes = t->bytes;
 	return 0;
@@ -148,7 +165,7 @@ static int lookup_commit(struct tree *t, const struct end_message *m, git_commit
 	git_object *any = NULL, *peeled = NULL;
 
 	if (!sha)
-		return err_set(e, ERR_INTERNAL, "nobody said what \"%s\" is", t->r->ref);
+		return err_set(e, ERR_INTERNAL, "no object id is known for \"%s\"", t->r->ref);
 	if (git_oid_fromstr(ret_id, sha) < 0)
 		return git_fail(e, "commit id");
 	if (git_commit_lookup(ret, t->repo, ret_id) == 0)
@@ -188,6 +205,20 @@ static int write_ref(struct tree *t, const char *ref, const git_oid *id, struct 
 	return 0;
 }
 
+/* A tag keeps its own object, unless it was moved to another commit meanwhile. */
+static bool is_tag_of(struct tree *t, const char *target, const git_oid *head, git_oid *ret)
+{
+	git_object *any = NULL, *peeled = NULL;
+	bool same = target && git_oid_fromstr(ret, target) == 0 &&
+		    git_object_lookup(&any, t->repo, ret, GIT_OBJECT_ANY) == 0 &&
+		    git_object_peel(&peeled, any, GIT_OBJECT_COMMIT) == 0 &&
+		    git_oid_equal(git_object_id(peeled), head);
+
+	git_object_free(peeled);
+	git_object_free(any);
+	return same;
+}
+
 static int write_refs(
 	struct tree *t, const struct end_message *m, const git_oid *head, struct err *e)
 {
@@ -207,9 +238,7 @@ static int write_refs(
 	/* of a full history the server named the branch itself, perhaps further on by now */
 	if (!own || ref_list_find(refs, own))
 		return 0;
-	if (m->target && git_oid_fromstr(&id, m->target) < 0) /* a tag keeps its own object */
-		return git_fail(e, own);
-	return write_ref(t, own, m->target ? &id : head, e);
+	return write_ref(t, own, is_tag_of(t, m->target, head, &id) ? &id : head, e);
 }
 
 static int set_head(struct tree *t, const git_oid *id, struct err *e)
@@ -227,7 +256,7 @@ static int set_head(struct tree *t, const git_oid *id, struct err *e)
 static int finish(struct tree *t, const struct end_message *m, git_commit *commit,
 	const git_oid *id, struct tree_list *l, struct err *e)
 {
-	if (tree_judge(t->repo, commit, l, e) < 0 || tree_write(t->repo, l, id, e) < 0 ||
+	if (tree_judge(t->repo, commit, l, e) < 0 || tree_write(t->repo, l, e) < 0 ||
 		write_refs(t, m, id, e) < 0 || set_head(t, id, e) < 0)
 		return -1;
 	return t->r->submodules ? tree_modules(t->repo, l, t->r->url, &t->submodules, e) : 0;
@@ -247,9 +276,15 @@ int tree_finish(
 	int rc = finish(t, m, commit, &id, &list, e);
 	git_commit_free(commit);
 	git_oid_tostr(ret->sha, sizeof(ret->sha), &id);
+	t->unencoded = TAKE(list.unencoded);
 	ret->files = list.files;
 	ret->write_us = mono_diff(mono_now(), start);
 	return rc;
+}
+
+const char *tree_unencoded(const struct tree *t)
+{
+	return t->unencoded;
 }
 
 const struct submodule_list *tree_submodules(const struct tree *t)

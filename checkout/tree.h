@@ -3,7 +3,7 @@
  * the pack indexed while it arrives, the tree judged, then written. Runs in the sandboxed tree
  * writer only, one at a time. Call order: open → append* → index → finish → free.
  *
- * libgit2 is told to look at nothing of the host: no system or user configuration, no templates.
+ * libgit2 is told to read nothing of the host: no system or user configuration, no templates.
  */
 #ifndef CHECKOUT_TREE_H
 #define CHECKOUT_TREE_H
@@ -19,6 +19,8 @@ int tree_index(struct tree *t, struct checkout_result *ret, struct err *e) CHECK
 int tree_finish(struct tree *t, const struct end_message *m, struct checkout_result *ret,
 	struct err *e) CHECK_RESULT;
 /* After finish, of a request that asked for them. */
+/* A file whose working-tree-encoding could not be written, so that it has UTF-8; NULL: none. */
+const char *tree_unencoded(const struct tree *t);
 const struct submodule_list *tree_submodules(const struct tree *t);
 void tree_free(struct tree *t); /* NULL fine */
 static inline void tree_freep(struct tree **t)

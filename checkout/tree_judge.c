@@ -1,22 +1,31 @@
 /*
  * Refused before anything is written: modes other than the ordinary six (an entry of mode 104755
- * would become a set-uid file), control characters, names that are .git somewhere, and trees larger
- * than the caps (a hundred bytes of pack can name 10^8 files). Links to outside are data: nothing
- * is ever written through them (tree_write.c).
+ * would become a set-uid file), names that are .git somewhere, and trees larger than the caps (a
+ * hundred bytes of pack can name 10^8 files). Links to outside are data: nothing is ever written
+ * through them (tree_write.c). Control characters in a name are git's to allow: they are written as
+ * they are, and every message shows them escaped.
  */
 #include <git2/sys/path.h>
+#include <limits.h>
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/codec.h"
 #include "base/limits.h"
 #include "checkout/tree_judge.h"
 
-enum { PATH_BYTES_MAX = 4000, MODE_FOLDER = 040000, MODE_LINK = 0120000, MODE_MODULE = 0160000 };
+enum {
+	PATH_BYTES_MAX = PATH_MAX - 1,
+	TARGET_MAX = 4095,
+	MODE_FOLDER = 040000,
+	MODE_LINK = 0120000,
+	MODE_MODULE = 0160000
+};
 
 struct judge {
 	git_odb *odb;
 	struct tree_list *list;
-	uint64_t bytes;
+	uint64_t bytes, path_bytes;
 	struct err *e;
 };
 
@@ -36,6 +45,7 @@ void tree_list_release(struct tree_list *l)
 	for (size_t i = 0; i < l->n; i++)
 		free((char *)l->v[i].path);
 	free(l->v);
+	free(l->unencoded);
 	*l = (struct tree_list){ 0 };
 }
 
@@ -94,40 +104,42 @@ static bool name_ok(const char *name)
 {
 	if (!*name || str_eq(name, ".") || str_eq(name, "..") || name_is_dot_git(name))
 		return false;
-	for (; *name; name++)
-		if ((unsigned char)*name < 0x20 || *name == 0x7f || *name == '/')
-			return false;
-	return true;
+	return !strchr(name, '/');
 }
 
-static int refuse(struct judge *j, enum err_class class, const char *path, const char *why)
+static int refuse_entry(struct judge *j, enum err_class class, const char *path, const char *why)
 {
-	return err_set(j->e, class, "tree refused: \"%.400s\": %s", path, why);
+	CLEAN_STR char *shown = text_escaped(path);
+
+	return err_set(j->e, class, "tree refused: \"%.400s\": %s", shown, why);
 }
 
-static int judge_content(struct judge *j, const char *path, const git_oid *id)
+/* What libgit2 reads as rules is held whole, whatever its size. */
+static bool holds_rules(const char *name)
+{
+	return strcasecmp(name, ".gitattributes") == 0 || strcasecmp(name, ".gitmodules") == 0;
+}
+
+static int judge_content(
+	struct judge *j, const char *path, const char *name, unsigned mode, const git_oid *id)
 {
 	size_t size;
 	git_object_t type;
 
 	if (git_odb_read_header(&size, &type, j->odb, id) < 0 || type != GIT_OBJECT_BLOB)
-		return refuse(j, ERR_PROTO, path, "its content is not in the pack");
+		return refuse_entry(j, ERR_PROTO, path, "its content is not in the pack");
 	j->list->files++;
 	j->bytes += size;
+	j->list->v[j->list->n - 1].file_size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+	if (mode == MODE_LINK && size > TARGET_MAX)
+		return refuse_entry(j, ERR_INPUT, path, "link with a malformed target");
+	if (holds_rules(name) && size > LIMIT_TREE_RULES)
+		return refuse_entry(j, ERR_LIMIT, path, "file of rules too large");
 	if (size > LIMIT_TREE_FILE)
-		return refuse(j, ERR_LIMIT, path, "file too large");
+		return refuse_entry(j, ERR_LIMIT, path, "file too large");
 	if (j->bytes > LIMIT_TREE_BYTES)
-		return refuse(j, ERR_LIMIT, path, "the files are too large together");
+		return refuse_entry(j, ERR_LIMIT, path, "the files are too large together");
 	return 0;
-}
-
-static size_t depth_of(const char *path)
-{
-	size_t n = 0;
-
-	for (; *path; path++)
-		n += *path == '/';
-	return n;
 }
 
 static int judge_kind(
@@ -135,18 +147,15 @@ static int judge_kind(
 {
 	if (!mode_ok(mode)) {
 		CLEAN_STR char *why = xasprintf("mode %o is not an ordinary one", mode);
-		return refuse(j, ERR_INPUT, path, why);
+
+		return refuse_entry(j, ERR_INPUT, path, why);
 	}
-	if (mode == MODE_FOLDER)
-		return depth_of(path) < LIMIT_TREE_DEPTH
-			       ? 0
-			       : refuse(j, ERR_LIMIT, path, "nested too deeply");
-	if (mode == MODE_MODULE)
+	if (mode == MODE_FOLDER || mode == MODE_MODULE)
 		return 0;
 	if (mode == MODE_LINK && git_path_is_gitfile(name, strlen(name),
 					 GIT_PATH_GITFILE_GITMODULES, GIT_PATH_FS_GENERIC) == 1)
-		return refuse(j, ERR_INPUT, path, "a link in place of .gitmodules");
-	return judge_content(j, path, id);
+		return refuse_entry(j, ERR_INPUT, path, "a link in place of .gitmodules");
+	return judge_content(j, path, name, mode, id);
 }
 
 static int judge_entry(const char *root, const git_tree_entry *entry, void *data)
@@ -156,13 +165,16 @@ static int judge_entry(const char *root, const git_tree_entry *entry, void *data
 	unsigned mode = git_tree_entry_filemode_raw(entry);
 
 	if (j->list->n >= LIMIT_TREE_ENTRIES)
-		return refuse(j, ERR_LIMIT, root, "too many entries");
+		return refuse_entry(j, ERR_LIMIT, root, "too many entries");
 	if (strlen(root) + strlen(name) > PATH_BYTES_MAX)
-		return refuse(j, ERR_LIMIT, root, "path too long");
+		return refuse_entry(j, ERR_LIMIT, root, "path too long");
+	j->path_bytes += strlen(root) + strlen(name);
+	if (j->path_bytes > LIMIT_TREE_PATHS)
+		return refuse_entry(j, ERR_LIMIT, root, "the paths are too long together");
 	char *path = xasprintf("%s%s", root, name);
 	list_add(j->list, path, mode, git_tree_entry_id(entry)); /* owns the path from here */
 	if (!name_ok(name))
-		return refuse(j, ERR_INPUT, path, "reserved name or control character");
+		return refuse_entry(j, ERR_INPUT, path, "reserved name");
 	if (strcasecmp(name, ".gitattributes") == 0)
 		j->list->attributes = true;
 	return judge_kind(j, path, name, mode, git_tree_entry_id(entry));
@@ -185,7 +197,7 @@ static int judge_twice(struct judge *j)
 	qsort(paths, n, sizeof(*paths), by_path);
 	for (size_t i = 1; rc == 0 && i < n; i++)
 		if (str_eq(paths[i - 1], paths[i]))
-			rc = refuse(j, ERR_INPUT, paths[i], "it is in the tree twice");
+			rc = refuse_entry(j, ERR_INPUT, paths[i], "it is in the tree twice");
 	free(paths);
 	return rc;
 }

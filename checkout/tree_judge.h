@@ -7,12 +7,14 @@
 #include "base/err.h"
 
 /* What is to be written, in the order of the tree: folders stand before what they hold. Entries own
- * their path; the file system fields are filled while writing. */
+ * their path; file_size is the size of the content, at most UINT32_MAX, until the entry is written,
+ * which fills all file system fields. */
 struct tree_list {
 	git_index_entry *v;
 	size_t n, cap;
 	uint64_t files;  /* regular files and links */
 	bool attributes; /* some .gitattributes may change contents on their way out */
+	char *unencoded; /* a path whose working-tree-encoding could not be written; NULL: none */
 	bool keep;       /* what stands in the way is replaced, unless it is a folder of others */
 };
 void tree_list_release(struct tree_list *l);

@@ -1,4 +1,8 @@
-/* See tree_keep.h. Steps could write here meanwhile, the index included: it is read as hostile. */
+/*
+ * Steps may have written here since the last checkout, also to the index: it is read as hostile.
+ * Each path is opened beneath the folder without following links, and what is no longer what the
+ * checkout wrote stays.
+ */
 #include "checkout/tree_keep.h"
 
 #include <errno.h>
@@ -56,6 +60,7 @@ static int remove_tracked(int dirfd, struct err *e)
 	}
 	for (size_t i = 0; i < git_index_entrycount(index); i++) {
 		const git_index_entry *entry = git_index_get_byindex(index, i);
+
 		if (entry->mode != GIT_FILEMODE_COMMIT) /* a submodule has its own .git */
 			remove_entry(dirfd, entry->path);
 	}
@@ -72,7 +77,7 @@ int tree_forget(struct err *e)
 	if (here < 0)
 		return -1;
 	if (fstatat(here, ".git", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : err_set_errno(e, errno, "look at .git");
+		return errno == ENOENT ? 0 : err_set_errno(e, errno, "read the state of .git");
 	if (S_ISDIR(st.st_mode) && remove_tracked(here, e) < 0)
 		return -1;
 	if (tree_remove(here, ".git", &left, e) < 0)

@@ -1,3 +1,8 @@
+/*
+ * Entries of .gitmodules and of the tree must agree: a submodule counts only if both name its
+ * path. The file is read from the object and not from the disk, where a filter may have changed
+ * it.
+ */
 #include "checkout/tree_modules.h"
 
 #include <sys/stat.h>

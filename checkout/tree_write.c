@@ -15,17 +15,24 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
+#include "base/limits.h"
+#include "checkout/convert.h"
+#include "checkout/pack_blob.h"
+#include "checkout/tree_attributes.h"
 #include "checkout/tree_write.h"
 
 enum { THREADS_MAX = 4, SHARE = 32, THREADED_FROM = 4 * SHARE };
+#define LARGE MIB(16)     /* from here on a file is streamed, or held by one thread at a time */
+#define BIG_FILE MIB(512) /* core.bigFileThreshold: git takes what is larger for binary */
 
 struct writing {
 	struct tree_list *list;
-	const git_oid *commit;
+	const struct attributes *attributes; /* NULL: there are none */
 	atomic_size_t next;
 	atomic_bool failed;
-	pthread_mutex_t lock; /* over first */
-	struct err first;     /* the first failure of any thread */
+	pthread_mutex_t lock;  /* over first */
+	pthread_mutex_t large; /* held by who has a large file in memory */
+	struct err first;      /* the first failure of any thread */
 };
 
 static void note_stat(git_index_entry *entry, const struct stat *st)
@@ -56,7 +63,7 @@ static int make_way(const char *path, struct err *e)
 		return 0;
 	if (errno == EISDIR && (rmdir(path) == 0 || errno == ENOENT))
 		return 0;
-	return err_set_errno(e, errno, "clean: false: \"%.400s\" is in the way", path);
+	return err_set_errno(e, errno, "clean: false: \"%.400s\" already exists", path);
 }
 
 static int make_folder(const struct tree_list *l, const char *path, struct stat *st, struct err *e)
@@ -72,7 +79,7 @@ static int make_folder(const struct tree_list *l, const char *path, struct stat 
 
 static int make_folders(struct tree_list *l, struct err *e)
 {
-	struct stat st;
+	struct stat st = { 0 };
 
 	for (size_t i = 0; i < l->n; i++) {
 		if (!S_ISDIR(l->v[i].mode) && l->v[i].mode != GIT_FILEMODE_COMMIT)
@@ -116,49 +123,105 @@ static int put_file(git_index_entry *entry, bool keep, const void *p, size_t n, 
 	return 0;
 }
 
-/* Line ends and $Id$ as .gitattributes of this very commit say; nothing of the host is asked. */
-static int write_filtered(
-	git_repository *repo, const struct writing *w, git_index_entry *entry, struct err *e)
+/* What .gitattributes of this very commit ask for; nothing of the host is asked. */
+static int conversion_for(const struct writing *w, const git_index_entry *entry,
+	struct conversion *ret, struct err *e)
 {
-	git_blob_filter_options options = GIT_BLOB_FILTER_OPTIONS_INIT;
-	git_buf out = { 0 };
-	git_blob *blob = NULL;
-	int rc = -1;
+	const char *attributes[ATTRIBUTES];
 
-	options.flags =
-		GIT_BLOB_FILTER_NO_SYSTEM_ATTRIBUTES | GIT_BLOB_FILTER_ATTRIBUTES_FROM_COMMIT;
-	options.attr_commit_id = *w->commit;
-	if (git_blob_lookup(&blob, repo, &entry->id) == 0 &&
-		git_blob_filter(&out, blob, entry->path, &options) == 0)
-		rc = put_file(entry, w->list->keep, out.ptr, out.size, e);
-	else
-		git_fail(e, entry->path);
-	git_buf_dispose(&out);
-	git_blob_free(blob);
-	return rc;
+	*ret = (struct conversion){ 0 };
+	if (!w->attributes || entry->file_size > BIG_FILE)
+		return 0;
+	attributes_of(w->attributes, entry->path, attributes);
+	return conversion_of(attributes, ret, e) < 0 ? err_wrap(e, "\"%.400s\"", entry->path) : 0;
 }
 
-static int write_plain(git_odb *odb, const struct writing *w, git_index_entry *entry, struct err *e)
+static void note_unencoded(struct writing *w, const git_index_entry *entry)
 {
+	pthread_mutex_lock(&w->lock);
+	if (!w->list->unencoded)
+		w->list->unencoded = xstrdup(entry->path);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static int write_object(git_odb *odb, struct writing *w, git_index_entry *entry,
+	const struct conversion *c, struct err *e)
+{
+	CLEAN_BUF struct buf out = BUF_INIT(LIMIT_TREE_FILE);
+	char id[GIT_OID_HEXSZ + 1];
 	git_odb_object *object;
+	bool unencoded = false;
 
 	if (git_odb_read(&object, odb, &entry->id) < 0)
 		return git_fail(e, entry->path);
-	int rc = put_file(
-		entry, w->list->keep, git_odb_object_data(object), git_odb_object_size(object), e);
+	struct slice content = { git_odb_object_data(object), git_odb_object_size(object) };
+	int rc = convert_content(
+		c, git_oid_tostr(id, sizeof(id), &entry->id), content, &out, &unencoded, e);
+	if (unencoded)
+		note_unencoded(w, entry);
+	if (rc > 0)
+		content = buf_slice(&out);
+	if (rc >= 0)
+		rc = put_file(entry, w->list->keep, content.ptr, content.len, e);
 	git_odb_object_free(object);
 	return rc;
 }
 
-static int write_share(
-	struct writing *w, git_repository *repo, git_odb *odb, size_t from, struct err *e)
+/* ---- large files ---- */
+
+static int stream_file(
+	const struct pack_blob *blob, bool keep, git_index_entry *entry, struct err *e)
+{
+	CLEAN_FD int fd = create_file(entry, keep, e);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (pack_blob_write(blob, fd, e) < 0)
+		return err_wrap(e, "write \"%.400s\"", entry->path);
+	if (fstat(fd, &st) < 0)
+		return err_set_errno(e, errno, "write \"%.400s\"", entry->path);
+	note_stat(entry, &st);
+	return 0;
+}
+
+/* A delta, or a file to be converted, has to be held; then by one thread at a time. */
+static int write_large(struct writing *w, git_odb *odb, git_index_entry *entry,
+	const struct conversion *c, struct err *e)
+{
+	CLEANUP(pack_blob_close) struct pack_blob blob = { .fd = -1 };
+	int found = 0;
+
+	if (!conversion_needed(c))
+		found = pack_blob_find(".git/objects/pack", &entry->id, &blob, e);
+	if (found < 0)
+		return -1;
+	if (found > 0)
+		return stream_file(&blob, w->list->keep, entry, e);
+	pthread_mutex_lock(&w->large);
+	int rc = write_object(odb, w, entry, c, e);
+	pthread_mutex_unlock(&w->large);
+	return rc;
+}
+
+static int write_file(struct writing *w, git_odb *odb, git_index_entry *entry, struct err *e)
+{
+	struct conversion c;
+
+	if (conversion_for(w, entry, &c, e) < 0)
+		return -1;
+	return entry->file_size > LARGE ? write_large(w, odb, entry, &c, e)
+					: write_object(odb, w, entry, &c, e);
+}
+
+static int write_share(struct writing *w, git_odb *odb, size_t from, struct err *e)
 {
 	for (size_t i = from; i < w->list->n && i < from + SHARE; i++) {
 		git_index_entry *entry = &w->list->v[i];
+
 		if (!S_ISREG(entry->mode))
 			continue;
-		if ((w->list->attributes ? write_filtered(repo, w, entry, e)
-					 : write_plain(odb, w, entry, e)) < 0)
+		if (write_file(w, odb, entry, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -185,9 +248,10 @@ static void *write_shares(void *data)
 		rc = git_fail(&e, "open the repository");
 	while (rc == 0 && !w->failed) {
 		size_t from = atomic_fetch_add(&w->next, SHARE);
+
 		if (from >= w->list->n)
 			break;
-		rc = write_share(w, repo, odb, from, &e);
+		rc = write_share(w, odb, from, &e);
 	}
 	if (rc < 0)
 		keep_first(w, &e);
@@ -207,9 +271,13 @@ static unsigned thread_count(const struct tree_list *l)
 }
 
 /* The calling thread works too, so a thread that cannot be made costs only time. */
-static int write_files(struct tree_list *l, const git_oid *commit, struct err *e)
+static int write_files(struct tree_list *l, const struct attributes *attributes, struct err *e)
 {
-	struct writing w = { .list = l, .commit = commit, .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct writing w = { .list = l,
+		.attributes = attributes,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.large = PTHREAD_MUTEX_INITIALIZER };
+
 	pthread_t threads[THREADS_MAX];
 	unsigned n = 0, want = thread_count(l) - 1;
 
@@ -276,9 +344,14 @@ static int write_index(git_repository *repo, const struct tree_list *l, struct e
 	return rc < 0 ? -1 : 0;
 }
 
-int tree_write(git_repository *repo, struct tree_list *l, const git_oid *commit, struct err *e)
+int tree_write(git_repository *repo, struct tree_list *l, struct err *e)
 {
-	if (make_folders(l, e) < 0 || write_files(l, commit, e) < 0 || make_links(repo, l, e) < 0)
+	CLEANUP(attributes_freep) struct attributes *attributes = NULL;
+
+	if (l->attributes && !(attributes = tree_attributes(repo, l, e)))
+		return -1;
+	if (make_folders(l, e) < 0 || write_files(l, attributes, e) < 0 ||
+		make_links(repo, l, e) < 0)
 		return -1;
 	return write_index(repo, l, e);
 }

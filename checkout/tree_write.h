@@ -5,7 +5,6 @@
 
 #include "checkout/tree_judge.h"
 
-int tree_write(git_repository *repo, struct tree_list *l, const git_oid *commit,
-	struct err *e) CHECK_RESULT;
+int tree_write(git_repository *repo, struct tree_list *l, struct err *e) CHECK_RESULT;
 
 #endif

@@ -1,4 +1,7 @@
-/* See hygiene_check.h. */
+/*
+ * These texts become names of builders and volumes in calls to the engine, so they may hold plain
+ * characters only, and at least one letter or digit.
+ */
 #include "config/hygiene_check.h"
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -1,4 +1,8 @@
-/* See image_ref.h. */
+/*
+ * One text is cut at its marks, then each part is checked against the rule that registries have
+ * for it. The trap is the first part: it is a registry only if it has a dot or a colon or is
+ * localhost, otherwise it is a folder of docker.io.
+ */
 #include "config/image_ref.h"
 
 #include "base/buf.h"
@@ -77,18 +81,27 @@ static bool path_fine(const char *path)
 	return path[0] != '/' && !str_ends(path, "/") && !strstr(path, "//");
 }
 
+/* Of a registry: a name or an address, perhaps a port. */
+static bool registry_fine(const char *registry)
+{
+	return only(slice_of(registry),
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]");
+}
+
 static const char *wrong(const struct pieces *p, const struct image_ref *r)
 {
 	static const char tag_set[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 
+	if (!registry_fine(r->registry))
+		return "expected a registry's host name or address before the first slash";
 	if (!path_fine(r->path))
 		return "expected a name of lower-case letters, digits, '.', '_', '-' and '/'";
 	if (p->tag.ptr && (!only(p->tag, tag_set) || p->tag.len > 128))
-		return "expected a tag of letters, digits, '.', '_', '-' behind the colon";
+		return "expected a tag of letters, digits, '.', '_', '-' after the colon";
 	if (p->digest.ptr && (!str_starts(p->digest.ptr, ID_PREFIX) ||
 				     !is_hex64(slice_of(p->digest.ptr + strlen(ID_PREFIX)))))
-		return "expected sha256: and 64 hex digits behind the @";
+		return "expected sha256: and 64 hex digits after the @";
 	return NULL;
 }
 
@@ -147,7 +160,7 @@ char *image_ref_text(const struct image_ref *r)
 		r->digest ? "@" : "", r->digest ? r->digest : "");
 }
 
-/* --- globs ----------------------------------------------------------------------------------- */
+/* ---- globs ---- */
 
 /* Backtracks to the last * and the last ** only: linear in both for each of the two. */
 static bool match(const char *g, const char *s)

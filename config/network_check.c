@@ -1,3 +1,7 @@
+/*
+ * Each check parses the text and writes it again from what it parsed. So a firewall script or a
+ * resolver configuration never holds bytes that came from the configuration file.
+ */
 #include "config/network_check.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,14 @@
-/* One option value: text checked against the table's type and range, then stored. */
+/*
+ * One option value: a text that is checked against the table's type and range, then stored. All
+ * four sources of a configuration meet here as text, so a value means the same wherever it comes
+ * from.
+ */
+#include <inttypes.h>
+
+#include "base/buf.h"
 #include "base/clock.h"
-#include "base/codec.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "config/options.h"
 
 static char *choices_text(const struct option *opt)
@@ -24,7 +31,7 @@ static char *size_text(uint64_t n)
 		n /= 1024;
 		suffix[0] = units[unit];
 	}
-	return xasprintf("%llu%s", (unsigned long long)n, suffix);
+	return xasprintf("%" PRIu64 "%s", n, suffix);
 }
 
 static char *size_expectation(const struct option *opt)
@@ -41,8 +48,7 @@ char *option_expectation(const struct option *opt)
 
 	switch (opt->type) {
 	case OPTION_INT:
-		return xasprintf("a whole number from %lld to %lld", (long long)opt->min,
-			(long long)opt->max);
+		return xasprintf("a whole number from %" PRId64 " to %" PRId64, opt->min, opt->max);
 	case OPTION_SIZE:
 		return size_expectation(opt);
 	case OPTION_DURATION:
@@ -54,7 +60,7 @@ char *option_expectation(const struct option *opt)
 	case OPTION_CHOICE:
 		return choices_text(opt);
 	case OPTION_LIST:
-		return xasprintf("an array of at most %lld strings", (long long)opt->max);
+		return xasprintf("an array of at most %" PRId64 " strings", opt->max);
 	case OPTION_CUSTOM:
 		return xstrdup("a string or a number");
 	case OPTION_STRING:

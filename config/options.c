@@ -1,7 +1,8 @@
 /*
- * The four sources of a configuration. A source turns what it holds into text (lists: texts), has
- * it checked by option_value.c and replaces the value of a weaker source; what it cannot use
- * becomes a problem that says where it stands and what was expected there.
+ * What the four sources of a configuration share. A source (options_file.c, options_environment.c,
+ * options_flags.c, the defaults) turns what it holds into text (lists: texts), has it checked by
+ * option_value.c and replaces the value of a weaker source; what it cannot use becomes a problem
+ * that says where it stands and what was expected there.
  */
 #include "config/options.h"
 
@@ -10,8 +11,9 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "base/codec.h"
 #include "base/limits.h"
+#include "base/nearest.h"
+#include "base/utf8.h"
 #include "config/options_take.h"
 
 enum { SHOWN_MAX = 200 }; /* bytes of a refused value in its problem */
@@ -37,17 +39,21 @@ static void value_release(struct option_value *v)
 	*v = (struct option_value){ 0 };
 }
 
+static void problem_release(struct option_problem *p)
+{
+	free(p->file);
+	free(p->source);
+	free(p->key);
+	free(p->message);
+}
+
 void options_release(struct options *o)
 {
 	for (size_t i = 0; o->values && i < o->count; i++)
 		value_release(&o->values[i]);
 	free(o->values);
-	for (size_t i = 0; i < o->n_problems; i++) {
-		free(o->problems[i].file);
-		free(o->problems[i].source);
-		free(o->problems[i].key);
-		free(o->problems[i].message);
-	}
+	for (size_t i = 0; i < o->n_problems; i++)
+		problem_release(&o->problems[i]);
 	free(o->problems);
 	strv_release(&o->warnings);
 	*o = (struct options){ 0 };
@@ -62,6 +68,7 @@ static char *displayed(char *s)
 
 	for (char *c = s; c && *c; c++) {
 		unsigned char byte = (unsigned char)*c;
+
 		if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !valid))
 			*c = '?';
 	}
@@ -116,6 +123,23 @@ void options_problem(struct options *o, const char *key, const char *source, con
 	va_end(ap);
 }
 
+void options_forget(struct options *o, const char *const *keys)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n_problems; i++) {
+		const char *const *key = keys;
+
+		while (*key && !str_eq(*key, o->problems[i].key))
+			key++;
+		if (*key)
+			problem_release(&o->problems[i]);
+		else
+			o->problems[n++] = o->problems[i];
+	}
+	o->n_problems = n;
+}
+
 char *option_problem_line(const struct option_problem *p)
 {
 	struct buf b = BUF_INIT(LIMIT_NAME * 5);
@@ -148,45 +172,26 @@ int options_find(const struct options *o, const char *section, const char *key)
 	return -1;
 }
 
-/* Edits (insert, delete, replace) between two short names; 99 when one is long. */
-static unsigned edit_distance(const char *a, const char *b)
+struct option_value *options_value(struct options *o, const char *section, const char *key)
 {
-	enum { LONGEST = 40 };
-	unsigned row[LONGEST + 1];
-	size_t n = strlen(b);
-
-	if (n > LONGEST || strlen(a) > LONGEST)
-		return 99;
-	for (unsigned j = 0; j <= n; j++)
-		row[j] = j;
-	for (unsigned i = 1; *a; a++, i++) {
-		unsigned diagonal = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			unsigned swap = diagonal + (*a != b[j - 1]);
-			diagonal = row[j];
-			unsigned least = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-			row[j] = swap < least ? swap : least;
-		}
-	}
-	return row[n];
+	return &o->values[options_find(o, section, key)];
 }
 
 /* The option whose key is within two edits of a misspelt one, or NULL. */
 const struct option *option_nearest(const struct options *o, const char *section, const char *key)
 {
+	struct nearest near = { .word = key, .distance = 3 };
 	const struct option *best = NULL;
-	unsigned least = 3;
 
 	for (size_t i = 0; i < o->count; i++) {
 		const struct option *opt = &o->table[i];
+		size_t least = near.distance;
+
 		if (section && !str_eq(opt->section, section))
 			continue;
-		unsigned d = edit_distance(key, opt->key);
-		if (d < least) {
-			least = d;
+		nearest_try(&near, opt->key);
+		if (near.distance < least)
 			best = opt;
-		}
 	}
 	return best;
 }
@@ -198,8 +203,8 @@ char *option_full_key(const struct option *opt)
 
 /* taking values in */
 
-static void refuse(struct options *o, const struct option *opt, const struct option_place *at,
-	const char *text, const char *wrong)
+static void option_refuse(struct options *o, const struct option *opt,
+	const struct option_place *at, const char *text, const char *wrong)
 {
 	CLEAN_STR char *key = option_full_key(opt);
 	size_t n = strlen(text), most = n < SHOWN_MAX ? n : SHOWN_MAX;
@@ -239,7 +244,7 @@ void option_take_text(struct options *o, const struct option *opt, const struct 
 	}
 	CLEAN_STR char *wrong = option_check_text(opt, &text);
 	if (wrong)
-		refuse(o, opt, at, given, wrong);
+		option_refuse(o, opt, at, given, wrong);
 	else
 		option_put(o, opt, at, TAKE(text), (struct strv){ 0 });
 }
@@ -255,10 +260,11 @@ bool option_take_item(struct options *o, const struct option *opt, const struct 
 		wrong = xstrdup("expected each item once");
 	if (!wrong && (int64_t)list->n >= opt->max) {
 		CLEAN_STR char *expected = option_expectation(opt);
+
 		wrong = xasprintf("expected %s", expected);
 	}
 	if (wrong)
-		refuse(o, opt, at, given, wrong);
+		option_refuse(o, opt, at, given, wrong);
 	else
 		strv_add_take(list, TAKE(text));
 	return !wrong;
@@ -281,7 +287,7 @@ static void take_joined(struct options *o, const struct option *opt, const struc
 		strv_wipe(&list);
 }
 
-static void take(struct options *o, const struct option *opt, const struct option_place *at,
+void option_take(struct options *o, const struct option *opt, const struct option_place *at,
 	const char *text)
 {
 	if (opt->type == OPTION_LIST)
@@ -296,139 +302,10 @@ void options_defaults(struct options *o)
 
 	for (size_t i = 0; i < o->count; i++) {
 		if (o->table[i].fallback)
-			take(o, &o->table[i], &at, o->table[i].fallback);
+			option_take(o, &o->table[i], &at, o->table[i].fallback);
 	}
 	if (o->n_problems)
 		BUG("default of %s: %s", o->problems[0].key, o->problems[0].message);
-}
-
-/* the environment */
-
-/* True when name is TEXT in capitals. */
-static bool matches_upper(const char *name, size_t len, const char *text)
-{
-	if (strlen(text) != len)
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (name[i] != toupper((unsigned char)text[i]))
-			return false;
-	}
-	return true;
-}
-
-/* The option of a name behind the prefix: SECTION__KEY, in the home section also KEY. */
-static const struct option *option_of_name(
-	const struct options *o, const struct option_names *names, const char *name, size_t len)
-{
-	for (size_t i = 0; i < o->count; i++) {
-		const struct option *opt = &o->table[i];
-		size_t section = strlen(opt->section);
-		if (len > section + 2 && matches_upper(name, section, opt->section) &&
-			memcmp(name + section, "__", 2) == 0 &&
-			matches_upper(name + section + 2, len - section - 2, opt->key))
-			return opt;
-		if (str_eq(opt->section, names->home) && matches_upper(name, len, opt->key))
-			return opt;
-	}
-	return NULL;
-}
-
-static bool is_other_name(const struct option_names *names, const char *name, size_t len)
-{
-	for (size_t i = 0; names->other && names->other[i]; i++) {
-		if (slice_eq((struct slice){ name, len }, names->other[i]))
-			return true;
-	}
-	return false;
-}
-
-static void refuse_name(struct options *o, const struct option_names *names,
-	const struct option_place *at, const char *name)
-{
-	CLEAN_STR char *lower = xstrdup(name);
-	const char *sep = strstr(lower, "__");
-
-	for (char *c = lower; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	const struct option *near = option_nearest(o, NULL, sep ? sep + 2 : lower);
-	if (!near) {
-		option_problem_at(o, at, NULL,
-			"unknown name, expected %sSECTION__KEY of a documented key", names->prefix);
-		return;
-	}
-	CLEAN_STR char *meant = xasprintf("%s%s__%s", names->prefix, near->section, near->key);
-	for (char *c = meant; *c; c++)
-		*c = (char)toupper((unsigned char)*c);
-	option_problem_at(
-		o, at, NULL, "unknown name, expected a documented one; did you mean %s?", meant);
-}
-
-static void take_variable(struct options *o, const struct option_names *names, const char *entry)
-{
-	size_t skip = strlen(names->prefix), len = strcspn(entry, "=");
-	CLEAN_STR char *shown = xasprintf("environment %.*s", (int)len, entry);
-	CLEAN_STR char *name = xstrndup(entry + skip, len - skip);
-	struct option_place at = { .origin = ORIGIN_ENV, .name = shown };
-
-	if (entry[len] != '=' || is_other_name(names, name, len - skip))
-		return;
-	const struct option *opt = option_of_name(o, names, name, len - skip);
-	if (!opt) {
-		refuse_name(o, names, &at, name);
-		return;
-	}
-	const struct option_value *have = &o->values[opt - o->table];
-	if (have->origin == ORIGIN_ENV) {
-		CLEAN_STR char *key = option_full_key(opt);
-		option_problem_at(o, &at, key,
-			"%s sets the same key, expected one of the two names", have->source);
-		return;
-	}
-	take(o, opt, &at, entry + len + 1);
-}
-
-void options_environment(struct options *o, const struct option_names *names, char *const *environ)
-{
-	for (; environ && *environ; environ++) {
-		if (str_starts(*environ, names->prefix))
-			take_variable(o, names, *environ);
-	}
-}
-
-/* flags */
-
-void options_flags(struct options *o, const char *const *texts)
-{
-	for (size_t i = 0; i < o->count; i++) {
-		if (!texts[i])
-			continue;
-		CLEAN_STR char *shown = xasprintf("--%s", o->table[i].flag);
-		struct option_place at = { .origin = ORIGIN_FLAG, .name = shown };
-		take(o, &o->table[i], &at, texts[i]);
-	}
-}
-
-size_t options_cli_flags(const struct option *table, size_t count, const char **texts,
-	struct strv *own, struct cli_flag *flags)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct option *opt = &table[i];
-		if (!opt->flag)
-			continue;
-		const char *help = opt->help;
-		if (opt->fallback && *opt->fallback) {
-			strv_addf(own, "%s (default %s)", opt->help, opt->fallback);
-			help = own->v[own->n - 1];
-		}
-		flags[n++] = (struct cli_flag){ .name = opt->flag,
-			.kind = CLI_STRING,
-			.target = &texts[i],
-			.meta = opt->meta,
-			.help = help };
-	}
-	return n;
 }
 
 int options_apply(const struct options *o, void *config)

@@ -27,6 +27,14 @@ enum option_type {
 	OPTION_CUSTOM,   /* set decides; text or number in the file */
 };
 
+/* Is the value a path? A relative one is made absolute then: of the command line from the working
+ * folder, of the file from the file's own. In the environment it stays as it is. */
+enum option_path {
+	OPTION_NO_PATH,
+	OPTION_PATH,
+	OPTION_PATH_OR_NAME, /* only with a leading "./" or "../" */
+};
+
 struct option {
 	const char *section, *key;
 	enum option_type type;
@@ -35,7 +43,9 @@ struct option {
 	int64_t min, max;
 	const char *const *choices; /* ended by NULL */
 	const char *flag;           /* without dashes; NULL: none */
+	const char *flag_alias;     /* another name of the flag; NULL: none */
 	const char *meta, *help;
+	enum option_path path;
 	bool sensitive;
 	/* STRING and items of LIST: may rewrite *text. NULL when fine, else what was wrong and
 	 * "expected …" (a constant). */
@@ -61,13 +71,22 @@ struct option_problem {
 	char *message;
 };
 
+/* Another name of a key: [section] key in the file and SECTION__KEY in the environment; with
+ * section NULL the key alone, in the environment. Ended by a NULL key. */
+struct option_alias {
+	const char *section, *key;
+	const char *to_section, *to_key;
+};
+
 struct options {
 	const struct option *table;
+	const struct option_alias *aliases; /* NULL: none; set after options_init */
 	size_t count;
 	struct option_value *values; /* one for each of table */
 	struct option_problem *problems;
 	size_t n_problems;
 	struct strv warnings;
+	char *folder; /* of the file that is being read; NULL: none, or unknown */
 };
 
 enum { OPTION_PROBLEMS_MAX = 100 };
@@ -84,24 +103,36 @@ struct option_names {
 	const char *const *other; /* further names behind the prefix that are fine, ended by NULL */
 };
 void options_environment(struct options *o, const struct option_names *names, char *const *environ);
-/* texts: one for each of table, NULL where the flag was not given. */
-void options_flags(struct options *o, const char *const *texts);
+/* A variable's value, NULL without one. */
+const char *environment_get(char *const *environ, const char *name);
+/* What the flags were given: one text for each of table, NULL where it was not. */
+struct option_texts {
+	const char *const *texts;
+	const char *const *others; /* of flag_alias; NULL: the table has none */
+	const char *cwd;           /* where relative paths begin; NULL: they are refused */
+};
+void options_flags(struct options *o, const struct option_texts *given);
 /* Stores every value into the zeroed struct; -1 if there is any problem (nothing is stored). */
 int options_apply(const struct options *o, void *config) CHECK_RESULT;
 
 /* Index of the option, or -1. */
 int options_find(const struct options *o, const char *section, const char *key);
+/* The value of one that is in the table. */
+struct option_value *options_value(struct options *o, const char *section, const char *key);
 /* For checks over several options; all strings may be NULL where struct option_problem says so. */
 void options_problem(struct options *o, const char *key, const char *source, const char *fmt, ...)
 	PRINTF_LIKE(4, 5);
+/* Drops the problems of these keys, ended by NULL. */
+void options_forget(struct options *o, const char *const *keys);
 /* `file:line:column: key: message`; the caller frees it. */
 char *option_problem_line(const struct option_problem *p) CHECK_RESULT;
 const char *option_origin_name(enum option_origin origin); /* default file env flag */
 
-/* Flags of the table for base/cli.h: fills flags[] (room for count) and returns how many. The text
- * of option i goes to texts[i]. Help texts are added to *own, which must live as long. */
+/* Flags of the table for base/cli.h: fills flags[] (room for count, and for each other name) and
+ * returns how many. The text of option i goes to texts[i], with the other name to others[i] (NULL:
+ * without other names). Help texts are added to *own, which must live as long. */
 size_t options_cli_flags(const struct option *table, size_t count, const char **texts,
-	struct strv *own, struct cli_flag *flags);
+	const char **others, struct strv *own, struct cli_flag *flags);
 
 /* option_value.c: one value. NULL when fine, else a text the caller frees: "…expected …". */
 char *option_check_text(const struct option *opt, char **text) CHECK_RESULT;

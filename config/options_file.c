@@ -1,5 +1,9 @@
-/* The file as a source of options: walks the TOML tree, names every key it cannot use. */
+/*
+ * The file as a source of options: it walks the TOML tree and names every key that it cannot use.
+ * A key that is misspelled is an error, because its author believes that it does something.
+ */
 #include <ctype.h>
+#include <inttypes.h>
 
 #include "config/options_take.h"
 
@@ -49,6 +53,7 @@ static void take_array(
 	for (size_t i = 0; i < v->count; i++) {
 		const struct toml_value *item = v->items[i];
 		struct option_place at = place_of(path, item);
+
 		if (item->type != TOML_STRING) {
 			refuse_type(o, opt, path, item, "a string in this array");
 			ok = false;
@@ -88,18 +93,22 @@ static void take_file_value(
 
 	if (!type_fits(opt->type, v->type)) {
 		CLEAN_STR char *expected = option_expectation(opt);
+
 		refuse_type(o, opt, path, v, expected);
 	} else if (v->type == TOML_ARRAY) {
 		take_array(o, opt, path, v);
 	} else if (v->type == TOML_INTEGER) { /* the value: hexadecimal is a way to write it */
-		CLEAN_STR char *text = xasprintf("%lld", (long long)v->integer);
+		CLEAN_STR char *text = xasprintf("%" PRId64, v->integer);
+
 		option_take_text(o, opt, &at, text);
 	} else if (v->type == TOML_BOOL) {
 		option_take_text(o, opt, &at, v->boolean ? "true" : "false");
 	} else if (v->type == TOML_FLOAT) {
 		option_take_text(o, opt, &at, v->raw);
 	} else if (is_plain(o, opt, path, v)) {
-		option_take_text(o, opt, &at, v->string);
+		CLEAN_STR char *absolute = option_path_absolute(opt, o->folder, v->string);
+
+		option_take_text(o, opt, &at, absolute ? absolute : v->string);
 	}
 }
 
@@ -129,13 +138,43 @@ static void refuse_key(
 		option_problem_at(o, &at, key, "unknown key, expected a key of [%s]", section);
 }
 
+/* The option of [section] key, also under its other name, or NULL. */
+static const struct option *option_in_file(
+	const struct options *o, const char *section, const struct toml_value *v)
+{
+	int found = options_find(o, section, v->key);
+
+	if (strlen(v->key) != v->key_len)
+		return NULL;
+	if (found >= 0)
+		return &o->table[found];
+	for (const struct option_alias *a = o->aliases; a && a->key; a++)
+		if (str_eq(a->section, section) && str_eq(a->key, v->key))
+			return &o->table[options_find(o, a->to_section, a->to_key)];
+	return NULL;
+}
+
 static bool has_section(const struct options *o, const char *section)
 {
+	for (const struct option_alias *a = o->aliases; a && a->key; a++)
+		if (str_eq(a->section, section))
+			return true;
 	for (size_t i = 0; i < o->count; i++) {
 		if (str_eq(o->table[i].section, section))
 			return true;
 	}
 	return false;
+}
+
+/* [log] level and [runner] log_level in one file: nobody can tell which one is meant. */
+static void refuse_second(
+	struct options *o, const struct option *opt, const char *path, const struct toml_value *v)
+{
+	struct option_place at = place_of_key(path, v);
+	CLEAN_STR char *key = option_full_key(opt);
+
+	option_problem_at(o, &at, key, "%s sets the same key, expected it once",
+		o->values[opt - o->table].source);
 }
 
 static void take_section(struct options *o, const char *path, const struct toml_value *section)
@@ -145,6 +184,7 @@ static void take_section(struct options *o, const char *path, const struct toml_
 	if (!has_section(o, section->key)) {
 		const char *name = is_name(section->key) ? section->key : "(quoted)";
 		CLEAN_STR char *key = xasprintf("%.64s", name);
+
 		option_problem_at(o, &at, key,
 			"unknown %s, expected one of the documented sections",
 			section->type == TOML_TABLE ? "section" : "key");
@@ -157,12 +197,24 @@ static void take_section(struct options *o, const char *path, const struct toml_
 	}
 	for (size_t i = 0; i < section->count; i++) {
 		const struct toml_value *v = section->items[i];
-		int found = options_find(o, section->key, v->key);
-		if (found < 0 || strlen(v->key) != v->key_len)
+		const struct option *opt = option_in_file(o, section->key, v);
+
+		if (!opt)
 			refuse_key(o, path, section->key, v);
+		else if (o->values[opt - o->table].origin == ORIGIN_FILE)
+			refuse_second(o, opt, path, v);
 		else
-			take_file_value(o, &o->table[found], path, v);
+			take_file_value(o, opt, path, v);
 	}
+}
+
+/* The folder in which that name stands, which is not where a link of that name leads. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	CLEAN_STR char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+
+	return realpath(folder, NULL);
 }
 
 void options_file(struct options *o, const char *path, const char *text, size_t n)
@@ -172,10 +224,13 @@ void options_file(struct options *o, const char *path, const char *text, size_t 
 
 	if (!doc) {
 		struct option_place at = { ORIGIN_FILE, path, NULL, bad.line, bad.column };
+
 		option_problem_at(o, &at, NULL, "%s", bad.reason);
 		return;
 	}
 	const struct toml_value *root = toml_root(doc);
+	o->folder = folder_of(path);
 	for (size_t i = 0; i < root->count; i++)
 		take_section(o, path, root->items[i]);
+	free(TAKE(o->folder));
 }

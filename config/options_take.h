@@ -17,6 +17,15 @@ void option_problem_at(struct options *o, const struct option_place *at, const c
 const struct option *option_nearest(const struct options *o, const char *section, const char *key);
 char *option_full_key(const struct option *opt) CHECK_RESULT; /* "section.key" */
 
+/* The absolute form of a relative path below folder; NULL: the text is absolute already, or no
+ * path, or folder is NULL. The caller's. */
+char *option_path_absolute(
+	const struct option *opt, const char *folder, const char *text) CHECK_RESULT;
+
+/* Checks a text, of a list its items with commas between them, and takes it as the option's value,
+ * or adds the problem. */
+void option_take(struct options *o, const struct option *opt, const struct option_place *at,
+	const char *text);
 /* Checks a text and takes it as the option's value, or adds the problem. */
 void option_take_text(struct options *o, const struct option *opt, const struct option_place *at,
 	const char *given);

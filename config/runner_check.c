@@ -1,4 +1,7 @@
-/* Checks of single values: URLs, paths, names, addresses. */
+/*
+ * Checks of single values: URLs, paths, names, addresses. What passes here may later stand in a
+ * command line, a log or a URL without quoting.
+ */
 #include "config/runner_check.h"
 
 #include <arpa/inet.h>
@@ -141,11 +144,7 @@ const char *check_token(char **text)
 
 const char *check_label(char **text)
 {
-	size_t n = strlen(*text);
-
-	if (n < 1 || n > 100 || !only(*text, n, "_.-"))
-		return "expected 1 to 100 letters, digits, '_', '.' or '-'";
-	return NULL;
+	return label_valid(*text) ? NULL : "expected " LABEL_RULE;
 }
 
 const char *check_image(char **text)
@@ -197,6 +196,7 @@ static bool is_host_name(const char *s)
 		return false;
 	for (;;) {
 		size_t n = strcspn(s, ".");
+
 		if (!is_host_label(s, n))
 			return false;
 		if (s[n] == '\0')
@@ -339,6 +339,20 @@ bool parse_cpus(const char *text, int64_t *ret_nano)
 	if (nano < 10 * 1000 * 1000 || nano > INT64_C(1024000000000))
 		return false;
 	*ret_nano = nano;
+	return true;
+}
+
+bool parse_id_range(const char *text, int64_t *ret_first, int64_t *ret_n)
+{
+	const char *dash = strchr(text, '-');
+	CLEAN_STR char *first = dash ? xstrndup(text, (size_t)(dash - text)) : NULL;
+	int64_t from, to;
+
+	if (!dash || !parse_i64(first, 1, INT32_MAX, &from) ||
+		!parse_i64(dash + 1, from, INT32_MAX, &to))
+		return false;
+	*ret_first = from;
+	*ret_n = to - from + 1;
 	return true;
 }
 

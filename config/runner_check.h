@@ -24,6 +24,8 @@ const char *check_network(char **text);
 
 /* "2", "0.5": 10^-9 CPUs. False when malformed or outside 0.01 to 1024. */
 bool parse_cpus(const char *text, int64_t *ret_nano) CHECK_RESULT;
+/* "100000-100063": so many ids from *ret_first on. */
+bool parse_id_range(const char *text, int64_t *ret_first, int64_t *ret_n) CHECK_RESULT;
 /* "65534:65534" or "65534". */
 bool parse_user(const char *text, int64_t *ret_uid, int64_t *ret_gid) CHECK_RESULT;
 

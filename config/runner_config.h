@@ -27,6 +27,7 @@ struct runner_config {
 	struct {
 		char *base_url; /* http(s), no trailing slash, no credentials, query or fragment */
 		char *ca_file;  /* NULL: system store */
+		struct strv checkout_origins; /* scheme://host[:port] beside base_url's */
 	} server;
 	struct {
 		char *token;      /* 64 hex; from token or token_file; required by run */
@@ -38,9 +39,14 @@ struct runner_config {
 		int64_t workspace_ttl_us;
 		char *state_dir; /* journal, leases, control folders, instance id; 0700 */
 		struct strv network_allowlist;
+		/* Somebody chose the list, so no job runs without the firewall. The default is only
+		 * what `network up` lets through. */
+		bool network_allowlist_given;
 		uint64_t step_log_limit;
 		uint64_t artifact_limit;  /* bytes of one packed artifact on its way in state_dir */
 		uint64_t workspace_limit; /* bytes that one job may take on the disk */
+		int64_t project_first,
+			project_ids; /* one a slot (hygiene/disk/project.h); 0: none */
 		int64_t stop_grace_us;
 		int64_t drain_timeout_us; /* 0: none */
 		enum log_level log_level;
@@ -60,6 +66,8 @@ struct runner_config {
 		char *seccomp_profile;   /* path; NULL: the built-in profile */
 		bool seccomp_unverified; /* run with a profile that does not verify */
 		int64_t uid, gid;        /* of steps; user = "auto": the runner's own */
+		int64_t users;           /* from uid and gid on, one a slot (runner/slot/seat.c);
+					    1: all jobs share it */
 		int64_t pids_limit;
 		int64_t nofile_limit;
 		uint64_t tmp_size;
@@ -71,7 +79,7 @@ struct runner_config {
 	struct {
 		char *subnet; /* "172.30.0.0/24"; its first address is the gateway and resolver */
 		char *bridge; /* NULL: from engine.network */
-		char *dir;    /* files of the wall, a folder a bridge */
+		char *dir;    /* files of the egress firewall, a folder a bridge */
 		struct strv upstream_dns;  /* empty: those of /etc/resolv.conf */
 		struct strv ports;         /* TCP, of allowed names */
 		struct strv allow_private; /* ranges that allowed names may lead to */
@@ -83,7 +91,7 @@ struct runner_config {
 		int64_t stale_us;      /* untouched for so long: nightly takes it */
 		struct strv protected; /* names and <run>/<job> that it never takes */
 	} disk;
-	struct {                              /* of the host: hygiene/policy.h */
+	struct {                              /* of the host: hygiene/host/policy.h */
 		struct strv warm_builders;    /* images and builders that must stay */
 		struct strv state_volumes;    /* that remove_buildkit_state_volumes may remove */
 		struct strv actions;          /* enabled ones */
@@ -94,7 +102,7 @@ struct runner_config {
 		int64_t cache_age_us;       /* younger build cache stays */
 		uint64_t cache_keep;        /* bytes of build cache that stay */
 		int64_t timeout_us;         /* of one call to the engine */
-		int64_t idle_window_us;     /* between two looks for work */
+		int64_t idle_window_us;     /* between two checks for work */
 		char *user;                 /* who may run it; NULL: the owner of state_dir */
 		enum hygiene_day mutate_on; /* when the timer's run changes something */
 	} hygiene;

@@ -1,4 +1,8 @@
-/* See runner_inherit.h. */
+/*
+ * One environment variable for each option, in the text form that the option table parses, so
+ * there is no second format. The token's file stays behind with the token: who can read it has
+ * the token.
+ */
 #include "config/runner_inherit.h"
 
 #include <ctype.h>
@@ -40,6 +44,8 @@ void runner_config_export(const struct options *o, struct strv *ret_env)
 
 		if (stays_here(opt))
 			continue;
+		if (opt->type == OPTION_LIST && o->values[i].origin == ORIGIN_DEFAULT)
+			continue; /* theirs as well, and nobody chose it there either */
 		if (opt->type == OPTION_LIST)
 			list = list_text(&o->values[i].list);
 		else if (!o->values[i].text)
@@ -57,8 +63,10 @@ int runner_config_inherit(struct runner_config *ret, struct err *e)
 	options_init(&o, runner_option_table, RUNNER_OPTION_COUNT);
 	options_defaults(&o);
 	options_environment(&o, &names, environ);
-	if (options_apply(&o, ret) == 0)
+	if (options_apply(&o, ret) == 0) {
+		runner_config_origins(&o, ret);
 		return 0;
+	}
 	CLEAN_STR char *line = option_problem_line(&o.problems[0]);
 	return err_set(e, ERR_INTERNAL, "inherited configuration: %s", line);
 }

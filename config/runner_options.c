@@ -8,25 +8,35 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/codec.h"
+#include "base/buf.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "config/image_ref.h"
 #include "config/network_check.h"
 #include "config/runner_check.h"
+#include "config/runner_token.h"
+
+void runner_args_here(struct runner_args *a)
+{
+	if (!getcwd(a->cwd, sizeof(a->cwd)))
+		a->cwd[0] = '\0';
+}
 
 int runner_args_parse_rest(struct runner_args *ret, int argc, char **argv,
 	const struct cli_flag *own, size_t n_own, const char *help, int max_args, char ***ret_rest,
 	int *ret_n)
 {
-	struct cli_flag flags[1 + RUNNER_OPTION_COUNT + RUNNER_OWN_FLAGS_MAX];
+	struct cli_flag flags[1 + 2 * RUNNER_OPTION_COUNT + RUNNER_OWN_FLAGS_MAX];
 	struct strv texts = { 0 };
 	size_t n = 0;
 
 	if (n_own > RUNNER_OWN_FLAGS_MAX)
 		BUG("%zu own flags", n_own);
 	*ret = (struct runner_args){ 0 };
+	runner_args_here(ret);
 	for (size_t i = 0; i < n_own; i++)
 		flags[n++] = own[i];
 	flags[n++] = (struct cli_flag){ .name = "config",
@@ -34,7 +44,7 @@ int runner_args_parse_rest(struct runner_args *ret, int argc, char **argv,
 		.meta = "FILE",
 		.help = "configuration (default " RUNNER_CONFIG_PATH ", if it exists)" };
 	n += options_cli_flags(
-		runner_option_table, RUNNER_OPTION_COUNT, ret->text, &texts, flags + n);
+		runner_option_table, RUNNER_OPTION_COUNT, ret->text, ret->other, &texts, flags + n);
 	int rc = cli_parse(argc, argv, flags, n, help, max_args, ret_rest, ret_n);
 	strv_release(&texts);
 	return rc;
@@ -51,11 +61,6 @@ int runner_args_parse(struct runner_args *ret, int argc, char **argv, const stru
 
 /* loading */
 
-static struct option_value *value_named(struct options *o, const char *section, const char *key)
-{
-	return &o->values[options_find(o, section, key)];
-}
-
 static void load_text(struct options *o, const char *path, bool optional)
 {
 	CLEANUP(buf_release_wipe) struct buf text = BUF_INIT_SECRET(LIMIT_CONFIG_FILE);
@@ -68,7 +73,7 @@ static void load_text(struct options *o, const char *path, bool optional)
 		return;
 	}
 	options_file(o, path, buf_cstr(&text), text.len);
-	const struct option_value *token = value_named(o, "runner", "token");
+	const struct option_value *token = options_value(o, "runner", "token");
 	if (token->text && token->origin == ORIGIN_FILE && stat(path, &st) == 0 &&
 		(st.st_mode & S_IROTH))
 		strv_addf(&o->warnings,
@@ -96,75 +101,13 @@ static void load_file(struct options *o, const struct runner_args *args, char *c
 		load_text(o, path, false);
 }
 
-/* The token in runner.token_file, or NULL with an error. */
-static char *read_token(const char *path, struct err *e)
-{
-	CLEANUP(buf_release_wipe) struct buf text = BUF_INIT_SECRET(LIMIT_TOKEN);
-	CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		err_set_errno(e, errno, "%s", path);
-		return NULL;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		err_set(e, ERR_INPUT, "%s: not a regular file, expected a file with the token",
-			path);
-		return NULL;
-	}
-	if (st.st_mode & 077) {
-		err_set(e, ERR_INPUT,
-			"%s: group or others may use it (mode %04o), expected 0600: chmod 0600 %s",
-			path, (unsigned)(st.st_mode & 07777), path);
-		return NULL;
-	}
-	if (fd_read_all(fd, &text, e) < 0)
-		return NULL;
-	while (text.len && strchr(" \t\r\n", text.data[text.len - 1]))
-		text.data[--text.len] = '\0';
-	CLEAN_SECRET char *token = xstrndup(buf_cstr(&text), text.len);
-	const char *wrong = check_token(&token);
-	if (wrong || strlen(token) != text.len) {
-		err_set(e, ERR_INPUT, "%s: content is no token (not shown), %s", path,
-			wrong ? wrong : "expected text");
-		return NULL;
-	}
-	return TAKE(token);
-}
-
-/* runner.token and runner.token_file are two ways to give one thing: the stronger source wins. */
-static void resolve_token(struct options *o)
-{
-	struct option_value *token = value_named(o, "runner", "token");
-	const struct option_value *file = value_named(o, "runner", "token_file");
-	struct err e = { 0 };
-
-	if (!file->text || (token->text && token->origin > file->origin))
-		return;
-	if (token->text && token->origin == file->origin) {
-		options_problem(o, "runner.token", file->source,
-			"both token and token_file are set, expected one of them");
-		return;
-	}
-	char *text = read_token(file->text, &e);
-	if (!text) {
-		options_problem(o, "runner.token_file", file->source, "%s", e.text);
-		return;
-	}
-	wipe_free(token->text);
-	free(token->source);
-	token->text = text;
-	token->origin = file->origin;
-	token->source = xstrdup(file->source);
-}
-
 /* The list guards what environment and flags may make of the image. */
 static void check_default_image(struct options *o)
 {
-	const struct option_value *image = value_named(o, "engine", "default_image");
+	const struct option_value *image = options_value(o, "engine", "default_image");
 	struct err e = { 0 };
 
-	if (image->text && image_allowed(&value_named(o, "engine", "allowed_images")->list,
+	if (image->text && image_allowed(&options_value(o, "engine", "allowed_images")->list,
 				   image->text, &e) < 0)
 		options_problem(o, "engine.default_image", image->source, "%s", e.text);
 }
@@ -172,8 +115,8 @@ static void check_default_image(struct options *o)
 /* The resolver stands on the first address of the subnet, wherever that was moved to. */
 static void follow_subnet(struct options *o)
 {
-	const struct option_value *subnet = value_named(o, "network", "subnet");
-	struct option_value *dns = value_named(o, "engine", "dns_servers");
+	const struct option_value *subnet = options_value(o, "network", "subnet");
+	struct option_value *dns = options_value(o, "engine", "dns_servers");
 	struct ip_range r;
 	char text[IP_RANGE_TEXT];
 
@@ -186,11 +129,26 @@ static void follow_subnet(struct options *o)
 	dns->source = xstrdup(subnet->source);
 }
 
-/* The lower mark lies below the upper one: where only that was set, its default follows. */
-static void check_water(struct options *o)
+/* Each slot needs a user or a project of its own. */
+static void check_range(struct options *o, const char *section, const char *key, const char *what)
 {
-	const struct option_value *high = value_named(o, "disk", "high_water");
-	struct option_value *low = value_named(o, "disk", "low_water");
+	const struct option_value *range = options_value(o, section, key);
+	const struct option_value *capacity = options_value(o, "runner", "capacity");
+	CLEAN_STR char *name = xasprintf("%s.%s", section, key);
+	int64_t first, n, slots;
+
+	if (range->text && parse_id_range(range->text, &first, &n) && capacity->text &&
+		parse_i64(capacity->text, 1, 64, &slots) && n < slots)
+		options_problem(o, name, range->source,
+			"expected a range of at least runner.capacity %s, which is %s", what,
+			capacity->text);
+}
+
+/* The lower mark lies below the upper one: where only that was set, its default follows. */
+static void check_watermarks(struct options *o)
+{
+	const struct option_value *high = options_value(o, "disk", "high_water");
+	struct option_value *low = options_value(o, "disk", "low_water");
 	int64_t h, l;
 
 	if (!parse_i64(high->text, 1, 100, &h) || !parse_i64(low->text, 0, 99, &l) || l < h)
@@ -206,16 +164,49 @@ static void check_water(struct options *o)
 	low->source = xstrdup(high->source);
 }
 
+/* Only root, or systemd for the unit's user, makes a folder in /var/lib. Without it another user
+ * gets one at home. */
+static void choose_state_dir(struct options *o, char *const *environ)
+{
+	struct option_value *state = options_value(o, "runner", "state_dir");
+	const char *base = environment_get(environ, "XDG_STATE_HOME"),
+		   *home = environment_get(environ, "HOME");
+
+	if (state->origin != ORIGIN_DEFAULT || geteuid() == 0 || access(state->text, F_OK) == 0)
+		return;
+	if (!base || *base != '/')
+		base = NULL;
+	if (!base && (!home || *home != '/'))
+		return;
+	free(state->text);
+	state->text = base ? xasprintf("%s/shithubd-runner", base)
+			   : xasprintf("%s/.local/state/shithubd-runner", home);
+}
+
+/* The workspaces stand in the state directory, wherever that was moved to. */
+static void follow_state_dir(struct options *o)
+{
+	const struct option_value *state = options_value(o, "runner", "state_dir");
+	struct option_value *root = options_value(o, "runner", "workspace_root");
+
+	if (root->origin != ORIGIN_DEFAULT || !state->text)
+		return;
+	free(root->text);
+	root->text = xasprintf("%s/workspaces", state->text);
+	root->origin = state->origin;
+	root->source = state->source ? xstrdup(state->source) : NULL;
+}
+
 static void add_warnings(struct options *o)
 {
-	const char *url = value_named(o, "server", "base_url")->text;
+	const char *url = options_value(o, "server", "base_url")->text;
 
 	if (url && url_is_plain_remote(url))
 		strv_addf(&o->warnings,
 			"server.base_url: %s is not encrypted and not on this machine; tokens and "
 			"logs can be read on the way, use https",
 			url);
-	const struct option_value *token = value_named(o, "runner", "token");
+	const struct option_value *token = options_value(o, "runner", "token");
 	if (token->text && str_eq(token->source, "--token"))
 		strv_add(&o->warnings,
 			"--token: every user of this machine can see it in the process list; "
@@ -230,22 +221,43 @@ int runner_config_load(struct runner_config *ret, struct options *o, const struc
 
 	*ret = (struct runner_config){ 0 };
 	options_init(o, runner_option_table, RUNNER_OPTION_COUNT);
+	o->aliases = runner_option_aliases;
 	options_defaults(o);
 	load_file(o, args, environ);
 	options_environment(o, &names, environ);
-	options_flags(o, args->text);
-	resolve_token(o);
+	options_flags(o,
+		&(struct option_texts){ args->text, args->other, *args->cwd ? args->cwd : NULL });
+	choose_state_dir(o, environ);
+	follow_state_dir(o);
+	if (args->without_token)
+		options_forget(o, (const char *[]){ "runner.token", "runner.token_file", NULL });
+	else
+		runner_token_resolve(o, environ);
 	check_default_image(o);
 	follow_subnet(o);
-	check_water(o);
+	check_watermarks(o);
+	check_range(o, "engine", "user", "users");
+	check_range(o, "runner", "project_ids", "projects");
 	add_warnings(o);
-	return options_apply(o, ret);
+	if (options_apply(o, ret) < 0)
+		return -1;
+	runner_config_origins(o, ret);
+	return 0;
+}
+
+void runner_config_origins(const struct options *o, struct runner_config *ret)
+{
+	int list = options_find(o, "runner", "network_allowlist");
+
+	ret->runner.network_allowlist_given =
+		o->values[list].origin != ORIGIN_DEFAULT && o->values[list].list.n > 0;
 }
 
 int runner_config_report(const struct options *o)
 {
 	for (size_t i = 0; i < o->n_problems; i++) {
 		CLEAN_STR char *line = option_problem_line(&o->problems[i]);
+
 		fprintf(stderr, "%s\n", line);
 	}
 	return EXIT_USAGE;
@@ -258,17 +270,22 @@ int runner_config_require(const struct runner_config *c, struct err *e)
 		const char *key, *how;
 	} needs[] = {
 		{ !c->server.base_url, "server.base_url", "--server-url URL" },
-		{ !c->runner.token, "runner.token", "--token-file FILE" },
+		{ !c->runner.token, "runner.token",
+			"--token-file FILE, or LoadCredential=token: of the unit; `shithubd admin "
+			"runner register` prints one" },
 		{ !c->runner.labels.n, "runner.labels", "--labels A,B" },
 	};
+	CLEAN_BUF struct buf list = BUF_INIT(256);
+	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
 		if (needs[i].missing)
-			return err_set(e, ERR_INPUT,
-				"%s is not set, expected it in the file or as %s", needs[i].key,
-				needs[i].how);
+			buf_addf(&list, "%s%s (%s)", n++ ? ", " : "", needs[i].key, needs[i].how);
 	}
-	return 0;
+	if (n == 0)
+		return 0;
+	return err_set(e, ERR_INPUT, "not set: %s; set %s in the file or with %s", buf_cstr(&list),
+		n > 1 ? "them" : "it", n > 1 ? "these flags" : "this flag");
 }
 
 void runner_config_release(struct runner_config *c)
@@ -276,6 +293,7 @@ void runner_config_release(struct runner_config *c)
 	for (size_t i = 0; i < RUNNER_OPTION_COUNT; i++) {
 		const struct option *opt = &runner_option_table[i];
 		char *target = (char *)c + opt->offset;
+
 		if (opt->type == OPTION_STRING)
 			wipe_free(*(char **)target);
 		else if (opt->type == OPTION_LIST)

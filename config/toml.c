@@ -38,6 +38,7 @@ const char *toml_type_name(enum toml_type t)
 		[TOML_ARRAY] = "an array",
 		[TOML_TABLE] = "a table",
 	};
+
 	return names[t];
 }
 
@@ -93,6 +94,7 @@ static struct toml_value *table_find(const struct toml_value *t, const char *key
 {
 	for (size_t i = 0; i < t->count; i++) {
 		struct toml_value *v = t->items[i];
+
 		if (v->key_len == len && memcmp(v->key, key, len) == 0)
 			return v;
 	}
@@ -109,6 +111,7 @@ static struct toml_value *add_item(
 	if (to->count == to->cap) {
 		size_t cap = to->cap ? to->cap * 2 : 4;
 		struct toml_value **items = toml_alloc(p, cap * sizeof(*items));
+
 		if (to->count)
 			memcpy(items, to->items, to->count * sizeof(*items));
 		to->items = items;
@@ -136,7 +139,7 @@ static struct toml_value *add_member(struct toml_parser *p, struct toml_value *t
 	return v;
 }
 
-static struct toml_value *refuse(struct toml_parser *p, const struct key_part *k,
+static struct toml_value *refuse_key(struct toml_parser *p, const struct key_part *k,
 	const struct toml_value *old, const char *expected)
 {
 	toml_fail(p, k->at, "\"%.64s\" is already %s since line %u, expected %s", k->text,
@@ -201,7 +204,7 @@ static struct toml_value *enter_dotted(
 	}
 	if (v->type == TOML_TABLE && v->origin == DOTTED && v->section == p->section)
 		return v;
-	return refuse(p, k, v, "a key that this dotted key may extend");
+	return refuse_key(p, k, v, "a key that this dotted key may extend");
 }
 
 /* The table that a header passes through: of an array of tables its last element. */
@@ -216,7 +219,7 @@ static struct toml_value *enter_header(
 		return v->items[v->count - 1];
 	if (v->type == TOML_TABLE && v->origin != INLINE)
 		return v;
-	return refuse(p, k, v, "a table that this header may extend");
+	return refuse_key(p, k, v, "a table that this header may extend");
 }
 
 static int parse_pair(struct toml_parser *p, struct toml_value *table)
@@ -233,7 +236,7 @@ static int parse_pair(struct toml_parser *p, struct toml_value *table)
 	}
 	const struct toml_value *old = table_find(table, last->text, last->len);
 	if (old) {
-		refuse(p, last, old, "each key once");
+		refuse_key(p, last, old, "each key once");
 		return -1;
 	}
 	if (toml_peek(p) != '=')
@@ -340,7 +343,7 @@ static struct toml_value *open_table(
 	if (!v)
 		return add_member(p, parent, k, TOML_TABLE, HEADER);
 	if (v->type != TOML_TABLE || v->origin != IMPLICIT)
-		return refuse(p, k, v, "each table once");
+		return refuse_key(p, k, v, "each table once");
 	v->origin = HEADER;
 	v->line = v->key_line = k->line;
 	v->column = v->key_column = k->column;
@@ -355,7 +358,7 @@ static struct toml_value *open_element(
 	if (!list)
 		list = add_member(p, parent, k, TOML_ARRAY, ARRAY_OF_TABLES);
 	else if (list->origin != ARRAY_OF_TABLES)
-		return refuse(p, k, list, "a name that is free for an array of tables");
+		return refuse_key(p, k, list, "a name that is free for an array of tables");
 	struct toml_value *v = list ? add_item(p, list, TOML_TABLE, k->at) : NULL;
 	if (!v)
 		return NULL;

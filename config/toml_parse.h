@@ -36,6 +36,7 @@ static inline int toml_peek(const struct toml_parser *p)
 static inline bool toml_at(const struct toml_parser *p, const char *word)
 {
 	size_t n = strlen(word);
+
 	return p->n - p->at >= n && memcmp(p->text + p->at, word, n) == 0;
 }
 static inline bool toml_is_digit(int c)

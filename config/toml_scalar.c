@@ -140,7 +140,7 @@ static int read_prefixed(struct toml_parser *p, struct toml_value *v, struct tok
 	t->at = 2;
 	if (take_digits(t, base, &p->scratch) == 0 || t->at != t->len)
 		return toml_fail(p, p->at,
-			"\"%.64s\" is no number, expected digits of base %d, single '_' between "
+			"\"%.64s\" is not a number, expected digits of base %d, single '_' between "
 			"digits",
 			t->text, base);
 	errno = 0;
@@ -209,7 +209,7 @@ static int read_number(struct toml_parser *p, struct toml_value *v, struct token
 	t->at = 0;
 	const char *wrong = read_decimal(p, t, &is_float);
 	if (wrong)
-		return toml_fail(p, p->at, "\"%.64s\" is no value, expected %s", t->text, wrong);
+		return toml_fail(p, p->at, "\"%.64s\" is not a value, expected %s", t->text, wrong);
 	v->raw = toml_copy(p, buf_cstr(&p->scratch), p->scratch.len);
 	errno = 0;
 	if (is_float) {
@@ -243,7 +243,7 @@ static int read_token(struct toml_parser *p, struct toml_value *v, struct token 
 	}
 	if (looks_like_datetime(t->text, t->len))
 		return toml_fail(p, p->at,
-			"\"%.64s\" is no date or time, expected the form 2026-01-31T12:00:00Z",
+			"\"%.64s\" is not a date or time, expected the form 2026-01-31T12:00:00Z",
 			t->text);
 	if (t->text[0] == '0' && t->len > 1 && strchr("xob", t->text[1]))
 		return read_prefixed(p, v, t, bases[(unsigned char)t->text[1]]);

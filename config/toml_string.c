@@ -1,4 +1,7 @@
-/* The four string forms of TOML: basic and literal, each on one line or on several. */
+/*
+ * The four string forms of TOML: basic and literal, each on one line or on several. A control
+ * character is refused even where an editor would show it as a blank.
+ */
 #include "config/toml_parse.h"
 
 static int hex_value(int c)
@@ -25,6 +28,7 @@ static int add_unicode(struct toml_parser *p, size_t backslash, int digits)
 
 	for (int i = 0; i < digits; i++) {
 		int h = hex_value(toml_peek(p));
+
 		if (h < 0)
 			return toml_expected(p,
 				digits == 4 ? "4 hex digits after \\u" : "8 hex digits after \\U");
@@ -119,6 +123,7 @@ static int read_multi(struct toml_parser *p, char quote)
 	p->at += (size_t)toml_newline(p);
 	for (;;) {
 		size_t quotes = 0;
+
 		while (quotes < 5 && toml_peek_at(p, quotes) == quote)
 			quotes++;
 		p->at += quotes;

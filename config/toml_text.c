@@ -1,8 +1,11 @@
-/* The ground of the TOML parser: the document's memory, positions and errors, UTF-8. */
+/*
+ * The ground of the TOML parser: the document's memory, positions and errors, UTF-8. Positions
+ * count characters, not bytes, so that they agree with an editor.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/codec.h"
+#include "base/utf8.h"
 #include "config/toml_parse.h"
 
 void *toml_alloc(struct toml_parser *p, size_t n)
@@ -32,6 +35,7 @@ void toml_locate(struct toml_parser *p, size_t at, unsigned *line, unsigned *col
 	}
 	for (; p->mark < at; p->mark++) {
 		unsigned char c = (unsigned char)p->text[p->mark];
+
 		if (c == '\n') {
 			p->mark_line++;
 			p->mark_column = 1;
@@ -87,6 +91,7 @@ int toml_check_encoding(struct toml_parser *p)
 		return toml_fail(p, 0, "byte order mark, expected plain UTF-8 without one");
 	for (size_t at = 0; at < p->n;) {
 		size_t len = utf8_char(p->text + at, p->n - at);
+
 		if (len == 0)
 			return toml_fail(p, at,
 				"byte 0x%02x is not valid UTF-8, expected UTF-8 text",

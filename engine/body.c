@@ -1,24 +1,29 @@
 /*
- * The body of a container's creation: every wall that the engine builds around a step. Pure, so
+ * The body of a container's creation: all confinement that the engine gives a step. Pure, so
  * that the test compares exact keys; nothing here depends on the state of a machine.
  *
- * Walls that are not here on purpose: no nproc limit (it counts per host uid over all containers:
- * one job could starve every other; PidsLimit is the wall; where one must be named it is as high
- * as the host allows), no Init (the gate is process 1), no
- * MaskedPaths (an empty list would unmask the defaults).
+ * Left out on purpose: no nproc limit (it counts per host uid over all containers:
+ * one job could starve every other; PidsLimit is the limit that holds; where one must be named it
+ * is as high as the host allows), no Init (the gate is process 1), no MaskedPaths (an empty list
+ * would unmask the defaults).
  */
 #include "base/json.h"
+
+#include <inttypes.h>
 #include "engine/dialect.h"
+#include "engine/step_box.h"
 
 static void body_tmpfs(
 	struct json_writer *w, const struct container_spec *s, const struct dialect *d)
 {
-	CLEAN_STR char *options = xasprintf(
-		"rw,exec,nosuid,nodev,size=%llu,mode=1777", (unsigned long long)s->tmp_size);
+	CLEAN_STR char *options =
+		xasprintf("rw,exec,nosuid,nodev,size=%" PRIu64 ",mode=1777", s->tmp_size);
 
 	json_key(w, "Tmpfs");
 	json_begin_object(w);
 	json_kv_str(w, "/tmp", options);
+	for (size_t i = 0; i < s->volumes->n; i++)
+		json_kv_str(w, s->volumes->v[i], options);
 	for (size_t i = 0; i < d->n_tmpfs; i++)
 		json_kv_str(w, d->tmpfs[i].target, d->tmpfs[i].options);
 	json_end_object(w);
@@ -126,7 +131,7 @@ static void body_command(
 	struct json_writer *w, const struct container_spec *s, const struct dialect *d)
 {
 	static const struct strv none = { 0 };
-	CLEAN_STR char *user = xasprintf("%lld:%lld", (long long)s->uid, (long long)s->gid);
+	CLEAN_STR char *user = xasprintf("%" PRId64 ":%" PRId64, s->uid, s->gid);
 
 	json_kv_str(w, "Image", s->image);
 	json_kv_str(w, "User", user);
@@ -136,7 +141,8 @@ static void body_command(
 	json_kv_strv(w, "Env", s->env ? s->env : &none);
 	json_kv_pairs(w, "Labels", s->labels);
 	if (!str_starts(s->network, "container:"))
-		json_kv_str(w, "Hostname", "step"); /* refused there: shared with the holder */
+		json_kv_str(
+			w, "Hostname", BOX_HOSTNAME); /* refused there: shared with the holder */
 	if (d->network_disabled && str_eq(s->network, "none"))
 		json_kv_bool(w, "NetworkDisabled", true);
 	json_kv_str(w, "StopSignal", "SIGTERM");
@@ -157,8 +163,8 @@ static int spec_check(const struct container_spec *s, const struct dialect *d, s
 		return err_set(e, ERR_INTERNAL, "container needs image, command, labels, network");
 	if (s->uid <= 0 || s->gid <= 0)
 		return err_set(e, ERR_INPUT,
-			"container user %lld:%lld: expected neither to be root", (long long)s->uid,
-			(long long)s->gid);
+			"container user %" PRId64 ":%" PRId64 ": expected neither to be root",
+			s->uid, s->gid);
 	if (s->pids_limit < 1 || s->nano_cpus < 1 || s->memory == 0 || s->memory > INT64_MAX)
 		return err_set(
 			e, ERR_INPUT, "container limits: expected pids, cpus, memory above 0");

@@ -1,8 +1,8 @@
 /*
- * The attach way, for engines on another kernel, where no descriptor crosses: the container is made
- * at launch with the step's environment, its script stands in the control folder, its output comes
- * through the engine. The gate is its process 1 here too ("exec"), for signals to reach everything
- * and for both streams to keep their order.
+ * The attach transport, for engines on another kernel, where no descriptor crosses: the container
+ * is made at launch with the step's environment, its script stands in the control folder, its
+ * output comes through the engine. The gate is its process 1 here too ("exec"), for signals to
+ * reach everything and for both streams to keep their order.
  *
  * Measured order, each deviation loses something: create → attach → (its 200 is seen) → start →
  * read to the end → inspect until it is not running. The end of the stream is no proof of exit (an
@@ -25,7 +25,7 @@
 /* After the stream's end the exit code is there within milliseconds; slower only when the stream
  * was lost while the step runs on. */
 #define ASK_FIRST_US (3 * USEC_PER_MSEC)
-#define ASK_MOST_US (1 * USEC_PER_SEC)
+#define ASK_MAX_US (1 * USEC_PER_SEC)
 #define DOUBT_US (500 * USEC_PER_MSEC)
 #define SCRIPT_FOLDER GATE_CONTROL
 
@@ -48,7 +48,7 @@ struct box_attach {
 static void attach_ask(struct box_attach *a);
 static void stream_again(struct box_attach *a);
 
-/* --- end of a step --------------------------------------------------------------------------- */
+/* ---- end of a step ---- */
 
 static void finish(struct box_attach *a)
 {
@@ -66,7 +66,7 @@ static void finish_gone(struct box_attach *a, const struct err *infra)
 	finish(a);
 }
 
-static void judge(struct box_attach *a, const struct container_state *st)
+static void attach_check_state(struct box_attach *a, const struct container_state *st)
 {
 	struct step_result *r = &a->box->result;
 	struct err e = { 0 };
@@ -112,13 +112,13 @@ static void on_asked(struct http_exchange *x, void *data)
 		err_set(&e, ERR_TIMEOUT, "the engine did not end the step container within %d s",
 			(int)(BOX_KILL_US / USEC_PER_SEC));
 		finish_gone(a, &e);
-	} else if (st.exists && st.running && a->pause_us >= ASK_MOST_US && !a->box->killed) {
+	} else if (st.exists && st.running && a->pause_us >= ASK_MAX_US && !a->box->killed) {
 		stream_again(a);
 	} else if (st.exists && st.running) {
 		loop_timer_set(a->timer, mono_add(mono_now(), a->pause_us));
-		a->pause_us = a->pause_us * 2 > ASK_MOST_US ? ASK_MOST_US : a->pause_us * 2;
+		a->pause_us = a->pause_us * 2 > ASK_MAX_US ? ASK_MAX_US : a->pause_us * 2;
 	} else {
-		judge(a, &st);
+		attach_check_state(a, &st);
 	}
 }
 
@@ -144,7 +144,7 @@ static void on_timer(struct loop_source *s UNUSED, void *data)
 	attach_ask(a);
 }
 
-/* --- stream ---------------------------------------------------------------------------------- */
+/* ---- stream ---- */
 
 /* The step's own stderr is joined with its stdout: what comes here is the gate's, or the engine's
  * runtime complains and people should see it. */
@@ -214,11 +214,11 @@ static void on_stream_end(struct http_exchange *x, void *data)
 	http_exchange_free(TAKE(a->stream));
 	if (!a->up)
 		return; /* the start's own answer tells; if it comes, the end is asked for then */
-	a->pause_us = a->broken ? ASK_MOST_US / 2 : ASK_FIRST_US;
+	a->pause_us = a->broken ? ASK_MAX_US / 2 : ASK_FIRST_US;
 	attach_ask(a);
 }
 
-/* --- container ------------------------------------------------------------------------------- */
+/* ---- container ---- */
 
 static void kill_box(struct step_box *b)
 {
@@ -261,7 +261,7 @@ static void stream_again(struct box_attach *a)
 	if (a->stream)
 		return;
 	a->stream_ended = true;
-	loop_timer_set(a->timer, mono_add(mono_now(), ASK_MOST_US));
+	loop_timer_set(a->timer, mono_add(mono_now(), ASK_MAX_US));
 }
 
 static void on_up(void *data)
@@ -327,7 +327,7 @@ static int container_make(struct box_attach *a, const struct step_launch *l, str
 	struct box_job *j = a->box->job;
 	struct box_plan plan;
 
-	box_job_plan(j, a->box->step_id, &plan);
+	box_job_plan(a->box, &plan);
 	plan_command(&plan, l, path);
 	a->container = box_container_new(&j->containers, &plan, j->control_dir, e);
 	if (!a->container)
@@ -340,7 +340,7 @@ static int container_make(struct box_attach *a, const struct step_launch *l, str
 	return 0;
 }
 
-/* --- the way --------------------------------------------------------------------------------- */
+/* ---- the transport ---- */
 
 static int prepare(struct step_box *b, struct err *e UNUSED)
 {
@@ -391,10 +391,18 @@ static void release(struct step_box *b)
 	a->settled = true;
 }
 
-const struct box_way box_way_attach = {
+static struct box_container *container_of_box(const struct step_box *b)
+{
+	const struct box_attach *a = b->impl;
+
+	return a ? a->container : NULL;
+}
+
+const struct box_transport box_attach_transport = {
 	.prepare = prepare,
 	.launch = launch,
 	.signal = signal_all,
 	.kill = kill_box,
+	.container = container_of_box,
 	.release = release,
 };

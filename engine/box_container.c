@@ -1,3 +1,9 @@
+/*
+ * A machine in which each state has at most one exchange in flight; its callback decides about
+ * the next state. Discarding only sets a flag when something is in flight. A creation whose
+ * answer was lost may have succeeded: the name then finds the twin, which is taken over instead
+ * of a second one.
+ */
 #include "engine/box_container.h"
 
 #include <errno.h>
@@ -30,20 +36,24 @@ struct box_container {
 	bool absent;  /* the engine refused to create it: nothing to remove */
 	int removals; /* tried so far */
 	int64_t remove_pause_us;
-	struct http_exchange *x, *kill, *signal;
+	struct http_exchange *x, *kill, *signal, *pause;
 	struct loop_source *later;
 	int turn; /* the lock of dialect.one_create, -1 */
 	struct box_container_events ev;
 	void *data;
 	void (*killed)(void *data, const struct err *e);
 	void *killed_data;
+	void (*paused)(void *data, const struct err *e);
+	void *paused_data;
+	bool pause_wanted, pause_asked; /* one call at a time: the last wish counts */
+	struct loop_source *pause_again;
 };
 
 static void container_create(struct box_container *c);
 static void on_begin(struct loop_source *s, void *data);
 static void container_remove(struct box_container *c);
 
-/* --- plan ------------------------------------------------------------------------------------ */
+/* ---- plan ---- */
 
 void box_plan_mount(struct box_plan *p, const char *source, const char *target, bool read_only)
 {
@@ -85,7 +95,7 @@ static struct container_spec plan_spec(struct box_plan *p)
 	return s;
 }
 
-/* --- object ---------------------------------------------------------------------------------- */
+/* ---- object ---- */
 
 static void control_remove(struct box_container *c)
 {
@@ -110,7 +120,9 @@ static void container_release(struct box_container *c)
 	http_exchange_free(c->x);
 	http_exchange_free(c->kill);
 	http_exchange_free(c->signal);
-	loop_source_free(c->later);
+	http_exchange_free(c->pause);
+	loop_source_unref(&c->pause_again);
+	loop_source_unref(&c->later);
 	close_fdp(&c->turn);
 	control_remove(c);
 	free(c->control_dir);
@@ -180,7 +192,7 @@ const char *box_container_id(const struct box_container *c)
 	return c->id;
 }
 
-/* --- create, start --------------------------------------------------------------------------- */
+/* ---- create, start ---- */
 
 static void container_fail(struct box_container *c, struct err *e)
 {
@@ -384,7 +396,7 @@ void box_container_begin(struct box_container *c, const struct box_container_eve
 	c->later = loop_defer(c->list->loop, on_begin, c);
 }
 
-/* --- kill, remove ---------------------------------------------------------------------------- */
+/* ---- kill, remove ---- */
 
 static void on_killed(struct http_exchange *x, void *data)
 {
@@ -423,6 +435,64 @@ void box_container_signal(struct box_container *c, int sig)
 		log_warn("box", "signal_failed", F_STR("container", c->plan.name), F_ERR(&e));
 }
 
+static bool pause_ask(struct box_container *c);
+
+static void on_pause_again(struct loop_source *src UNUSED, void *data)
+{
+	struct box_container *c = data;
+
+	loop_source_unref(&c->pause_again);
+	pause_ask(c);
+}
+
+/* A container must not stay paused because one call failed. */
+static void pause_ask_later(struct box_container *c)
+{
+	c->pause_again = loop_timer(
+		c->list->loop, mono_add(loop_now(c->list->loop), USEC_PER_SEC), on_pause_again, c);
+}
+
+static void on_paused(struct http_exchange *x, void *data)
+{
+	struct box_container *c = data;
+	struct err e = { 0 };
+	int rc = engine_pause_end(c->list->engine, x, &e);
+
+	http_exchange_free(TAKE(c->pause));
+	if (c->discarded)
+		return;
+	if (c->pause_wanted != c->pause_asked)
+		pause_ask(c);
+	else if (rc < 0 && !c->pause_asked && !err_is(&e, ERR_CONFLICT) &&
+		 !err_is(&e, ERR_NOT_FOUND))
+		pause_ask_later(c);
+	else
+		c->paused(c->paused_data, rc < 0 ? &e : NULL);
+}
+
+static bool pause_ask(struct box_container *c)
+{
+	struct err e = { 0 };
+
+	c->pause_asked = c->pause_wanted;
+	c->pause = engine_pause_begin(c->list->engine, c->id, c->pause_wanted, on_paused, c, &e);
+	if (!c->pause)
+		log_warn("box", "pause_failed", F_STR("container", c->plan.name), F_ERR(&e));
+	return c->pause != NULL;
+}
+
+bool box_container_pause(
+	struct box_container *c, bool on, void (*done)(void *data, const struct err *e), void *data)
+{
+	if (!c->id || c->state == REMOVING || c->discarded)
+		return false;
+	c->paused = done;
+	c->paused_data = data;
+	c->pause_wanted = on;
+	loop_source_unref(&c->pause_again);
+	return c->pause || pause_ask(c);
+}
+
 static void on_remove_again(struct loop_source *s UNUSED, void *data)
 {
 	struct box_container *c = data;
@@ -456,7 +526,7 @@ static void container_remove(struct box_container *c)
 
 	loop_source_unref(&c->later); /* of a creation that waits for its turn */
 	container_state(c, REMOVING);
-	loop_source_free(TAKE(c->later));
+	loop_source_unref(&c->later);
 	if (c->absent && !c->id) {
 		container_free(c);
 		return;

@@ -1,7 +1,7 @@
 /*
  * One container from its creation to its removal, without blocking: create → start → … → remove,
- * each step an exchange whose callback begins the next. Holder and both kinds of boxes are made of
- * it.
+ * each step an exchange whose callback begins the next. The holder and both kinds of boxes are made
+ * of it.
  *
  * The object owns the container, its control folder on the host and the plan it is made from. It
  * belongs to a struct box_list until it is gone; box_container_discard may be called at any moment,
@@ -27,13 +27,16 @@ struct box_list {
 	struct box_outage outage;
 };
 
+/* Gate, workspace, three folders of the job's own, command files, tools, hosts, control folder. */
+enum { BOX_MOUNTS_MAX = 9 };
+
 /* What a container is made of; strings are owned by the plan (env may hold secrets: wiped). */
 struct box_plan {
 	char *name, *working_dir, *network;
 	struct strv argv, env;
 	struct pairs labels;
-	struct container_mount mounts[4];
-	char *mount_sources[4];
+	struct container_mount mounts[BOX_MOUNTS_MAX];
+	char *mount_sources[BOX_MOUNTS_MAX];
 	size_t n_mounts;
 	struct container_spec spec; /* limits, user, image: set by the maker; the rest from above */
 };
@@ -60,7 +63,11 @@ void box_container_start(struct box_container *c);
 void box_container_kill(
 	struct box_container *c, void (*done)(void *data, const struct err *e), void *data);
 void box_container_signal(struct box_container *c, int sig); /* through the engine; no answer */
-void box_container_discard(struct box_container *c);         /* NULL fine */
+/* Stops all processes in it, or lets them go on; done says whether the engine did. False: it cannot
+ * be asked now, and done is not called. */
+bool box_container_pause(struct box_container *c, bool on,
+	void (*done)(void *data, const struct err *e), void *data);
+void box_container_discard(struct box_container *c); /* NULL fine */
 /* The same once it is alone on its list: others share its network. */
 void box_container_discard_last(struct box_container *c);
 /* Ends what is in flight without an answer; what may be left is logged. After box_list waited. */

@@ -1,6 +1,6 @@
 /*
- * The gate way: the box's container is started ahead, its process 1 connects to our socket and
- * waits. A launch is one message and one pipe.
+ * The gate transport: the box's container is started ahead, its process 1 connects to our socket
+ * and waits. A launch is one message and one pipe.
  *
  * A step is over when two things are known: how it ended (the gate's EXIT, or what the engine says
  * when the gate died without one) and that its output is complete (end of the pipe). Left-over
@@ -26,7 +26,7 @@
 
 enum phase { PHASE_CONNECT, PHASE_RUN, PHASE_DRAIN, PHASE_CUT, PHASE_ASK, PHASE_KILL };
 
-/* How soon after its start a container is looked at when its gate is not here yet, and how often a
+/* How soon after its start a container is inspected when its gate is not here yet, and how often a
  * dead gate's container is asked for its exit code until the engine has it. */
 #define CONNECT_LOOK_US (300 * USEC_PER_MSEC)
 #define ASK_US (20 * USEC_PER_MSEC)
@@ -61,7 +61,7 @@ static void phase_set(struct box_gate *g, enum phase phase, int64_t us)
 	loop_timer_set(g->timer, us < 0 ? MONO_NEVER : mono_add(mono_now(), us));
 }
 
-/* --- end of a step --------------------------------------------------------------------------- */
+/* ---- end of a step ---- */
 
 static void pipe_close(struct box_gate *g)
 {
@@ -101,7 +101,7 @@ static void on_leftover(struct loop_source *s, int fd, uint32_t events UNUSED, v
 
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	loop_source_free(s);
+	loop_source_unref(&s);
 	l->source = NULL;
 	close_fdp(&l->fd); /* the entry itself goes with the box */
 }
@@ -133,7 +133,7 @@ static void leftovers_close(struct box_gate *g)
 		struct leftover *l = g->leftovers;
 
 		g->leftovers = l->next;
-		loop_source_free(l->source);
+		loop_source_unref(&l->source);
 		close_fdp(&l->fd);
 		free(l);
 	}
@@ -198,7 +198,7 @@ static void ended(struct box_gate *g)
 	maybe_finish(g);
 }
 
-/* --- a gate that died ------------------------------------------------------------------------ */
+/* ---- a gate that died ---- */
 
 static const char *exit_words(int code)
 {
@@ -222,7 +222,7 @@ static const char *exit_words(int code)
 }
 
 /* What the engine knows about the end, as the step's result or the reason it never began. */
-static void judge(struct box_gate *g, const struct container_state *st)
+static void gate_check_state(struct box_gate *g, const struct container_state *st)
 {
 	struct step_box *b = g->box;
 	struct err e = { 0 };
@@ -276,7 +276,7 @@ static void on_asked(struct http_exchange *x, void *data)
 	else if (rc < 0)
 		judge_failed(g, &e);
 	else if (!st.running || g->asked >= ASK_TRIES)
-		judge(g, &st);
+		gate_check_state(g, &st);
 	else if (g->phase == PHASE_CONNECT)
 		phase_set(g, PHASE_CONNECT, CONNECT_LOOK_US);
 	else
@@ -294,7 +294,7 @@ static void gate_ask(struct box_gate *g)
 		judge_failed(g, &e);
 }
 
-/* --- gate events ----------------------------------------------------------------------------- */
+/* ---- gate events ---- */
 
 static void on_connected(void *data)
 {
@@ -343,7 +343,7 @@ static void on_closed(void *data, const struct err *e)
 	gate_ask(g);
 }
 
-/* --- prepare, launch ------------------------------------------------------------------------- */
+/* ---- prepare, launch ---- */
 
 static void on_up(void *data)
 {
@@ -373,7 +373,7 @@ static int prepare(struct step_box *b, struct err *e)
 	g->pipe = -1;
 	g->timer = loop_timer(b->job->loop, MONO_NEVER, on_timer, g);
 	b->impl = g;
-	box_job_plan(b->job, b->step_id, &plan);
+	box_job_plan(b, &plan);
 	strv_add(&plan.argv, GATE_BINARY);
 	strv_add(&plan.argv, GATE_MODE_SERVE);
 	strv_add(&plan.argv, GATE_SOCKET);
@@ -422,7 +422,7 @@ static int pipe_open(struct box_gate *g, int *ret_write, struct err *e)
 		return err_set_errno(e, errno, "output pipe");
 	g->pipe = fds[0];
 	*ret_write = fds[1];
-	(void)!fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE); /* fewer, larger reads; a bonus */
+	IGNORE_RESULT(fcntl(fds[1], F_SETPIPE_SZ, PIPE_SIZE), "fewer, larger reads; a bonus");
 	/* the step's uid is not ours and may open /dev/stdout by name */
 	if (fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 || fchmod(fds[1], 0666) < 0)
 		return err_set_errno(e, errno, "output pipe");
@@ -467,7 +467,7 @@ static int launch(struct step_box *b, const struct step_launch *l, struct err *e
 	return 0;
 }
 
-/* --- signal, kill, release ------------------------------------------------------------------- */
+/* ---- signal, kill, release ---- */
 
 static void signal_all(struct step_box *b, int sig)
 {
@@ -516,10 +516,18 @@ static void release(struct step_box *b)
 	box_container_discard(TAKE(g->container));
 }
 
-const struct box_way box_way_gate = {
+static struct box_container *container_of_box(const struct step_box *b)
+{
+	const struct box_gate *g = b->impl;
+
+	return g ? g->container : NULL;
+}
+
+const struct box_transport box_gate_transport = {
 	.prepare = prepare,
 	.launch = launch,
 	.signal = signal_all,
 	.kill = kill_box,
+	.container = container_of_box,
 	.release = release,
 };

@@ -1,10 +1,13 @@
-/* See box_outage.h. */
+/*
+ * Pauses grow with the age of the outage, from 50 ms to a second, so a restart of the engine
+ * costs a job little and an engine that is gone is not asked a thousand times.
+ */
 #include "engine/box_outage.h"
 
 #include "base/log.h"
 
 #define PAUSE_FIRST_US (50 * USEC_PER_MSEC)
-#define PAUSE_MOST_US (1 * USEC_PER_SEC)
+#define PAUSE_MAX_US (1 * USEC_PER_SEC)
 
 bool box_outage_wait(
 	struct box_outage *o, struct mono now, const struct err *e, int64_t *ret_pause_us)
@@ -21,9 +24,9 @@ bool box_outage_wait(
 			F_INT("patience_s", BOX_OUTAGE_US / USEC_PER_SEC));
 	}
 	away = now.us - o->since.us;
-	*ret_pause_us = away < PAUSE_FIRST_US  ? PAUSE_FIRST_US
-			: away < PAUSE_MOST_US ? away
-					       : PAUSE_MOST_US;
+	*ret_pause_us = away < PAUSE_FIRST_US ? PAUSE_FIRST_US
+			: away < PAUSE_MAX_US ? away
+					      : PAUSE_MAX_US;
 	return away < BOX_OUTAGE_US;
 }
 

@@ -1,5 +1,8 @@
-/* engine.step_io = auto: does a descriptor cross into a container of this engine? Tried, not
- * guessed. */
+/*
+ * engine.step_io = auto: does a descriptor cross into a container of this engine? It is tried and
+ * not inferred: the socket may lead to an engine in a virtual machine, where the file exists on
+ * both sides and no descriptor passes.
+ */
 #include "engine/step_box_private.h"
 
 #include "base/limits.h"

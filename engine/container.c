@@ -1,7 +1,11 @@
-/* Containers: each operation as begin (start the exchange) and end (read its result). */
+/*
+ * Each operation is a begin, which starts the exchange, and an end, which reads its result.
+ * Callers that must not block use the pair; the calls without a suffix do both and wait.
+ */
 #include "engine/engine_private.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -29,7 +33,7 @@ static struct http_exchange *container_begin(struct engine *g, const char *metho
 	return path_begin(g, method, "/containers/", id, suffix, done, data, e);
 }
 
-/* --- create ---------------------------------------------------------------------------------- */
+/* ---- create ---- */
 
 /* Docker refuses a missing source, Podman silently makes a folder of root's: told apart here. */
 static int mounts_check(const struct container_spec *s, struct err *e)
@@ -52,9 +56,9 @@ static int user_check(const struct engine *g, const struct container_spec *s, st
 	if (!g->info.rootless || s->uid == (int64_t)g->info.owner)
 		return 0;
 	return err_set(e, ERR_INPUT,
-		"engine.user %lld: the rootless %s at %s runs steps as its own user only, "
+		"engine.user %" PRId64 ": the rootless %s at %s runs steps as its own user only, "
 		"expected %s",
-		(long long)s->uid, g->dialect->name, g->socket,
+		s->uid, g->dialect->name, g->socket,
 		g->info.owner == getuid() ? "\"auto\"" : "the uid that owns the socket");
 }
 
@@ -91,18 +95,7 @@ int engine_create_end(struct engine *g, struct http_exchange *x, char **ret_id, 
 	return 0;
 }
 
-int engine_container_create(
-	struct engine *g, const struct container_spec *s, char **ret_id, struct err *e)
-{
-	CLEAN_EXCHANGE struct http_exchange *x = engine_create_begin(g, s, NULL, NULL, e);
-
-	if (!x)
-		return -1;
-	http_wait(x);
-	return engine_create_end(g, x, ret_id, e);
-}
-
-/* --- start, kill, remove --------------------------------------------------------------------- */
+/* ---- start, kill, remove ---- */
 
 struct http_exchange *engine_start_begin(
 	struct engine *g, const char *id, http_done_fn done, void *data, struct err *e)
@@ -115,16 +108,6 @@ int engine_start_end(struct engine *g, struct http_exchange *x, struct err *e)
 	return engine_check(g, x, e);
 }
 
-int engine_container_start(struct engine *g, const char *id, struct err *e)
-{
-	CLEAN_EXCHANGE struct http_exchange *x = engine_start_begin(g, id, NULL, NULL, e);
-
-	if (!x)
-		return -1;
-	http_wait(x);
-	return engine_start_end(g, x, e);
-}
-
 struct http_exchange *engine_kill_begin(
 	struct engine *g, const char *id, int sig, http_done_fn done, void *data, struct err *e)
 {
@@ -133,6 +116,17 @@ struct http_exchange *engine_kill_begin(
 	snprintf(suffix, sizeof(suffix), "/kill?signal=%d", sig);
 	return container_begin(
 		g, "POST", id, sig == SIGKILL ? g->dialect->kill : suffix, done, data, e);
+}
+
+struct http_exchange *engine_pause_begin(
+	struct engine *g, const char *id, bool on, http_done_fn done, void *data, struct err *e)
+{
+	return container_begin(g, "POST", id, on ? "/pause" : "/unpause", done, data, e);
+}
+
+int engine_pause_end(struct engine *g, struct http_exchange *x, struct err *e)
+{
+	return engine_check(g, x, e);
 }
 
 /* Gone or not running is what was wanted. */
@@ -194,7 +188,7 @@ int engine_container_remove(struct engine *g, const char *id, struct err *e)
 	return engine_remove_end(g, x, e);
 }
 
-/* --- inspect, list, attach ------------------------------------------------------------------- */
+/* ---- inspect, list, attach ---- */
 
 struct http_exchange *engine_inspect_begin(
 	struct engine *g, const char *id, http_done_fn done, void *data, struct err *e)
@@ -248,10 +242,11 @@ int engine_container_inspect(
 }
 
 /* /containers/json?all=1&filters={"label":["key=value"]} */
+/* ?filters={"label":["<label>=<value>"]} */
 static int list_path(struct buf *path, const char *label, const char *value, struct err *e)
 {
 	CLEAN_BUF struct buf filters = BUF_INIT(KIB(4));
-	CLEAN_STR char *pair = xasprintf("%s=%s", label, value);
+	CLEAN_STR char *pair = value ? xasprintf("%s=%s", label, value) : xstrdup(label);
 	struct json_writer w;
 
 	json_writer_init(&w, &filters, false);
@@ -268,8 +263,8 @@ static int list_path(struct buf *path, const char *label, const char *value, str
 	return 0;
 }
 
-int engine_container_list(
-	struct engine *g, const char *label, const char *value, struct strv *ret, struct err *e)
+struct json_doc *engine_list_by_label(
+	struct engine *g, const char *label, const char *value, struct err *e)
 {
 	CLEAN_BUF struct buf path = BUF_INIT(KIB(16));
 	CLEAN_EXCHANGE struct http_exchange *x = NULL;
@@ -277,14 +272,24 @@ int engine_container_list(
 	struct engine_request r = { .method = "GET" };
 
 	if (list_path(&path, label, value, e) < 0)
-		return -1;
+		return NULL;
 	r.path = buf_cstr(&path);
 	x = engine_call(g, &r, e);
 	doc = x ? engine_json(x, e) : NULL;
+	if (doc && json_root(doc)->type != JSON_ARRAY) {
+		err_set(e, ERR_PROTO, "list: the engine's answer is not an array");
+		return NULL;
+	}
+	return TAKE(doc);
+}
+
+int engine_container_list(
+	struct engine *g, const char *label, const char *value, struct strv *ret, struct err *e)
+{
+	CLEAN_JSON struct json_doc *doc = engine_list_by_label(g, label, value, e);
+
 	if (!doc)
 		return -1;
-	if (json_root(doc)->type != JSON_ARRAY)
-		return err_set(e, ERR_PROTO, "list: the engine's answer is no array");
 	json_array_each (item, json_root(doc)) {
 		const char *id = json_get_string(item, "Id");
 

@@ -1,3 +1,7 @@
+/*
+ * The state is whole before a callback runs, because the callback may free the owner of this
+ * object. What the engine itself has to report (stream 3) is kept as the error text.
+ */
 #include "engine/demux.h"
 
 void demux_init(struct demux *d, demux_fn fn, void *data)
@@ -11,7 +15,8 @@ static int header_done(struct demux *d, struct err *e)
 
 	if (h[0] > DEMUX_ENGINE_ERROR || h[0] == DEMUX_STDIN || h[1] || h[2] || h[3])
 		return err_set(e, ERR_PROTO,
-			"attach stream: %02x%02x%02x%02x is no frame header (expected stream 1 to "
+			"attach stream: %02x%02x%02x%02x is not a frame header (expected stream 1 "
+			"to "
 			"3 and "
 			"three zero bytes)",
 			h[0], h[1], h[2], h[3]);

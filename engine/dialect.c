@@ -1,3 +1,7 @@
+/*
+ * Rows of data instead of branches: a new engine is a new row, and every difference has one
+ * place. Each value was measured against the engine that it names.
+ */
 #include "engine/dialect.h"
 
 #include "base/json.h"

@@ -1,4 +1,8 @@
-/* The connection: finding the socket, negotiating the version, calls, networks. */
+/*
+ * The connection: finding the socket, negotiating the version, calls. Podman answers on Docker's
+ * paths under a version that it chooses; the kind is read from what it says about itself and not
+ * from the socket's name.
+ */
 #include "engine/engine_private.h"
 
 #include <ctype.h>
@@ -8,7 +12,7 @@
 #include "base/limits.h"
 #include "engine/socket.h"
 
-/* --- calls ----------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 void engine_escape(struct buf *out, const char *text)
 {
@@ -93,7 +97,7 @@ struct json_doc *engine_json(struct http_exchange *x, struct err *e)
 	return doc;
 }
 
-/* --- opening --------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static const struct {
 	int major, minor;
@@ -250,7 +254,7 @@ const struct dialect *engine_dialect(const struct engine *g)
 	return g->dialect;
 }
 
-/* --- networks -------------------------------------------------------------------------------- */
+/* ---- networks ---- */
 
 struct http_exchange *engine_get_named(
 	struct engine *g, const char *prefix, const char *name, const char *suffix, struct err *e)

@@ -6,7 +6,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
-#include "base/http.h"
+#include "base/http/http.h"
 #include "config/runner_config.h"
 
 struct engine;
@@ -34,7 +34,7 @@ const char *engine_network(const struct engine *g, const char *name);
 /* ERR_NOT_FOUND when there is no such network; "none" is always there. */
 int engine_network_check(struct engine *g, const char *name, struct err *e) CHECK_RESULT;
 
-/* One container to be made: every wall of DESIGN.md "Isolation" that the engine builds. */
+/* One container to be made: all of docs/SECURITY.md that the engine builds. */
 struct container_mount {
 	const char *source, *target;
 	bool read_only;
@@ -53,8 +53,10 @@ struct container_spec {
 	const struct strv *dns; /* not sent with container: and none */
 	uint64_t memory;        /* no extra swap */
 	int64_t nano_cpus, pids_limit, nofile_limit;
-	int64_t nproc_limit; /* for engines that need one named; no wall, see engine/body.c */
-	uint64_t tmp_size;
+	int64_t nproc_limit; /* for engines that need one named; not a limit that protects, see
+				engine/body.c */
+	uint64_t tmp_size;   /* of /tmp, and of each volume */
+	const struct strv *volumes; /* a tmpfs at each of these */
 	const char *seccomp_json;
 	const char *seccomp_path; /* host file with the same profile: Podman takes no inline one */
 };
@@ -65,9 +67,6 @@ struct container_state {
 	int64_t pid; /* of process 1 as the engine sees it, 0 when not running */
 	char error[256];
 };
-int engine_container_create(struct engine *g, const struct container_spec *s, char **ret_id,
-	struct err *e) CHECK_RESULT;
-int engine_container_start(struct engine *g, const char *id, struct err *e) CHECK_RESULT;
 int engine_container_inspect(struct engine *g, const char *id, struct container_state *ret,
 	struct err *e) CHECK_RESULT; /* a missing one is exists = false, not an error */
 /* Sends SIGKILL through the engine; a container that is gone or not running is no error. */
@@ -97,6 +96,10 @@ int engine_inspect_end(struct engine *g, struct http_exchange *x, struct contain
 struct http_exchange *engine_kill_begin(struct engine *g, const char *id, int sig,
 	http_done_fn done, void *data, struct err *e) CHECK_RESULT;
 int engine_kill_end(struct engine *g, struct http_exchange *x, struct err *e) CHECK_RESULT;
+/* Stops (on) all processes of a container where they are, or lets them go on. */
+struct http_exchange *engine_pause_begin(struct engine *g, const char *id, bool on,
+	http_done_fn done, void *data, struct err *e) CHECK_RESULT;
+int engine_pause_end(struct engine *g, struct http_exchange *x, struct err *e) CHECK_RESULT;
 struct http_exchange *engine_remove_begin(struct engine *g, const char *id_or_name,
 	http_done_fn done, void *data, struct err *e) CHECK_RESULT;
 int engine_remove_end(struct engine *g, struct http_exchange *x, struct err *e) CHECK_RESULT;

@@ -1,5 +1,5 @@
 /*
- * What an engine says of itself and of the containers on it, for people who look at a host. Every
+ * What an engine says of itself and of the containers on it, for people who inspect a host. Every
  * call blocks on the loop; errors as in engine/engine.h.
  */
 #ifndef ENGINE_ENGINE_FACTS_H

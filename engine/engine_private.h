@@ -36,5 +36,8 @@ struct http_exchange *engine_get_named(struct engine *g, const char *prefix, con
 /* Percent-encodes everything but unreserved characters. */
 void engine_escape(struct buf *out, const char *text);
 struct json_doc *engine_json(struct http_exchange *x, struct err *e) CHECK_RESULT;
+/* All containers, in any state, with that label; value NULL: whatever its value. An array. */
+struct json_doc *engine_list_by_label(
+	struct engine *g, const char *label, const char *value, struct err *e) CHECK_RESULT;
 
 #endif

@@ -1,3 +1,7 @@
+/*
+ * One connection, one frame in each direction at a time. The listener goes as soon as the gate is
+ * connected: a step that finds the socket file must not be able to speak as the gate.
+ */
 #include "engine/gate_client.h"
 
 #include <errno.h>
@@ -11,6 +15,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/message/pass_fd.h"
 
 _Static_assert(GATE_MESSAGE_MAX == LIMIT_GATE_MESSAGE, "one cap on both sides");
 
@@ -27,7 +32,7 @@ struct gate_client {
 	int out_fd;     /* goes with the first byte of out; -1: none or gone */
 };
 
-/* --- encoding -------------------------------------------------------------------------------- */
+/* ---- encoding ---- */
 
 static void put32(struct buf *b, uint32_t v)
 {
@@ -88,7 +93,7 @@ int gate_request_encode(const struct gate_request *r, struct buf *out, struct er
 	return buf_ok(out) ? 0 : err_set(e, ERR_LIMIT, "step: message too large");
 }
 
-/* --- connection ------------------------------------------------------------------------------ */
+/* ---- connection ---- */
 
 /* Ends the conversation; the callback is the last touch. */
 static void client_closed(struct gate_client *c, const struct err *e)
@@ -169,34 +174,12 @@ static void client_read(struct gate_client *c)
 	client_frame(c);
 }
 
-/* One sendmsg of what is left, with the descriptor if it is still ours. Bytes sent, or -1. */
-static ssize_t send_some(struct gate_client *c)
-{
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec io = { c->out.data, c->out.len };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1 };
-
-	if (c->out_fd >= 0) {
-		m.msg_control = control.bytes;
-		m.msg_controllen = sizeof(control.bytes);
-		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(h), &c->out_fd, sizeof(int));
-	}
-	return sendmsg(c->conn, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 /* Sends what goes; the rest follows when the socket takes more. A dead gate is told by client_read.
  */
 static void client_flush(struct gate_client *c)
 {
 	while (c->out.len > 0) {
-		ssize_t n = send_some(c);
+		ssize_t n = pass_fd_send(c->conn, c->out.data, c->out.len, c->out_fd, MSG_DONTWAIT);
 
 		if (n < 0) {
 			loop_io_events(c->source, errno == EAGAIN ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -226,7 +209,7 @@ static void on_listener(struct loop_source *s UNUSED, int fd, uint32_t events UN
 	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (conn < 0)
-		return; /* it hung up before we looked; the box notices its end */
+		return; /* it hung up before we read; the box notices its end */
 	loop_source_unref(&c->source);
 	close_fdp(&c->listener);
 	unlinkat(c->folder, GATE_SOCKET_NAME, 0);
@@ -237,7 +220,7 @@ static void on_listener(struct loop_source *s UNUSED, int fd, uint32_t events UN
 	c->events.connected(c->data);
 }
 
-/* --- interface ------------------------------------------------------------------------------- */
+/* ---- interface ---- */
 
 /* Bound through the folder's descriptor: a control folder may be deeper than sun_path is long. */
 static int listen_in(struct gate_client *c, struct err *e)

@@ -1,4 +1,7 @@
-/* See image.h. */
+/*
+ * An engine reports a failed pull inside an answer of 200 and in words only. The words are mapped
+ * to classes here, because the runner must know whether another try can help.
+ */
 #include "engine/image.h"
 
 #include <strings.h>
@@ -6,8 +9,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "engine/engine_private.h"
+#include "engine/volumes.h"
 
-/* --- what is there --------------------------------------------------------------------------- */
+/* ---- what is there ---- */
 
 /* RepoDigests: "name@sha256:…" for each registry that gave or took it; ours first. */
 static char *digest_of(const struct json_value *digests, const char *ref)
@@ -39,6 +43,35 @@ static int not_here(struct engine *g, const char *ref, struct err *e)
 		g->dialect->command, ref);
 }
 
+/* {"/data":{}, …} */
+static void read_volumes(const struct json_value *config, struct strv *ret)
+{
+	const struct json_value *volumes = json_get(config, "Volumes");
+
+	if (!volumes || volumes->type != JSON_OBJECT)
+		return;
+	for (size_t i = 0; i < volumes->count; i++)
+		strv_add(ret, volumes->items[i]->key);
+}
+
+/* ["PATH=/usr/bin", …]; an engine keeps a name without a value as it is, and it sets nothing. */
+static void read_env(const struct json_value *config, struct pairs *ret)
+{
+	const struct json_value *env = json_get(config, "Env");
+
+	if (!env || env->type != JSON_ARRAY)
+		return;
+	json_array_each (item, env) {
+		const char *equals = item->type == JSON_STRING ? strchr(item->string, '=') : NULL;
+
+		if (!equals || equals == item->string)
+			continue;
+		CLEAN_STR char *name = xmemdup0(item->string, (size_t)(equals - item->string));
+
+		pairs_set(ret, name, equals + 1);
+	}
+}
+
 int engine_image_inspect(struct engine *g, const char *ref, struct image *ret, struct err *e)
 {
 	CLEAN_EXCHANGE struct http_exchange *x = NULL;
@@ -63,17 +96,28 @@ int engine_image_inspect(struct engine *g, const char *ref, struct image *ret, s
 		.digest = digests && digests->type == JSON_ARRAY ? digest_of(digests, ref) : NULL,
 		.size = json_get_int(json_root(doc), "Size", 0),
 	};
+	read_volumes(json_get(json_root(doc), "Config"), &ret->volumes);
+	read_env(json_get(json_root(doc), "Config"), &ret->env);
 	return 0;
+}
+
+const char *image_home(const struct image *i)
+{
+	const char *home = pairs_get(&i->env, "HOME");
+
+	return volumes_home_fits(home) ? home : NULL;
 }
 
 void image_release(struct image *i)
 {
 	free(i->id);
 	free(i->digest);
+	strv_release(&i->volumes);
+	pairs_release(&i->env);
 	*i = (struct image){ 0 };
 }
 
-/* --- pulling --------------------------------------------------------------------------------- */
+/* ---- pulling ---- */
 
 struct image_pull {
 	struct engine *engine;
@@ -86,7 +130,7 @@ struct image_pull {
 	void *data;
 };
 
-/* What registries and engines say, in the order in which it is looked for: a refusal often names
+/* What registries and engines say, in the order in which it is searched for: a refusal often names
  * the address too. */
 enum err_class pull_error_class(const char *words)
 {

@@ -19,11 +19,15 @@ struct image {
 	char *id;     /* sha256:… of its configuration: this very image whatever tags do */
 	char *digest; /* sha256:… by which its registry knows it; NULL: it came from none */
 	int64_t size; /* bytes unpacked, 0: not told */
+	struct strv volumes; /* VOLUME paths as the image says them (engine/volumes.h) */
+	struct pairs env;    /* its ENV */
 };
 /* ERR_NOT_FOUND with the remedy when it is not on this machine. */
 int engine_image_inspect(
 	struct engine *g, const char *ref, struct image *ret, struct err *e) CHECK_RESULT;
 void image_release(struct image *i);
+/* The HOME that the image says, if the job's home can be mounted there; else NULL. */
+const char *image_home(const struct image *i);
 /* What names the image beyond doubt: its digest, else its id. */
 static inline const char *image_digest(const struct image *i)
 {

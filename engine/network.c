@@ -10,12 +10,12 @@
 #include "base/limits.h"
 #include "engine/engine_private.h"
 
-/* Podman's own calls count their versions apart, and these two look at them. */
+/* Podman's own calls count their versions apart, and these two check them. */
 #define LIBPOD_VERSION "4.0.0"
 #define OPTION_BRIDGE "com.docker.network.bridge.name"
 #define OPTION_ICC "com.docker.network.bridge.enable_icc"
 
-/* --- create ---------------------------------------------------------------------------------- */
+/* ---- create ---- */
 
 const char *network_create_path(const struct dialect *d)
 {
@@ -101,7 +101,7 @@ int engine_network_create(struct engine *g, const struct network_spec *s, struct
 	return x ? 0 : err_wrap(e, "create network %s", s->name);
 }
 
-/* --- inspect --------------------------------------------------------------------------------- */
+/* ---- inspect ---- */
 
 static char *text_of(const struct json_value *v, const char *key)
 {
@@ -205,7 +205,7 @@ void engine_network_release(struct engine_network *n)
 	*n = (struct engine_network){ 0 };
 }
 
-/* --- remove ---------------------------------------------------------------------------------- */
+/* ---- remove ---- */
 
 int engine_network_remove(struct engine *g, const char *name, struct err *e)
 {

@@ -1,6 +1,6 @@
 /*
- * Networks of a container engine: look, make, remove. Every call blocks on the loop; errors as in
- * engine/engine.h.
+ * Networks of a container engine: inspect, make, remove. Every call blocks on the loop; errors as
+ * in engine/engine.h.
  */
 #ifndef ENGINE_NETWORK_H
 #define ENGINE_NETWORK_H

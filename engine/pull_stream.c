@@ -1,4 +1,7 @@
-/* See pull_stream.h. */
+/*
+ * Lines are cut out of the stream and parsed one by one. Totals grow while layers are announced,
+ * so progress counts only layers whose size is known.
+ */
 #include "engine/pull_stream.h"
 
 #include <stdio.h>

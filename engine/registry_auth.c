@@ -1,4 +1,7 @@
-/* See registry_auth.h. Texts of these files are secrets: errors say where, never what. */
+/*
+ * Texts of these files are secrets: errors say where something is wrong and never quote it.
+ * Buffers are wiped, also after an error.
+ */
 #include "engine/registry_auth.h"
 
 #include <errno.h>
@@ -34,7 +37,7 @@ static bool known(const struct registry_auth *a)
 	return a->identity_token || (a->user && a->password);
 }
 
-/* --- one file -------------------------------------------------------------------------------- */
+/* ---- one file ---- */
 
 /* "https://host/v1/" is the old way to say "host"; without a scheme a path is part of the name. */
 static struct slice key_name(const char *key)
@@ -165,7 +168,7 @@ int registry_auth_parse(const char *text, size_t n, const struct image_ref *ref,
 	return -1;
 }
 
-/* --- helpers --------------------------------------------------------------------------------- */
+/* ---- helpers ---- */
 
 int registry_auth_answer(const char *text, size_t n, struct registry_auth *ret, struct err *e)
 {
@@ -235,7 +238,7 @@ static int ask_helper(struct loop *l, const struct registry_auth_entry *x,
 	return 0;
 }
 
-/* --- all files ------------------------------------------------------------------------------- */
+/* ---- all files ---- */
 
 static int ask_file(struct loop *l, const char *path, const struct image_ref *ref,
 	struct registry_auth *ret, struct err *e)

@@ -3,7 +3,7 @@
  * runner; a credential helper runs as a bounded child process. Job process only: what is found
  * goes to the engine as one header and nowhere else.
  *
- * Where it looks, the first that knows the registry wins:
+ * Where it searches; the first that knows the registry wins:
  *   engine.registry_auth_file, else $REGISTRY_AUTH_FILE: only this file, and it must be there
  *   else $DOCKER_CONFIG/config.json, or ~/.docker/config.json when DOCKER_CONFIG is not set
  *   then $XDG_RUNTIME_DIR/containers/auth.json

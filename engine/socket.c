@@ -1,3 +1,8 @@
+/*
+ * A user whose socket refuses gets the one remedy that fits: start the service, join the group,
+ * or name another path. So the reasons are told apart by what the file system and connect()
+ * answer.
+ */
 #include "engine/socket.h"
 
 #include <errno.h>
@@ -12,7 +17,7 @@
 
 #define SOCKET_PROBE_S 10
 
-/* --- places ---------------------------------------------------------------------------------- */
+/* ---- places ---- */
 
 static int add_variable(const char *name, struct strv *ret, struct err *e)
 {
@@ -50,7 +55,7 @@ int engine_socket_places(enum engine_kind kind, struct strv *ret, struct err *e)
 	return 0;
 }
 
-/* --- remedies -------------------------------------------------------------------------------- */
+/* ---- remedies ---- */
 
 /* A path says which engine was meant where the configuration does not. */
 static bool means_podman(const char *path, enum engine_kind kind)
@@ -102,12 +107,12 @@ int engine_socket_none(const struct strv *places, enum engine_kind kind, struct 
 	strv_each (path, places)
 		buf_addf(&tried, "%s%s", tried.len ? ", " : "", path);
 	return err_set(e, ERR_NET,
-		"no container engine socket found (looked at %s): install Docker or Podman and "
+		"no container engine socket found (tried %s): install Docker or Podman and "
 		"%s; or set engine.socket",
 		buf_cstr(&tried), start_remedy(kind == ENGINE_PODMAN));
 }
 
-/* --- probe ----------------------------------------------------------------------------------- */
+/* ---- probe ---- */
 
 static int probe_connect(int fd, const char *path)
 {

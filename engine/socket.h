@@ -9,7 +9,7 @@
 
 #include "config/runner_config.h"
 
-/* The places to look at, best first: what DOCKER_HOST and CONTAINER_HOST name, then the usual ones
+/* The places to try, best first: what DOCKER_HOST and CONTAINER_HOST name, then the usual ones
  * of kind. A variable that names no unix socket is ERR_INPUT: silently using another engine would
  * surprise. */
 int engine_socket_places(enum engine_kind kind, struct strv *ret, struct err *e) CHECK_RESULT;

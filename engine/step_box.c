@@ -1,51 +1,20 @@
-/* The box's state machine, common to both ways. */
+/*
+ * The interface of a box, common to both transports: prepare, launch, signal, kill, free.
+ *
+ * Preparing never blocks and never fails; launch waits for the box and reports what went wrong. The
+ * wait runs the event loop, so a callback may free the box meanwhile: `launching` keeps its memory.
+ */
 #include "engine/step_box_private.h"
 
-#include <errno.h>
-
-#include "base/limits.h"
-#include "base/log.h"
-
-static const char *const state_names[] = { "waiting", "preparing", "ready", "failed", "running",
-	"spent" };
-
-static void box_to(struct step_box *b, enum box_state to)
-{
-	trace("engine", "box %s: %s -> %s", b->step_id, state_names[b->state], state_names[to]);
-	b->state = to;
-	b->settled = to == BOX_READY || to == BOX_FAILED;
-}
-
-void box_settle(struct step_box *b, const struct err *e)
-{
-	if (b->freed ||
-		(b->state != BOX_WAITING && b->state != BOX_PREPARING && b->state != BOX_READY))
-		return;
-	if (e)
-		b->error = *e;
-	box_to(b, e ? BOX_FAILED : BOX_READY);
-}
-
-void box_begin(struct step_box *b)
-{
-	struct err e = { 0 };
-
-	if (b->state != BOX_WAITING)
-		return;
-	box_to(b, BOX_PREPARING);
-	if (b->job->holder_failed)
-		box_settle(b, &b->job->holder_error);
-	else if (b->way->prepare(b, &e) < 0)
-		box_settle(b, &e);
-}
-
-struct step_box *step_box_prepare(struct box_job *j, const char *step_id)
+static struct step_box *prepare(struct box_job *j, const char *step_id, bool beside)
 {
 	struct step_box *b = xcalloc(1, sizeof(*b));
 
 	b->job = j;
 	b->step_id = xstrdup(step_id);
-	b->way = j->config->engine.step_io == STEP_IO_ATTACH ? &box_way_attach : &box_way_gate;
+	b->beside = beside;
+	b->transport = j->config->engine.step_io == STEP_IO_ATTACH ? &box_attach_transport
+								   : &box_gate_transport;
 	b->next = j->boxes;
 	j->boxes = b;
 	if (j->holder_up || j->holder_failed)
@@ -53,20 +22,14 @@ struct step_box *step_box_prepare(struct box_job *j, const char *step_id)
 	return b;
 }
 
-void box_argv(const struct strv *argv, const char *path, struct strv *ret)
+struct step_box *step_box_prepare(struct box_job *j, const char *step_id)
 {
-	strv_each (arg, argv) {
-		CLEAN_BUF struct buf out = BUF_INIT(LIMIT_GATE_MESSAGE);
-		const char *at;
+	return prepare(j, step_id, false);
+}
 
-		while (path && (at = strstr(arg, "{0}"))) {
-			buf_add(&out, arg, (size_t)(at - arg));
-			buf_adds(&out, path);
-			arg = at + strlen("{0}");
-		}
-		buf_adds(&out, arg);
-		strv_add_take(ret, buf_take(&out));
-	}
+struct step_box *step_box_prepare_beside(struct box_job *j, const char *step_id)
+{
+	return prepare(j, step_id, true);
 }
 
 static int launch_check(const struct step_launch *l, struct err *e)
@@ -82,28 +45,6 @@ static int launch_check(const struct step_launch *l, struct err *e)
 		return err_set(e, ERR_INPUT, "step: script name %s: expected a plain file name",
 			l->script_name);
 	return 0;
-}
-
-int box_wait(struct box_job *j, const bool *settled, struct err *e)
-{
-	struct err why = { 0 };
-
-	while (loop_wait(j->loop, settled, mono_add(mono_now(), j->ready_us), &why) < 0) {
-		if (!box_outage_on(&j->containers.outage)) {
-			if (e)
-				*e = why;
-			return -1;
-		}
-		err_clear(&why);
-	}
-	return 0;
-}
-
-bool box_ask_later(struct step_box *b, const struct err *e, int64_t *ret_pause_us)
-{
-	struct box_list *list = &b->job->containers;
-
-	return !b->killed && box_outage_wait(&list->outage, loop_now(list->loop), e, ret_pause_us);
 }
 
 /* Waits for the box, then hands the step over. */
@@ -124,7 +65,7 @@ static int launch_when_ready(struct step_box *b, const struct step_launch *l, st
 	b->data = l->data;
 	b->result = (struct step_result){ 0 };
 	box_to(b, BOX_RUNNING);
-	if (b->way->launch(b, l, e) == 0)
+	if (b->transport->launch(b, l, e) == 0)
 		return 0;
 	box_to(b, BOX_SPENT);
 	return -1;
@@ -146,29 +87,22 @@ int step_box_launch(struct step_box *b, const struct step_launch *l, struct err 
 	if (!b->freed)
 		return rc;
 	/* a callback freed it while we waited; its memory was kept for this line */
-	box_job_bury(b->job, b);
+	box_free_later(b->job, b);
 	return err_set(e, ERR_CANCELLED, "step container freed before its step began");
-}
-
-bool box_output(struct step_box *b, const char *p, size_t n)
-{
-	if (b->state == BOX_RUNNING && !b->freed)
-		b->on_output(b->data, p, n);
-	return !b->freed;
-}
-
-void box_finish(struct step_box *b, bool reusable)
-{
-	if (b->freed || b->state != BOX_RUNNING)
-		return;
-	box_to(b, reusable ? BOX_READY : BOX_SPENT);
-	b->on_exit(b->data, &b->result);
 }
 
 void step_box_signal(struct step_box *b, int sig)
 {
 	if (b->state == BOX_RUNNING && !b->killed)
-		b->way->signal(b, sig);
+		b->transport->signal(b, sig);
+}
+
+bool step_box_pause(
+	struct step_box *b, bool on, void (*done)(void *data, const struct err *e), void *data)
+{
+	struct box_container *c = b->state == BOX_RUNNING ? b->transport->container(b) : NULL;
+
+	return c && box_container_pause(c, on, done, data);
 }
 
 void step_box_kill(struct step_box *b)
@@ -179,7 +113,7 @@ void step_box_kill(struct step_box *b)
 		return;
 	b->killed = true;
 	if (b->state == BOX_RUNNING) {
-		b->way->kill(b);
+		b->transport->kill(b);
 		return;
 	}
 	err_set(&e, ERR_CANCELLED, "step container killed before its step began");
@@ -197,7 +131,7 @@ void step_box_free(struct step_box *b)
 		;
 	*p = b->next;
 	b->settled = true;
-	b->way->release(b);
+	b->transport->release(b);
 	if (!b->launching)
-		box_job_bury(b->job, b);
+		box_free_later(b->job, b);
 }

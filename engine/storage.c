@@ -1,10 +1,14 @@
-/* See storage.h. */
+/*
+ * Each call is one exchange whose outcome is kept as data. The answers list thousands of volumes
+ * on a busy host, so they have a larger cap of nodes than other answers.
+ */
 #include "engine/storage.h"
 
 #include <inttypes.h>
 
 #include "base/codec.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "engine/engine_private.h"
 
 #define LIMIT_STORAGE_NODES 2000000 /* thousands of volumes are no accident on such hosts */
@@ -92,6 +96,7 @@ int storage_prune_cache(struct engine *g, int64_t unused_us, uint64_t keep, int6
 	if (unused_us) {
 		CLEAN_STR char *filter = xasprintf(
 			"{\"until\":[\"%" PRId64 "h\"]}", unused_us / (3600 * USEC_PER_SEC));
+
 		buf_adds(&path, "&filters=");
 		engine_escape(&path, filter);
 	}

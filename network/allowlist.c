@@ -1,3 +1,7 @@
+/*
+ * Sorted by suffix, which puts a starred name next to the names that it covers. Coverage is
+ * decided by labels: "badexample.com" is not below "example.com".
+ */
 #include "network/allowlist.h"
 
 static int compare(const void *a, const void *b)
@@ -38,7 +42,7 @@ bool allowlist_covers(const struct allowlist *a, const char *name)
 	for (size_t i = 0; i < a->n; i++) {
 		const struct allowed_name *one = &a->v[i];
 
-		if (one->below ? is_below(name, one->name) : str_eq(name, one->name))
+		if (str_eq(name, one->name) || (one->below && is_below(name, one->name)))
 			return true;
 	}
 	return false;

@@ -1,7 +1,7 @@
 /*
  * The names that steps may reach (runner.network_allowlist), in the one order in which they go into
- * the resolver's configuration and the wall's digest. Plain value; borrows the texts, which were
- * checked by config/runner_check.h.
+ * the resolver's configuration and the egress firewall's digest. Plain value; borrows the texts,
+ * which were checked by config/runner_check.h.
  */
 #ifndef NETWORK_ALLOWLIST_H
 #define NETWORK_ALLOWLIST_H
@@ -10,7 +10,7 @@
 
 struct allowed_name {
 	const char *name; /* without "*." */
-	bool below;       /* everything below it and not itself; else exactly it */
+	bool below;       /* it and everything below it; else exactly it */
 };
 struct allowlist {
 	struct allowed_name *v; /* sorted by name, the exact one first */

@@ -1,15 +1,20 @@
+/*
+ * What the neighbour container and the probe program report is untrusted text: a line that does
+ * not parse is no answer. A refused connection proves nothing by itself, so the rule's counter
+ * must have moved too.
+ */
 #include "network/check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
-#include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/proc.h"
 #include "network/check_rows.h"
 #include "network/nft.h"
-#include "network/wall.h"
+#include "network/egress.h"
 
 #define HOST_PROBE_US (20 * USEC_PER_SEC)
 
@@ -31,143 +36,59 @@ void check_report_release(struct check_report *r)
 	*r = (struct check_report){ 0 };
 }
 
-/* --- judging --------------------------------------------------------------------------------- */
+/* ---- the host's side ---- */
 
-struct answer {
-	bool given, open;
-	char *detail;
-};
-
-/* "INDEX open|closed DETAIL"; anything else is no answer. */
-static void read_answer(const char *line, struct answer *answers, size_t n)
-{
-	CLEAN_STR char *copy = xstrdup(line);
-	char *word = strchr(copy, ' '), *detail = word ? strchr(word + 1, ' ') : NULL;
-	int64_t index;
-
-	if (!detail)
-		return;
-	*word++ = '\0';
-	*detail++ = '\0';
-	if (!parse_i64(copy, 0, (int64_t)n - 1, &index) || answers[index].given ||
-		(!str_eq(word, "open") && !str_eq(word, "closed")))
-		return;
-	/* the container's words: they go to a terminal */
-	answers[index] = (struct answer){
-		.given = true, .open = str_eq(word, "open"), .detail = text_printable(detail)
-	};
-}
-
-static size_t probes_of(const struct check_report *r, struct strv *ret)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n; i++) {
-		if (!r->rows[i].probe)
-			continue;
-		if (ret)
-			strv_add(ret, r->rows[i].probe);
-		n++;
-	}
-	return n;
-}
-
-static int64_t times_moved(const struct pairs *moved, const char *counter)
-{
-	const char *text = pairs_get(moved, counter);
-	int64_t n;
-
-	return text && parse_i64(text, 0, INT64_MAX, &n) ? n : 0;
-}
-
-/* Closed rows that rely on this counter: it must have moved at least once for each. */
-static int64_t times_needed(
-	const struct check_report *r, const struct answer *answers, const char *counter)
-{
-	int64_t n = 0;
-	size_t probe = 0;
-
-	for (size_t i = 0; i < r->n; i++) {
-		if (!r->rows[i].probe)
-			continue;
-		n += str_eq(r->rows[i].counter, counter) && answers[probe].given &&
-		     !answers[probe].open;
-		probe++;
-	}
-	return n;
-}
-
-static void judge(struct check_row *row, struct answer *a, int64_t moved, int64_t needed)
-{
-	row->verdict = CHECK_STANDS;
-	if (!a->given) {
-		row->verdict = CHECK_UNPROVED;
-		row->detail = xstrdup("the probe said nothing");
-		return;
-	}
-	if (a->open != row->want_open)
-		row->verdict = CHECK_FAILS;
-	else if (row->counter && moved < needed)
-		row->verdict = CHECK_UNPROVED;
-	else if (str_starts(row->probe, "resolve,") && !row->want_open &&
-		 !str_eq(a->detail, "no such name"))
-		row->verdict = CHECK_UNPROVED; /* a resolver that is silent refuses nothing */
-	if (row->verdict == CHECK_UNPROVED && row->counter)
-		row->detail = xasprintf("%s, but the firewall counted %lld of %lld packets",
-			a->detail, (long long)moved, (long long)needed);
-	else
-		row->detail = TAKE(a->detail);
-}
-
-void check_judge(struct check_report *r, const char *output, const struct pairs *moved)
-{
-	CLEANUP(strv_release) struct strv lines = { 0 };
-	size_t n = probes_of(r, NULL), probe = 0;
-	struct answer *answers = xcalloc(n + 1, sizeof(*answers));
-
-	strv_split(&lines, output, '\n');
-	strv_each (line, &lines)
-		read_answer(line, answers, n);
-	for (size_t i = 0; i < r->n; i++) {
-		struct check_row *row = &r->rows[i];
-
-		if (row->probe)
-			judge(row, &answers[probe++],
-				row->counter ? times_moved(moved, row->counter) : 0,
-				row->counter ? times_needed(r, answers, row->counter) : 0);
-	}
-	for (size_t i = 0; i < n; i++)
-		free(answers[i].detail);
-	free(answers);
-}
-
-/* --- the host's side ------------------------------------------------------------------------- */
-
-static void add_wall_row(struct check_report *r, const struct check_spec *s)
+static void add_firewall_row(struct check_report *r, const struct check_spec *s)
 {
 	struct err why = { 0 };
-	int rc = wall_look(s->plan, s->box.loop, &why);
+	int rc = egress_inspect(s->plan, s->box.loop, &why);
 
-	check_row_known(r, "wall", s->plan->table,
+	r->foreign = rc < 0 && egress_not_ours(&why);
+	check_row_known(r, "firewall", s->plan->table,
 		rc == 0 ? CHECK_STANDS : (err_is(&why, ERR_AUTH) ? CHECK_UNPROVED : CHECK_FAILS),
 		rc == 0 ? "as configured, the resolver runs" : why.text);
+}
+
+/* The program on this host, in the network where the steps' packets would leave from. */
+static int run_on_host(
+	const struct check_spec *s, const struct strv *probes, struct buf *out, struct err *e)
+{
+	CLEANUP(strv_release) struct strv argv = { 0 };
+	struct proc_spec spec = { .path = s->probe_path, .die_with_parent = true };
+	int status;
+
+	strv_add(&argv, "shithub-probe");
+	strv_each (probe, probes)
+		strv_add(&argv, probe);
+	spec.argv = argv.v;
+	return proc_run(s->box.loop, &spec, NULL, 0, mono_add(mono_now(), HOST_PROBE_US), out, NULL,
+		&status, e);
+}
+
+/* Without counters of ours: what is closed for a step and open for the host was closed by a
+ * firewall. */
+static int judge_foreign(struct check_report *r, const struct check_spec *s, struct err *e)
+{
+	CLEANUP(strv_release) struct strv probes = { 0 };
+	CLEAN_BUF struct buf out = BUF_INIT(KIB(64));
+
+	check_control_probes(r, &probes);
+	if (probes.n && run_on_host(s, &probes, &out, e) < 0)
+		return -1;
+	check_control(r, buf_cstr(&out));
+	return 0;
 }
 
 /* Does any upstream answer this host? Only then is a name that a step cannot resolve our fault. */
 static bool upstream_answers(const struct check_spec *s, const char *name)
 {
-	CLEANUP(strv_release) struct strv argv = { 0 };
+	CLEANUP(strv_release) struct strv probes = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(KIB(16));
-	struct proc_spec spec = { .path = s->probe_path, .die_with_parent = true };
 	struct err ignored = { 0 };
-	int status;
 
-	strv_add(&argv, "shithub-probe");
 	strv_each (address, &s->plan->upstream)
-		strv_addf(&argv, "dns,udp,%s,%s", address, name);
-	spec.argv = argv.v;
-	return proc_run(s->box.loop, &spec, NULL, 0, mono_add(mono_now(), HOST_PROBE_US), &out,
-		       NULL, &status, &ignored) == 0 &&
+		strv_addf(&probes, "dns,udp,%s,%s", address, name);
+	return probes.n && run_on_host(s, &probes, &out, &ignored) == 0 &&
 	       strstr(buf_cstr(&out), " open ");
 }
 
@@ -193,13 +114,13 @@ static void moved_between(
 	for (size_t i = 0; i < after->packets.n; i++) {
 		const char *name = after->packets.v[i].key;
 		CLEAN_STR char *text = xasprintf(
-			"%lld", (long long)(nft_counter(after, name) - nft_counter(before, name)));
+			"%" PRId64, (nft_counter(after, name) - nft_counter(before, name)));
 
 		pairs_set(ret, name, text);
 	}
 }
 
-/* --- the containers -------------------------------------------------------------------------- */
+/* ---- the containers ---- */
 
 /* The neighbour's address, from "0 open ADDRESS". */
 static int start_neighbour(
@@ -223,7 +144,7 @@ static int probe_all(const struct check_spec *s, const struct check_box_spec *bo
 	struct check_report *r, struct err *e)
 {
 	CLEANUP(host_ports_close) struct host_ports host = HOST_PORTS_INIT;
-	CLEANUP(check_box_closep) struct check_box *neighbour = NULL, *looker = NULL;
+	CLEANUP(check_box_closep) struct check_box *neighbour = NULL, *prober = NULL;
 	CLEANUP(nft_counters_release) struct nft_counters before = { 0 }, after = { 0 };
 	CLEANUP(strv_release) struct strv probes = { 0 };
 	CLEANUP(pairs_release) struct pairs moved = { 0 };
@@ -234,21 +155,22 @@ static int probe_all(const struct check_spec *s, const struct check_box_spec *bo
 	/* some engines make the bridge, an address of the host too, with its first container */
 	if (start_neighbour(box, &neighbour, &address, e) < 0 || host_ports_open(&host, e) < 0)
 		return -1;
-	looker = check_box_open(box, "a", e);
-	if (!looker)
+	prober = check_box_open(box, "a", e);
+	if (!prober)
 		return -1;
 	check_rows_add(r, s, &host, address);
-	probes_of(r, &probes);
+	check_probes(r, &probes);
 	/* unreadable counters prove nothing: their rows stay unproved */
 	if (nft_counters_read(s->plan, s->box.loop, &before, &ignored) < 0)
 		err_clear(&ignored);
-	if (check_box_run(looker, &probes, &out, e) < 0)
+	if (check_box_run(prober, &probes, &out, e) < 0)
 		return -1;
 	if (nft_counters_read(s->plan, s->box.loop, &after, &ignored) < 0)
 		err_clear(&ignored);
 	moved_between(&before, &after, &moved);
 	check_judge(r, buf_cstr(&out), &moved);
-	return 0;
+	/* as long as the neighbour listens */
+	return r->foreign ? judge_foreign(r, s, e) : 0;
 }
 
 static int run_in(
@@ -297,7 +219,7 @@ int check_run(const struct check_spec *s, struct check_report *ret, struct err *
 	CLEAN_FD int lock = -1;
 
 	*ret = (struct check_report){ 0 };
-	add_wall_row(ret, s);
+	add_firewall_row(ret, s);
 	if (dir_ensure_parents(state, state == own ? 0700 : 0755, e) < 0)
 		return -1;
 	lock = lock_file(path, e);
@@ -306,5 +228,7 @@ int check_run(const struct check_spec *s, struct check_report *ret, struct err *
 	if (run_alone(s, state, ret, e) < 0)
 		return -1;
 	doubt_upstream(ret, s);
+	if (ret->foreign)
+		check_foreign(ret);
 	return 0;
 }

@@ -1,3 +1,8 @@
+/*
+ * The probe runs through engine/step_box.h, so a difference between this container and a step's
+ * would be a bug in one place. Containers of an earlier check that was killed are swept first, by
+ * their label.
+ */
 #include "network/check_box.h"
 
 #include <errno.h>

@@ -1,3 +1,8 @@
+/*
+ * The rows come from the plan: what is allowed, one name that is not, every private range, the
+ * host's own addresses. A row that cannot be tested here is added with its verdict and its
+ * reason.
+ */
 #include "network/check_rows.h"
 
 #define PUBLIC_RESOLVER "8.8.8.8"
@@ -5,17 +10,17 @@
 #define PUBLIC_IPV6 "2606:4700:4700::1111"
 #define METADATA "169.254.169.254"
 
-static struct check_row *add(struct check_report *r, const char *wall)
+static struct check_row *add(struct check_report *r, const char *name)
 {
 	r->rows = xrealloc(r->rows, (r->n + 1) * sizeof(*r->rows));
-	r->rows[r->n] = (struct check_row){ .wall = wall, .verdict = CHECK_UNPROVED };
+	r->rows[r->n] = (struct check_row){ .name = name, .verdict = CHECK_UNPROVED };
 	return &r->rows[r->n++];
 }
 
-void check_row_known(struct check_report *r, const char *wall, const char *what,
+void check_row_known(struct check_report *r, const char *name, const char *what,
 	enum check_verdict verdict, const char *detail)
 {
-	struct check_row *row = add(r, wall);
+	struct check_row *row = add(r, name);
 
 	row->what = xstrdup(what);
 	row->verdict = verdict;
@@ -23,26 +28,27 @@ void check_row_known(struct check_report *r, const char *wall, const char *what,
 }
 
 /* A way that must be closed; what is the probe without its kind. */
-static void add_closed(
-	struct check_report *r, const char *wall, const char *counter, char *what, char *probe)
+static struct check_row *add_closed(
+	struct check_report *r, const char *name, const char *counter, char *what, char *probe)
 {
-	struct check_row *row = add(r, wall);
+	struct check_row *row = add(r, name);
 
 	row->what = what;
 	row->probe = probe;
 	row->counter = counter;
+	return row;
 }
 
-static void add_connect(struct check_report *r, const char *wall, const char *counter,
+static struct check_row *add_connect(struct check_report *r, const char *name, const char *counter,
 	const char *address, int port)
 {
 	bool v6 = strchr(address, ':') != NULL;
 
-	add_closed(r, wall, counter, xasprintf(v6 ? "[%s]:%d" : "%s:%d", address, port),
+	return add_closed(r, name, counter, xasprintf(v6 ? "[%s]:%d" : "%s:%d", address, port),
 		xasprintf("connect,%s,%d", address, port));
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 const char *check_allowed_name(const struct check_spec *s)
 {
@@ -102,21 +108,22 @@ static void add_refused(struct check_report *r, const struct check_spec *s)
 	add_closed(r, "other name", NULL, xstrdup(name), xasprintf("resolve,%s", name));
 }
 
-/* --- addresses ------------------------------------------------------------------------------- */
+/* ---- addresses ---- */
 
 static void add_resolvers(struct check_report *r, const struct check_spec *s)
 {
 	const char *name = check_allowed_name(s);
+
 	static const struct {
-		const char *wall, *kind;
-	} ways[] = { { "other resolver", "udp" }, { "DNS over TCP", "tcp" } };
+		const char *name, *kind;
+	} servers[] = { { "other resolver", "udp" }, { "DNS over TCP", "tcp" } };
 
 	if (!name)
 		name = refused_name(s);
-	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
-		add_closed(r, ways[i].wall, "refused_dns",
-			xasprintf(PUBLIC_RESOLVER ":53 %s", ways[i].kind),
-			xasprintf("dns,%s," PUBLIC_RESOLVER ",%s", ways[i].kind, name));
+	for (size_t i = 0; i < ARRAY_LEN(servers); i++)
+		add_closed(r, servers[i].name, "refused_dns",
+			xasprintf(PUBLIC_RESOLVER ":53 %s", servers[i].kind),
+			xasprintf("dns,%s," PUBLIC_RESOLVER ",%s", servers[i].kind, name));
 }
 
 static bool is_opened(const struct network_plan *p, const char *address)
@@ -149,7 +156,8 @@ static void add_host(struct check_report *r, const struct host_ports *host)
 		if (v6 && host->v6 < 0)
 			continue;
 		/* a step has no IPv6 at all: being closed is proof enough */
-		add_connect(r, "host port", v6 ? NULL : "refused_host", address, host->port);
+		add_connect(r, "host port", v6 ? NULL : "refused_host", address, host->port)
+			->listens = true;
 	}
 }
 
@@ -158,13 +166,14 @@ void check_rows_add(struct check_report *r, const struct check_spec *s,
 {
 	add_allowed(r, s);
 	add_refused(r, s);
-	add_connect(r, "direct address", "refused_direct", PUBLIC_ADDRESS, 443);
-	add_closed(r, "direct address", "refused_direct", xstrdup(PUBLIC_ADDRESS ":443 udp"),
+	add_connect(r, CHECK_DIRECT, "refused_direct", PUBLIC_ADDRESS, 443);
+	add_closed(r, CHECK_DIRECT, "refused_direct", xstrdup(PUBLIC_ADDRESS ":443 udp"),
 		xstrdup("datagram," PUBLIC_ADDRESS ",443"));
 	add_resolvers(r, s);
 	add_connect(r, "metadata", "refused_private", METADATA, 80);
 	add_private(r, s->plan);
 	add_host(r, host);
-	add_connect(r, "neighbour", "refused_neighbour", neighbour, CHECK_NEIGHBOUR_PORT);
+	add_connect(r, "neighbour", "refused_neighbour", neighbour, CHECK_NEIGHBOUR_PORT)->listens =
+		true;
 	add_connect(r, "IPv6", NULL, PUBLIC_IPV6, 443);
 }

@@ -1,3 +1,7 @@
+/*
+ * The listener proves that a step cannot reach the host: a port that nobody listens on would be
+ * refused without any firewall.
+ */
 #include "network/host_ports.h"
 
 #include <arpa/inet.h>

@@ -4,9 +4,9 @@
  *   forged sender); back to the bridge (a neighbour) → refused; answers of known connections →
  *   pass; DNS → refused whatever its target; private ranges → refused though a name led there;
  *   handed-out addresses on allowed ports → pass; the rest → refused.
- *   from the bridge, to the host: IPv6, forged → as above; answers → pass; DNS on the gateway →
- *   pass; the rest → refused.
- *   to the bridge: answers only; nobody connects into a step.
+ *   A connection that would pass is counted against its source first; beyond the limit it is
+ * refused. from the bridge, to the host: IPv6, forged → as above; answers → pass; DNS on the
+ * gateway → pass; the rest → refused. to the bridge: answers only; nobody connects into a step.
  * Base chains accept by policy and only jump for our bridge: "drop" there would cut other bridges
  * off. They stand before the engine's (filter - 5): what is refused here is final, what passes is
  * still judged by the engine's rules. `update` in the accepting rule refreshes an address in use,
@@ -14,12 +14,14 @@
  */
 #include "network/nft.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/codec.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/proc.h"
+#include "network/resolver.h"
 
 #define NFT_PROGRAM "nft"
 #define NFT_TIMEOUT_US (20 * USEC_PER_SEC)
@@ -29,7 +31,27 @@
 	"192.0.0.0/24, 192.0.2.0/24, 192.168.0.0/16, 198.18.0.0/15, 198.51.100.0/24, "       \
 	"203.0.113.0/24, 224.0.0.0/3"
 
-/* --- script ---------------------------------------------------------------------------------- */
+/* Connections of one job (its boxes share an address) that may be open at the same time. The
+ * kernel's table of connections is one for the whole host. */
+enum { CONNECTIONS_MAX = 1024, QUERIES_MAX = 4096 };
+
+/* ---- script ---- */
+
+/* Sets whose elements count: one for each source address, made by the first packet from it. */
+static void add_counting_set(struct buf *out, const char *name)
+{
+	buf_addf(out, "\tset %s {\n\t\ttype ipv4_addr\n\t\tflags dynamic\n\t\tsize 65536\n\t}\n",
+		name);
+}
+
+/* Ends a rule: what goes beyond `most` of its source is refused. */
+static void add_limit(struct buf *out, const char *set, int most)
+{
+	buf_addf(out,
+		"ct state new add @%s { ip saddr ct count over %d } counter name refused_limit "
+		"goto refuse\n",
+		set, most);
+}
 
 static void add_list(struct buf *out, const struct strv *items)
 {
@@ -79,10 +101,9 @@ static void add_private(const struct network_plan *p, struct buf *out)
 	buf_adds(out, "counter name refused_private goto refuse\n");
 }
 
-static void add_allowed(const struct network_plan *p, const struct strv *addresses, struct buf *out)
+/* Begins a rule: to an address that was handed out, on a port that is allowed. */
+static void add_target(const struct network_plan *p, const struct strv *addresses, struct buf *out)
 {
-	const struct strv *ports = &p->config->network.ports;
-
 	buf_adds(out, "\t\t");
 	if (addresses) {
 		buf_adds(out, "ip daddr ");
@@ -90,9 +111,17 @@ static void add_allowed(const struct network_plan *p, const struct strv *address
 		buf_addc(out, ' ');
 	}
 	buf_adds(out, "ip daddr @" NFT_SET " tcp dport ");
-	add_list(out, ports);
-	buf_adds(out,
-		" ct state new update @" NFT_SET " { ip daddr } counter name allowed accept\n");
+	add_list(out, &p->config->network.ports);
+	buf_addc(out, ' ');
+}
+
+static void add_allowed(const struct network_plan *p, const struct strv *addresses, struct buf *out)
+{
+	add_target(p, addresses, out);
+	add_limit(out, "connections", CONNECTIONS_MAX);
+	add_target(p, addresses, out);
+	buf_adds(
+		out, "ct state new update @" NFT_SET " { ip daddr } counter name allowed accept\n");
 }
 
 /* What both ways out have in common: no IPv6, no forged sender. */
@@ -129,6 +158,10 @@ static void add_host_in(const struct network_plan *p, struct buf *out)
 	single_addresses(&p->config->network.allow_private, &opened);
 	add_entry(p, "host_in", out);
 	add_answers(out);
+	buf_addf(out, "\t\tip daddr %s tcp dport 53 ", p->gateway);
+	add_limit(out, "dns_streams", RESOLVER_STREAMS_OF_ONE);
+	buf_addf(out, "\t\tip daddr %s udp dport 53 ", p->gateway);
+	add_limit(out, "queries", QUERIES_MAX);
 	buf_addf(out,
 		"\t\tip daddr %s meta l4proto { tcp, udp } th dport 53 counter name resolver "
 		"accept\n",
@@ -140,7 +173,7 @@ static void add_host_in(const struct network_plan *p, struct buf *out)
 
 static const char *const counters[] = { "allowed", "resolver", "refused_ipv6", "refused_forged",
 	"refused_neighbour", "refused_dns", "refused_private", "refused_direct", "refused_host",
-	"refused_inbound" };
+	"refused_inbound", "refused_limit" };
 
 /* Everything but the table's comment, which holds the digest of this. */
 static void add_content(const struct network_plan *p, struct buf *out)
@@ -149,6 +182,9 @@ static void add_content(const struct network_plan *p, struct buf *out)
 		buf_addf(out, "\tcounter %s { }\n", counters[i]);
 	buf_adds(out, "\tset " NFT_SET " {\n\t\ttype ipv4_addr\n\t\tflags dynamic,timeout\n"
 		      "\t\ttimeout 1h\n\t\tsize 65536\n\t}\n");
+	add_counting_set(out, "connections");
+	add_counting_set(out, "queries");
+	add_counting_set(out, "dns_streams");
 	buf_adds(out, "\tchain forward {\n"
 		      "\t\ttype filter hook forward priority filter - 5; policy accept;\n");
 	buf_addf(out, "\t\tiifname \"%s\" jump from_jobs\n\t\toifname \"%s\" jump to_jobs\n\t}\n",
@@ -161,7 +197,7 @@ static void add_content(const struct network_plan *p, struct buf *out)
 		      "\t\tcounter name refused_inbound drop\n\t}\n");
 	add_host_in(p, out);
 	buf_adds(out, "\tchain refuse {\n"
-		      "\t\tlimit rate 5/second burst 20 packets log prefix \"shithub-wall \"\n"
+		      "\t\tlimit rate 5/second burst 20 packets log prefix \"shithub-egress \"\n"
 		      "\t\tmeta l4proto tcp reject with tcp reset\n"
 		      "\t\treject with icmpx admin-prohibited\n\t}\n");
 }
@@ -191,7 +227,7 @@ void nft_script(const struct network_plan *p, struct buf *out)
 	buf_adds(out, "}\n");
 }
 
-/* --- the tool -------------------------------------------------------------------------------- */
+/* ---- the tool ---- */
 
 static bool may_not_look(const char *words)
 {
@@ -258,7 +294,7 @@ int nft_remove(const struct network_plan *p, struct loop *l, struct err *e)
 	return nft_run(argv, &script, l, NULL, e) < 0 ? err_wrap(e, "table %s", p->table) : 0;
 }
 
-/* --- counters -------------------------------------------------------------------------------- */
+/* ---- counters ---- */
 
 int nft_counters_read(
 	const struct network_plan *p, struct loop *l, struct nft_counters *ret, struct err *e)
@@ -277,8 +313,8 @@ int nft_counters_read(
 	json_array_each (item, json_get(json_root(doc), "nftables")) {
 		const struct json_value *counter = json_get(item, "counter");
 		const char *name = counter ? json_get_string(counter, "name") : NULL;
-		CLEAN_STR char *packets = xasprintf(
-			"%lld", (long long)(counter ? json_get_int(counter, "packets", 0) : 0));
+		CLEAN_STR char *packets =
+			xasprintf("%" PRId64, (counter ? json_get_int(counter, "packets", 0) : 0));
 
 		if (name)
 			pairs_set(&ret->packets, name, packets);

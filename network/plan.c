@@ -1,3 +1,7 @@
+/*
+ * The bridge's name is the network's own where the kernel takes it (15 bytes), otherwise a short
+ * hash of it. Everything that later becomes text in a script or a configuration is typed here.
+ */
 #include "network/plan.h"
 
 #include <arpa/inet.h>
@@ -8,7 +12,7 @@
 #include "base/fs.h"
 #include "base/limits.h"
 
-enum { UPSTREAM_MOST = 8 };
+enum { UPSTREAM_MAX = 8 };
 
 /* The network's own name where the kernel takes it, else one that is as good as unique. */
 static void choose_bridge(struct network_plan *p)
@@ -31,7 +35,7 @@ static void choose_bridge(struct network_plan *p)
 /* '-' is all that a bridge may have and a table may not. */
 static void choose_table(struct network_plan *p)
 {
-	snprintf(p->table, sizeof(p->table), "wall_%s", p->bridge);
+	snprintf(p->table, sizeof(p->table), "egress_%s", p->bridge);
 	for (char *c = p->table; *c; c++)
 		if (*c == '-')
 			*c = '_';
@@ -51,15 +55,21 @@ int network_plan_init(struct network_plan *p, const struct runner_config *c, str
 	if (!ip_range_parse(p->subnet, &subnet))
 		BUG("network.subnet %s", p->subnet);
 	ip_range_text((struct ip_range){ subnet.address + 1, 32 }, p->gateway);
-	if (c->engine.dns_servers.n != 1 || !str_eq(c->engine.dns_servers.v[0], p->gateway))
-		return err_set(e, ERR_INPUT,
-			"engine.dns_servers: expected the allowlist's resolver alone, \"%s\"",
-			p->gateway);
 	choose_bridge(p);
 	choose_table(p);
 	allowlist_init(&p->names, &c->runner.network_allowlist);
 	p->dir = path_join(c->network.dir, p->bridge);
 	return 0;
+}
+
+int network_plan_require_resolver(const struct network_plan *p, struct err *e)
+{
+	const struct strv *servers = &p->config->engine.dns_servers;
+
+	if (servers->n == 1 && str_eq(servers->v[0], p->gateway))
+		return 0;
+	return err_set(e, ERR_INPUT,
+		"engine.dns_servers: expected the allowlist's resolver alone, \"%s\"", p->gateway);
 }
 
 void network_plan_release(struct network_plan *p)
@@ -99,7 +109,7 @@ int network_plan_upstream(struct network_plan *p, const char *resolv_conf, struc
 	if (file_read(resolv_conf, &text, e) < 0)
 		return err_wrap(e, "network.upstream_dns is not set and");
 	strv_split(&lines, buf_cstr(&text), '\n');
-	for (size_t i = 0; i < lines.n && p->upstream.n < UPSTREAM_MOST; i++) {
+	for (size_t i = 0; i < lines.n && p->upstream.n < UPSTREAM_MAX; i++) {
 		const char *address = nameserver_of(lines.v[i]);
 
 		if (address && !strv_contains(&p->upstream, address))

@@ -1,12 +1,14 @@
 /*
- * What the network wall is to be, resolved from the configuration: names of bridge and table,
+ * What the egress firewall is to be, resolved from the configuration: names of bridge and table,
  * addresses, names, files. Everything the firewall script and the resolver's configuration are made
  * of is here and typed: bridge and table names of letters, digits, '-' and '_', addresses that
  * inet_pton took, host names of letters, digits, '-', '_' and '.', numbers. Plain value; borrows
  * the configuration.
  *
- * Files stand in network.dir, else <state_dir>/network (0755; the supervisor must read them, root
- * writes them): table.nft       the table as the kernel lists it, what every check compares with
+ * The files are in network.dir, by default <state_dir>/network (0755; the supervisor must read
+ * them, root writes them):
+ *
+ *   table.nft       the table as the kernel lists it, what every check compares with
  *   dnsmasq.conf    the resolver's configuration
  *   dnsmasq.pid, dnsmasq.log
  *   lock            held by `network up` and `network down`
@@ -32,9 +34,11 @@ struct network_plan {
 	char *dir;
 };
 
-/* ERR_INPUT: engine.network is "none" or engine.dns_servers does not name the resolver. */
+/* ERR_INPUT: engine.network is "none". */
 int network_plan_init(
 	struct network_plan *p, const struct runner_config *c, struct err *e) CHECK_RESULT;
+/* ERR_INPUT: engine.dns_servers names another resolver, so steps do not use this firewall's. */
+int network_plan_require_resolver(const struct network_plan *p, struct err *e) CHECK_RESULT;
 void network_plan_release(struct network_plan *p);
 /* network.upstream_dns, else the nameservers of resolv_conf. */
 int network_plan_upstream(

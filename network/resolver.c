@@ -1,9 +1,9 @@
 /*
  * dnsmasq's rules of precedence carry the list: `address=/#/` answers "no such name" to everything,
- * a more specific `server=/name/…` forwards a name and all below it, "local" of the starred name
- * takes what is below back. So an exact name is server + local, "*.name" is server with the star
- * (the name itself stays closed). `local` is left out where a pattern above allows what is below
- * anyway, for it would be the more specific one there.
+ * a more specific `server=/name/…` forwards a name and all below it, which is what "*.name" means;
+ * "local" of the starred name takes what is below back, so an exact name is server + local. `local`
+ * is left out where a pattern above allows what is below anyway, for it would be the more specific
+ * one there.
  *
  * The file holds names, addresses and our own identifiers only (network/plan.h); paths, which may
  * hold anything, go on the command line.
@@ -11,6 +11,7 @@
 #include "network/resolver.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -26,18 +27,17 @@
 #define FOREGROUND "--keep-in-foreground"
 enum { STOP_MS = 5000 };
 
-/* --- configuration --------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
-static void add_servers(
-	const struct network_plan *p, const char *star, const char *name, struct buf *out)
+static void add_servers(const struct network_plan *p, const char *name, struct buf *out)
 {
 	strv_each (address, &p->upstream)
-		buf_addf(out, "server=/%s%s/%s\n", star, name, address);
+		buf_addf(out, "server=/%s/%s\n", name, address);
 }
 
 static void add_name(const struct network_plan *p, const struct allowed_name *one, struct buf *out)
 {
-	add_servers(p, one->below ? "*." : "", one->name, out);
+	add_servers(p, one->name, out);
 	if (!one->below && !allowlist_covers_below(&p->names, one->name))
 		buf_addf(out, "local=/*.%s/\n", one->name);
 	/* covers what is below too; only what was forwarded gets here */
@@ -56,12 +56,13 @@ void resolver_conf(const struct network_plan *p, const char *user, struct buf *o
 		"except-interface=lo\n"
 		"no-resolv\nno-hosts\nno-poll\n"
 		"cache-size=0\n"
+		"max-tcp-connections=%d\n"
 		"max-ttl=60\n"
 		"domain-needed\n"
 		"filter-AAAA\n"
 		"stop-dns-rebind\n"
 		"address=/#/\n",
-		user, p->bridge);
+		user, p->bridge, RESOLVER_STREAMS);
 	for (size_t i = 0; i < p->names.n; i++)
 		add_name(p, &p->names.v[i], out);
 }
@@ -107,7 +108,7 @@ int resolver_write_conf(const struct network_plan *p, struct err *e)
 	return file_replace(path, text.data, text.len, 0644, e);
 }
 
-/* --- the process ----------------------------------------------------------------------------- */
+/* ---- the process ---- */
 
 /* The number in the pid file; 0: there is none. */
 static int64_t pid_in_file(const struct network_plan *p)
@@ -142,7 +143,7 @@ static int resolver_open(const struct network_plan *p, bool *ret_supervised)
 	CLEAN_STR char *conf = xasprintf("--conf-file=%s/dnsmasq.conf", p->dir);
 	int64_t pid = pid_in_file(p);
 	CLEAN_FD int pidfd = pid ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
-	CLEAN_STR char *path = xasprintf("/proc/%lld/cmdline", (long long)pid);
+	CLEAN_STR char *path = xasprintf("/proc/%" PRId64 "/cmdline", pid);
 	struct err ignored = { 0 };
 
 	if (pidfd < 0 || file_read(path, &cmdline, &ignored) < 0 || !has_argument(&cmdline, conf))

@@ -1,34 +1,44 @@
-/* shithubd-runner: the verb table. Roles are hidden verbs of the same binary (runner/role.h). */
+/*
+ * shithubd-runner: the verb table. Roles are hidden verbs of the same binary (runner/ipc/role.h):
+ * one file to install, and a role can never be of another version than its supervisor.
+ */
 #include "artifact/artifact.h"
 #include "base/cli.h"
 #include "checkout/checkout.h"
-#include "runner/disk_guard.h"
-#include "runner/janitor.h"
-#include "runner/job.h"
-#include "runner/local_copy.h"
-#include "runner/network_wall.h"
-#include "runner/orphans.h"
-#include "runner/recover.h"
-#include "runner/verb_config.h"
-#include "runner/verb_disk.h"
-#include "runner/verb_doctor.h"
-#include "runner/verb_drain.h"
-#include "runner/verb_eval.h"
-#include "runner/verb_exec.h"
-#include "runner/verb_hygiene.h"
-#include "runner/verb_mask.h"
-#include "runner/verb_network.h"
-#include "runner/verb_run.h"
-#include "runner/verb_seccomp.h"
-#include "runner/workspace_watch.h"
-#include "runner/verb_status.h"
-#include "runner/verb_workdir.h"
+#include "runner/helper/disk_guard.h"
+#include "runner/helper/janitor.h"
+#include "runner/job/job.h"
+#include "runner/helper/local_copy.h"
+#include "runner/helper/egress_firewall.h"
+#include "runner/helper/orphans.h"
+#include "runner/helper/probe.h"
+#include "runner/job/recover.h"
+#include "runner/verbs/config.h"
+#include "runner/verbs/disk.h"
+#include "runner/verbs/disk_quota.h"
+#include "runner/verbs/doctor.h"
+#include "runner/verbs/drain.h"
+#include "runner/verbs/eval.h"
+#include "runner/verbs/exec.h"
+#include "runner/verbs/hygiene.h"
+#include "runner/verbs/mask.h"
+#include "runner/verbs/network.h"
+#include "runner/verbs/run.h"
+#include "runner/verbs/seccomp.h"
+#include "runner/helper/workspace_watch.h"
+#include "runner/verbs/status.h"
+#include "runner/verbs/version.h"
+#include "runner/verbs/workdir.h"
 
 static const struct cli_verb config_verbs[] = {
 	{ .name = "check",
 		.summary = "print the resolved configuration and where each value comes from",
-		.usage = "[--config FILE] [--output text|json] [flags of run]",
+		.usage = "[--config FILE] [--output table|json] [flags of run]",
 		.run = verb_config_check },
+	{ .name = "keys",
+		.summary = "list what the configuration may hold, as a file to begin with",
+		.usage = "[--output table|json]",
+		.run = verb_config_keys },
 	{ 0 },
 };
 
@@ -38,8 +48,8 @@ static const struct cli_verb seccomp_verbs[] = {
 		.usage = "[--arch x86_64|aarch64]",
 		.run = verb_seccomp_print },
 	{ .name = "verify",
-		.summary = "judge a profile: does it confine a step, can steps live with it?",
-		.usage = "[--output text|json] FILE|-",
+		.summary = "verify that a profile confines steps and still lets them run",
+		.usage = "[--output table|json] FILE|-",
 		.help = verb_seccomp_verify_help,
 		.run = verb_seccomp_verify },
 	{ 0 },
@@ -47,27 +57,33 @@ static const struct cli_verb seccomp_verbs[] = {
 
 static const struct cli_verb disk_verbs[] = {
 	{ .name = "guard",
-		.summary = "make room by deleting what jobs left behind",
+		.summary = "free disk space by deleting left-over workspaces",
 		.usage = "[--mode pre-job|nightly] [--dry-run] [--strict] [--host --instance "
 			 "CONFIG…] [flags]",
 		.help = verb_disk_guard_help,
 		.run = verb_disk_guard },
+	{ .name = "quota",
+		.summary = "set the limits of runner.project_ids on the disk of the workspaces",
+		.usage = "[--config FILE] [flags]",
+		.help = verb_disk_quota_help,
+		.run = verb_disk_quota },
 	{ 0 },
 };
 
 static const struct cli_verb network_verbs[] = {
 	{ .name = "up",
-		.summary = "build the wall around the steps' network",
-		.usage = "[--config FILE] [--dry-run] [--no-resolver] [--output text|json] [flags]",
+		.summary = "set up the egress firewall for the steps' network",
+		.usage =
+			"[--config FILE] [--dry-run] [--no-resolver] [--output table|json] [flags]",
 		.run = verb_network_up },
 	{ .name = "check",
-		.summary = "prove each wall from inside a container",
-		.usage = "[--config FILE] [--allowed NAME] [--refused NAME] [--output text|json] "
+		.summary = "test each rule of the egress firewall from inside a container",
+		.usage = "[--config FILE] [--allowed NAME] [--refused NAME] [--output table|json] "
 			 "[flags]",
 		.run = verb_network_check },
 	{ .name = "down",
-		.summary = "remove the wall",
-		.usage = "[--config FILE] [--dry-run] [--output text|json] [flags]",
+		.summary = "remove the egress firewall",
+		.usage = "[--config FILE] [--dry-run] [--output table|json] [flags]",
 		.run = verb_network_down },
 	{ 0 },
 };
@@ -75,16 +91,16 @@ static const struct cli_verb network_verbs[] = {
 static const struct cli_verb verbs[] = {
 	{ .name = "run",
 		.summary = "claim jobs and run them",
-		.usage = "[--config FILE] [--once] [flags]",
+		.usage = "[--config FILE] [--once] [--exit-on-refusal] [flags]",
 		.help = verb_run_help,
 		.run = verb_run },
 	{ .name = "status",
-		.summary = "what the running runner does now",
-		.usage = "[--output text|json] [--state-dir DIR | --config FILE]",
+		.summary = "show what the running runner is doing",
+		.usage = "[--output table|json] [--state-dir DIR | --config FILE]",
 		.help = verb_status_help,
 		.run = verb_status },
 	{ .name = "drain",
-		.summary = "have the running runner claim no more jobs, or go on",
+		.summary = "make the running runner stop claiming jobs, or resume",
 		.usage = "[--wait] [--cancel] [--undo] [--state-dir DIR | --config FILE]",
 		.help = verb_drain_help,
 		.run = verb_drain },
@@ -94,18 +110,18 @@ static const struct cli_verb verbs[] = {
 			"[WORKFLOW] [--job KEY] [--event NAME] [--input K=V] [-n] [--list] [flags]",
 		.help = verb_exec_help,
 		.run = verb_exec },
-	{ .name = "config", .summary = "look at the configuration", .sub = config_verbs },
+	{ .name = "config", .summary = "check the configuration", .sub = config_verbs },
 	{ .name = "seccomp", .summary = "the seccomp profile of steps", .sub = seccomp_verbs },
 	{ .name = "hygiene", .summary = "disk and engine of this host", .sub = hygiene_verbs },
 	{ .name = "workdir", .summary = "contaminated workspaces", .sub = workdir_verbs },
 	{ .name = "disk", .summary = "full disks", .sub = disk_verbs },
 	{ .name = "doctor",
-		.summary = "look at everything a runner needs",
-		.usage = "[--offline] [--output text|json] [--config FILE] [flags of run]",
+		.summary = "check everything the runner needs",
+		.usage = "[--offline] [--output table|json] [--config FILE] [flags of run]",
 		.help = verb_doctor_help,
 		.run = verb_doctor },
 	{ .name = "network",
-		.summary = "the wall around the steps' network",
+		.summary = "the egress firewall of the steps' network",
 		.sub = network_verbs },
 	{ .name = "mask",
 		.summary = "filter stdin to stdout with secret values masked",
@@ -116,13 +132,17 @@ static const struct cli_verb verbs[] = {
 		.usage = "[--context FILE] [--status STATUS] EXPR",
 		.help = verb_eval_help,
 		.run = verb_eval },
+	{ .name = "version",
+		.summary = "print version, commit and libraries",
+		.usage = "[--output table|json]",
+		.run = verb_version },
 	{ .name = "job", .summary = "role: one job", .run = job_role_main, .hidden = true },
 	{ .name = "checkout",
 		.summary = "role: one checkout",
 		.run = checkout_role_main,
 		.hidden = true },
 	{ .name = "local-copy",
-		.summary = "role: copy of a work tree",
+		.summary = "role: copies a work tree",
 		.run = local_copy_role_main,
 		.hidden = true },
 	{ .name = "artifact",
@@ -141,13 +161,17 @@ static const struct cli_verb verbs[] = {
 		.summary = "role: the size of one workspace",
 		.run = watch_role_main,
 		.hidden = true },
-	{ .name = "network-wall",
-		.summary = "role: one look at the wall",
-		.run = network_wall_role_main,
+	{ .name = "egress-firewall",
+		.summary = "role: one check of the egress firewall",
+		.run = egress_firewall_role_main,
 		.hidden = true },
 	{ .name = "disk-guard",
-		.summary = "role: room on one runner's disks",
+		.summary = "role: the disk guard of one runner",
 		.run = disk_guard_role_main,
+		.hidden = true },
+	{ .name = "probe",
+		.summary = "role: what a job needs of this machine",
+		.run = probe_role_main,
 		.hidden = true },
 	{ .name = "janitor",
 		.summary = "role: one workspace",

@@ -1,7 +1,12 @@
-/* See confine.h. */
+/*
+ * The order matters: the workspace is opened before the user changes, because its parents may be
+ * closed to that user, and the death signal is asked for after it, because the kernel forgets it on
+ * a change.
+ */
 #include "sandbox/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,7 +23,8 @@ void confine_die_with_parent(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 }
 
-int confine_user(int64_t uid, int64_t gid, struct err *e)
+/* Without SIGPIPE and SIGXFSZ a closed pipe and a full file are errors to report. */
+static int become_user(int64_t uid, int64_t gid, struct err *e)
 {
 	struct drop_spec spec = { .uid = (uid_t)uid, .gid = (gid_t)gid };
 
@@ -29,6 +35,17 @@ int confine_user(int64_t uid, int64_t gid, struct err *e)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	return 0;
+}
+
+/* When memory runs out the kernel takes this child before the runner, whose own score (a unit's
+ * OOMScoreAdjust) it inherited. Without /proc its size alone decides. Before the user changes:
+ * after that the file is root's. */
+static void offer_to_oom_killer(void)
+{
+	CLEAN_FD int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		IGNORE_RESULT(write(fd, "1000", 4), "its size then decides");
 }
 
 int confine_begin(int argc, char **argv, int socket, int *ret_workspace, struct err *e)
@@ -50,8 +67,9 @@ int confine_begin(int argc, char **argv, int socket, int *ret_workspace, struct 
 		cli_fail(EXIT_USAGE, "%s: descriptor %d must be a socket", argv[0], socket);
 		return 2;
 	}
+	offer_to_oom_killer();
 	*ret_workspace = dir_open(path, e);
-	return *ret_workspace < 0 ? -1 : confine_user(uid, gid, e);
+	return *ret_workspace < 0 ? -1 : become_user(uid, gid, e);
 }
 
 static int limit(int what, rlim_t most, struct err *e)

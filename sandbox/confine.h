@@ -8,12 +8,10 @@
 
 #include "base/err.h"
 
-/* Drops every privilege (drop.h), sets umask 022, ignores SIGPIPE and SIGXFSZ so that a closed pipe
- * and a full file are errors to report. */
-int confine_user(int64_t uid, int64_t gid, struct err *e) CHECK_RESULT;
 /* The beginning of a role: its flags (the user to become, the workspace), the socket of its job in
- * place; opens the workspace, whose parents may be closed to that user, and becomes it. 0 go on, -1
- * with an error to tell the job, 1 --help was printed, 2 wrong usage was told. */
+ * place; opens the workspace, whose parents may be closed to that user, and becomes it
+ * (drop.h), umask 022. 0 go on, -1 with an error to tell the job, 1 --help was printed, 2 wrong
+ * usage was reported. */
 int confine_begin(
 	int argc, char **argv, int socket, int *ret_workspace, struct err *e) CHECK_RESULT;
 /* SIGKILL with the parent's end; again after a fork. */

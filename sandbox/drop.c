@@ -1,3 +1,8 @@
+/*
+ * The order is the argument: no_new_privs first, so that nothing after it can gain; the bounding
+ * set while CAP_SETPCAP is held; groups, gid, uid; then the capabilities that were kept across.
+ * Each part reads back what the kernel now says, because a filtered call may claim success.
+ */
 #include <errno.h>
 #include <grp.h>
 #include <sys/capability.h>
@@ -15,6 +20,7 @@ static void free_capsp(cap_t *c)
 static bool have_effective(cap_value_t cap)
 {
 	CLEAN_CAPS cap_t now = cap_get_proc();
+
 	cap_flag_value_t set = CAP_CLEAR;
 
 	return now && cap_get_flag(now, cap, CAP_EFFECTIVE, &set) == 0 && set == CAP_SET;
@@ -113,6 +119,7 @@ static int verify_caps(const struct drop_spec *spec, struct err *e)
 	for (int cap = 0; cap_get_bound(cap) >= 0; cap++) {
 		cap_flag_value_t permitted, effective, inheritable;
 		cap_flag_value_t want = is_kept(spec, cap) ? CAP_SET : CAP_CLEAR;
+
 		if (cap_get_flag(now, cap, CAP_PERMITTED, &permitted) < 0 ||
 			cap_get_flag(now, cap, CAP_EFFECTIVE, &effective) < 0 ||
 			cap_get_flag(now, cap, CAP_INHERITABLE, &inheritable) < 0)
@@ -132,6 +139,7 @@ static int drop_caps(const struct drop_spec *spec, struct err *e)
 		return err_set_errno(e, errno, "capability set");
 	for (size_t i = 0; i < spec->n_keep_caps; i++) {
 		cap_value_t cap = spec->keep_caps[i];
+
 		if (cap_set_flag(want, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
 			cap_set_flag(want, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)
 			return err_set_errno(e, errno, "keep capability %d", cap);

@@ -1,6 +1,7 @@
 /*
  * A right that the ruleset handles is denied everywhere but below a path that allows it. So all
- * rights of the probed ABI are handled, and only reading and plain writing are ever allowed.
+ * rights of the probed ABI are handled, and only reading, plain writing and (where a child starts
+ * programs) executing are ever allowed.
  *
  * Debian 12's headers stop at ABI 2; what came later is defined here by its stable numbers. Remove
  * them when the oldest supported distribution has a 6.12 header.
@@ -30,7 +31,9 @@
 		LANDLOCK_ACCESS_FS_REFER | FS_TRUNCATE)
 /* A rule on a file may carry only rights that make sense for files, or the kernel answers EINVAL.
  */
-#define FS_OF_FILE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
+#define FS_OF_FILE                                                                    \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE | \
+		LANDLOCK_ACCESS_FS_EXECUTE)
 
 struct ruleset_attr {
 	uint64_t fs, net, scoped;
@@ -78,7 +81,9 @@ static int allow_path(int ruleset, uint64_t fs, const struct landlock_path *p, s
 		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set_errno(e, errno, "%s", p->path);
-	rule.allowed_access = (p->writable ? FS_READ | FS_WRITE : FS_READ) & fs;
+	rule.allowed_access = FS_READ | (p->writable ? FS_WRITE : 0) |
+			      (p->executable ? LANDLOCK_ACCESS_FS_EXECUTE : 0);
+	rule.allowed_access &= fs;
 	if (!S_ISDIR(st.st_mode))
 		rule.allowed_access &= FS_OF_FILE;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)

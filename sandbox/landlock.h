@@ -13,8 +13,8 @@
 struct landlock_path {
 	const char *path; /* file or directory; links are followed here, once. A missing path is
 			   * skipped when read only, an error when writable */
-	bool writable; /* create, write, remove below; else read only. Never execute, never devices
-			*/
+	bool writable;    /* create, write, remove below; else read only. Never devices */
+	bool executable;  /* programs below may be started; nothing else ever is */
 };
 int landlock_abi(void); /* 0: not available */
 /* 1 when restricted, 0 when the kernel has no Landlock, -1 on error. deny_net: no TCP at all. */

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "sandbox/seccomp.h"
+#include "sandbox/seccomp_arch.h"
 #include "sandbox/seccomp_table.h"
 #include "sandbox/seccomp_verify.h"
 
@@ -33,6 +34,7 @@ static int emit_except(const struct seccomp_except *x, uint32_t mask, uint32_t p
 {
 	if (!any_with_prefix(x, mask, prefix)) {
 		struct scmp_arg_cmp arg = SCMP_CMP64(x->arg, SCMP_CMP_MASKED_EQ, mask, prefix);
+
 		return emit(data, x->name, SCMP_ACT_ALLOW, 1, &arg);
 	}
 	if (bit < 0)
@@ -47,18 +49,21 @@ int seccomp_table_each(uint32_t arch, unsigned sets, seccomp_emit_fn emit, void 
 {
 	for (size_t i = 0; i < seccomp_groups_len; i++) {
 		const struct seccomp_group *g = &seccomp_groups[i];
+
 		for (const char *const *n = g->names; (g->sets & sets) && *n; n++)
 			if (known(arch, *n) && emit(data, *n, g->action, 0, NULL) < 0)
 				return -1;
 	}
 	for (size_t i = 0; i < seccomp_rules_len; i++) {
 		const struct seccomp_rule *r = &seccomp_rules[i];
+
 		if ((r->sets & sets) && known(arch, r->name) &&
 			emit(data, r->name, r->action, r->n_args, r->args) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < seccomp_excepts_len; i++) {
 		const struct seccomp_except *x = &seccomp_excepts[i];
+
 		if ((x->sets & sets) && emit_except(x, 0, 0, 31, emit, data) < 0)
 			return -1;
 	}

@@ -1,3 +1,8 @@
+/*
+ * libseccomp can only load a filter or export it. So the exported program is run here, by an
+ * interpreter of the few instructions that libseccomp emits; any other instruction counts as a
+ * kill.
+ */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -60,6 +65,7 @@ uint32_t seccomp_program_run(
 	memcpy(d.args, args, sizeof(d.args));
 	for (size_t pc = 0; pc < p->n; pc++) {
 		const struct sock_filter *i = &p->insns[pc];
+
 		if (i->code == (BPF_LD | BPF_W | BPF_ABS)) {
 			if (!load_word(&d, i->k, &acc))
 				break;

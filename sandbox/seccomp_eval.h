@@ -33,6 +33,7 @@ struct seccomp_probe {
 	enum seccomp_want want;
 	const char *why;
 	uint64_t args[3];
+	bool tolerated; /* Docker's own default allows it to a container without capabilities */
 };
 extern const struct seccomp_probe seccomp_probes[];
 extern const size_t seccomp_probes_len;

@@ -2,8 +2,12 @@
  * What a step profile is asked about, whoever wrote it. Names that an architecture lacks are left
  * out there. An argument rule is asked about the value with a high bit set too: the filter sees 64
  * bits where the kernel takes 32.
+ *
+ * DENY_OURS is what the built-in profile denies and the default of Docker does not: such a profile
+ * confines for less, and a runner takes it with a warning. Everything else no profile may allow.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,6 +23,10 @@
 		{                   \
 			__VA_ARGS__ \
 		}                   \
+	}
+#define DENY_OURS(n, why, ...)                            \
+	{                                                 \
+		n, PROBE_DENY, why, { __VA_ARGS__ }, true \
 	}
 #define NEED(n, ...)                                       \
 	{                                                  \
@@ -39,6 +47,7 @@ const struct seccomp_probe seccomp_probes[] = {
 	DENY("clone", "makes an IPC namespace", CLONE_NEWIPC | SIGCHLD),
 	DENY("clone", "makes a UTS namespace", CLONE_NEWUTS | SIGCHLD),
 	DENY("clone", "makes a cgroup namespace", CLONE_NEWCGROUP | SIGCHLD),
+	DENY_OURS("io_setup", "takes from a limit of the whole host (fs.aio-nr)", 1),
 	{ "clone3", PROBE_ENOSYS, "its flags stand where no filter sees them; libraries fall back",
 		{ 0 } },
 	DENY("setns", "enters namespaces", 0),
@@ -70,19 +79,19 @@ const struct seccomp_probe seccomp_probes[] = {
 	DENY("lookup_dcookie", "watches the kernel", 0),
 	DENY("fanotify_init", "watches files of others", 0),
 	DENY("userfaultfd", "a help to kernel exploits", 0),
-	DENY("io_uring_setup", "runs calls past the filter", 0),
-	DENY("io_uring_enter", "runs calls past the filter", 0),
-	DENY("io_uring_register", "runs calls past the filter", 0),
-	DENY("ptrace", "rewrites calls of other processes", 16 /* PTRACE_ATTACH */, 1),
-	DENY("ptrace", "rewrites calls of other processes", 0x4206 /* PTRACE_SEIZE */, 1),
-	DENY("process_vm_readv", "reads other processes", 1),
-	DENY("process_vm_writev", "writes other processes", 1),
+	DENY_OURS("io_uring_setup", "runs calls past the filter", 0),
+	DENY_OURS("io_uring_enter", "runs calls past the filter", 0),
+	DENY_OURS("io_uring_register", "runs calls past the filter", 0),
+	DENY_OURS("ptrace", "rewrites calls of other processes", 16 /* PTRACE_ATTACH */, 1),
+	DENY_OURS("ptrace", "rewrites calls of other processes", 0x4206 /* PTRACE_SEIZE */, 1),
+	DENY_OURS("process_vm_readv", "reads other processes", 1),
+	DENY_OURS("process_vm_writev", "writes other processes", 1),
 	DENY("process_madvise", "steers memory of other processes", 0),
 	DENY("kcmp", "tells kernel addresses apart", 0),
 	DENY("pidfd_getfd", "takes descriptors of other processes", 0),
 	DENY("open_by_handle_at", "opens files outside the root", 0),
-	DENY("name_to_handle_at", "names files outside the root", 0),
-	DENY("modify_ldt", "a help to kernel exploits", 0),
+	DENY_OURS("name_to_handle_at", "names files outside the root", 0),
+	DENY_OURS("modify_ldt", "a help to kernel exploits", 0),
 	DENY("vm86", "a help to kernel exploits", 0),
 	DENY("uselib", "a help to kernel exploits", 0),
 	DENY("personality", "switches address randomisation off", 0x40000),
@@ -91,31 +100,38 @@ const struct seccomp_probe seccomp_probes[] = {
 	DENY("vhangup", "administration", 0),
 	DENY("settimeofday", "sets the clock", 0),
 	DENY("clock_settime", "sets the clock", 0),
-	DENY("clock_adjtime", "sets the clock", 0),
-	DENY("adjtimex", "sets the clock", 0),
+	DENY_OURS("clock_adjtime", "sets the clock", 0),
+	DENY_OURS("adjtimex", "sets the clock", 0),
 	DENY("sethostname", "administration", 0),
 	DENY("setdomainname", "administration", 0),
 	DENY("syslog", "reads the kernel log", 0),
 	DENY("iopl", "reaches hardware ports", 3),
 	DENY("ioperm", "reaches hardware ports", 0),
-	DENY("ioctl", "types into a terminal", 0, TIOCSTI),
-	DENY("ioctl", "types into a terminal", 0, HIGH | TIOCSTI),
-	DENY("socket", "opens AF_VSOCK", AF_VSOCK, SOCK_STREAM),
-	DENY("socket", "opens AF_VSOCK", HIGH | AF_VSOCK, SOCK_STREAM),
-	DENY("socket", "opens AF_ALG", AF_ALG, SOCK_SEQPACKET),
-	DENY("socket", "opens AF_ALG", HIGH | AF_ALG, SOCK_SEQPACKET),
-	DENY("socket", "opens AF_PACKET", AF_PACKET, SOCK_RAW),
-	DENY("socket", "opens AF_PACKET", HIGH | AF_PACKET, SOCK_RAW),
-	DENY("socket", "opens AF_BLUETOOTH", AF_BLUETOOTH, SOCK_RAW),
-	DENY("socket", "opens AF_TIPC", AF_TIPC, SOCK_STREAM),
-	DENY("socket", "opens AF_XDP", AF_XDP, SOCK_RAW),
-	DENY("socket", "opens AF_KEY", AF_KEY, SOCK_RAW),
-	DENY("socket", "opens AF_CAN", AF_CAN, SOCK_RAW),
-	DENY("socket", "opens AF_NETLINK other than routes", AF_NETLINK, SOCK_RAW,
+	DENY_OURS("ioctl", "types into a terminal", 0, TIOCSTI),
+	DENY_OURS("ioctl", "types into a terminal", 0, HIGH | TIOCSTI),
+	DENY_OURS("ioctl", "leaves the project quota of its workspace", 0, FS_IOC_FSSETXATTR),
+	DENY_OURS(
+		"ioctl", "leaves the project quota of its workspace", 0, HIGH | FS_IOC_FSSETXATTR),
+	DENY_OURS("ioctl", "leaves the project quota of its workspace", 0, FS_IOC_SETFLAGS),
+	DENY_OURS("ioctl", "leaves the project quota of its workspace", 0, HIGH | FS_IOC_SETFLAGS),
+	DENY_OURS("socket", "opens AF_VSOCK", AF_VSOCK, SOCK_STREAM),
+	DENY_OURS("socket", "opens AF_VSOCK", HIGH | AF_VSOCK, SOCK_STREAM),
+	DENY_OURS("socket", "opens AF_ALG", AF_ALG, SOCK_SEQPACKET),
+	DENY_OURS("socket", "opens AF_ALG", HIGH | AF_ALG, SOCK_SEQPACKET),
+	DENY_OURS("socket", "opens AF_PACKET", AF_PACKET, SOCK_RAW),
+	DENY_OURS("socket", "opens AF_PACKET", HIGH | AF_PACKET, SOCK_RAW),
+	DENY_OURS("socket", "opens AF_BLUETOOTH", AF_BLUETOOTH, SOCK_RAW),
+	DENY_OURS("socket", "opens AF_TIPC", AF_TIPC, SOCK_STREAM),
+	DENY_OURS("socket", "opens AF_XDP", AF_XDP, SOCK_RAW),
+	DENY_OURS("socket", "opens AF_KEY", AF_KEY, SOCK_RAW),
+	DENY_OURS("socket", "opens AF_CAN", AF_CAN, SOCK_RAW),
+	DENY_OURS("socket", "opens AF_NETLINK other than routes", AF_NETLINK, SOCK_RAW,
 		NETLINK_NETFILTER),
-	DENY("socket", "opens AF_NETLINK other than routes", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT),
-	DENY("socket", "opens AF_NETLINK other than routes", AF_NETLINK, SOCK_RAW, NETLINK_XFRM),
-	DENY("socket", "opens AF_NETLINK other than routes", HIGH | AF_NETLINK, SOCK_RAW,
+	DENY_OURS("socket", "opens AF_NETLINK other than routes", AF_NETLINK, SOCK_RAW,
+		NETLINK_AUDIT),
+	DENY_OURS(
+		"socket", "opens AF_NETLINK other than routes", AF_NETLINK, SOCK_RAW, NETLINK_XFRM),
+	DENY_OURS("socket", "opens AF_NETLINK other than routes", HIGH | AF_NETLINK, SOCK_RAW,
 		NETLINK_NETFILTER),
 	NEED("read", 0),
 	NEED("write", 1),

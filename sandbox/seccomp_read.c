@@ -1,4 +1,8 @@
-/* See seccomp_read.h. */
+/*
+ * Strict where engines are lenient: an unknown key, a name twice or a condition that engines ignore
+ * is a finding, because the author believes that it does something. Reading goes on after a
+ * finding, so that one run shows all of them.
+ */
 #include "sandbox/seccomp_read.h"
 
 #include <errno.h>
@@ -99,12 +103,26 @@ static uint32_t read_errno(struct reader *r, const struct json_value *v, const c
 
 /* ---- architecture ---- */
 
+/* The tables that engines add to those of our two architectures. */
+static const char *const engine_foreign[] = { "SCMP_ARCH_X86", "SCMP_ARCH_X32", "SCMP_ARCH_ARM",
+	NULL };
+
+static bool word_among(const char *word, const char *const *words)
+{
+	for (; word && *words; words++)
+		if (str_eq(word, *words))
+			return true;
+	return false;
+}
+
 static void foreign_arch(struct reader *r, const char *where, const char *name)
 {
 	seccomp_report_add(r->report, where,
 		"the machine's architecture alone (SCMP_ARCH_X86_64 or SCMP_ARCH_AARCH64)",
-		"%.100s opens a second door with other call numbers, past every argument rule",
+		"%.100s adds a second system call table that bypasses every argument rule",
 		name ? name : "no text");
+	if (word_among(name, engine_foreign))
+		seccomp_report_tolerate(r->report, "32-bit calls");
 }
 
 static void read_flat_arches(struct reader *r, const struct json_value *list)
@@ -223,6 +241,9 @@ static bool read_arg(
 	if (allow && op != SCMP_CMP_EQ && op != SCMP_CMP_MASKED_EQ)
 		seccomp_report_add(r->report, r->where, expected,
 			"%s in a rule that allows is met by setting a high bit", name);
+	/* the compiled filter is asked what that lets through */
+	if (allow && op != SCMP_CMP_EQ && op != SCMP_CMP_MASKED_EQ)
+		seccomp_report_tolerate(r->report, "arguments with a high bit");
 	if (op == SCMP_CMP_MASKED_EQ && (two & ~one))
 		seccomp_report_add(r->report, r->where, "\"valueTwo\" inside the mask \"value\"",
 			"%s never holds: the rule is dead", name);

@@ -6,7 +6,8 @@
 #define SANDBOX_SECCOMP_READ_H
 
 #include "base/json.h"
-#include "sandbox/seccomp_verify.h"
+#include "sandbox/seccomp_arch.h"
+#include "sandbox/seccomp_report.h"
 
 struct seccomp_read_rule {
 	const char *name; /* borrowed from the document */
@@ -18,7 +19,7 @@ struct seccomp_read_rule {
 
 struct seccomp_read {
 	uint32_t fallback;
-	const struct seccomp_arch *arch; /* NULL: none that could be judged */
+	const struct seccomp_arch *arch; /* NULL: none that could be verified */
 	bool readable;                   /* enough of it to be compiled */
 	struct seccomp_read_rule *rules; /* those that apply to a container without capabilities */
 	size_t n_rules;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -78,11 +79,13 @@ const struct seccomp_group seccomp_groups[] = {
 			"removexattr", "sendfile", "setxattr", "splice", "sync", "sync_file_range",
 			"syncfs", "tee") },
 	{ "sockets and queues, the rest", SC_STEP, SCMP_ACT_ALLOW,
-		NAMES("accept", "accept4", "bind", "io_cancel", "io_destroy", "io_getevents",
-			"io_pgetevents", "io_setup", "io_submit", "listen", "mq_getsetattr",
-			"mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink",
-			"msgctl", "msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop",
-			"semtimedop", "shmat", "shmctl", "shmdt", "shmget") },
+		NAMES("accept", "accept4", "bind", "listen", "mq_getsetattr", "mq_notify",
+			"mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "msgctl",
+			"msgget", "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop",
+			"shmat", "shmctl", "shmdt", "shmget") },
+	/* fs.aio-nr counts the contexts of the whole host: one job could take them all. Callers
+	 * fall back to threads on this answer. */
+	{ "asynchronous I/O of the old kind", SC_STEP, SCMP_ACT_ERRNO(ENOSYS), NAMES("io_setup") },
 	/* In our own children these are no mistake but an attack: the default answer there, ENOSYS,
 	 * lets a newer libc fall back, while these end the process. */
 	{ "signs of an exploit", SC_NET | SC_TREE | SC_READ | SC_LOOK, SCMP_ACT_KILL_PROCESS,
@@ -127,7 +130,7 @@ const struct seccomp_rule seccomp_rules[] = {
 	{ "open", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_MASK(1, OPEN_WRITES, 0) } },
 	{ "openat", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_MASK(2, OPEN_WRITES, 0) } },
 	{ "openat", SC_READ, SCMP_ACT_ALLOW, 1, { ARG_MASK(2, OPEN_WRITES, 0) } },
-	/* its flags stand behind a pointer; Landlock keeps this child to looking */
+	/* its flags stand behind a pointer; Landlock keeps this child to reading */
 	{ "openat2", SC_LOOK, SCMP_ACT_ALLOW, 0, { { 0 } } },
 	{ "ioctl", SC_TREE | SC_READ | SC_LOOK, SCMP_ACT_ERRNO(ENOTTY), 0, { { 0 } } },
 	{ "ioctl", SC_NET, SCMP_ACT_ALLOW, 1, { ARG_EQ(1, FIONBIO) } },
@@ -136,10 +139,13 @@ const struct seccomp_rule seccomp_rules[] = {
 };
 const size_t seccomp_rules_len = ARRAY_LEN(seccomp_rules);
 
-/* Typing into the terminal of whoever looks at the step, and the console's paste buffer. */
-static const uint32_t typing_ioctls[] = { TIOCSTI, 0x541c /* TIOCLINUX */ };
+/* Typing into the terminal of whoever watches the step, and the console's paste buffer. Leaving the
+ * project whose quota bounds a workspace: an owner may change a file's project id, and clear the
+ * flag by which new files inherit it (also file_setattr, which no group allows). */
+static const uint32_t denied_ioctls[] = { TIOCSTI, 0x541c /* TIOCLINUX */, FS_IOC_FSSETXATTR,
+	FS_IOC_SETFLAGS };
 
 const struct seccomp_except seccomp_excepts[] = {
-	{ "ioctl", SC_STEP, 1, typing_ioctls, ARRAY_LEN(typing_ioctls) },
+	{ "ioctl", SC_STEP, 1, denied_ioctls, ARRAY_LEN(denied_ioctls) },
 };
 const size_t seccomp_excepts_len = ARRAY_LEN(seccomp_excepts);

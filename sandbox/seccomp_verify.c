@@ -1,74 +1,21 @@
-/* See seccomp_verify.h. */
+/*
+ * The rules against each other, then the compiled filter against what steps need and must not do.
+ * The filter is asked and not only the text, because engines skip rules that repeat the default and
+ * names that they do not know: what remains is what confines.
+ */
 #include "sandbox/seccomp_verify.h"
 
 #include <errno.h>
-#include <linux/audit.h>
+#include <inttypes.h>
 #include <linux/seccomp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "sandbox/seccomp.h"
+#include "sandbox/seccomp_arch.h"
 #include "sandbox/seccomp_eval.h"
 #include "sandbox/seccomp_read.h"
-
-const struct seccomp_arch seccomp_arches[2] = {
-	{ "SCMP_ARCH_X86_64", "amd64", "x86_64", SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64,
-		AUDIT_ARCH_I386 },
-	{ "SCMP_ARCH_AARCH64", "arm64", "aarch64", SCMP_ARCH_AARCH64, AUDIT_ARCH_AARCH64,
-		AUDIT_ARCH_ARM },
-};
-
-const struct seccomp_arch *seccomp_arch_by_name(const char *name)
-{
-	for (size_t i = 0; name && i < ARRAY_LEN(seccomp_arches); i++) {
-		const struct seccomp_arch *a = &seccomp_arches[i];
-
-		if (str_eq(name, a->name) || str_eq(name, a->engine) || str_eq(name, a->uname))
-			return a;
-	}
-	return NULL;
-}
-
-const struct seccomp_arch *seccomp_arch_by_token(uint32_t token)
-{
-	for (size_t i = 0; i < ARRAY_LEN(seccomp_arches); i++)
-		if (seccomp_arches[i].token == token)
-			return &seccomp_arches[i];
-	return NULL;
-}
-
-/* ---- report ---- */
-
-void seccomp_report_add(
-	struct seccomp_report *r, const char *where, const char *expected, const char *what, ...)
-{
-	char text[256];
-	va_list args;
-
-	if (r->n == SECCOMP_FINDINGS_MAX) {
-		r->cut = true;
-		return;
-	}
-	va_start(args, what);
-	vsnprintf(text, sizeof(text), what, args);
-	va_end(args);
-	r->findings = xrealloc(r->findings, (r->n + 1) * sizeof(*r->findings));
-	r->findings[r->n++] =
-		(struct seccomp_finding){ xstrdup(where), xstrdup(text), xstrdup(expected) };
-}
-
-void seccomp_report_release(struct seccomp_report *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		free(r->findings[i].where);
-		free(r->findings[i].what);
-		free(r->findings[i].expected);
-	}
-	free(r->findings);
-	strv_release(&r->notes);
-	*r = (struct seccomp_report){ 0 };
-}
 
 /* ---- rules against each other ---- */
 
@@ -89,9 +36,9 @@ static bool allows_somehow(const struct seccomp_read *p, const char *name)
 	return false;
 }
 
-/* The kernel takes 32 bits of most arguments, the filter sees 64: a denial that looks at a whole
- * value, or at anything above, is passed by by setting a bit that nobody else looks at. */
-static bool denial_has_way_round(const struct seccomp_read_rule *rule)
+/* The kernel takes 32 bits of most arguments, the filter sees 64: a denial that compares a whole
+ * value, or at anything above, is bypassed by setting a bit that nobody else reads. */
+static bool denial_can_be_bypassed(const struct seccomp_read_rule *rule)
 {
 	for (unsigned i = 0; i < rule->n; i++)
 		if (rule->args[i].op != SCMP_CMP_MASKED_EQ || rule->args[i].datum_a > UINT32_MAX)
@@ -99,7 +46,7 @@ static bool denial_has_way_round(const struct seccomp_read_rule *rule)
 	return false;
 }
 
-static void judge_rule(const struct seccomp_read *p, const struct seccomp_read_rule *rule,
+static void check_rule(const struct seccomp_read *p, const struct seccomp_read_rule *rule,
 	struct seccomp_report *report)
 {
 	bool allow = rule->action == SCMP_ACT_ALLOW;
@@ -109,11 +56,13 @@ static void judge_rule(const struct seccomp_read *p, const struct seccomp_read_r
 	if (seccomp_syscall_resolve_name_arch(p->arch->token, rule->name) == __NR_SCMP_ERROR) {
 		if (allow)
 			strv_addf(&report->notes,
-				"%s: \"%.100s\" is no system call that the library knows: skipped",
+				"%s: \"%.100s\" is not a system call that the library knows: "
+				"skipped",
 				where, rule->name);
 		else
 			seccomp_report_add(report, where, "a name that the library knows",
-				"\"%.100s\" is no system call the library knows: it would not be "
+				"\"%.100s\" is not a system call that the library knows: it would "
+				"not be "
 				"denied",
 				rule->name);
 	}
@@ -125,7 +74,7 @@ static void judge_rule(const struct seccomp_read *p, const struct seccomp_read_r
 		seccomp_report_add(report, where, "allowed values alone, the rest is denied anyway",
 			"\"%.100s\": the rule repeats the default, engines skip it: it is dead",
 			rule->name);
-	else if (rule->n && !allow && allows_somehow(p, rule->name) && denial_has_way_round(rule))
+	else if (rule->n && !allow && allows_somehow(p, rule->name) && denial_can_be_bypassed(rule))
 		seccomp_report_add(report, where,
 			"allowed values by SCMP_CMP_EQ, the rest left to the default",
 			"\"%.100s\" is denied by whole values: a high bit gets past", rule->name);
@@ -134,12 +83,12 @@ static void judge_rule(const struct seccomp_read *p, const struct seccomp_read_r
 			"\"%.100s\" is both allowed and denied", rule->name);
 }
 
-static void judge_rules(const struct seccomp_read *p, struct seccomp_report *report)
+static void check_rules(const struct seccomp_read *p, struct seccomp_report *report)
 {
 	size_t allowed = 0;
 
 	for (size_t i = 0; i < p->n_rules && !report->cut; i++) {
-		judge_rule(p, &p->rules[i], report);
+		check_rule(p, &p->rules[i], report);
 		allowed += p->rules[i].action == SCMP_ACT_ALLOW;
 	}
 	if (allowed == 0)
@@ -156,7 +105,7 @@ static void free_filterp(scmp_filter_ctx *x)
 }
 
 /* As the engine's runtime builds it: unknown names skipped, rules that repeat the default too. */
-static int compile(const struct seccomp_read *p, struct seccomp_program *ret,
+static int compile_filter(const struct seccomp_read *p, struct seccomp_program *ret,
 	struct seccomp_report *report, struct err *e)
 {
 	CLEANUP(free_filterp) scmp_filter_ctx x = seccomp_init(p->fallback);
@@ -200,7 +149,7 @@ static const char *answer_text(uint32_t answer, char out[32])
 	return out;
 }
 
-static void ask(const struct seccomp_program *program, const struct seccomp_read *p,
+static void probe_filter(const struct seccomp_program *program, const struct seccomp_read *p,
 	const struct seccomp_probe *q, struct seccomp_report *report)
 {
 	static const char *const expected[] = { [PROBE_ALLOW] = "allowed",
@@ -222,13 +171,14 @@ static void ask(const struct seccomp_program *program, const struct seccomp_read
 		good = (answer == SECCOMP_RET_ALLOW) == (q->want == PROBE_ALLOW);
 	if (!good)
 		seccomp_report_add(report, "compiled filter", expected[q->want],
-			"%s(%#llx, %#llx, %#llx) %s (%s)", q->name, (unsigned long long)args[0],
-			(unsigned long long)args[1], (unsigned long long)args[2],
-			answer_text(answer, text), q->why);
+			"%s(%#" PRIx64 ", %#" PRIx64 ", %#" PRIx64 ") %s (%s)", q->name, args[0],
+			args[1], args[2], answer_text(answer, text), q->why);
+	if (!good && q->tolerated)
+		seccomp_report_tolerate(report, q->name);
 }
 
 /* Numbers of another architecture, and x32's that share ours with a bit set. */
-static void ask_foreign(const struct seccomp_program *program, const struct seccomp_read *p,
+static void probe_foreign(const struct seccomp_program *program, const struct seccomp_read *p,
 	struct seccomp_report *report)
 {
 	uint64_t args[6] = { 0 };
@@ -263,33 +213,54 @@ void seccomp_profile_verify(const char *text, size_t n, struct seccomp_report *r
 	if (!p.readable)
 		return;
 	ret->arch = p.arch->token;
-	judge_rules(&p, ret);
+	check_rules(&p, ret);
 	program = xmalloc(sizeof(*program));
-	if (compile(&p, program, ret, &e) < 0) {
-		strv_addf(&ret->notes, "compiled filter: not looked at: %s", e.text);
+	if (compile_filter(&p, program, ret, &e) < 0) {
+		strv_addf(&ret->notes, "compiled filter: not checked: %s", e.text);
 	} else {
 		for (size_t i = 0; i < seccomp_probes_len; i++)
-			ask(program, &p, &seccomp_probes[i], ret);
-		ask_foreign(program, &p, ret);
+			probe_filter(program, &p, &seccomp_probes[i], ret);
+		probe_foreign(program, &p, ret);
 	}
 	free(program);
 }
 
-int seccomp_profile_check(const char *text, size_t n, struct err *e)
+/* The first finding that no profile may have; there is one unless the report is usable. */
+static const struct seccomp_finding *first_grave(const struct seccomp_report *report)
+{
+	size_t i = 0;
+
+	while (i + 1 < report->n && report->findings[i].tolerated)
+		i++;
+	return &report->findings[i];
+}
+
+static char *joined(const struct strv *names)
+{
+	struct buf out = BUF_INIT(KIB(4));
+
+	strv_each (name, names)
+		buf_addf(&out, "%s%s", name_i ? ", " : "", name);
+	return buf_take(&out);
+}
+
+int seccomp_profile_check(const char *text, size_t n, char **ret_beyond, struct err *e)
 {
 	CLEANUP(seccomp_report_release) struct seccomp_report report = { 0 };
 	const struct seccomp_finding *f;
 
 	seccomp_profile_verify(text, n, &report);
-	f = report.findings;
-	if (report.n > 0)
+	if (report.n > report.tolerated || report.cut) {
+		f = first_grave(&report);
 		return err_set(e, ERR_INPUT, "seccomp profile: %s: %s, expected %s (%zu finding%s)",
 			f->where, f->what, f->expected, report.n, report.n == 1 ? "" : "s");
+	}
 	if (report.probes == 0)
 		return err_set(e, ERR_INPUT, "seccomp profile: %s",
 			report.notes.n ? report.notes.v[0] : "could not be compiled");
 	if (report.arch != seccomp_arch_native())
 		return err_set(e, ERR_INPUT, "seccomp profile: it is for %s, not for this machine",
 			seccomp_arch_by_token(report.arch)->name);
+	*ret_beyond = report.n ? joined(&report.beyond) : NULL;
 	return 0;
 }

@@ -1,4 +1,9 @@
-/* See step_profile.h. */
+/*
+ * A profile of the operator's own is verified before it is used: an engine would take a text that
+ * confines nothing. engine.seccomp_unverified turns a finding into a warning, and doctor keeps
+ * showing it. A profile that allows no more than Docker's default does is usable as it is: it
+ * confines, for less.
+ */
 #include "sandbox/step_profile.h"
 
 #include "base/buf.h"
@@ -24,11 +29,12 @@ int step_profile_load(const struct runner_config *c, struct step_profile *ret, s
 	*ret = (struct step_profile){ 0 };
 	if (read_profile(c, &text, e) < 0)
 		return -1;
-	if (seccomp_profile_check(buf_cstr(&text), text.len, &wrong) < 0) {
+	if (seccomp_profile_check(buf_cstr(&text), text.len, &ret->beyond, &wrong) < 0) {
 		if (!c->engine.seccomp_unverified)
 			return err_set(e, ERR_INPUT,
-				"%s: %s; `shithubd-runner seccomp verify` tells more, "
-				"engine.seccomp_unverified = true runs with it",
+				"%s: %s; run `shithubd-runner seccomp verify` "
+				"for details, or set engine.seccomp_unverified = true to use it "
+				"anyway",
 				path, wrong.text);
 		ret->doubts = xstrdup(wrong.text);
 	}
@@ -40,5 +46,6 @@ void step_profile_release(struct step_profile *p)
 {
 	free(p->text);
 	free(p->doubts);
+	free(p->beyond);
 	*p = (struct step_profile){ 0 };
 }

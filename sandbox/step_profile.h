@@ -7,6 +7,7 @@
 struct step_profile {
 	char *text;   /* the engine's JSON */
 	char *doubts; /* NULL: verified; else the first thing that is wrong with it */
+	char *beyond; /* verified, but it allows these calls too; NULL: none */
 };
 /* -1: unreadable, or it does not verify and engine.seccomp_unverified is not set. */
 int step_profile_load(

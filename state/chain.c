@@ -1,4 +1,7 @@
-/* See chain.h. A record: magic, length, SHA-256 of the payload, payload (JSON with its number). */
+/*
+ * A record: magic, length, SHA-256 of the payload, payload (JSON with its number). Two slots are
+ * written by turns; the reader takes the valid one with the higher number.
+ */
 #include "state/chain.h"
 
 #include <errno.h>
@@ -8,6 +11,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 enum { RECORDS = 2, RECORD_SIZE = 32 << 10, BODY_MAX = 8 << 10, HEADERS_MAX = 16 };
 

@@ -16,6 +16,9 @@
 #include "base/codec.h"
 #include "base/err.h"
 
+/* A token is good for so long after it was handed out (PROTOCOL.md). */
+#define JOB_TOKEN_LIFE_US (15 * 60 * USEC_PER_SEC)
+
 enum chain_call {
 	CHAIN_NONE,   /* nothing in flight */
 	CHAIN_REPORT, /* the first report that is not delivered */

@@ -1,4 +1,8 @@
-/* See evidence.h. */
+/*
+ * Evidence that somebody else could have written proves nothing, so a file that is not the
+ * caller's own is refused. Appending looks at the last byte first: a line torn by a power loss is
+ * closed, so that it cannot swallow the next one.
+ */
 #include "state/evidence.h"
 
 #include <dirent.h>
@@ -28,7 +32,7 @@ char *evidence_folder(const char *state_dir, const char *name, struct err *e)
 	CLEAN_STR char *folder = xstrdup(state_dir);
 
 	strv_split(&parts, name, '/');
-	if (dir_ensure_parents(state_dir, 0700, e) < 0) {
+	if (dir_ensure_parents(state_dir, 0711, e) < 0) {
 		err_wrap(e, "evidence");
 		return NULL;
 	}
@@ -83,6 +87,7 @@ static int sync_folder_of(const char *path, struct err *e)
 	const char *slash = strrchr(path, '/');
 	CLEAN_STR char *folder =
 		slash ? xstrndup(path, slash == path ? 1 : (size_t)(slash - path)) : xstrdup(".");
+
 	int fd CLEAN_FD = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd) < 0)
@@ -105,6 +110,7 @@ static int is_torn(int fd, bool *ret, struct err *e)
 int evidence_append(const char *path, struct slice line, struct err *e)
 {
 	CLEAN_BUF struct buf text = BUF_INIT(EVIDENCE_LINE_MAX + 2);
+
 	int fd CLEAN_FD = open_own(path, O_RDWR | O_APPEND | O_CREAT, e);
 	bool torn = false;
 
@@ -153,6 +159,7 @@ static int read_end(int fd, struct buf *out, struct err *e)
 		return -1;
 	if (from) {
 		const char *end = memchr(buf_cstr(out), '\n', out->len);
+
 		buf_consume(out, end ? (size_t)(end + 1 - out->data) : out->len);
 	}
 	return 0;
@@ -164,6 +171,7 @@ int evidence_each(
 	/* somebody may append while we read */
 	CLEAN_BUF struct buf text = BUF_INIT(EVIDENCE_READ_MAX + 16 * EVIDENCE_LINE_MAX);
 	struct err local = { 0 };
+
 	int fd CLEAN_FD = open_own(path, O_RDONLY, &local);
 	uint64_t damaged = 0;
 
@@ -233,6 +241,7 @@ int evidence_put(const char *folder, const char *key, struct slice record, struc
 int evidence_get(const char *folder, const char *key, struct buf *out, struct err *e)
 {
 	CLEAN_STR char *path = record_path(folder, key);
+
 	int fd CLEAN_FD = open_own(path, O_RDONLY, e);
 
 	if (fd < 0)

@@ -4,8 +4,8 @@
  *
  *   a journal   one JSON object a line, append-only; a torn last line (power loss) never joins the
  *               next one, and readers skip it
- *   a record    one file per key in a folder, replaced as a whole; its name is the key's SHA-256,
- * so a key may hold anything
+ *   a record    one file per key in a folder, replaced as a whole; its name is the
+ *               key's SHA-256, so a key may hold anything
  *
  * Files 0600 in a folder 0700 that belong to the caller alone; links are refused. Two processes may
  * append to one journal at the same time. Any process that may write the state directory.

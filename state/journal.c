@@ -1,4 +1,7 @@
-/* See journal.h. */
+/*
+ * Small and replaced as a whole, so a reader never sees half of it. A journal of a later version,
+ * or a damaged one, is refused and set aside by the caller; nothing in it is guessed at.
+ */
 #include "state/journal.h"
 
 #include "base/fs.h"

@@ -1,4 +1,8 @@
-/* See lease.h. */
+/*
+ * The lock is flock, which belongs to the open file and not to the process: the job process
+ * inherits it from the supervisor. The last holder may delete the file between our open and our
+ * lock; base/fs.h's lock_file notices and starts again.
+ */
 #include "state/lease.h"
 
 #include <dirent.h>
@@ -30,20 +34,13 @@ char *lease_name(int64_t run, int64_t job)
 	return xasprintf("%" PRId64 "-%" PRId64, run, job);
 }
 
-/* One spelling a number: no sign, no leading zero, at most 18 digits. */
+/* The range of a claim's ids (runner/claim/identity.c), or a running job would be taken for an
+ * orphan. One spelling a number: no sign, no leading zero. */
 static bool parse_id(const char *s, size_t n, int64_t *ret)
 {
-	int64_t v = 0;
+	CLEAN_STR char *digits = xstrndup(s, n);
 
-	if (n == 0 || n > 18 || *s == '0')
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (s[i] < '0' || s[i] > '9')
-			return false;
-		v = v * 10 + (s[i] - '0');
-	}
-	*ret = v;
-	return true;
+	return *digits >= '1' && *digits <= '9' && parse_i64(digits, 1, INT64_MAX, ret);
 }
 
 bool lease_parse_name(const char *name, int64_t *ret_run, int64_t *ret_job)
@@ -70,13 +67,14 @@ int lease_take(const char *folder, const char *name, struct lease *ret, struct e
 	return 0;
 }
 
-/* A runner makes, locks and writes a lease within microseconds; a look that came between would
+/* A runner makes, locks and writes a lease within microseconds; a check that came between would
  * refuse it. */
 enum { TAKING_S = 5 };
 
 bool lease_is_held(const char *folder, const char *name, int64_t young_s)
 {
 	CLEAN_STR char *path = path_join(folder, name);
+
 	int fd CLEAN_FD = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
 	struct stat st;
 
@@ -84,9 +82,9 @@ bool lease_is_held(const char *folder, const char *name, int64_t young_s)
 		return errno != ENOENT;
 	if (fstat(fd, &st) < 0)
 		return true;
-	if (st.st_size == 0 && young_s < TAKING_S)
+	if (st.st_size == 0 && young_s >= 0 && young_s < TAKING_S)
 		young_s = TAKING_S;
-	return wall_now().us / USEC_PER_SEC - st.st_mtime < young_s ||
+	return (young_s > 0 && wall_now().us / USEC_PER_SEC - st.st_mtime < young_s) ||
 	       flock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 

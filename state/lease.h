@@ -39,7 +39,8 @@ bool lease_parse_name(const char *name, int64_t *ret_run, int64_t *ret_job);
 int lease_take(const char *folder, const char *name, struct lease *ret, struct err *e) CHECK_RESULT;
 /* Whether somebody holds it, seen without taking it, making a file, or getting into the way of who
  * is just taking it: a record that is younger than that, or empty and young, counts as held, as
- * does what cannot be looked at. */
+ * does what cannot be inspected. young_s -1: the lock alone, for a cleaner that takes the lease
+ * itself before it touches anything. */
 bool lease_is_held(const char *folder, const char *name, int64_t young_s);
 /* Rewrites the record in place; a crash meanwhile leaves a torn record, never a lost lock. */
 int lease_note(

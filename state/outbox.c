@@ -1,4 +1,8 @@
-/* See outbox.h. */
+/*
+ * Append-only, one line a report, so a crash can only tear the last line; opening cuts that off.
+ * Room on the disk is reserved when the file is made: a disk that fills later does not cost a
+ * report.
+ */
 #include "state/outbox.h"
 
 #include <errno.h>
@@ -9,7 +13,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 
-enum { LINE_MAX_BYTES = 8 << 10, REPORTS_MOST = 4 * LIMIT_STEPS + 64, ROOM_A_STEP = 1 << 10 };
+enum { LINE_MAX_BYTES = 8 << 10, REPORTS_MAX = 4 * LIMIT_STEPS + 64, ROOM_A_STEP = 1 << 10 };
 
 static const char *const kinds[] = { "job", "step", "log" };
 
@@ -124,9 +128,9 @@ int outbox_parse(const char *text, size_t n, struct outbox_list *ret, struct err
 
 	for (; p < end && (newline = memchr(p, '\n', (size_t)(end - p))); p = newline + 1) {
 		struct outbox_report r = { 0 };
-		int rc = list.n < REPORTS_MOST
+		int rc = list.n < REPORTS_MAX
 				 ? parse_line(p, (size_t)(newline - p), &r, e)
-				 : err_set(e, ERR_LIMIT, "more than %d reports", REPORTS_MOST);
+				 : err_set(e, ERR_LIMIT, "more than %d reports", REPORTS_MAX);
 
 		if (rc < 0) {
 			report_release(&r);

@@ -1,4 +1,7 @@
-/* See state_dir.h. */
+/*
+ * Paths below the directory are used by name and what they hold is believed. So every folder must
+ * belong to this user and be closed to others, and the lock is taken before anything is read.
+ */
 #include "state/state_dir.h"
 
 #include <dirent.h>
@@ -44,12 +47,26 @@ static int make_instance_id(struct state_dir *s, struct err *e)
 	return 0;
 }
 
+enum { STATE_DIR_MODE = 0711 };
+
+/* One of an older version or made by hand is 0700, and umask narrows a new one. */
+static int let_pass(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_set_errno(e, errno, "%s", path);
+	if (st.st_uid != geteuid() || (st.st_mode & 07777) == STATE_DIR_MODE)
+		return 0;
+	return chmod(path, STATE_DIR_MODE) < 0 ? err_set_errno(e, errno, "chmod %s", path) : 0;
+}
+
 /* Paths below it are used by name, and what they hold is believed. */
 static int make_own(const char *path, struct err *e)
 {
-	CLEAN_FD int fd = dir_ensure_parents(path, 0700, e) < 0 ? -1 : dir_open(path, e);
+	CLEAN_FD int fd = dir_ensure_parents(path, STATE_DIR_MODE, e) < 0 ? -1 : dir_open(path, e);
 
-	return fd < 0 ? -1 : dir_check_own(fd, path, e);
+	return fd < 0 || dir_check_own(fd, path, e) < 0 ? -1 : let_pass(fd, path, e);
 }
 
 int state_dir_own(struct state_dir *s, const char *path, struct err *e)
@@ -66,7 +83,7 @@ int state_dir_own(struct state_dir *s, const char *path, struct err *e)
 		return err_is(e, ERR_CONFLICT)
 			       ? err_set(e, ERR_CONFLICT,
 					 "state directory %s is in use by another shithubd-runner; "
-					 "give this one its own runner.state_dir",
+					 "give each runner its own runner.state_dir",
 					 path)
 			       : err_wrap(e, "state directory");
 	if (dir_ensure(jobs, 0700, e) < 0 || dir_ensure(leases, 0700, e) < 0 ||

@@ -1,14 +1,18 @@
 /*
- * The runner's state directory (runner.state_dir, 0700): who we are and what our jobs keep outside
+ * The runner's state directory (runner.state_dir): who we are and what our jobs keep outside
  * their workspace.
  *
  *   lock           held by the one supervisor of this directory; a second one is refused
  *   instance_id    random, made once; the label value on everything we create in the engine
  *   jobs/<job>/    one folder a job: journal, chain, outbox (their headers say what for), log
  *                  spools, ctl/ (0711) with the boxes' sockets
- *   pulls/<hash>   locks of image pulls, runner/job_image.h
+ *   pulls/<hash>   locks of image pulls, runner/context/image.h
  *   leases/        who is at a job now, state/lease.h
  *   damaged/       journals that could not be read, set aside
+ *   workspaces/    the default workspace root
+ *
+ * The directory is 0711, because the step user has to pass it on the way to that root; everything
+ * else in it is 0600 or 0700.
  */
 #ifndef STATE_STATE_DIR_H
 #define STATE_STATE_DIR_H

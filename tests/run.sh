@@ -1,42 +1,66 @@
 #!/bin/bash
-# run.sh BUILD [SAN]: the whole test run: unit tests, fuzz corpora, system tests on a real engine.
+# run.sh KIND BUILD [SAN]: one of the test runs. KIND is
+#   test   unit tests, fuzz corpora, all system tests; the soak with 150 jobs
+#   check  the everyday loop: unit tests, fuzz corpora, include check, one job of each kind
+#   soak   the soak alone, with 500 jobs
+#   unit   unit tests and fuzz corpora alone
 #
-# A missing prerequisite and a skipped test count as failures. A few system tests that fail beside
-# others get a second try alone, which is said. Logs of failures stay in BUILD/test and are shown.
-# Ends with pytest's closing line and "N passed, N failed" over everything.
+# A test has one try. A missing prerequisite and a skipped test count as failures. Each test has a time
+# limit, so a broken product turns red instead of hanging. Logs of failures stay in BUILD/test and are
+# shown. The run ends with pytest's closing line and "N passed, N failed" over everything.
+#
+# Images: shithub/runner-test:1 is imported for the run and removed after it, unless it was there before
+# (tests/image/lend.sh); its files stay in BUILD/image, so the next run only imports them. Tests remove
+# every other image that they make. One that is left in an engine counts as a failure.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
-build=$(readlink -m "${1:?usage: tests/run.sh BUILD [SAN]}")
-san=${2:-}
+usage="usage: tests/run.sh test|check|soak|unit BUILD [SAN]"
+kind=${1:?$usage}
+build=$(readlink -m "${2:?$usage}")
+san=${3:-}
 out=$build/test
 python=/usr/bin/python3 # the distribution's, which has its pytest
 passed=0
 failed=0
-readonly SECOND_TRY_MOST=5
+workers=$(($(nproc) * 5 / 2)) # most tests wait
+limit=180                     # seconds for one system test; a few set their own
+[ -z "$san" ] || limit=600
+export SHITHUB_IMAGE_CACHE=$build/image SHITHUB_TEST_IMAGE=shithub/runner-test:1
 
-if [ "${3:-}" != inside ]; then
+case $kind in
+test | check | soak | unit) ;;
+*)
+	echo "$usage" >&2
+	exit 2
+	;;
+esac
+
+if [ "${4:-}" != inside ]; then
 	mkdir -p "$build"
-	if ! make -j"$(nproc)" SAN="$san" B="$1" all test-programs >"$build/build.log" 2>&1; then
+	if ! make -j"$(nproc)" SAN="$san" B="$2" all test-programs >"$build/build.log" 2>&1; then
 		grep -aE -A5 'error|undefined|No such|\*\*\*' "$build/build.log" | head -n 60
 		echo "0 passed, 1 failed: make all test-programs (log: $build/build.log)"
 		exit 1
 	fi
 	# Engine and workspaces need root, as on a runner host; what we leave behind is the caller's.
-	as_root=()
-	[ "$(id -u)" = 0 ] || as_root=(sudo ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"})
-	exec "${as_root[@]}" env ENGINE=podman deploy/local/engine.sh with \
-		env ENGINE=docker deploy/local/engine.sh with tests/run.sh "$build" "$san" inside
+	command=()
+	[ "$(id -u)" = 0 ] || command=(sudo ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"})
+	command+=(env SHITHUB_IMAGE_CACHE="$SHITHUB_IMAGE_CACHE" SHITHUB_TEST_IMAGE="$SHITHUB_TEST_IMAGE")
+	lent=(deploy/local/engine.sh with tests/image/lend.sh)
+	[ "$kind" != test ] || command+=(ENGINE=podman "${lent[@]}" env)
+	"${command[@]}" ENGINE=docker "${lent[@]}" tests/run.sh "$kind" "$build" "$san" inside
+	exit
 fi
 
+export SHITHUB_TEST_ENGINE=${DOCKER_HOST#unix://} # for unit tests that start containers
 rm -rf "$out"
 mkdir -p "$out/san"
 chmod 1777 "$out/san" # children that dropped their privileges report too
-trap '[ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-}" "$out"' EXIT
+trap '[ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-}" "$out" "$SHITHUB_IMAGE_CACHE"' EXIT
 if [ -n "$san" ]; then
 	export ASAN_OPTIONS="log_path=$out/san/asan:abort_on_error=0:detect_leaks=1"
 	export UBSAN_OPTIONS="log_path=$out/san/ubsan:print_stacktrace=1:halt_on_error=1"
 fi
-export SHITHUB_TEST_ENGINE=${DOCKER_HOST#unix://} SHITHUB_TEST_IMAGE=shithub/runner-test:1
 
 bad() { # bad NAME REASON LOG
 	failed=$((failed + 1))
@@ -44,106 +68,146 @@ bad() { # bad NAME REASON LOG
 	tail -n 40 "$3" | LC_ALL=C tr "\\000-\\010\\013-\\037" "?" | sed 's/^/    /'
 }
 
-# How many tests of a cmocka program's log passed; fails without its closing lines.
+# ---- unit tests and fuzz corpora: several programs at a time, each with its own log ----
+
+programs() { # the programs of all sources, below BUILD; first those that wait for containers
+	local found
+	found=$(find tests/unit tests/fuzz -name 'test_*.c' -o -name 'fuzz_*.c' | sort -r)
+	{
+		xargs grep -l SHITHUB_TEST_IMAGE
+		echo "$found"
+	} <<<"$found" | awk '!seen[$0]++' | sed 's/^tests.//; s/\.c$//'
+}
+
+run_program() { # run_program PROGRAM: leaves its log, exit code and milliseconds in $out
+	local corpus=() begin=${EPOCHREALTIME/./}
+	[[ $1 != fuzz/* ]] || corpus=("tests/fuzz/corpus/${1#fuzz/fuzz_}")
+	mkdir -p "$(dirname "$out/$1")"
+	timeout 120 "$build/$1" "${corpus[@]}" >"$out/$1.log" 2>&1
+	echo "$? $(((${EPOCHREALTIME/./} - begin) / 1000))" >"$out/$1.rc"
+}
+
+# How many tests of a cmocka program's log passed; none without its closing lines.
 count_of() { # count_of WORD LOG
 	LC_ALL=C sed -nE "s/.*\[ +$1 +\].* ([0-9]+) test\(s\).*/\1/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
 }
 
-unit_test() {
-	local program=$1 name log rc good wrong skips
-	name=$(basename "$program")
-	log=$out/$name.log
-	timeout 300 "$program" >"$log" 2>&1
-	rc=$?
+judge_unit() { # judge_unit PROGRAM RC
+	local log=$out/$1.log good wrong skips
 	good=$(count_of PASSED "$log")
 	wrong=$(count_of FAILED "$log")
 	skips=$(count_of SKIPPED "$log")
 	passed=$((passed + good))
-	if [ $rc -eq 0 ] && [ "$good" -gt 0 ] && [ "$wrong" = 0 ] && [ "$skips" = 0 ]; then
+	if [ "$2" = 0 ] && [ "$good" -gt 0 ] && [ "$wrong" = 0 ] && [ "$skips" = 0 ]; then
 		return
 	fi
-	bad "unit $name" "exit $rc, $wrong failed, $skips skipped" "$log"
+	bad "$1" "exit $2, $wrong failed, $skips skipped" "$log"
 	[ "$wrong" -le 1 ] || failed=$((failed + wrong - 1))
 }
 
-fuzz_replay() {
-	local program=$1 name log
-	name=$(basename "$program")
-	log=$out/$name.log
-	if timeout 300 "$program" "tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1; then
-		passed=$((passed + 1))
-	else
-		bad "fuzz $name" "exit $?" "$log"
-	fi
+unit_and_fuzz() {
+	local program rc ms
+	export -f run_program
+	export build out
+	programs | xargs -P "$(($(nproc) * 3))" -I{} bash -c 'run_program {}'
+	while read -r program; do
+		read -r rc ms <"$out/$program.rc"
+		echo "$ms $program" >>"$out/times"
+		if [[ $program = unit/* ]]; then
+			judge_unit "$program" "$rc"
+		elif [ "$rc" = 0 ]; then
+			passed=$((passed + 1))
+		else
+			bad "$program" "exit $rc" "$out/$program.log"
+		fi
+	done < <(programs)
+	echo "unit tests and fuzz corpora: $passed passed, $failed failed"
 }
 
-# Counts of a junit file: tests and those that failed.
+# ---- system tests ----
+
+# Counts of pytest's junit file: tests and those that failed. Their times join those of the programs.
 junit_counts() {
-	$python - "$1" <<'END'
+	$python - "$out/pytest.xml" "$out/times" <<'END'
 import sys
 import xml.etree.ElementTree as tree
 try:
     suites = list(tree.parse(sys.argv[1]).getroot().iter("testsuite"))
 except (OSError, tree.ParseError):
     suites = []
+with open(sys.argv[2], "a") as times:
+    for case in [case for suite in suites for case in suite.iter("testcase")]:
+        place = case.get("classname").removeprefix("tests.system.")
+        print(round(float(case.get("time", 0)) * 1000), place, case.get("name"), file=times)
 count = lambda key: sum(int(suite.get(key, 0)) for suite in suites)
 print(count("tests"), count("failures") + count("errors") + count("skipped"))
 END
 }
 
-run_pytest() { # run_pytest NAME ARGUMENT...: its log and junit file in $out
-	local name=$1
-	shift
+system_tests() { # system_tests ARGUMENT...
+	local rc total errors
 	SHITHUB_BUILD=$build SHITHUB_TEST_LOGS=$out/system PYTHONDONTWRITEBYTECODE=1 \
-		$python -m pytest -o cache_dir="$out/cache" -ra --junitxml="$out/$name.xml" "$@" tests/system 2>&1 |
-		tee "$out/$name.log"
-	return "${PIPESTATUS[0]}"
-}
-
-# Three tests at a time on two cores meet timings that one alone never sees. A few that failed are run
-# again, one after the other, and named; who fails twice has failed.
-system_tests() {
-	local rc total errors again=0
-	run_pytest pytest -n $(($(nproc) + 1))
-	rc=$?
-	read -r total errors < <(junit_counts "$out/pytest.xml")
-	if [ "$errors" -gt 0 ] && [ "$errors" -le "$SECOND_TRY_MOST" ]; then
-		echo "second try of what failed:"
-		grep -E '^(FAILED|ERROR) ' "$out/pytest.log" | cut -c1-200
-		run_pytest second --last-failed --last-failed-no-failures none
-		rc=$?
-		read -r again errors < <(junit_counts "$out/second.xml")
-		[ "$again" != 0 ] || errors=1
-		echo "second try: $((again - errors)) of $again passed"
-	fi
+		$python -m pytest -p no:cacheprovider -ra --confcutdir=tests/system --timeout "$limit" \
+		--junitxml="$out/pytest.xml" "$@" 2>&1 | tee "$out/pytest.log"
+	rc=${PIPESTATUS[0]}
+	read -r total errors < <(junit_counts)
 	[ "$rc" = 0 ] || [ "$errors" != 0 ] || errors=1 # pytest itself failed
 	passed=$((passed + total - errors))
 	failed=$((failed + errors))
 }
 
-for socket in "$DOCKER_HOST" "$CONTAINER_HOST"; do
-	if ! DOCKER_HOST=$socket tests/image/build.sh --full >"$out/image.log" 2>&1; then
-		bad image "the step image could not be built at $socket" "$out/image.log"
-	fi
-done
+# Images that only tests make. The lent one goes after us, and with its name it is not ours to judge.
+left_images() { # left_images HOST
+	curl -sS --unix-socket "${1#unix://}" http://engine/images/json | $python -c '
+import json, re, sys
+OURS = re.compile(r"(docker\.io/)?(shithub/(late|tiny|no-such)|127\.0\.0\.1:\d+/)")
+for image in json.load(sys.stdin):
+    names = (image["RepoTags"] or []) + (image["RepoDigests"] or [])
+    if any(map(OURS.match, names)):
+        print(image["Id"], *names)'
+}
 
-shopt -s nullglob
-for source in tests/unit/test_*.c; do
-	unit_test "$build/unit/$(basename "$source" .c)"
-done
-echo "unit tests: $passed passed, $failed failed"
-for source in tests/fuzz/fuzz_*.c; do
-	fuzz_replay "$build/fuzz/$(basename "$source" .c)"
-done
-closing=
-if compgen -G 'tests/system/test_*.py' >/dev/null; then
-	system_tests
-	closing=$(grep -E '^=+ .* in [0-9.]+s.* =+$' "$out/pytest.log" | tail -n 1)
-fi
-[ ! -f "$out/system/figures.txt" ] || sort "$out/system/figures.txt"
+check_images() {
+	local host
+	for host in "$DOCKER_HOST" ${CONTAINER_HOST:+"$CONTAINER_HOST"}; do
+		left_images "$host" >"$out/images.log" 2>&1
+		[ ! -s "$out/images.log" ] || bad images "left in the engine at $host" "$out/images.log"
+	done
+}
+
+slowest() {
+	echo "the ten slowest tests:"
+	sort -rn "$out/times" | head -n 10 | awk '{ printf "%7.1f s  %s %s\n", $1 / 1000, $2, $3 }'
+}
+
+case $kind in
+test)
+	unit_and_fuzz
+	SHITHUB_SOAK_JOBS=150 system_tests -n "$workers" --dist loadgroup tests/system
+	check_images
+	;;
+check)
+	unit_and_fuzz
+	if $python tests/lint/arrows.py >"$out/arrows.log" 2>&1; then
+		passed=$((passed + 1))
+	else
+		bad "include check" "exit $?" "$out/arrows.log"
+	fi
+	SHITHUB_TEST_FLAVORS=docker-gate-step,docker-attach-job \
+		system_tests -n "$workers" --dist loadgroup -m everyday tests/system
+	check_images
+	;;
+soak)
+	SHITHUB_SOAK_JOBS=${SHITHUB_SOAK_JOBS:-500} system_tests --timeout 1200 tests/system/faults/test_soak.py
+	check_images
+	;;
+unit) unit_and_fuzz ;;
+esac
 for log in "$out"/san/*; do
-	bad sanitizer "a program reported" "$log"
-	[ -z "$closing" ] || echo "$closing"
+	[ ! -f "$log" ] || bad sanitizer "a program reported" "$log"
 done
+[ ! -f "$out/system/figures.txt" ] || sort "$out/system/figures.txt"
+slowest
+grep -sE '^=+ .* in [0-9.]+s.* =+$' "$out/pytest.log" | tail -n 1
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -39,6 +39,7 @@ static const char *parse_set(const char *p, struct item *it, struct err *e)
 	*it = (struct item){ .kind = ITEM_SET };
 	for (; *p && *p != ']'; p++) {
 		unsigned char from = (unsigned char)*p, to = from;
+
 		if (p[1] == '-' && p[2] && p[2] != ']') {
 			to = (unsigned char)p[2];
 			p += 2;
@@ -164,6 +165,7 @@ static void step(const struct program *g, const bool *at, const bool *inside, un
 {
 	for (size_t i = 0; i < g->n; i++) {
 		const struct item *it = &g->items[i];
+
 		if (it->kind == ITEM_FOLDERS) {
 			if (!at[i] && !inside[i])
 				continue;
@@ -205,6 +207,7 @@ bool filter_list_match(const struct strv *patterns, const char *text)
 
 	strv_each (pattern, patterns) {
 		bool negated = *pattern == '!';
+
 		if (filter_match(pattern + negated, text))
 			in = !negated;
 	}

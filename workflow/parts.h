@@ -10,6 +10,8 @@ void read_jobs(struct reader *r, const struct yaml_node *n, void *target); /* st
 void read_permissions(struct reader *r, const struct yaml_node *n, void *target);
 void read_defaults(struct reader *r, const struct yaml_node *n, void *target);
 void read_strategy(struct reader *r, const struct yaml_node *n, void *target);
+void read_concurrency(struct reader *r, const struct yaml_node *n, void *target);
+void concurrency_release(struct workflow_concurrency *c);
 void on_release(struct workflow_on *on);
 void jobs_release(struct workflow *w);
 void permissions_release(struct workflow_permissions *p);

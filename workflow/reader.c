@@ -1,26 +1,47 @@
+/*
+ * A table per map: key, reader, target. A problem is recorded and the walk goes on, so that an
+ * author sees all of them at once; what is wrong keeps its empty value.
+ */
 #include "workflow/reader.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "workflow/filter.h"
+#include "workflow/expr/render.h"
 #include "workflow/workflow.h"
 
-void reader_problem(struct reader *r, const struct yaml_node *n, const char *fmt, ...)
+static void add_problem(struct reader *r, struct yaml_where at, const char *fmt, va_list ap)
 {
 	struct err text = { 0 };
 	char line[700];
-	va_list ap;
 
 	if (r->n_problems++ >= WORKFLOW_PROBLEMS_MAX)
 		return;
-	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
 	/* through err_set, which replaces control characters of quoted input */
-	err_set(&text, ERR_INPUT, "%s:%u:%u: %s%s%s", r->file, n ? n->at.line : 1,
-		n ? n->at.column : 1, buf_cstr(&r->path), r->path.len ? ": " : "", line);
+	err_set(&text, ERR_INPUT, "%s:%u:%u: %s%s%s", r->file, at.line, at.column,
+		buf_cstr(&r->path), r->path.len ? ": " : "", line);
 	strv_add(r->problems, text.text);
+}
+
+void reader_problem(struct reader *r, const struct yaml_node *n, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_problem(r, n ? n->at : (struct yaml_where){ 1, 1 }, fmt, ap);
+	va_end(ap);
+}
+
+void reader_problem_at(struct reader *r, struct yaml_where at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add_problem(r, at, fmt, ap);
+	va_end(ap);
 }
 
 size_t reader_push(struct reader *r, const char *key)
@@ -92,6 +113,7 @@ bool reader_map(struct reader *r, const struct yaml_node *n, const struct reader
 	for (size_t i = 0; i < n->count; i++) {
 		const struct yaml_node *key = n->keys[i];
 		const struct reader_field *f = field_find(fields, n_fields, key->text);
+
 		if (!f) {
 			unknown_key(r, key, fields, n_fields);
 			continue;
@@ -100,7 +122,7 @@ bool reader_map(struct reader *r, const struct yaml_node *n, const struct reader
 		if (f->fn)
 			f->fn(r, n->items[i], (char *)target + f->offset);
 		else
-			reader_problem(r, key, "not supported");
+			reader_problem(r, key, "not supported, %s", f->remedy);
 		reader_pop(r, mark);
 	}
 	return true;
@@ -143,12 +165,31 @@ void read_bool(struct reader *r, const struct yaml_node *n, void *target)
 		reader_problem(r, n, "\"%.100s\", expected true or false", text);
 }
 
+void read_bool_value(struct reader *r, const struct yaml_node *n, void *target)
+{
+	struct workflow_bool *out = target;
+
+	if (n->kind == YAML_SCALAR && render_has_expression(n->text, n->len))
+		out->expression = xstrdup(n->text);
+	else
+		read_bool(r, n, &out->value);
+}
+
+void read_number_value(
+	struct reader *r, const struct yaml_node *n, int64_t max, struct workflow_number *out)
+{
+	CLEAN_STR char *expected = xasprintf("a whole number from 1 to %" PRId64, max);
+	const char *text = reader_text(r, n, expected);
+
+	if (text && render_has_expression(text, n->len))
+		out->expression = xstrdup(text);
+	else if (text && !parse_i64(text, 1, max, &out->value))
+		reader_problem(r, n, "\"%.100s\", expected %s", text, expected);
+}
+
 void read_minutes(struct reader *r, const struct yaml_node *n, void *target)
 {
-	const char *text = reader_text(r, n, "a whole number from 1 to 4320");
-
-	if (text && !parse_i64(text, 1, 4320, target))
-		reader_problem(r, n, "\"%.100s\", expected a whole number from 1 to 4320", text);
+	read_number_value(r, n, LIMIT_TIMEOUT_MINUTES, target);
 }
 
 static void add_item(struct reader *r, const struct yaml_node *n, struct strv *out, bool pattern)
@@ -180,6 +221,7 @@ static void read_items(struct reader *r, const struct yaml_node *n, struct strv 
 		reader_problem(r, n, "empty list, expected at least one entry");
 	for (size_t i = 0; i < n->count; i++) {
 		size_t mark = reader_push_index(r, i);
+
 		add_item(r, n->items[i], out, pattern);
 		reader_pop(r, mark);
 	}
@@ -202,14 +244,14 @@ void read_patterns(struct reader *r, const struct yaml_node *n, void *target)
 		reader_problem(r, n, "only patterns with '!', expected at least one without");
 }
 
-bool is_name(const char *text, char extra)
+bool is_name(const char *text, const char *extra)
 {
 	static const char start[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
 
 	if (!*text || !strchr(start, *text))
 		return false;
 	for (const char *p = text + 1; *p; p++)
-		if (!strchr(start, *p) && !(*p >= '0' && *p <= '9') && *p != extra)
+		if (!strchr(start, *p) && !(*p >= '0' && *p <= '9') && !strchr(extra, *p))
 			return false;
 	return true;
 }
@@ -217,8 +259,8 @@ bool is_name(const char *text, char extra)
 static void read_env_entry(struct reader *r, const struct yaml_node *key,
 	const struct yaml_node *value, struct pairs *out)
 {
-	if (!is_name(key->text, '_'))
-		reader_problem(r, key, "bad name, expected letters, digits and '_'");
+	if (!is_name(key->text, "-."))
+		reader_problem(r, key, "bad name, expected letters, digits, '_', '-' and '.'");
 	else if (str_starts(key->text, "SHITHUB_INPUT_"))
 		reader_problem(
 			r, key, "the prefix SHITHUB_INPUT_ is reserved, expected another name");
@@ -231,7 +273,7 @@ static void read_env_entry(struct reader *r, const struct yaml_node *key,
 static void read_with_entry(struct reader *r, const struct yaml_node *key,
 	const struct yaml_node *value, struct pairs *out)
 {
-	if (!is_name(key->text, '-'))
+	if (!is_name(key->text, "-"))
 		reader_problem(r, key, "bad name, expected letters, digits, '_' and '-'");
 	else if (value->kind != YAML_SCALAR)
 		reader_problem(r, value, "%s found, expected text", yaml_kind_name(value->kind));
@@ -247,6 +289,7 @@ static void read_pairs(struct reader *r, const struct yaml_node *n, struct pairs
 		return;
 	for (size_t i = 0; i < n->count; i++) {
 		size_t mark = reader_push(r, n->keys[i]->text);
+
 		entry(r, n->keys[i], n->items[i], out);
 		reader_pop(r, mark);
 	}

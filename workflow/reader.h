@@ -6,6 +6,7 @@
 #define WORKFLOW_READER_H
 
 #include "base/buf.h"
+#include "workflow/value.h"
 #include "workflow/yaml_tree.h"
 
 struct reader {
@@ -21,10 +22,13 @@ struct reader_field {
 	const char *key;
 	read_fn fn; /* NULL: known elsewhere, not supported here */
 	size_t offset;
+	const char *remedy; /* for fn NULL: what to do instead */
 };
 
 /* Adds `file:line:column: path: text`. */
 void reader_problem(struct reader *r, const struct yaml_node *n, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+void reader_problem_at(struct reader *r, struct yaml_where at, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 /* Path steps: ".key" or "[index]"; push returns what pop takes. */
 size_t reader_push(struct reader *r, const char *key);
@@ -41,15 +45,21 @@ bool reader_kind(
 const char *reader_text(struct reader *r, const struct yaml_node *n, const char *expected);
 
 /* Field readers; the type of the target stands behind. */
-void read_text(struct reader *r, const struct yaml_node *n, void *target);    /* char * */
-void read_script(struct reader *r, const struct yaml_node *n, void *target);  /* char *, any size */
-void read_bool(struct reader *r, const struct yaml_node *n, void *target);    /* bool */
-void read_minutes(struct reader *r, const struct yaml_node *n, void *target); /* int64_t */
+void read_text(struct reader *r, const struct yaml_node *n, void *target);   /* char * */
+void read_script(struct reader *r, const struct yaml_node *n, void *target); /* char *, any size */
+void read_bool(struct reader *r, const struct yaml_node *n, void *target);   /* bool */
+void read_bool_value(
+	struct reader *r, const struct yaml_node *n, void *target); /* struct workflow_bool */
+void read_minutes(
+	struct reader *r, const struct yaml_node *n, void *target); /* struct workflow_number */
+/* The same for any number from 1 to max. */
+void read_number_value(
+	struct reader *r, const struct yaml_node *n, int64_t max, struct workflow_number *out);
 void read_strv(struct reader *r, const struct yaml_node *n, void *target); /* strv: text or list */
 void read_patterns(struct reader *r, const struct yaml_node *n, void *target); /* strv of filters */
 void read_env(struct reader *r, const struct yaml_node *n, void *target);      /* struct pairs */
 void read_with(struct reader *r, const struct yaml_node *n, void *target);     /* struct pairs */
-/* ^[A-Za-z_][A-Za-z0-9_]*$, with `extra` also allowed behind the first character. */
-bool is_name(const char *text, char extra);
+/* ^[A-Za-z_][A-Za-z0-9_]*$, with the characters of `extra` also allowed behind the first one. */
+bool is_name(const char *text, const char *extra);
 
 #endif

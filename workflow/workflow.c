@@ -1,25 +1,38 @@
+/*
+ * The file's top level, and what only the whole file can show: needs that name no job, and needs
+ * in a circle.
+ */
 #include "workflow/workflow.h"
 
 #include <stddef.h>
 
+#include "workflow/check.h"
 #include "workflow/parts.h"
 
-static void read_group(struct reader *r, const struct yaml_node *n, void *target)
+void read_concurrency(struct reader *r, const struct yaml_node *n, void *target)
 {
 	static const struct reader_field fields[] = {
 		{ "group", read_text, offsetof(struct workflow_concurrency, group) },
-		{ "cancel-in-progress", read_bool,
+		{ "cancel-in-progress", read_bool_value,
 			offsetof(struct workflow_concurrency, cancel_in_progress) },
 	};
 	struct workflow_concurrency *c = target;
 
+	c->line = n->at.line;
+	c->column = n->at.column;
 	if (n->kind == YAML_SCALAR)
 		read_text(r, n, &c->group);
 	else if (reader_map(r, n, fields, ARRAY_LEN(fields), c) && !yaml_get(n, "group"))
 		reader_problem(r, n, "no group, expected the key group");
 }
 
-static const struct workflow_job *job_find(const struct workflow *w, const char *key)
+void concurrency_release(struct workflow_concurrency *c)
+{
+	free(c->group);
+	free(c->cancel_in_progress.expression);
+}
+
+const struct workflow_job *workflow_job_find(const struct workflow *w, const char *key)
 {
 	for (size_t i = 0; i < w->n_jobs; i++)
 		if (str_eq(w->jobs[i].key, key))
@@ -35,7 +48,7 @@ static bool check_needs_known(struct reader *r, const struct yaml_node *jobs,
 	bool fine = true;
 
 	strv_each (need, &job->needs) {
-		if (job_find(w, need))
+		if (workflow_job_find(w, need))
 			continue;
 		reader_problem(
 			r, at, "no job \"%.100s\", expected the key of a job of this file", need);
@@ -77,7 +90,7 @@ static void check_cycles(struct reader *r, const struct yaml_node *jobs, const s
 
 	for (size_t i = 0; i < w->n_jobs; i++)
 		strv_each (need, &w->jobs[i].needs)
-			g.of[i][job_find(w, need) - w->jobs] = true;
+			g.of[i][workflow_job_find(w, need) - w->jobs] = true;
 	resolve(&g);
 	for (size_t i = 0; i < w->n_jobs; i++) {
 		if (g.done[i])
@@ -97,6 +110,7 @@ static void check_needs(struct reader *r, const struct yaml_node *jobs, const st
 	for (size_t i = 0; i < w->n_jobs; i++) {
 		size_t job = reader_push(r, w->jobs[i].key);
 		size_t needs = reader_push(r, "needs");
+
 		known &= check_needs_known(r, jobs, w, &w->jobs[i]);
 		reader_pop(r, needs);
 		reader_pop(r, job);
@@ -113,10 +127,10 @@ static void read_file(struct reader *r, const struct yaml_node *root, struct wor
 		{ "on", read_on, offsetof(struct workflow, on) },
 		{ "permissions", read_permissions, offsetof(struct workflow, permissions) },
 		{ "env", read_env, offsetof(struct workflow, env) },
-		{ "concurrency", read_group, offsetof(struct workflow, concurrency) },
+		{ "concurrency", read_concurrency, offsetof(struct workflow, concurrency) },
 		{ "defaults", read_defaults, offsetof(struct workflow, defaults) },
 		{ "jobs", read_jobs, 0 },
-		{ "run-name", NULL, 0 },
+		{ "run-name", read_text, offsetof(struct workflow, run_name) },
 	};
 
 	if (!root || yaml_is_null(root)) {
@@ -147,6 +161,7 @@ int workflow_parse(
 		return -1;
 	}
 	read_file(&r, yaml_doc_root(doc), ret);
+	check_expressions(&r, doc);
 	buf_release(&r.path);
 	if (r.n_problems > WORKFLOW_PROBLEMS_MAX)
 		strv_addf(problems, "%s: %zu more problems", file,
@@ -161,10 +176,11 @@ int workflow_parse(
 void workflow_release(struct workflow *w)
 {
 	free(w->name);
+	free(w->run_name);
 	on_release(&w->on);
 	permissions_release(&w->permissions);
 	pairs_release(&w->env);
-	free(w->concurrency.group);
+	concurrency_release(&w->concurrency);
 	defaults_release(&w->defaults);
 	jobs_release(w);
 	*w = (struct workflow){ 0 };

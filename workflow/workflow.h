@@ -11,6 +11,7 @@
 
 #include "workflow/filter.h"
 #include "workflow/matrix.h"
+#include "workflow/value.h"
 
 enum { WORKFLOW_JOBS_MAX = 256, WORKFLOW_PROBLEMS_MAX = 100, WORKFLOW_TIMEOUT_DEFAULT = 360 };
 
@@ -20,9 +21,11 @@ struct workflow_permissions {
 	struct pairs scopes; /* "contents" → "read" */
 };
 
+/* Of the whole workflow or of one job. */
 struct workflow_concurrency {
-	char *group; /* NULL: none */
-	bool cancel_in_progress;
+	char *group; /* text with expressions; NULL: none */
+	struct workflow_bool cancel_in_progress;
+	unsigned line, column; /* where the group stands */
 };
 
 struct workflow_run_defaults {
@@ -40,6 +43,16 @@ struct workflow_pull_request {
 	struct strv types;
 };
 
+/* What may happen to a pull request, each behind a blank. */
+#define WORKFLOW_PULL_ACTIONS                                                              \
+	" assigned unassigned labeled unlabeled opened edited closed reopened synchronize" \
+	" converted_to_draft ready_for_review locked unlocked review_requested"            \
+	" review_request_removed auto_merge_enabled auto_merge_disabled milestoned"        \
+	" demilestoned enqueued dequeued"
+bool workflow_pull_action(const char *name) CHECK_RESULT; /* one of them */
+/* Whether the action is among its types, or without any among opened, synchronize, reopened. */
+bool workflow_pull_wanted(const struct workflow_pull_request *p, const char *action) CHECK_RESULT;
+
 enum workflow_input_type { INPUT_STRING, INPUT_BOOLEAN, INPUT_NUMBER, INPUT_CHOICE };
 
 struct workflow_input {
@@ -55,11 +68,17 @@ struct workflow_dispatch {
 	size_t n_inputs;
 };
 
+struct workflow_cron {
+	char *fields;          /* "5 4 * * MON-FRI", checked by cron_check */
+	unsigned line, column; /* of the file */
+};
+
 struct workflow_on {
 	struct workflow_push push;
 	struct workflow_pull_request pull_request;
 	struct workflow_dispatch dispatch;
-	struct strv crons;
+	struct workflow_cron *crons;
+	size_t n_crons;
 };
 
 struct workflow_step {
@@ -67,14 +86,21 @@ struct workflow_step {
 	char *run, *uses;            /* exactly one */
 	char *working_directory, *shell;
 	struct pairs env, with;
-	bool continue_on_error;
-	int64_t timeout_minutes; /* 0: none of its own */
+	struct workflow_bool continue_on_error;
+	struct workflow_number timeout_minutes; /* 0: none of its own */
+};
+
+struct workflow_environment {
+	char *name, *url; /* texts with expressions; NULL: none */
 };
 
 struct workflow_job {
 	char *key, *name, *condition;
 	struct strv runs_on, needs;
-	int64_t timeout_minutes; /* 1..4320 */
+	struct workflow_number timeout_minutes; /* 1..4320 */
+	struct workflow_bool continue_on_error;
+	struct workflow_concurrency concurrency;
+	struct workflow_environment environment;
 	struct workflow_permissions permissions;
 	struct pairs env;
 	struct pairs outputs; /* name → text with expressions */
@@ -86,6 +112,7 @@ struct workflow_job {
 
 struct workflow {
 	char *name;
+	char *run_name; /* text with expressions; NULL: none */
 	struct workflow_on on;
 	struct workflow_permissions permissions;
 	struct pairs env;
@@ -102,10 +129,19 @@ int workflow_parse(const char *file, const char *text, size_t n, struct workflow
 void workflow_release(struct workflow *w);
 #define CLEAN_WORKFLOW CLEANUP(workflow_release)
 
+/* NULL if there is no job of that key. */
+const struct workflow_job *workflow_job_find(const struct workflow *w, const char *key);
 /* Looks a dispatch input up; NULL if the workflow has none of that name. */
 const struct workflow_input *workflow_input_find(const struct workflow *w, const char *name);
+/* What an input comes to: the given value (NULL: none), its default, or what "nothing" is for its
+ * type. NULL: it is required and has none. */
+const char *workflow_input_value(const struct workflow_input *in, const char *given);
 /* Whether value fits the input's type and options; the error says what was expected. */
 int workflow_input_check(
 	const struct workflow_input *in, const char *value, struct err *e) CHECK_RESULT;
+/* The `inputs` context as a JSON object: a boolean input is true or false, a number a number, any
+ * other a text. values: checked; an input without one is left out. The caller frees it. */
+char *workflow_inputs_json(
+	const struct workflow *w, const struct pairs *values, struct err *e) CHECK_RESULT;
 
 #endif

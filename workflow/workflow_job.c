@@ -1,9 +1,13 @@
-/* `jobs:` and what a job is made of. */
+/*
+ * `jobs:` and what a job is made of. What excludes each other (run and uses) is checked against
+ * the file and not against the struct: a bad value must not look like a missing one.
+ */
 #include <stddef.h>
+#include <strings.h>
 
-#include "workflow/leg.h"
+#include "base/codec.h"
 #include "workflow/parts.h"
-#include "workflow/render.h"
+#include "workflow/expr/render.h"
 
 #define JOB(member) offsetof(struct workflow_job, member)
 #define STEP(member) offsetof(struct workflow_step, member)
@@ -55,6 +59,7 @@ void read_permissions(struct reader *r, const struct yaml_node *n, void *target)
 	} else if (reader_kind(r, n, YAML_MAP, "read-all, write-all or a map of permissions")) {
 		for (size_t i = 0; i < n->count; i++) {
 			size_t mark = reader_push(r, n->keys[i]->text);
+
 			read_scope(r, n->keys[i], n->items[i], p);
 			reader_pop(r, mark);
 		}
@@ -83,10 +88,19 @@ static void read_id(struct reader *r, const struct yaml_node *n, void *target)
 {
 	const char *text = reader_text(r, n, "a name");
 
-	if (text && !is_name(text, '_'))
-		reader_problem(r, n, "bad name \"%.100s\", expected letters, digits and '_'", text);
+	if (text && !is_name(text, "-"))
+		reader_problem(
+			r, n, "bad name \"%.100s\", expected letters, digits, '-' and '_'", text);
 	else if (text)
 		*(char **)target = xstrdup(text);
+}
+
+/* Without a value it counts as absent, which means success(). */
+static void read_condition(struct reader *r, const struct yaml_node *n, void *target)
+{
+	if (yaml_is_null(n) || (n->kind == YAML_SCALAR && !n->text[strspn(n->text, " \t\r\n")]))
+		return;
+	read_text(r, n, target);
 }
 
 static void read_uses(struct reader *r, const struct yaml_node *n, void *target)
@@ -125,12 +139,12 @@ static void read_step(struct reader *r, const struct yaml_node *n, struct workfl
 	static const struct reader_field fields[] = {
 		{ "name", read_text, STEP(name) },
 		{ "id", read_id, STEP(id) },
-		{ "if", read_text, STEP(condition) },
+		{ "if", read_condition, STEP(condition) },
 		{ "run", read_script, STEP(run) },
 		{ "uses", read_uses, STEP(uses) },
 		{ "working-directory", read_text, STEP(working_directory) },
 		{ "env", read_env, STEP(env) },
-		{ "continue-on-error", read_bool, STEP(continue_on_error) },
+		{ "continue-on-error", read_bool_value, STEP(continue_on_error) },
 		{ "with", read_with, STEP(with) },
 		{ "shell", read_text, STEP(shell) },
 		{ "timeout-minutes", read_minutes, STEP(timeout_minutes) },
@@ -145,10 +159,14 @@ static void check_step_ids(
 {
 	for (size_t i = 0; i < job->n_steps; i++)
 		for (size_t k = 0; job->steps[i].id && k < i; k++)
-			if (str_eq(job->steps[i].id, job->steps[k].id)) {
+			if (job->steps[k].id &&
+				strcasecmp(job->steps[i].id, job->steps[k].id) == 0) {
 				size_t mark = reader_push_index(r, i);
+
 				reader_problem(r, list->items[i],
-					"id \"%.100s\" is used twice, expected one step of that id",
+					"id \"%.100s\" is used twice (case does not count), "
+					"expected one "
+					"step of that id",
 					job->steps[i].id);
 				reader_pop(r, mark);
 				break;
@@ -171,30 +189,59 @@ static void read_steps(struct reader *r, const struct yaml_node *n, void *target
 	job->steps = xcalloc(n->count + 1, sizeof(*job->steps));
 	for (size_t i = 0; i < n->count; i++) {
 		size_t mark = reader_push_index(r, i);
+
 		read_step(r, n->items[i], &job->steps[job->n_steps++]);
 		reader_pop(r, mark);
 	}
 	check_step_ids(r, n, job);
 }
 
-static void read_runs_on(struct reader *r, const struct yaml_node *n, void *target)
+static void read_labels(struct reader *r, const struct yaml_node *n, void *target)
 {
 	struct strv *labels = target;
 
 	read_strv(r, n, labels);
 	strv_each (label, labels)
-		/* with an expression in it: looked at when it is rendered */
-		if (!leg_label_valid(label) && !render_has_expression(label, strlen(label)))
-			reader_problem(r, n,
-				"bad label \"%.100s\", expected 1 to 100 of A-Z a-z 0-9 _ . -",
-				label);
+		/* with an expression in it: checked when it is rendered */
+		if (!label_valid(label) && !render_has_expression(label, strlen(label)))
+			reader_problem(r, n, "bad label \"%.100s\", expected " LABEL_RULE, label);
+}
+
+/* A group is one more label that a runner must have. */
+static void read_runs_on(struct reader *r, const struct yaml_node *n, void *target)
+{
+	static const struct reader_field fields[] = {
+		{ "group", read_labels, 0 },
+		{ "labels", read_labels, 0 },
+	};
+
+	if (n->kind != YAML_MAP)
+		read_labels(r, n, target);
+	else if (reader_map(r, n, fields, ARRAY_LEN(fields), target) && n->count == 0)
+		reader_problem(r, n, "empty map, expected group, labels or both");
+}
+
+static void read_environment(struct reader *r, const struct yaml_node *n, void *target)
+{
+	static const struct reader_field fields[] = {
+		{ "name", read_text, offsetof(struct workflow_environment, name) },
+		{ "url", read_text, offsetof(struct workflow_environment, url) },
+	};
+	struct workflow_environment *env = target;
+
+	if (yaml_is_null(n) || (n->kind == YAML_SCALAR && !*n->text))
+		return; /* none, as in other services */
+	if (n->kind == YAML_SCALAR)
+		read_text(r, n, &env->name);
+	else if (reader_map(r, n, fields, ARRAY_LEN(fields), env) && !yaml_get(n, "name"))
+		reader_problem(r, n, "no name, expected the key name");
 }
 
 static const struct reader_field job_fields[] = {
 	{ "name", read_text, JOB(name) },
 	{ "runs-on", read_runs_on, JOB(runs_on) },
 	{ "needs", read_strv, JOB(needs) },
-	{ "if", read_text, JOB(condition) },
+	{ "if", read_condition, JOB(condition) },
 	{ "timeout-minutes", read_minutes, JOB(timeout_minutes) },
 	{ "permissions", read_permissions, JOB(permissions) },
 	{ "env", read_env, JOB(env) },
@@ -202,26 +249,38 @@ static const struct reader_field job_fields[] = {
 	{ "steps", read_steps, 0 },
 	{ "strategy", read_strategy, JOB(strategy) },
 	{ "outputs", read_with, JOB(outputs) },
-	{ "services", NULL, 0 },
-	{ "container", NULL, 0 },
-	{ "environment", NULL, 0 },
-	{ "concurrency", NULL, 0 },
-	{ "continue-on-error", NULL, 0 },
-	{ "uses", NULL, 0 },
-	{ "with", NULL, 0 },
-	{ "secrets", NULL, 0 },
+	{ "services", NULL, 0, "expected a step that starts what the job needs" },
+	{ "container", NULL, 0, "expected none: the runner's operator chooses the image" },
+	{ "environment", read_environment, JOB(environment) },
+	{ "concurrency", read_concurrency, JOB(concurrency) },
+	{ "continue-on-error", read_bool_value, JOB(continue_on_error) },
+	{ "uses", NULL, 0, "expected the steps of the other workflow in this file" },
+	{ "with", NULL, 0, "expected inputs of a step or env" },
+	{ "secrets", NULL, 0, "expected none: a job has the secrets of its repository" },
 };
 
 static void read_job(struct reader *r, const struct yaml_node *n, struct workflow_job *job)
 {
-	if (!is_name(job->key, '-'))
-		reader_problem(r, n, "bad job key, expected letters, digits, '_' and '-'");
+	if (!is_name(job->key, "-") || str_starts(job->key, "__"))
+		reader_problem(r, n,
+			"bad job key, expected letters, digits, '_' and '-', and no \"__\" at the "
+			"start");
 	if (!reader_map(r, n, job_fields, ARRAY_LEN(job_fields), job))
 		return;
 	if (!yaml_get(n, "runs-on") && !yaml_get(n, "uses"))
 		reader_problem(r, n, "no runs-on, expected a label");
 	if (!yaml_get(n, "steps") && !yaml_get(n, "uses"))
 		reader_problem(r, n, "no steps, expected a list of steps");
+}
+
+/* Expressions find jobs by name without regard to case. */
+static void check_job_key(struct reader *r, const struct yaml_node *jobs, size_t job)
+{
+	for (size_t k = 0; k < job; k++)
+		if (strcasecmp(jobs->keys[k]->text, jobs->keys[job]->text) == 0)
+			reader_problem(r, jobs->keys[job],
+				"differs from job \"%.100s\" in case only, expected another key",
+				jobs->keys[k]->text);
 }
 
 void read_jobs(struct reader *r, const struct yaml_node *n, void *target)
@@ -240,8 +299,10 @@ void read_jobs(struct reader *r, const struct yaml_node *n, void *target)
 	for (size_t i = 0; i < n->count; i++) {
 		struct workflow_job *job = &w->jobs[w->n_jobs++];
 		size_t mark = reader_push(r, n->keys[i]->text);
+
 		job->key = xstrdup(n->keys[i]->text);
-		job->timeout_minutes = WORKFLOW_TIMEOUT_DEFAULT;
+		check_job_key(r, n, i);
+		job->timeout_minutes.value = WORKFLOW_TIMEOUT_DEFAULT;
 		read_job(r, n->items[i], job);
 		reader_pop(r, mark);
 	}
@@ -261,6 +322,8 @@ void defaults_release(struct workflow_run_defaults *d)
 static void step_release(struct workflow_step *s)
 {
 	free(s->id);
+	free(s->continue_on_error.expression);
+	free(s->timeout_minutes.expression);
 	free(s->name);
 	free(s->condition);
 	free(s->run);
@@ -274,10 +337,15 @@ static void step_release(struct workflow_step *s)
 static void job_release(struct workflow_job *j)
 {
 	free(j->key);
+	free(j->timeout_minutes.expression);
+	free(j->continue_on_error.expression);
 	free(j->name);
 	free(j->condition);
 	strv_release(&j->runs_on);
 	strv_release(&j->needs);
+	free(j->environment.name);
+	free(j->environment.url);
+	concurrency_release(&j->concurrency);
 	permissions_release(&j->permissions);
 	pairs_release(&j->env);
 	pairs_release(&j->outputs);

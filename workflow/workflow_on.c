@@ -1,6 +1,12 @@
-/* `on:` in its three forms (one event, a list of events, a map of events with options). */
+/*
+ * `on:` in its three forms: one event, a list of events, a map of events with options. An event
+ * that is only named counts as a map entry without options.
+ */
 #include <stddef.h>
+#include <stdlib.h>
 
+#include "base/json.h"
+#include "base/limits.h"
 #include "workflow/cron.h"
 #include "workflow/parts.h"
 
@@ -37,20 +43,14 @@ static void read_push(struct reader *r, const struct yaml_node *n, void *target)
 
 static void read_pull_types(struct reader *r, const struct yaml_node *n, void *target)
 {
-	static const char known[] =
-		" assigned unassigned labeled unlabeled opened edited closed reopened synchronize"
-		" converted_to_draft ready_for_review locked unlocked review_requested"
-		" review_request_removed auto_merge_enabled auto_merge_disabled milestoned"
-		" demilestoned enqueued dequeued ";
 	struct strv *types = target;
 
 	read_strv(r, n, types);
-	strv_each (type, types) {
-		CLEAN_STR char *padded = xasprintf(" %s ", type);
-		if (!strstr(known, padded) || strchr(type, ' '))
-			reader_problem(r, n, "\"%.100s\" is no activity type, expected one of:%s",
-				type, known);
-	}
+	strv_each (type, types)
+		if (!workflow_pull_action(type))
+			reader_problem(r, n,
+				"\"%.100s\" is not an activity type, expected one of:%s", type,
+				WORKFLOW_PULL_ACTIONS);
 }
 
 static void read_pull_request(struct reader *r, const struct yaml_node *n, void *target)
@@ -71,24 +71,35 @@ static void read_pull_request(struct reader *r, const struct yaml_node *n, void 
 	refuse_both(r, n, "paths", "paths-ignore");
 }
 
+static void read_cron(struct reader *r, const struct yaml_node *n, void *target)
+{
+	struct workflow_cron *cron = target;
+	struct err e = { 0 };
+
+	cron->line = n->at.line;
+	cron->column = n->at.column;
+	read_text(r, n, &cron->fields);
+	if (cron->fields && cron_check(cron->fields, &e) < 0)
+		reader_problem(r, n, "%s", e.text);
+}
+
+/* Called with all of `on`, which holds two members of it. */
 static void read_schedule(struct reader *r, const struct yaml_node *n, void *target)
 {
-	static const struct reader_field fields[] = { { "cron", read_text, 0 } };
-	struct strv *crons = target;
+	static const struct reader_field fields[] = { { "cron", read_cron, 0 } };
+	struct workflow_on *on = target;
 
 	if (!reader_kind(r, n, YAML_LIST, "a list of maps with the key cron"))
 		return;
+	if (n->count == 0)
+		reader_problem(r, n, "empty list, expected at least one map with the key cron");
+	on->crons = xcalloc(n->count + 1, sizeof(*on->crons));
 	for (size_t i = 0; i < n->count; i++) {
-		CLEAN_STR char *line = NULL;
-		struct err e = { 0 };
+		struct workflow_cron *cron = &on->crons[on->n_crons++];
 		size_t mark = reader_push_index(r, i);
-		bool map = reader_map(r, n->items[i], fields, ARRAY_LEN(fields), &line);
-		if (map && !line && n->items[i]->count == 0)
+
+		if (reader_map(r, n->items[i], fields, ARRAY_LEN(fields), cron) && !cron->line)
 			reader_problem(r, n->items[i], "empty, expected the key cron");
-		if (line && cron_check(line, &e) < 0)
-			reader_problem(r, n->items[i], "%s", e.text);
-		else if (line)
-			strv_add(crons, line);
 		reader_pop(r, mark);
 	}
 }
@@ -142,10 +153,10 @@ static void read_input(struct reader *r, const struct yaml_node *n, struct workf
 		{ "default", read_any_text, INPUT(fallback) },
 		{ "type", read_input_type, INPUT(type) },
 		{ "options", read_strv, INPUT(options) },
-		{ "deprecationMessage", NULL, 0 },
+		{ "deprecationMessage", NULL, 0, "expected it in the description" },
 	};
 
-	if (!is_name(in->name, '-'))
+	if (!is_name(in->name, "-"))
 		reader_problem(r, n, "bad name, expected letters, digits, '_' and '-'");
 	if (yaml_is_null(n))
 		return;
@@ -164,6 +175,7 @@ static void read_inputs(struct reader *r, const struct yaml_node *n, void *targe
 	for (size_t i = 0; i < n->count; i++) {
 		struct workflow_input *in = &d->inputs[d->n_inputs++];
 		size_t mark = reader_push(r, n->keys[i]->text);
+
 		in->name = xstrdup(n->keys[i]->text);
 		read_input(r, n->items[i], in);
 		reader_pop(r, mark);
@@ -183,8 +195,12 @@ static void read_dispatch(struct reader *r, const struct yaml_node *n, void *tar
 static const struct reader_field events[] = {
 	{ "push", read_push, offsetof(struct workflow_on, push) },
 	{ "pull_request", read_pull_request, offsetof(struct workflow_on, pull_request) },
-	{ "schedule", read_schedule, offsetof(struct workflow_on, crons) },
+	{ "schedule", read_schedule, 0 },
 	{ "workflow_dispatch", read_dispatch, offsetof(struct workflow_on, dispatch) },
+	/* it would hand a stranger's event the secrets and a token that writes */
+	{ "pull_request_target", NULL, 0,
+		"expected pull_request: nothing runs with secrets for a pull request that nobody "
+		"approved" },
 };
 
 /* An event that is only named: as if its options were null. schedule needs its list. */
@@ -196,7 +212,13 @@ static void read_event_name(struct reader *r, const struct yaml_node *n, struct 
 	for (size_t i = 0; text && i < ARRAY_LEN(events); i++)
 		if (str_eq(text, events[i].key)) {
 			struct yaml_node at = nothing;
+
 			at.at = n->at;
+			if (!events[i].fn) {
+				reader_problem(
+					r, n, "%s is not supported, %s", text, events[i].remedy);
+				return;
+			}
 			events[i].fn(r, &at, (char *)on + events[i].offset);
 			return;
 		}
@@ -223,9 +245,31 @@ void read_on(struct reader *r, const struct yaml_node *n, void *target)
 	}
 	for (size_t i = 0; i < n->count; i++) {
 		size_t mark = reader_push_index(r, i);
+
 		read_event_name(r, n->items[i], on);
 		reader_pop(r, mark);
 	}
+}
+
+bool workflow_pull_action(const char *name)
+{
+	CLEAN_STR char *padded = xasprintf(" %s ", name);
+
+	return !strchr(name, ' ') && strstr(WORKFLOW_PULL_ACTIONS " ", padded);
+}
+
+bool workflow_pull_wanted(const struct workflow_pull_request *p, const char *action)
+{
+	static const char *const usual[] = { "opened", "synchronize", "reopened" };
+
+	if (!p->given)
+		return false;
+	if (p->types.n)
+		return strv_contains(&p->types, action);
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+		if (str_eq(action, usual[i]))
+			return true;
+	return false;
 }
 
 const struct workflow_input *workflow_input_find(const struct workflow *w, const char *name)
@@ -257,6 +301,17 @@ static int bad_choice(const struct workflow_input *in, const char *value, struct
 	return -1;
 }
 
+const char *workflow_input_value(const struct workflow_input *in, const char *given)
+{
+	const char *value = given ? given : in->fallback;
+
+	if (str_empty(value) && in->required)
+		return NULL;
+	if (value)
+		return value;
+	return in->type == INPUT_BOOLEAN ? "false" : "";
+}
+
 int workflow_input_check(const struct workflow_input *in, const char *value, struct err *e)
 {
 	switch (in->type) {
@@ -273,6 +328,47 @@ int workflow_input_check(const struct workflow_input *in, const char *value, str
 	default:
 		return 0;
 	}
+}
+
+/* A dispatch form gives texts; in `inputs` they are what the workflow declared. */
+static void write_input(struct json_writer *w, const struct workflow_input *in, const char *value)
+{
+	switch (in->type) {
+	case INPUT_BOOLEAN:
+		json_bool(w, str_eq(value, "true"));
+		return;
+	case INPUT_NUMBER: /* nothing counts as 0 */
+		json_double(w, strtod(value, NULL));
+		return;
+	case INPUT_STRING:
+	case INPUT_CHOICE:
+		json_str(w, value);
+		return;
+	}
+}
+
+char *workflow_inputs_json(const struct workflow *w, const struct pairs *values, struct err *e)
+{
+	CLEAN_BUF struct buf out = BUF_INIT(LIMIT_CLAIM_BYTES);
+	struct json_writer json;
+
+	json_writer_init(&json, &out, false);
+	json_begin_object(&json);
+	for (size_t i = 0; i < w->on.dispatch.n_inputs; i++) {
+		const struct workflow_input *in = &w->on.dispatch.inputs[i];
+		const char *value = pairs_get(values, in->name);
+
+		if (!value)
+			continue;
+		json_key(&json, in->name);
+		write_input(&json, in, value);
+	}
+	json_end_object(&json);
+	if (json_writer_finish(&json, e) < 0) {
+		err_wrap(e, "inputs");
+		return NULL;
+	}
+	return buf_take(&out);
 }
 
 static void input_release(struct workflow_input *in)
@@ -294,5 +390,7 @@ void on_release(struct workflow_on *on)
 	for (size_t i = 0; i < on->dispatch.n_inputs; i++)
 		input_release(&on->dispatch.inputs[i]);
 	free(on->dispatch.inputs);
-	strv_release(&on->crons);
+	for (size_t i = 0; i < on->n_crons; i++)
+		free(on->crons[i].fields);
+	free(on->crons);
 }

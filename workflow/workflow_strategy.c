@@ -2,7 +2,6 @@
  * `strategy:` of a job. What matrix_expand would refuse is found here, so that it is reported with
  * its place in the file.
  */
-#include <errno.h>
 #include <math.h>
 
 #include "base/json.h"
@@ -10,50 +9,20 @@
 
 #define EXACT_INTEGERS 9007199254740992.0 /* 2^53 */
 
-static bool in_words(const char *text, const char *const *words)
-{
-	for (; *words; words++)
-		if (str_eq(text, *words))
-			return true;
-	return false;
-}
-
-/* A number of YAML's core schema; .inf and .nan stay text, as JSON has none. */
-static bool scalar_number(const char *text, double *ret)
-{
-	char *end;
-
-	if (str_starts(text, "0x") || str_starts(text, "0o")) {
-		int base = text[1] == 'x' ? 16 : 8;
-		unsigned long long n;
-
-		errno = 0;
-		n = strtoull(text + 2, &end, base);
-		*ret = (double)n;
-		return text[2] != '-' && text[2] != '+' && end != text + 2 && !*end && errno == 0;
-	}
-	if (strspn(text, "0123456789+-.eE") != strlen(text) || !strpbrk(text, "0123456789"))
-		return false;
-	*ret = strtod(text, &end);
-	return end != text && !*end && isfinite(*ret);
-}
-
 static void write_scalar(struct json_writer *w, const struct yaml_node *n)
 {
-	static const char *const yes[] = { "true", "True", "TRUE", NULL };
-	static const char *const no[] = { "false", "False", "FALSE", NULL };
-	double number;
+	struct yaml_value v = yaml_value(n);
 
-	if (yaml_is_null(n))
+	if (v.type == YAML_NULL)
 		json_null(w);
-	else if (n->plain && (in_words(n->text, yes) || in_words(n->text, no)))
-		json_bool(w, in_words(n->text, yes));
-	else if (!n->plain || !scalar_number(n->text, &number))
+	else if (v.type == YAML_BOOLEAN)
+		json_bool(w, v.boolean);
+	else if (v.type == YAML_TEXT)
 		json_strn(w, n->text, n->len);
-	else if (fabs(number) < EXACT_INTEGERS && number == (double)(int64_t)number)
-		json_int(w, (int64_t)number);
+	else if (fabs(v.number) < EXACT_INTEGERS && v.number == (double)(int64_t)v.number)
+		json_int(w, (int64_t)v.number);
 	else
-		json_double(w, number);
+		json_double(w, v.number);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): LIMIT_WORKFLOW_DEPTH levels at most */
@@ -96,11 +65,6 @@ static char *value_json(struct reader *r, const struct yaml_node *n, struct work
 	CLEAN_BUF struct buf out = BUF_INIT(MATRIX_BYTES_MAX - s->bytes);
 	struct json_writer w;
 
-	if (has_expression(n)) {
-		reader_problem(
-			r, n, "expressions in a matrix are not supported, expected a fixed value");
-		return NULL;
-	}
 	json_writer_init(&w, &out, false);
 	write_value(&w, n);
 	if (json_writer_finish(&w, NULL) < 0) {
@@ -115,7 +79,7 @@ static char *value_json(struct reader *r, const struct yaml_node *n, struct work
 
 static bool check_key(struct reader *r, const struct yaml_node *key)
 {
-	if (is_name(key->text, '-'))
+	if (is_name(key->text, "-"))
 		return true;
 	reader_problem(r, key, "bad name, expected letters, digits, '_' and '-'");
 	return false;
@@ -216,14 +180,31 @@ static void read_key(struct reader *r, const struct yaml_node *key, const struct
 		read_axis(r, key, n, s);
 }
 
+/* What is known of a matrix with expressions before they are evaluated. */
+static void read_template(struct reader *r, const struct yaml_node *n, struct workflow_strategy *s)
+{
+	if (n->kind == YAML_LIST)
+		reader_problem(r, n, "a list found, expected a map of lists");
+	for (size_t i = 0; n->kind == YAML_MAP && i < n->count; i++) {
+		const struct yaml_node *item = n->items[i];
+		size_t mark = reader_push(r, n->keys[i]->text);
+
+		if (check_key(r, n->keys[i]) &&
+			!(item->kind == YAML_SCALAR && has_expression(item)))
+			reader_kind(r, item, YAML_LIST, "a list of values");
+		reader_pop(r, mark);
+	}
+	s->template = value_json(r, n, s);
+}
+
 static void read_matrix(struct reader *r, const struct yaml_node *n, void *target)
 {
 	struct workflow_strategy *s = target;
 	size_t before = r->n_problems;
 
-	if (n->kind == YAML_SCALAR && has_expression(n)) {
-		reader_problem(
-			r, n, "a matrix from an expression is not supported, expected a map");
+	s->has_matrix = true;
+	if (has_expression(n)) {
+		read_template(r, n, s);
 		return;
 	}
 	if (!reader_kind(r, n, YAML_MAP, "a map of lists"))
@@ -232,7 +213,6 @@ static void read_matrix(struct reader *r, const struct yaml_node *n, void *targe
 		reader_problem(r, n, "%zu keys, expected at most %d", n->count, MATRIX_AXES_MAX);
 		return;
 	}
-	s->has_matrix = true;
 	s->axes = xcalloc(n->count + 1, sizeof(*s->axes));
 	for (size_t i = 0; i < n->count; i++) {
 		size_t mark = reader_push(r, n->keys[i]->text);
@@ -249,22 +229,19 @@ static void read_matrix(struct reader *r, const struct yaml_node *n, void *targe
 
 static void read_parallel(struct reader *r, const struct yaml_node *n, void *target)
 {
-	const char *text = reader_text(r, n, "a whole number from 1 to 256");
-
-	if (text && !parse_i64(text, 1, MATRIX_ROWS_MAX, target))
-		reader_problem(r, n, "\"%.100s\", expected a whole number from 1 to 256", text);
+	read_number_value(r, n, MATRIX_ROWS_MAX, target);
 }
 
 void read_strategy(struct reader *r, const struct yaml_node *n, void *target)
 {
 	static const struct reader_field fields[] = {
 		{ "matrix", read_matrix, 0 },
-		{ "fail-fast", read_bool, offsetof(struct workflow_strategy, fail_fast) },
+		{ "fail-fast", read_bool_value, offsetof(struct workflow_strategy, fail_fast) },
 		{ "max-parallel", read_parallel, offsetof(struct workflow_strategy, max_parallel) },
 	};
 	struct workflow_strategy *s = target;
 
-	s->given = s->fail_fast = true;
+	s->given = s->fail_fast.value = true;
 	s->line = n->at.line;
 	s->column = n->at.column;
 	reader_map(r, n, fields, ARRAY_LEN(fields), s);

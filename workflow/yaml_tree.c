@@ -1,6 +1,13 @@
+/*
+ * Events of libyaml become nodes below the innermost open collection. Each finished node adds its
+ * weight to its parent, an alias the weight of the node that it names: so a text of a kilobyte
+ * that stands for a billion nodes is refused while it is read.
+ */
 #include "workflow/yaml_tree.h"
 
 #include <yaml.h>
+
+#include "base/utf8.h"
 
 struct anchor {
 	char *name;
@@ -8,6 +15,7 @@ struct anchor {
 };
 
 struct yaml_doc {
+	struct slice source;
 	struct yaml_node **all; /* owner of every node */
 	size_t n_all;
 	struct anchor *anchors; /* a later anchor of the same name hides the earlier one */
@@ -66,6 +74,11 @@ void yaml_doc_free(struct yaml_doc *d)
 	free(d->anchors);
 	free(d->all);
 	free(d);
+}
+
+struct slice yaml_doc_source(const struct yaml_doc *d)
+{
+	return d->source;
 }
 
 const struct yaml_node *yaml_doc_root(const struct yaml_doc *d)
@@ -156,6 +169,7 @@ static int attach(struct builder *b, struct yaml_node *n)
 		return fail(b, n->at, ERR_LIMIT, "more than 4096 entries in one list or map");
 	if ((parent->count & (parent->count - 1)) == 0) {
 		size_t room = parent->count ? parent->count * 2 : 1;
+
 		parent->items = xrealloc(parent->items, room * sizeof(*parent->items));
 		if (parent->kind == YAML_MAP)
 			parent->keys = xrealloc(parent->keys, room * sizeof(*parent->keys));
@@ -178,9 +192,51 @@ static int add_weight(struct builder *b, const struct yaml_node *n)
 	return 0;
 }
 
-static bool tag_is_str(const yaml_char_t *tag)
+#define CORE_TAG "tag:yaml.org,2002:"
+#define TAG_EXPECTED "expected !!str, !!int, !!float, !!bool, !!null, !!map or !!seq"
+
+static int bad_tag(struct builder *b, struct yaml_where at, const char *tag)
 {
-	return str_eq((const char *)tag, YAML_STR_TAG) || str_eq((const char *)tag, "!");
+	b->at = at;
+	return err_set(b->e, ERR_INPUT, "tag \"%s\" is not supported here, " TAG_EXPECTED, tag);
+}
+
+/* The tag of a scalar: what it makes of the node. */
+static int apply_tag(struct builder *b, struct yaml_node *n, const yaml_char_t *tag)
+{
+	static const char *const typed[] = { "int", "float", "bool", "null" };
+	const char *text = (const char *)tag;
+
+	if (!tag)
+		return 0;
+	n->plain = false;
+	if (str_eq(text, YAML_STR_TAG) || str_eq(text, "!"))
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(typed) && str_starts(text, CORE_TAG); i++) {
+		if (!str_eq(text + strlen(CORE_TAG), typed[i]))
+			continue;
+		n->plain = true;
+		if (yaml_fits_tag(n, typed[i]))
+			return 0;
+		b->at = n->at;
+		return err_set(b->e, ERR_INPUT, "\"%.100s\" is no !!%s", n->text, typed[i]);
+	}
+	return bad_tag(b, n->at, text);
+}
+
+static enum yaml_style style_of(yaml_scalar_style_t style)
+{
+	switch (style) {
+	case YAML_SINGLE_QUOTED_SCALAR_STYLE:
+		return YAML_QUOTED;
+	case YAML_DOUBLE_QUOTED_SCALAR_STYLE:
+		return YAML_DOUBLE_QUOTED;
+	case YAML_LITERAL_SCALAR_STYLE:
+	case YAML_FOLDED_SCALAR_STYLE:
+		return YAML_BLOCK;
+	default:
+		return YAML_PLAIN;
+	}
 }
 
 static int on_scalar(struct builder *b, const yaml_event_t *ev)
@@ -188,16 +244,17 @@ static int on_scalar(struct builder *b, const yaml_event_t *ev)
 	struct yaml_where at = where_of(ev->start_mark);
 	const char *value = (const char *)ev->data.scalar.value;
 	size_t len = ev->data.scalar.length;
-	const yaml_char_t *tag = ev->data.scalar.tag;
 
-	if (tag && !tag_is_str(tag))
-		return fail(b, at, ERR_INPUT, "tags are not supported");
 	if (memchr(value, 0, len))
 		return fail(b, at, ERR_INPUT, "text holds a NUL character");
 	struct yaml_node *n = node_new(b->doc, YAML_SCALAR, at);
 	n->text = xmemdup0(value, len);
 	n->len = len;
-	n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !tag;
+	n->start = ev->start_mark.index;
+	n->style = style_of(ev->data.scalar.style);
+	n->plain = ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	if (apply_tag(b, n, ev->data.scalar.tag) < 0)
+		return -1;
 	anchor_add(b->doc, (const char *)ev->data.scalar.anchor, n);
 	return attach(b, n) < 0 ? -1 : add_weight(b, n);
 }
@@ -226,12 +283,13 @@ static int on_open(struct builder *b, enum yaml_kind kind, const yaml_event_t *e
 {
 	struct yaml_where at = where_of(ev->start_mark);
 	bool map = kind == YAML_MAP;
+
 	const yaml_char_t *tag = map ? ev->data.mapping_start.tag : ev->data.sequence_start.tag;
 	const yaml_char_t *anchor =
 		map ? ev->data.mapping_start.anchor : ev->data.sequence_start.anchor;
 
-	if (tag)
-		return fail(b, at, ERR_INPUT, "tags are not supported");
+	if (tag && !str_eq((const char *)tag, map ? YAML_MAP_TAG : YAML_SEQ_TAG))
+		return bad_tag(b, at, (const char *)tag);
 	if (b->depth == LIMIT_WORKFLOW_DEPTH)
 		return fail(b, at, ERR_LIMIT, "more than 64 levels of nesting");
 	struct yaml_node *n = node_new(b->doc, kind, at);
@@ -290,6 +348,7 @@ static int build(struct builder *b, yaml_parser_t *p)
 {
 	for (bool end = false; !end;) {
 		yaml_event_t ev;
+
 		if (!yaml_parser_parse(p, &ev))
 			return parser_failed(b, p);
 		end = ev.type == YAML_STREAM_END_EVENT;
@@ -306,6 +365,7 @@ struct yaml_doc *yaml_doc_parse(
 {
 	CLEAN_YAML struct yaml_doc *d = xcalloc(1, sizeof(*d));
 	struct builder b = { .doc = d, .e = e, .at = { 1, 1 } };
+
 	yaml_parser_t p;
 
 	if (n > LIMIT_WORKFLOW_FILE) {
@@ -318,7 +378,8 @@ struct yaml_doc *yaml_doc_parse(
 		BUG("yaml_parser_initialize");
 	/* without this a byte order mark could switch to UTF-16 */
 	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&p, (const unsigned char *)text, n);
+	d->source = utf8_without_mark((struct slice){ n ? text : "", n });
+	yaml_parser_set_input_string(&p, (const unsigned char *)d->source.ptr, d->source.len);
 	int rc = build(&b, &p);
 	yaml_parser_delete(&p);
 	while (b.depth > 0)

@@ -53,6 +53,7 @@ int gate_exec(char **args)
 	}
 	wait_for_leftovers(signals);
 	if (gate_oom_kills() > 0) /* a fresh container counts from 0 */
-		(void)!write(2, GATE_OOM_WORDS, sizeof(GATE_OOM_WORDS) - 1);
+		IGNORE_RESULT(write(2, GATE_OOM_WORDS, sizeof(GATE_OOM_WORDS) - 1),
+			"the step's status is reported all the same");
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

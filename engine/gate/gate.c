@@ -1,4 +1,7 @@
-/* The gate's entry, its small modes, and what both ways of running a step share. */
+/*
+ * The gate's entry, its small modes, and what both transports share. It ends when in doubt:
+ * process 1 that ends takes the container with it, and that is the safe state.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -102,8 +105,8 @@ static int usage(const char *text)
 {
 	static const char prefix[] = "shithub-gate: ";
 
-	(void)!write(2, prefix, sizeof(prefix) - 1);
-	(void)!write(2, text, strlen(text));
+	IGNORE_RESULT(write(2, prefix, sizeof(prefix) - 1), "the exit code says it too");
+	IGNORE_RESULT(write(2, text, strlen(text)), "the exit code says it too");
 	return GATE_EXIT_USAGE;
 }
 

@@ -12,7 +12,14 @@
 
 #include "engine/gate/gate_proto.h"
 
-/* --- start.c: from a request to a running child --------------------------------------------- */
+/* Drops the result of a call that may fail without harm; `why` tells the reader why that is so. */
+#define IGNORE_RESULT(call, why)  \
+	do {                      \
+		if ((call) < 0) { \
+		}                 \
+	} while (0)
+
+/* ---- start.c: from a request to a running child ---- */
 
 struct gate_command {
 	char **argv; /* NULL-terminated */
@@ -30,13 +37,12 @@ char **gate_arrays(const struct gate_run *r, char **own_env, char ***ret_envp);
 int gate_script_write(const struct gate_run *r);
 void gate_script_remove(const char *path);
 
-/* --- serve.c, exec.c: the two ways to be process 1 of a step ---------------------------------- */
+/* ---- serve.c, exec.c: process 1 of a step, by either transport ---- */
 
 int gate_serve(const char *socket_path);
 int gate_exec(char **args); /* DIR ARGV... */
 
-/* --- gate.c: shared ----------------------------------------------------------------------------
- */
+/* ---- gate.c: shared ---- */
 
 /* Blocks SIGCHLD and the signals to pass on; descriptor to read them from, or -1. */
 int gate_signals(void);

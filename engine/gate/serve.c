@@ -115,7 +115,7 @@ static int answer_failed(struct gate *g, const char *what, int errnum)
 	return answer(g, GATE_FAILED, (unsigned char *)body, n);
 }
 
-static int run(struct gate *g, const struct message *m)
+static int start_step(struct gate *g, const struct message *m)
 {
 	struct gate_run r;
 	struct gate_command c = { .output = m->fd };
@@ -151,7 +151,7 @@ static int on_message(struct gate *g)
 
 	if (message_read(g->socket, &m) == 0) {
 		if (m.header.type == GATE_RUN) {
-			rc = run(g, &m);
+			rc = start_step(g, &m);
 		} else if (m.header.type == GATE_SIGNAL && m.fd < 0) {
 			rc = gate_signal_decode(m.data, m.header.length, &sig);
 			if (rc == 0)

@@ -1,4 +1,7 @@
-/* From a request to a running child: script file, argument arrays, fork, exec. */
+/*
+ * From a request to a running child: script file, argument arrays, fork, exec. Everything that
+ * may fail politely happens before the fork; the child can only write one line and exit.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,7 +11,7 @@
 
 #include "engine/gate/gate.h"
 
-/* --- script file ----------------------------------------------------------------------------- */
+/* ---- script file ---- */
 
 /* The folder part of a script path that gate_script_path_ok accepted. */
 static void script_folder(const char *path, char out[256])
@@ -68,7 +71,7 @@ void gate_script_remove(const char *path)
 	rmdir(folder);
 }
 
-/* --- arrays ---------------------------------------------------------------------------------- */
+/* ---- arrays ---- */
 
 static int same_name(const char *a, const char *b)
 {
@@ -111,7 +114,7 @@ char **gate_arrays(const struct gate_run *r, char **own_env, char ***ret_envp)
 	return argv;
 }
 
-/* --- child ----------------------------------------------------------------------------------- */
+/* ---- child ---- */
 
 /* One line on the step's own output: "shithub-gate: bash: No such file or directory". */
 static void child_fail(const char *what, const char *name, int errnum)
@@ -124,7 +127,7 @@ static void child_fail(const char *what, const char *name, int errnum)
 	n = gate_text(line, sizeof(line) - 1, n, ": ");
 	n = gate_text(line, sizeof(line) - 1, n, strerror(errnum));
 	n = gate_text(line, sizeof(line), n, "\n");
-	(void)!write(1, line, n);
+	IGNORE_RESULT(write(1, line, n), "the exit code says it too");
 	_exit(errnum == ENOENT || errnum == ENOTDIR ? GATE_EXIT_ABSENT : GATE_EXIT_CANNOT);
 }
 
@@ -195,6 +198,26 @@ static int exec_in_path(const struct gate_command *c, const char *path)
 	return worst;
 }
 
+/* argv[0] without a slash may be several names with | between them: the first that the PATH has. */
+static int exec_first(const struct gate_command *c, const char *path)
+{
+	char *names = c->argv[0], name[256];
+	int errnum = ENOENT;
+	size_t n;
+
+	for (const char *p = names; *p; p += n + (p[n] == '|')) {
+		n = strcspn(p, "|");
+		if (n >= sizeof(name))
+			continue;
+		memcpy(name, p, n);
+		name[n] = '\0';
+		c->argv[0] = name;
+		errnum = exec_in_path(c, path);
+	}
+	c->argv[0] = names;
+	return errnum;
+}
+
 static void child_main(const struct gate_command *c)
 {
 	int errnum;
@@ -211,7 +234,7 @@ static void child_main(const struct gate_command *c)
 		if (errnum == ENOENT && access(c->argv[0], F_OK) == 0)
 			child_fail("interpreter of ", c->argv[0], errnum);
 	} else {
-		errnum = exec_in_path(c, path_of(c->envp));
+		errnum = exec_first(c, path_of(c->envp));
 	}
 	child_fail("", c->argv[0], errnum);
 }

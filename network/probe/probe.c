@@ -1,5 +1,5 @@
 /*
- * shithub-probe: looks at the network from where it runs, a step's container for `network check`.
+ * shithub-probe: tests the network from where it runs, a step's container for `network check`.
  * Static, no library but libc, so that it needs nothing of an image. Every argument is one probe;
  * all run at the same time, each in a process of its own with a deadline.
  *
@@ -27,6 +27,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Drops the result of a call that may fail without harm; `why` tells the reader why that is so. */
+#define IGNORE_RESULT(call, why)  \
+	do {                      \
+		if ((call) < 0) { \
+		}                 \
+	} while (0)
+
 enum { PARTS_MAX = 4, PROBES_MAX = 64, WAIT_MS = 2500, DEADLINE_S = 6, DNS_MAX = 1500 };
 
 struct result {
@@ -46,10 +53,11 @@ static void print_result(int index, const struct result *r)
 	int n = snprintf(
 		line, sizeof(line), "%d %s %s\n", index, r->open ? "open" : "closed", r->detail);
 
-	(void)!write(1, line, (size_t)n); /* one write: lines of several processes stay whole */
+	/* one write: lines of several processes stay whole */
+	IGNORE_RESULT(write(1, line, (size_t)n), "a reader that is gone misses nothing");
 }
 
-/* --- sockets --------------------------------------------------------------------------------- */
+/* ---- sockets ---- */
 
 struct target {
 	struct sockaddr_storage address;
@@ -146,7 +154,7 @@ static void probe_datagram(char **part, struct result *r)
 		say(r, 1, "answered");
 }
 
-/* --- names ----------------------------------------------------------------------------------- */
+/* ---- names ---- */
 
 static int resolve(const char *name, char out[INET_ADDRSTRLEN], struct result *r)
 {
@@ -247,7 +255,7 @@ static void probe_dns(char **part, struct result *r)
 		dns_exchange(fd, question, n, tcp, r);
 }
 
-/* --- listening ------------------------------------------------------------------------------- */
+/* ---- listening ---- */
 
 static int own_address(char out[INET_ADDRSTRLEN])
 {
@@ -299,7 +307,7 @@ static int listen_on(char *port)
 	return serve(fd);
 }
 
-/* --- all of them ----------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 static const struct {
 	const char *name;

@@ -16,6 +16,6 @@ trap 'rm -rf "$work"' EXIT
 chmod 711 "$work"
 "$root/tests/image/build.sh" --full
 export PYTHONDONTWRITEBYTECODE=1
-for part in bench bench_logpath bench_walk; do
+for part in bench bench_logpath bench_mask bench_walk; do
 	/usr/bin/python3 "$here/$part.py" "$build" "$work" shithub/runner-test:1
 done | tee "$build/bench.txt"

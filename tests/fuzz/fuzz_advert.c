@@ -1,3 +1,4 @@
+/* The list of refs that a server sends before anything else, in any form. */
 #include "checkout/pktline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pattern_list_parse(text, &l, &e) == 0) {
 		CLEAN_STR char *root = pattern_list_root(&l);
 		bool takes = pattern_list_takes(&l, path);
+
 		if (takes && pattern_list_reach(&l, path) == PATTERN_OUT)
 			abort();
 	}

@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size && data[0] % 3 == 0 && request_decode(text, &request, NULL) == 0) {
 		struct checkout_request view = request_view(&request);
+
 		if (checkout_request_check(&view, NULL) == 0 && !strstr(view.url, "://"))
 			abort();
 	}

@@ -1,6 +1,6 @@
 /* A command file: results are text, or an error names the file. */
-#include "base/codec.h"
-#include "runner/command_files.h"
+#include "base/utf8.h"
+#include "runner/context/command_files.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

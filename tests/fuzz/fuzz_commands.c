@@ -1,5 +1,5 @@
 /* A step's output: events stand between the same bytes however they come in chunks. */
-#include "runner/commands.h"
+#include "workflow/command/commands.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,6 +16,7 @@ static void on_command(void *data, const struct command *c)
 static void run(const char *p, size_t n, size_t step, struct buf *out)
 {
 	CLEANUP(commands_release) struct commands c;
+
 	commands_init(&c, on_command, out);
 	for (size_t at = 0; at < n; at += step)
 		commands_feed(&c, p + at, step < n - at ? step : n - at, collect, out);
@@ -25,6 +26,7 @@ static void run(const char *p, size_t n, size_t step, struct buf *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEAN_BUF struct buf whole = BUF_INIT(GIB(1)), cut = BUF_INIT(GIB(1));
+
 	run((const char *)data, size, size + 1, &whole);
 	run((const char *)data, size, 1 + size % 3, &cut);
 	if (whole.len != cut.len || memcmp(buf_cstr(&whole), buf_cstr(&cut), cut.len) != 0)

@@ -1,5 +1,5 @@
 /* A request to the control socket: what is accepted says the same again when it is written. */
-#include "runner/control_message.h"
+#include "runner/control/message.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

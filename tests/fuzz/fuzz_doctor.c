@@ -1,8 +1,8 @@
 /* What a container, a unit file and a coordinator tell doctor: any bytes, three readers, every
  * check.
  */
-#include "hygiene/doctor.h"
-#include "hygiene/doctor_look.h"
+#include "hygiene/doctor/doctor.h"
+#include "hygiene/doctor/inspect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -15,10 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	doctor_read_box(text, &f.box);
 	doctor_read_unit(text, &f.unit.value);
 	doctor_read_self(text, size, &f.server);
-	look_done(&f.box.look);
-	look_done(&f.unit.look);
-	look_done(&f.server.look);
-	look_done(&f.engine.look);
+	inspection_done(&f.box.inspection);
+	inspection_done(&f.unit.inspection);
+	inspection_done(&f.server.inspection);
+	inspection_done(&f.engine.inspection);
 	doctor_judge(&f, "secret", &r);
 	doctor_report_release(&r);
 	doctor_facts_release(&f);

@@ -1,6 +1,6 @@
 /* Contexts in JSON, NUL, a text with expressions: whatever of it is an expression keeps its flags.
  */
-#include "workflow/render.h"
+#include "workflow/expr/render.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (doc && json_root(doc)->type == JSON_OBJECT)
 		c.root = expr_from_json(a, json_root(doc), 0);
 	expr_root_finish(a, &c.root);
-	(void)!render_condition(text, &c, &yes, NULL);
-	(void)!render_value(text, rest, &c, b, &v, NULL);
+	IGNORE_RESULT(render_condition(text, &c, &yes, NULL), "any result will do");
+	IGNORE_RESULT(render_value(text, rest, &c, b, &v, NULL), "any result will do");
 	if (render_script(text, rest, &c, &in, &script, NULL) == 0 &&
 		render_text(text, rest, &c, &plain, &flags, NULL) == 0 && !flags != !in.env.n)
 		BUG("%zu bindings, flags %u", in.env.n, flags);

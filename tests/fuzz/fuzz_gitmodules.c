@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (gitmodules_parse((const char *)data, size, &list, NULL) == 0) {
 		for (size_t i = 0; i < list.n; i++) {
 			CLEAN_STR char *url = NULL;
+
 			if (submodule_url(BASE, list.v[i].url, &url, NULL) == 0 &&
 				strncasecmp(url, BASE, strlen("https://h.example/")) != 0)
 				abort();

@@ -1,11 +1,12 @@
 /* A response header line, its value as Retry-After, and the line as text for an error message. */
-#include "base/http_private.h"
+#include "base/http/private.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct wall now = { INT64_C(1700000000) * USEC_PER_SEC };
+
 	char *line CLEAN_STR = http_header_normalize((const char *)data, size);
 	char *text CLEAN_STR = xmemdup0(data, size);
 	char out[64];

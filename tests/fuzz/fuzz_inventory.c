@@ -1,5 +1,5 @@
 /* What an engine says of itself, and observations and policies that came in files. */
-#include "hygiene/host_report.h"
+#include "hygiene/host/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,6 @@
 /* A claim: hostile JSON into a typed job, and the salvage of its identity. */
-#include "runner/job_spec.h"
+#include "runner/claim/identity.h"
+#include "runner/claim/job_spec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,6 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const paths[] = { "token", "job.id", "job.steps.id" };
+
 	struct json_doc *d CLEAN_JSON = json_parse((const char *)data, size, NULL, NULL);
 	struct buf out CLEAN_BUF = BUF_INIT(8 * size + 64); /* \u0001 from one byte is the worst */
 	char *found[ARRAY_LEN(paths)];

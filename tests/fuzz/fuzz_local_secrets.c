@@ -1,6 +1,6 @@
 /* Any bytes as a file of secrets: pairs of plain text, or an error with its line. */
 #include "base/limits.h"
-#include "runner/local_options.h"
+#include "runner/local/options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* The head of a request to /metrics: what is served was asked for, with a whole line. */
-#include "runner/monitor_request.h"
+#include "runner/control/monitor_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -17,6 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int way = 0; way < 2; way++) {
 		struct answer_sink sink = { on_pack, NULL, &pack[way] };
 		struct answer a;
+
 		answer_init(&a, &sink, 1000);
 		for (size_t at = 0; rc[way] == 0 && at < size; at += way ? 1 : size)
 			rc[way] = answer_feed(&a, data + at, way ? 1 : size, NULL);

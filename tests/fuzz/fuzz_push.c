@@ -1,6 +1,6 @@
 /* Any bytes as the head of a receive-pack request; what the scan ends, the parser must not overrun.
  */
-#include "coordinator/trigger_push.h"
+#include "coordinator/trigger/push.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

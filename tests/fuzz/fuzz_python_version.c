@@ -1,5 +1,5 @@
 /* Version wishes, version files and what an image prints about its interpreters. */
-#include "runner/python_version.h"
+#include "runner/step/python_version.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

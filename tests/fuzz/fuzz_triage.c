@@ -1,5 +1,5 @@
 /* A job's log as triage reads it, by both ways; hostile from the first byte. */
-#include "hygiene/triage.h"
+#include "hygiene/workdir/triage.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -11,6 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	for (int known = 0; known < 2; known++) {
 		struct triage *t = triage_new(roots, ARRAY_LEN(roots));
+
 		if (known)
 			triage_step(t, "pool-1", true, true);
 		triage_feed(t, text, size / 2);

@@ -67,6 +67,7 @@ static int replay_path(const char *path)
 	}
 	for (struct dirent *ent; (ent = readdir(d));) {
 		char child[4096];
+
 		if (ent->d_name[0] == '.')
 			continue;
 		snprintf(child, sizeof(child), "%s/%s", path, ent->d_name);

@@ -23,7 +23,8 @@ check() { # check NAME COMMAND...
 
 mapfile -t c_files < <(git ls-files -co --exclude-standard -- '*.c' '*.h')
 mapfile -t units < <(git ls-files -co --exclude-standard -- '*.c' ':!engine/gate' ':!tests/image')
-mapfile -t scripts < <(git ls-files -co --exclude-standard -- '*.sh' .ci/run)
+mapfile -t scripts < <(git ls-files -co --exclude-standard -- '*.sh' .ci/run \
+	'deploy/debian/*.postinst' 'deploy/debian/*.prerm' 'deploy/debian/*.postrm')
 mapfile -t python < <(git ls-files -co --exclude-standard -- '*.py')
 read -ra flags <<<"$(make -s lint-flags)"
 
@@ -51,6 +52,8 @@ no_debris() {
 
 check format clang-format --dry-run --Werror "${c_files[@]}"
 check arrows /usr/bin/python3 tests/lint/arrows.py
+check dialect /usr/bin/python3 tests/lint/dialect.py
+check planted-faults /usr/bin/python3 tests/lint/planted.py
 check debris no_debris
 check shellcheck shellcheck "${scripts[@]}"
 check pyflakes /usr/bin/python3 -m pyflakes "${python[@]}"

@@ -3,14 +3,23 @@
 SHITHUB_BUILD names the build folder (default build), SHITHUB_TEST_LOGS where logs of failures go.
 A missing prerequisite fails the test that needs it; nothing is skipped.
 
-Flavors: what uses the runner (fixtures `engine`, `runner` and all that stand on them) runs once per
-flavor: engine, step_io, isolation. Four of them touch every engine with every value of the others;
-SHITHUB_TEST_FLAVORS=all runs the whole product, a name or several ("podman-gate-job,...") just
-those. @pytest.mark.flavors(step_io="gate") keeps those in which a test makes sense,
-@pytest.mark.flavors("docker-gate-step") names them; `once` is for what ends before a step, `few`
-for long waits that are not about the engine.
+Flavors: a test of the runner (fixtures `engine`, `runner` and what stands on them) runs once per
+flavor (engine, step_io, isolation) that it could tell apart:
+
+    once     what the runner decides without looking at its engine: one flavor
+    few      what each engine and each transport has to do, but not each pair of them: two flavors
+    default  what depends on how a step's container is made, fed, watched and ended: four flavors,
+             in which every engine meets every value of the others
+    @pytest.mark.flavors("docker-gate-step", ...) or flavors(step_io="gate") choose themselves
+
+SHITHUB_TEST_FLAVORS=all runs `few` and `default` in all eight, a name or several
+("podman-gate-job,...") in just those.
+
+Other marks: `early` starts first, because it waits long; `everyday` belongs to make check;
+xdist_group keeps tests with an expensive fixture in one process.
 """
 import collections
+import contextlib
 import fcntl
 import functools
 import itertools
@@ -19,6 +28,8 @@ import os
 import pathlib
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import urllib.parse
@@ -35,17 +46,19 @@ from faulty import FaultyCoordinator  # noqa: E402
 BUILD = pathlib.Path(os.environ.get("SHITHUB_BUILD", ROOT / "build")).resolve()
 LOGS = pathlib.Path(os.environ.get("SHITHUB_TEST_LOGS", ROOT / "build/test/system")).resolve()
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
-BOTH_WAYS = ("gate", "attach")
+TRANSPORTS = ("gate", "attach")
 # What holds on the one kind of machine is not what holds on the other; both are asserted.
 collect_ignore = ["test_rootless_refused.py" if rootless.possible() else "test_rootless.py"]
 
 Flavor = collections.namedtuple("Flavor", "engine step_io isolation")
 FLAVORS = {"-".join(words): Flavor(*words) for words in itertools.product(
-    ("docker", "podman"), BOTH_WAYS, ("step", "job"))}
+    ("docker", "podman"), TRANSPORTS, ("step", "job"))}
 PAIRWISE = ("docker-gate-step", "docker-attach-job", "podman-gate-job", "podman-attach-step")
 CHOSEN = {"": PAIRWISE, "all": tuple(FLAVORS)}
 once = pytest.mark.flavors("docker-gate-step")
 few = pytest.mark.flavors(few=True)
+early = pytest.mark.early
+everyday = pytest.mark.everyday
 FEW = ("docker-gate-step", "podman-attach-step")
 
 
@@ -66,7 +79,13 @@ def flavors_of(marks):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "flavors(*names, **axes): where a test makes sense")
+    config.addinivalue_line("markers", "flavors(*names, **axes): what a test can tell apart")
+    config.addinivalue_line("markers", "early: starts first, because it waits long")
+    config.addinivalue_line("markers", "everyday: belongs to make check")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
 
 
 def pytest_generate_tests(metafunc):
@@ -75,13 +94,23 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("flavor", [FLAVORS[name] for name in names], ids=names, indirect=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def the_hosts_bridge():
+    """An engine of a test must not take another engine's bridge away."""
+    bridge = pathlib.Path("/sys/class/net/docker0")
+    before = bridge.exists()
+    yield
+    assert bridge.exists() or not before, "docker0 of this machine is gone"
+
+
 @pytest.fixture
 def flavor(request):
     return request.param
 
 
 @pytest.fixture
-def way(flavor):
+def transport(flavor):
+    """How the bytes of a step travel: "gate" or "attach"."""
     return flavor.step_io
 
 
@@ -163,7 +192,8 @@ class Engines:
             with open(f"/tmp/shithub-test-image-{name}.lock", "a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 driver.run([ROOT / "tests/image/build.sh", "--full"], timeout=600,
-                           env={**os.environ, "DOCKER_HOST": "unix://" + self[name].socket})
+                           env={"SHITHUB_IMAGE_CACHE": str(BUILD / "image"), **os.environ,
+                                "DOCKER_HOST": "unix://" + self[name].socket})
             self.images.add(name)
         return tag
 
@@ -194,16 +224,20 @@ def image(engines, engine):
     return engines.image(engine.name)
 
 
+def has_failed(request):
+    reports = [getattr(request.node, "report_" + when, None) for when in ("setup", "call")]
+    return any(report and report.failed for report in reports)
+
+
 @pytest.fixture
 def folder(request):
     """A short path (unix sockets live below) that the step user may pass through."""
     made = pathlib.Path(tempfile.mkdtemp(prefix="sht-"))
     made.chmod(0o711)
     yield made
-    reports = [getattr(request.node, "report_" + when, None) for when in ("setup", "call")]
     logs = sorted(made.rglob("*.log"))
     dirty = [log for log in logs if SANITIZER.search(log.read_text(errors="replace"))]
-    if dirty or any(report and report.failed for report in reports):
+    if dirty or has_failed(request):
         keep_logs(request.node.name, logs)
     shutil.rmtree(made, ignore_errors=True)
     assert not dirty, f"sanitizer reports in {[log.name for log in dirty]}, kept in {LOGS}"
@@ -244,7 +278,7 @@ def faulty():
 
 
 @pytest.fixture
-def runner(build, folder, image, engine, flavor):
+def runner(request, build, folder, image, engine, flavor):
     """runner(base, token, **flags): a runner of this flavor with its own state; checks that it
     leaves nothing."""
     made = []
@@ -259,12 +293,43 @@ def runner(build, folder, image, engine, flavor):
         return one
 
     yield make
-    for one in made:
+    end_runners(made, engine, has_failed(request))
+
+
+def end_runners(runners, engine, failed):
+    """Stops them. After a failure their steps could go on without end, so those are ended too,
+    and nothing else is asserted."""
+    for one in runners:
+        if failed:
+            for program in one.programs:
+                kill(program)
         one.stop()
-    for one in made:
-        assert one.left_over() == [], "workspaces left behind"
+    for one in runners:
         for name in one.instance_ids():
-            assert engine.containers(f"sh.shithub.runner={name}") == [], "containers left behind"
+            left = engine.containers(f"sh.shithub.runner={name}")
+            for container in left if failed else ():
+                engine.api("DELETE", f"/containers/{container['Id']}?force=1")
+            assert failed or left == [], "containers left behind"
+        assert failed or one.left_over() == [], "workspaces left behind"
+
+
+def kill(program):
+    """The first signal drains, the second cancels, the third kills."""
+    for patience in (1, 10, 5):
+        if program.alive():
+            program.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.wait(patience)
+
+
+@contextlib.contextmanager
+def sleeping(**options):
+    """A process that does nothing, and ends with the block."""
+    with subprocess.Popen(["sleep", "infinity"], **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
@@ -307,7 +372,7 @@ def workflow(steps, head=""):
 
 
 def figure(text):
-    """Lines that tests/run.sh shows at its end, whatever became of the test."""
+    """Lines that tests/run.sh shows at its end, whether the test passes or fails."""
     LOGS.mkdir(parents=True, exist_ok=True)
     with open(LOGS / "figures.txt", "a") as figures:
         figures.write(text.rstrip("\n") + "\n")

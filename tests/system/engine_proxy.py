@@ -62,7 +62,7 @@ class EngineProxy:
 
     @property
     def changes(self):
-        """Everything but looking."""
+        """All calls that could change something."""
         return [call for call in self.calls if not call.startswith("GET ")]
 
 

@@ -9,6 +9,7 @@ import copy
 import http.server
 import json
 import re
+import socket
 import threading
 import time
 
@@ -50,13 +51,15 @@ class Recorded:
 
 class FaultyCoordinator:
     def __init__(self):
-        self.lock = threading.Condition()
+        self.lock = threading.Condition()  # of an RLock: its holder may call offer()
         self.heartbeats = []  # (monotonic time, headers, body)
         self.script = []      # answers to come, oldest first
+        self.claims = []      # the number of each heartbeat that got a job, the first being 1
         self.jobs = {}
         self.refusals = []    # [pattern, status, headers, how often]
         self.idempotent = True # replays the stored answer when a key comes again
         self.holds = True      # honours Prefer: wait
+        self.names_active = True  # takes active_job_ids; an older coordinator answers 400
         self.releases = 0      # times that the runner asked for the answer to a held heartbeat
         self.drops = []        # paths whose next call is done but not answered
         self.revoked = False
@@ -98,7 +101,7 @@ class FaultyCoordinator:
             self.refusals.append([re.compile(pattern), status, headers or {}, times])
 
     def drop(self, pattern):
-        """The next call of that path takes effect, but its answer is lost on the way."""
+        """The next call of that path takes effect, but its answer is lost."""
         with self.lock:
             self.drops.append(re.compile(pattern))
 
@@ -110,20 +113,26 @@ class FaultyCoordinator:
                     return True
         return False
 
-    def heartbeat(self, headers, body):
+    def heartbeat(self, headers, body, gone):
         hold = re.search(r"wait=(\d+)", headers.get("Prefer") or "")
         with self.lock:
             self.heartbeats.append((time.monotonic(), dict(headers), body))
+            mine = len(self.heartbeats)
             self.lock.notify_all()
             if self.revoked or headers.get("Authorization") != f"Bearer {self.token}":
                 return 401, {}, b'{"error":"runner token is not valid"}'
+            if not self.names_active and "active_job_ids" in body:
+                return 400, {}, b'{"error":"json: unknown field \\"active_job_ids\\""}'
             if hold and self.holds:
                 before = self.releases
                 self.lock.wait_for(lambda: self.script or self.stopping or self.revoked
                                    or self.releases != before,
                                    min(float(hold.group(1)), HOLD_MOST))
-            if self.script:
-                return self.script.pop(0)
+            if self.script and not gone():  # else the claim is the next runner's
+                answer = self.script.pop(0)
+                if answer[0] == 200:
+                    self.claims.append(mine)
+                return answer
         return 204, {}, b""
 
     def release(self):
@@ -201,7 +210,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def route(self, raw):
         body = json.loads(raw or b"{}")
         if self.path == "/api/v1/runners/heartbeat":
-            return self.coordinator.heartbeat(self.headers, body)
+            return self.coordinator.heartbeat(self.headers, body, self.gone)
         if self.path == "/api/v1/runners/heartbeat/release":
             return self.coordinator.release()
         found = re.fullmatch(r"/api/v1/jobs/(\d+)/(?:steps/(\d+)/)?([a-z-]+)", self.path)
@@ -210,6 +219,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         number, step, what = found.groups()
         return self.coordinator.job_call(int(number), "step" if step else what,
                                          int(step) if step else None, self.headers, body)
+
+    def gone(self):
+        """Has the caller hung up? A killed runner's held heartbeat must not take another's claim."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            return True
 
     def log_message(self, *_):
         pass

@@ -1,6 +1,6 @@
 """A host of its own and a small internet, in network namespaces: nothing of it leaves the machine.
 
-    host      25.18.0.1     a real dockerd, the runner and its wall; also 192.168.55.1
+    host      25.18.0.1     a real dockerd, the runner and its firewall; also 192.168.55.1
     internet  25.18.0.2     routes everything; holds every other address of this world:
               25.18.0.53   the upstream resolver (dnsmasq that knows the names below)
               25.18.1.10   allowed.test, alias.test     25.18.1.20  other.test
@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 
 import driver
+from conftest import keep_logs
 
 DIE = ("setpriv", "--pdeathsig", "TERM")  # with the test, however that ends
 PORTS = (80, 443, 8080)
@@ -150,7 +151,7 @@ class World:
         self.start_engine()
 
     def empty_image(self, name="empty:1"):
-        """An image with nothing in it: what looks from inside must bring everything along."""
+        """An empty image: a probe inside must bring everything along."""
         bare = self.folder / "bare"
         (bare / "etc").mkdir(parents=True, exist_ok=True)
         driver.run(["sh", "-c",
@@ -195,3 +196,14 @@ class World:
         for namespace in (self.host, self.internet):
             namespace.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def lived(request, name):
+    """For a module's fixture: a world whose logs are kept when one of its tests fails."""
+    made = World()
+    made.empty_image()
+    failed = request.session.testsfailed
+    yield made
+    if request.session.testsfailed > failed:
+        keep_logs(name, sorted(made.folder.glob("*.log")))
+    made.stop()

@@ -84,8 +84,17 @@ class Registry:
 
     def close(self):
         self.stop()
-        for name in self.made:
+        driver.wait_for(self.none_left, what="the engine to let go of this registry's images")
+
+    def none_left(self):
+        """Deletes what has a name of ours; an engine refuses while a container still runs from it."""
+        hosts = {name.split("/")[0] for name in self.made}
+        names = [name for image in self.engine.api("GET", "/images/json")
+                 for name in (image["RepoTags"] or []) + (image["RepoDigests"] or [])
+                 if name.split("/")[0] in hosts]
+        for name in names:
             self.forget(name)
+        return not names
 
     def curl(self, *words, stdin=None):
         return driver.run(["curl", "-sS", "--unix-socket", self.engine.socket, *words],

@@ -5,16 +5,18 @@ attacker or a broken disk would do.
 """
 import gzip
 import hashlib
+import http.server
 import io
 import json
 import re
 import sqlite3
 import tarfile
+import threading
 
 import pytest
 
 import driver
-from conftest import Job, few, newest_run
+from conftest import Job, everyday, few, newest_run, once
 from faulty import Handler
 
 UPLOAD = "shithub/upload-artifact@v1"
@@ -101,6 +103,8 @@ def script(text):
     return f"- run: |\n{body}\n"
 
 
+@few
+@everyday
 def test_a_tree_arrives_as_it_was(two):
     jobs = two(script(TREE) + upload("out", "up") + script(LIST.format("out"))
                + "- run: echo ${{ steps.up.outputs.artifact-id }}"
@@ -118,6 +122,7 @@ def test_a_tree_arrives_as_it_was(two):
     assert b.text(2) == "/workspace/got\n"
 
 
+@once
 def test_what_is_taken(two):
     first = script("""
 mkdir -p out/x web .hid
@@ -137,7 +142,7 @@ ln -s ../../.. out/up
     assert "out/absolute left out" in log and "out/up left out" in log
 
 
-@few
+@once
 def test_several_and_patterns(two):
     first = script("echo 1 > one; echo 2 > two; echo 3 > three")
     for name in ("one", "two", "three"):
@@ -152,7 +157,7 @@ def test_several_and_patterns(two):
     assert "no artifacts that the pattern matches" in jobs["b"].text(2)
 
 
-@few
+@once
 def test_nothing_found(job):
     done = job(upload("none") + upload("none", **{"if-no-files-found": "ignore"})
                + upload("none", **{"if-no-files-found": "error"}))
@@ -162,8 +167,7 @@ def test_nothing_found(job):
     assert "no files were found with the path given: none" in done.text(2)
 
 
-@few
-@pytest.mark.parametrize("step, words", [
+BAD_INPUTS = [
     (upload("../x"), "line 1: \"../x\" leads out of the workspace"),
     (upload("/etc"), "line 1: \"/etc\" is absolute"),
     (upload("!x"), "at least one line"),
@@ -178,15 +182,24 @@ def test_nothing_found(job):
     (download(name="x", pattern="x"), "name or pattern, not both"),
     (download(name="x", path="../y"), "expected names without"),
     (download(**{"run-id": 5}), "run-id is not supported"),
-])
-def test_bad_inputs(job, step, words):
-    done = job(step + "- if: always()\n  run: echo alive\n")
-    assert done.conclusion == "failure"
-    assert words in done.text(0), done.text(0)
-    assert done.text(1) == "alive\n"
+]
 
 
-@few
+def may_fail(step, step_id):
+    return step.replace("- uses", f"- continue-on-error: true\n  id: {step_id}\n  uses", 1)
+
+
+@once
+def test_bad_inputs_fail_their_steps(job):
+    steps = "".join(may_fail(step, f"s{n}") for n, (step, _) in enumerate(BAD_INPUTS))
+    outcomes = " ".join("${{ steps.s%d.outcome }}" % n for n in range(len(BAD_INPUTS)))
+    done = job(steps + f"- run: echo {outcomes}\n")
+    for index, (step, words) in enumerate(BAD_INPUTS):
+        assert words in done.text(index), (step, done.text(index))
+    assert done.text(len(BAD_INPUTS)).split() == ["failure"] * len(BAD_INPUTS)
+
+
+@once
 def test_same_name_again(job):
     done = job(script("echo 1 > f") + upload("f") + "- run: echo 2 > f\n" + upload("f", overwrite=True)
                + download(name="box", path="d") + "- run: cat d/f\n"
@@ -196,7 +209,7 @@ def test_same_name_again(job):
     assert "has an artifact \"box\" already; set overwrite: true" in done.text(6)
 
 
-@few
+@once
 def test_caps_of_runner_and_coordinator(job, build, folder):
     done = job("- run: head -c 300000 /dev/urandom > big\n" + upload("big") + upload("big"),
                config=limits(folder, "64k"))
@@ -218,13 +231,15 @@ def object_path(coordinator, run_id, name="box"):
     return coordinator.folder / f"data/objects/actions/runs/{run_id}/artifacts/{name}"
 
 
-def replace_object(coordinator, run_id, data, with_digest=True):
+def replace_object(coordinator, run_id, data, with_digest=True, name="box"):
     """Puts other bytes in an artifact's place, as somebody with the coordinator's disk could."""
-    object_path(coordinator, run_id).write_bytes(data)
+    object_path(coordinator, run_id, name).write_bytes(data)
     if with_digest:
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
         with store(coordinator) as db:
-            db.execute("UPDATE artifacts SET size_bytes = ?, digest = ? WHERE run_id = ?",
-                       (len(data), "sha256:" + hashlib.sha256(data).hexdigest(), run_id))
+            changed = db.execute("UPDATE artifacts SET size_bytes = ?, digest = ? WHERE run_id = ? "
+                                 "AND name = ?", (len(data), digest, run_id, name))
+        assert changed.rowcount == 1
 
 
 def archive(*members):
@@ -242,31 +257,44 @@ def archive(*members):
 FILE, LINK = tarfile.REGTYPE, tarfile.SYMTYPE
 
 
-@few
-@pytest.mark.parametrize("data, words", [
+HOSTILE_ARCHIVES = [
     (archive(("../evil", FILE, "x")), "expected names without"),
     (archive(("/workspace/evil", FILE, "x")), "expected a relative one"),
     (archive(("l", LINK, "/etc"), ("l/evil", FILE, "x")), "relative target"),
-    (archive(("l", LINK, "."), ("l/evil", FILE, "x")), "stands behind the link"),
+    (archive(("l", LINK, "."), ("l/evil", FILE, "x")), "is below the link"),
     (archive(("l", LINK, "../..")), "leads out of the artifact"),
     (archive(("hard", tarfile.LNKTYPE, "first")), "hard link"),
     (archive(("null", tarfile.CHRTYPE, "")), "device file"),
     (archive(("pipe", tarfile.FIFOTYPE, "")), "named pipe"),
     (archive(("a\x1b[2J", FILE, "x")), "control character"),
     (archive()[:-9], "ends in the middle"),
-    (b"PK\3\4 no gzip", "no gzip stream"),
+    (b"PK\3\4 no gzip", "not a gzip stream"),
     (gzip.compress(b"\0" * 5000 + b"x" * 1000), "end of the archive"),
-], ids=lambda value: value if isinstance(value, str) else "")
-def test_hostile_archives(two, coordinator, data, words):
-    jobs = two(script("echo 1 > f") + upload("f"),
-               download(name="box", path="d") + "- if: always()\n  run: ls -lA . d\n",
-               lambda run_id: replace_object(coordinator, run_id, data))
-    log = jobs["b"].text(0)
-    assert jobs["b"].conclusion == "failure" and words in log, log
-    assert "nothing was written" in log
-    assert "evil" not in jobs["b"].text(1) and "first" not in jobs["b"].text(1)
+]
 
 
+@once
+def test_hostile_archives_are_refused(two, coordinator):
+    numbers = range(len(HOSTILE_ARCHIVES))
+
+    def replace(run_id):
+        for number, (data, _) in enumerate(HOSTILE_ARCHIVES):
+            replace_object(coordinator, run_id, data, name=f"a{number}")
+    outcomes = " ".join("${{ steps.s%d.outcome }}" % number for number in numbers)
+    jobs = two(script("echo 1 > f") + "".join(upload("f", name=f"a{number}") for number in numbers),
+               "".join(may_fail(download(name=f"a{number}", path=f"d/{number}"), f"s{number}")
+                       for number in numbers)
+               + f"- run: |\n    echo {outcomes}\n    find . d\n", replace)
+    done = jobs["b"]
+    for index, (_, words) in enumerate(HOSTILE_ARCHIVES):
+        log = done.text(index)
+        assert words in log and "nothing was written" in log, (words, log)
+    outcome, *found = done.text(len(HOSTILE_ARCHIVES)).splitlines()
+    assert outcome.split() == ["failure"] * len(HOSTILE_ARCHIVES)
+    assert not [path for path in found if "evil" in path or "first" in path], found
+
+
+@once
 def test_modes_are_masked(two, coordinator):
     jobs = two(script("echo 1 > f") + upload("f"),
                download(name="box", path="d") + "- run: stat -c '%a %u' d/first\n",
@@ -274,17 +302,19 @@ def test_modes_are_masked(two, coordinator):
     assert jobs["b"].text(1) == "755 65534\n"
 
 
-@few
+@once
 def test_other_bytes_than_announced(two, coordinator):
     jobs = two(script("echo 1 > f") + upload("f"),
                download(name="box", path="d") + "- if: always()\n  run: ls -A\n",
                lambda run_id: replace_object(coordinator, run_id, archive(), with_digest=False))
     assert jobs["b"].conclusion == "failure"
-    assert "nothing was unpacked" in jobs["b"].text(0)
+    # the coordinator compares before it answers, so the runner's own check has nothing to find
+    assert 'artifact "box": download: HTTP 500' in jobs["b"].text(0), jobs["b"].text(0)
+    assert "is damaged: its size is not that of its row" in coordinator.program.log()
     assert jobs["b"].text(1) == ""
 
 
-@few
+@once
 def test_expired_ones_are_gone(two, coordinator):
     def expire(run_id):
         with store(coordinator) as db:
@@ -298,7 +328,7 @@ def test_expired_ones_are_gone(two, coordinator):
         assert db.execute("SELECT count(*) FROM artifacts").fetchone() == (0,)
 
 
-@few
+@once
 def test_retention_is_kept(job, coordinator):
     done = job(script("echo 1 > f") + upload("f", **{"retention-days": 3}))
     assert done.conclusion == "success"
@@ -307,6 +337,7 @@ def test_retention_is_kept(job, coordinator):
     assert expires - created == 3 * 24 * 3600 * 10 ** 6
 
 
+@few
 def test_links_of_a_step_are_not_followed(two, folder):
     outside = folder / "outside"
     outside.mkdir(mode=0o777)
@@ -325,6 +356,7 @@ def test_links_of_a_step_are_not_followed(two, folder):
     assert list(outside.iterdir()) == []
 
 
+@once
 def test_cancel_while_packing(repository, coordinator, joined, pat):
     repo = repository()
     text = "name: CI\non: push\njobs:\n" + job_text("a", script(
@@ -399,7 +431,7 @@ UP = {"run": "", "uses": UPLOAD, "with": {"path": "f", "name": "box"}}
 DOWN = {"run": "", "uses": DOWNLOAD, "with": {"name": "box"}}
 
 
-@few
+@once
 def test_uploads_are_tried_again(faulty, runner, objects):
     made = objects([503, "cut", 200])
     done, log = one_job(faulty, runner, UP)
@@ -411,7 +443,7 @@ def test_uploads_are_tried_again(faulty, runner, objects):
     assert asked == [{"name": "box", "size_bytes": len(made.puts[0])}], "nothing but the protocol's"
 
 
-@few
+@once
 def test_a_refused_upload_is_told(faulty, runner, objects):
     made = objects([403])
     done, log = one_job(faulty, runner, UP)
@@ -419,7 +451,7 @@ def test_a_refused_upload_is_told(faulty, runner, objects):
     assert len(made.puts) == 1 and "HTTP 403" in log and faulty.base + "/object" not in log
 
 
-@few
+@once
 def test_a_coordinator_without_artifacts(faulty, runner):
     done, log = one_job(faulty, runner, DOWN, {**UP, "if": "always()"})
     assert done.final == ("completed", "failure")
@@ -428,8 +460,7 @@ def test_a_coordinator_without_artifacts(faulty, runner):
     assert done.replays == 0, "the token chain is whole"
 
 
-@few
-@pytest.mark.parametrize("answer, words", [
+BAD_LISTS = [
     ({"artifacts": "x"}, "expected a list of artifacts"),
     ({"artifacts": [{"name": "box"}]}, "expected name, size_bytes, digest and download_url"),
     ({"artifacts": [{"name": "../x", "size_bytes": 1, "digest": "sha256:" + "0" * 64,
@@ -440,9 +471,64 @@ def test_a_coordinator_without_artifacts(faulty, runner):
                      "download_url": "file:///etc/passwd"}]}, "expected http:// or https://"),
     ({"artifacts": [{"name": "box", "size_bytes": 1 << 50, "digest": "sha256:" + "0" * 64,
                      "download_url": "http://127.0.0.1:9/x"}]}, "this runner takes"),
-])
-def test_bad_lists(faulty, runner, objects, answer, words):
-    objects(**answer)
-    done, log = one_job(faulty, runner, DOWN)
-    assert done.final == ("completed", "failure")
-    assert words in log, log
+]
+
+
+@once
+def test_bad_lists_fail_the_download(faulty, runner, objects):
+    program = runner(faulty.base, faulty.token, poll_interval="100ms").start()
+    for number, (answer, words) in enumerate(BAD_LISTS, 7):
+        objects(**answer)
+        done = faulty.offer_job(number, steps=[{"run": "echo hello > f"}, DOWN])
+        assert faulty.wait_final(done) == ("completed", "failure")
+        assert words in done.log(number * 100 + 1).decode(), (answer, done.log())
+    assert program.alive()
+
+
+# the stand-in's own address is 127.0.0.1, so the addresses of this host are the coordinator's own
+INSIDE = [("http://169.254.169.254/latest", "link-local"), ("http://10.255.255.1:9/x", "private"),
+          ("http://[fd12::1]/x", "private"), ("http://[::ffff:192.168.255.1]:9/x", "private")]
+
+
+@once
+def test_artifacts_stay_outside(faulty, runner, objects):
+    """An upload URL may be elsewhere, but not on the networks behind this host: no connection."""
+    program = runner(faulty.base, faulty.token, poll_interval="100ms").start()
+    for number, (url, kind) in enumerate(INSIDE, 7):
+        made = objects(upload_url=url)
+        done = faulty.offer_job(number, steps=[{"run": "echo hello > f"}, UP])
+        assert faulty.wait_final(done) == ("completed", "failure")
+        log = done.log(number * 100 + 1).decode()
+        assert f"leads to an address that is {kind}" in log and made.puts == []
+        assert "try 2" not in log and url not in log
+    assert program.alive()
+
+
+class Inside(http.server.BaseHTTPRequestHandler):
+    """A service that is none of the coordinator's business."""
+    words = b"inner word"
+
+    def do_GET(self):
+        self.send_response(403 if self.path == "/refused" else 200)
+        self.send_header("Content-Length", str(len(self.words)))
+        self.end_headers()
+        self.wfile.write(self.words)
+
+    def log_message(self, *_):
+        pass
+
+
+@once
+@pytest.mark.parametrize("path, words", [("refused", "HTTP 403"), ("open", "size or digest")])
+def test_nothing_of_another_answer_is_told(faulty, runner, objects, path, words):
+    """Elsewhere: neither what a server says nor what it holds comes into the log."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Inside) as inside:
+        threading.Thread(target=inside.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{inside.server_port}/{path}"
+        objects(artifacts=[{"name": "box", "size_bytes": 5, "digest": "sha256:" + "0" * 64,
+                            "download_url": url}])
+        done, log = one_job(faulty, runner, DOWN)
+        inside.shutdown()
+    assert done.final == ("completed", "failure") and words in log
+    for told in ("inner word", hashlib.sha256(Inside.words).hexdigest(), f" {len(Inside.words)} "):
+        assert told not in log, log

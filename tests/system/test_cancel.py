@@ -1,5 +1,9 @@
 """Cancel and timeout: SIGTERM to the whole container, the grace period, the engine's kill, and what
-is reported, whatever the step or the coordinator do meanwhile. In both ways, gate and attach."""
+is reported, whatever the step or the coordinator do meanwhile.
+
+No test measures how fast something is. A step that has to end before its grace gets a grace that no
+test would wait for; the other bound of a time is the test's own deadline.
+"""
 import re
 import signal
 import time
@@ -7,11 +11,13 @@ import time
 import pytest
 
 import driver
-from conftest import BOTH_WAYS, few
+from conftest import TRANSPORTS, early, everyday, few
 from timed import JOB, STEP, TimedCoordinator, assert_bounded, job_pid, workspace_file
 
 CANCELLED = ("cancelled", "cancelled")
+BY = "[shithub] cancelled by the coordinator"
 POLL = 5  # seconds between cancel checks
+ENDLESS = "5m"  # a grace that is longer than any deadline here
 
 
 @pytest.fixture
@@ -41,7 +47,7 @@ class Case:
         self.faulty.wait(self.told, POLL + 40, "a cancel check")
 
     def ends(self, final=CANCELLED, timeout=60):
-        """Waits for the job's last status; seconds from the cancel to the step's end."""
+        """Waits for the job's last status; the seconds from the cancel to the step's end."""
         assert self.faulty.wait_final(self.job, timeout) == final, self.program.log()
         assert self.program.wait(60) == 0
         assert self.job.replays == 0
@@ -50,12 +56,12 @@ class Case:
 
 @pytest.fixture
 def running(faulty, runner):
-    """running(script, grace): a job whose step made the file `ready`."""
-    def make(script, grace=None, steps=(), flags=None, env=None):
+    """running(script, grace): a job whose step made the file `ready`. Unless another grace is
+    given, only a SIGTERM that the step obeys ends it within the deadline."""
+    def make(script, grace=ENDLESS, steps=(), flags=None, env=None):
         one = runner(faulty.base, faulty.token, poll_interval="100ms",
                      **(flags or {}))
-        if grace is not None:
-            one.env["SHITHUB_RUNNER_STOP_GRACE"] = grace
+        one.env["SHITHUB_RUNNER_STOP_GRACE"] = grace
         one.env.update(env or {})
         job = faulty.offer_job(JOB, steps=[{"run": script}, *steps])
         program = one.start("--once")
@@ -71,22 +77,23 @@ def reported(case):
 
 
 def said(case):
-    """The log without the word of bash about a sleep that got the signal too."""
+    """The log without bash's line about a sleep that got the signal too."""
     return [line for line in case.job.log(STEP).decode().splitlines() if line != "Terminated"]
 
 
-def test_a_polite_step_ends_at_once(running):
+@everyday
+def test_polite_step_ends_before_the_grace(running):
     case = running("trap 'echo got TERM; exit 0' TERM; touch ready; "
                    "while :; do sleep 0.05; done", steps=[{"run": "echo not reached"}])
     case.cancel()
-    assert case.ends() < 2
+    case.ends()
     reported(case)
-    assert said(case) == ["got TERM"]
+    assert said(case) == ["got TERM", BY]
     assert case.job.statuses(STEP + 1) == [("skipped", "skipped")]
 
 
 def test_every_process_of_the_container_gets_the_signal(running):
-    """Children, grandchildren, those of another session and those that lost their parent."""
+    """Children, grandchildren, processes of another session and orphans."""
     case = running("""
         cat >say <<'END'
         trap "echo $1 got TERM; exit 0" TERM
@@ -102,10 +109,10 @@ def test_every_process_of_the_container_gets_the_signal(running):
         touch ready
         while :; do sleep 0.05; done""".replace("\n        ", "\n"))
     case.cancel()
-    assert case.ends() < 5
+    case.ends()
     reported(case)
-    assert sorted(said(case)) == [f"{who} got TERM" for who in
-                                  ("child", "grandchild", "orphan", "script", "stranger")]
+    assert sorted(said(case)) == [BY] + [f"{who} got TERM" for who in ("child", "grandchild", "orphan",
+                                                                      "script", "stranger")]
 
 
 STUBBORN = "trap '' TERM; touch ready; while :; do sleep 0.05; done"
@@ -114,29 +121,31 @@ STUBBORN = "trap '' TERM; touch ready; while :; do sleep 0.05; done"
 def test_a_step_that_ignores_the_signal_is_killed_after_the_grace(running):
     case = running(STUBBORN, grace="2s")
     case.cancel()
-    assert 1.8 < case.ends() < 4.5
+    assert case.ends() >= 2
     reported(case)
 
 
+@few
 def test_no_grace_kills_at_once(running):
     case = running("trap 'echo got TERM' TERM; touch ready; while :; do sleep 0.05; done",
                    grace="0s")
     case.cancel()
-    assert case.ends() < 1.5
+    case.ends()
     reported(case)
-    assert case.job.log(STEP) == b"", "no signal but the kill"
+    assert said(case) == [BY], "no signal but the kill"
 
 
+@few
 @pytest.mark.parametrize("polite", (True, False))
 def test_a_step_that_floods_its_output(running, build, polite):
     trap = "" if polite else "trap '' TERM; "
     case = running(f"{trap}touch ready; yes 'a line of the flood' & "
-                   "while :; do yes 'another line of it'; done", grace="2s")
+                   "while :; do yes 'another line of it'; done", grace=ENDLESS if polite else "2s")
     pid = job_pid(case.program)
     case.cancel()
     if not polite:  # else it may be gone already
         assert_bounded(pid, build)
-    assert case.ends() < 6
+    case.ends()
     reported(case)
     assert case.job.log(STEP).count(b"log truncated") == 1
     assert len(case.job.log(STEP)) < (10 << 20) + 4096
@@ -157,23 +166,25 @@ END
 """
 
 
+@few
 @pytest.mark.parametrize("stubborn", (False, True))
 def test_a_thousand_children(running, stubborn):
-    case = running(FORKS.format(stubborn=stubborn), grace="2s",
+    case = running(FORKS.format(stubborn=stubborn), grace="2s" if stubborn else ENDLESS,
                    env={"SHITHUB_RUNNER_ENGINE__PIDS_LIMIT": "2048"})
     case.cancel()
-    assert case.ends() < 8
+    case.ends()
     reported(case)
 
 
+@few
 def test_while_the_coordinator_hangs_on_a_log(running, faulty, engine):
-    """The cancel is known, the next log call is not answered: the step is killed all the same."""
+    """The runner knows of the cancel and no log call is answered. The step is killed anyway."""
     case = running("trap '' TERM; touch ready; while :; do echo line; sleep 0.05; done",
                    grace="2s")
     case.cancel()
-    logs = faulty.hang("/logs$")
-    faulty.wait(lambda: faulty.hung() == 1, 30, "the hanging call")
-    driver.wait_for(lambda: not stepping(case, engine), 8, "the step's container to end")
+    logs = faulty.hang("/logs$", times=100)
+    faulty.wait(faulty.hung, 30, "a hanging call")
+    driver.wait_for(lambda: not stepping(case, engine), 60, "the step's container to end")
     assert not case.job.final
     logs.set()
     case.ends()
@@ -186,31 +197,34 @@ def stepping(case, engine):
     return [one for one in mine if "sh.shithub.step" in one["Labels"] and one["State"] == "running"]
 
 
+@early
 @few
 def test_a_hanging_log_delays_the_cancel_check_only(running, faulty):
-    """One call at a time: the runner hangs up on the silent one, says it again and asks."""
+    """Calls go one at a time. The runner hangs up on the silent one, repeats it, and asks."""
     case = running("trap 'exit 0' TERM; touch ready; while :; do echo line; sleep 0.05; done")
     logs = faulty.hang("/logs$")
     faulty.wait(lambda: faulty.hung() == 1, 30, "the hanging call")
     case.ask()
-    assert case.ends(timeout=60) < 3
+    case.ends()
+    assert not logs.is_set()
     reported(case)
-    logs.set()
 
 
+@few
 def test_cancel_arrives_while_logs_are_unavailable(running, faulty):
-    """The log store is down for good, the rest of the coordinator is not."""
+    """The log store is down, the rest of the coordinator works."""
     faulty.refuse("/logs$", 503, times=10 ** 6)
     case = running("trap 'exit 0' TERM; touch ready; while :; do echo line; sleep 0.05; done")
     case.ask()
     faulty.wait(case.told, 30, "a cancel check in spite of the logs")
     with faulty.lock:
         faulty.refusals.clear()
-    assert case.ends() < 40
+    case.ends()
     reported(case)
     assert b"line" in case.job.log(STEP)
 
 
+@few
 def test_a_cancelled_job_of_one_container_runs_its_always_steps(running):
     case = running(STUBBORN, grace="1s", flags={"isolation": "job"},
                    steps=[{"run": "echo not reached"}, {"if": "always()", "run": "echo cleaning"}])
@@ -222,19 +236,17 @@ def test_a_cancelled_job_of_one_container_runs_its_always_steps(running):
     assert case.job.log(STEP + 2) == b"cleaning\n"
 
 
+@early
 @few
-def test_stopping_the_runner_while_the_coordinator_hangs(running, faulty):
+def test_stop_does_not_wait_for_a_hanging_coordinator(running, faulty):
     """A host that shuts down does not wait for a coordinator that does not answer."""
     case = running("touch ready; while :; do sleep 0.05; done")
-    hangs = [faulty.hang(path, times=100) for path in ("/status$", "/logs$", "/cancel-check$")]
+    for path in ("/status$", "/logs$", "/cancel-check$"):
+        faulty.hang(path, times=100)
     case.program.signal(signal.SIGTERM)
     driver.wait_for(lambda: "drain" in case.program.log(), 20, "the runner to drain")
-    begin = time.monotonic()
     case.program.signal(signal.SIGTERM)
-    case.program.wait(60)
-    assert time.monotonic() - begin < 45
-    for event in hangs:
-        event.set()
+    case.program.wait(90)
 
 
 TIMEOUTS = """
@@ -243,16 +255,16 @@ on:
   push:
     branches: [trunk]
 jobs:
-  {way}-job:
-    runs-on: {way}
+  {0}-job:
+    runs-on: {0}
     timeout-minutes: 1
     steps:
       - run: sleep 600
       - run: echo not reached
       - if: always()
         run: echo not reached either
-  {way}-step:
-    runs-on: {way}
+  {0}-stubborn:
+    runs-on: {0}
     steps:
       - timeout-minutes: 1
         run: |
@@ -260,6 +272,15 @@ jobs:
           while :; do echo flood; done
       - run: echo not reached
       - if: failure()
+        run: echo after
+  {0}-polite:
+    runs-on: {0}
+    steps:
+      - timeout-minutes: 1
+        run: |
+          trap 'echo terminated; exit 0' TERM
+          while :; do sleep 0.1; done
+      - if: always()
         run: echo after
 """
 
@@ -269,53 +290,56 @@ def counted(coordinator, name):
     return int(re.search(rf"^{name} (\d+)$", text, re.M).group(1))
 
 
+@early
 @pytest.mark.flavors("docker-gate-step", "podman-gate-job")
 def test_timeouts_of_step_and_job(repository, coordinator, runner):
-    """One minute for all four: both ways run at the same time."""
+    """One minute for all six: both transports run at the same time."""
     before = counted(coordinator, "shithub_actions_step_timeouts_total")
-    programs = []
-    for way in BOTH_WAYS:
-        token = coordinator.register_runner(way, labels=way, capacity=2)["token"]
-        one = runner(coordinator.base, token, step_io=way, labels=way, capacity="2",
-                     poll_interval="200ms")
-        programs.append(one.start())
+    for transport in TRANSPORTS:
+        token = coordinator.register_runner(transport, labels=transport, capacity=3)["token"]
+        runner(coordinator.base, token, step_io=transport, labels=transport, capacity="3",
+               poll_interval="200ms").start()
     repo = repository("demo/sample")
-    repo.commit({f".shithub/workflows/{way}.yml": TIMEOUTS.format(way=way) for way in BOTH_WAYS})
+    repo.commit({f".shithub/workflows/{transport}.yml": TIMEOUTS.format(transport)
+                 for transport in TRANSPORTS})
     repo.push()
 
     def jobs():
         rows = [job for run in coordinator.runs()
                 for job in coordinator.show(run["id"])["jobs"]]
-        over = len(rows) == 4 and all(row["status"] == "completed" for row in rows)
+        over = len(rows) == 6 and all(row["status"] == "completed" for row in rows)
         return rows if over else None
     begin = time.monotonic()
-    rows = {row["key"]: row for row in driver.wait_for(jobs, 110, "four timeouts")}
+    rows = {row["key"]: row for row in driver.wait_for(jobs, 150, "six timeouts")}
     assert time.monotonic() - begin > 50
-    for way in BOTH_WAYS:
-        whole, part = rows[f"{way}-job"], rows[f"{way}-step"]
+    for transport in TRANSPORTS:
+        whole, stubborn, polite = (rows[f"{transport}-{kind}"]
+                                   for kind in ("job", "stubborn", "polite"))
         assert whole["conclusion"] == "timed_out"
         assert [step["conclusion"] for step in whole["steps"]][:2] == ["timed_out", "skipped"]
-        assert part["conclusion"] == "failure"
-        assert [step["conclusion"] for step in part["steps"]] == ["timed_out", "skipped", "success"]
-        assert coordinator.step_log(part["id"], 2) == b"after\n"
-        assert coordinator.step_log(part["id"], 0).startswith(b"flood\nflood\n")
-    assert counted(coordinator, "shithub_actions_step_timeouts_total") == before + 4
+        assert stubborn["conclusion"] == polite["conclusion"] == "failure"
+        assert [step["conclusion"] for step in stubborn["steps"]] == [
+            "timed_out", "skipped", "success"]
+        assert coordinator.step_log(stubborn["id"], 2) == b"after\n"
+        assert coordinator.step_log(stubborn["id"], 0).startswith(b"flood\nflood\n")
+        assert [step["conclusion"] for step in polite["steps"]] == ["timed_out", "success"]
+        assert (b"terminated\n[shithub] timed out after 1 minute, the timeout-minutes of the step\n"
+                in coordinator.step_log(polite["id"], 0))
+        assert (coordinator.step_log(whole["id"], 0)
+                == b"[shithub] timed out after 1 minute, the timeout-minutes of the job\n")
+    assert counted(coordinator, "shithub_actions_step_timeouts_total") == before + 6
 
 
+@early
 @few
-def test_stopping_while_the_last_reports_hang(running, faulty):
-    """A stop signal shortens the patience for reports that is already running."""
+def test_stop_cuts_the_wait_for_last_reports(running, faulty):
+    """A stop signal shortens a wait for reports that has already begun."""
     case = running("touch ready; until [ -e go ]; do sleep 0.05; done; echo x")
-    hangs = [faulty.hang(path, times=100) for path in ("/status$", "/logs$", "/cancel-check$")]
-    (next(case.one.workspaces.glob("*/*/ready")).parent / "go").touch()
-    faulty.wait(lambda: any(one[2] < 100 for one in faulty.hangs), 30, "hang")
-    begin = time.monotonic()
+    for path in ("/status$", "/logs$", "/cancel-check$"):
+        faulty.hang(path, times=100)
+    (next(case.one.in_workspaces("*/*/workspace/ready")).parent / "go").touch()
+    faulty.wait(faulty.hung, 30, "a hanging call")
     case.program.signal(signal.SIGTERM)
     driver.wait_for(lambda: "drain" in case.program.log(), 20, "the runner to drain")
     case.program.signal(signal.SIGTERM)
-    try:
-        case.program.wait(100)
-    finally:
-        for one in hangs:
-            one.set()
-    assert time.monotonic() - begin < 45
+    case.program.wait(90)

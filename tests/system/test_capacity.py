@@ -1,6 +1,6 @@
 """Capacity is real concurrency: so many jobs at once and not one more."""
 import driver
-from conftest import workflow
+from conftest import few, once, workflow
 
 WAITING = workflow("""
 - run: |
@@ -10,9 +10,10 @@ WAITING = workflow("""
 
 
 def started(runner):
-    return sorted(runner.workspaces.glob("*/*/started"))
+    return sorted(runner.in_workspaces("*/*/workspace/started"))
 
 
+@few
 def test_two_of_three_at_once(coordinator, repository, joined):
     repo = repository()
     for number in range(3):
@@ -36,6 +37,34 @@ def test_two_of_three_at_once(coordinator, repository, joined):
     assert program.stop() == 0
 
 
+@once
+def test_jobs_at_once_have_users_of_their_own(coordinator, repository, joined):
+    """With a range in engine.user no slot takes from what the kernel counts for another's user."""
+    repo = repository()
+    text = workflow("""
+    - uses: actions/checkout@v4
+    - run: |
+        touch started; id -u; id -g; stat -c %u README.md
+        until [ -e go ]; do sleep 0.05; done
+    """)
+    for number in range(2):
+        repo.commit({"README.md": f"{number}\n", ".shithub/workflows/ci.yml": text})
+        repo.push()
+    runner = joined(capacity=2, user="200000-200003")
+    program = runner.start()
+    both = driver.wait_for(lambda: len(started(runner)) == 2 and started(runner), 60, "two jobs")
+    owners = [path.stat().st_uid for path in both]
+    for path in both:
+        assert path.stat().st_gid == path.stat().st_uid == path.parent.stat().st_uid
+        (path.parent / "go").touch()
+    assert sorted(owners) == [200000, 200001]
+    driver.wait_for(lambda: all(run["status"] == "completed" for run in coordinator.runs()), 60,
+                    "both jobs")
+    assert {run["conclusion"] for run in coordinator.runs()} == {"success"}
+    assert program.stop() == 0
+
+
+@once
 def test_same_commands_in_two_runners(coordinator, repository, joined):
     """Two runners of one pool never get the same job."""
     repo = repository()

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import driver
-from conftest import Job, few, newest_run, workflow
+from conftest import Job, few, newest_run, once, workflow
 
 
 def run_job(coordinator, repo, joined, steps, **flags):
@@ -16,6 +16,7 @@ def run_job(coordinator, repo, joined, steps, **flags):
     return Job(coordinator, coordinator.show(newest_run(coordinator)), program, None)
 
 
+@few
 def test_refs_depth_tags_and_path(coordinator, repository, joined):
     repo = repository()
     first = repo.commit({"file": "one\n"})
@@ -35,7 +36,7 @@ def test_refs_depth_tags_and_path(coordinator, repository, joined):
     - uses: actions/checkout@v4
       with: {{ref: refs/tags/light, path: by/ref, fetch-depth: 0}}
     - uses: actions/checkout@v4
-      with: {{ref: {second}, path: by/id, repository: demo/sample}}
+      with: {{ref: {second}, path: by/id, repository: demo/sample, token: "${{{{ github.token }}}}"}}
     - run: |
         git tag | tr '\\n' ' '; git log --oneline | wc -l
         for d in branch tag ref id; do git -C by/$d rev-parse HEAD; cat by/$d/file; done
@@ -55,15 +56,16 @@ REFUSED = {
     "path: ../out": "expected a relative path inside the workspace",
     "path: a/.git": ".git is not a target",
     "fetch-depth: few": "fetch-depth: \"few\", expected a whole number from 0 to 100000",
-    "clean: maybe": "\"maybe\" is no boolean, expected true or false",
+    "clean: maybe": "\"maybe\" is not a boolean, expected true or false",
     "lfs: true": "Git LFS objects are not fetched",
-    "persist-credentials: true": "the token never enters the workspace",
+    "persist-credentials: true": "the token is kept out of the workspace",
     "submodules: all": "expected true, false or recursive",
     "sparse-checkout: src": "sparse-checkout is not supported",
     "depth: 1": "input \"depth\" is not supported, expected one of repository, ref, path",
 }
 
 
+@once
 def test_refused_inputs(job):
     steps = "".join(f"- uses: actions/checkout@v4\n  continue-on-error: true\n  with: {{{given}}}\n"
                     for given in REFUSED)
@@ -76,6 +78,7 @@ def test_refused_inputs(job):
     assert done.text(len(REFUSED)) == "", "nothing was written"
 
 
+@few
 def test_clean(job):
     done = job("""
     - uses: actions/checkout@v4
@@ -104,6 +107,7 @@ def link(repo, path, commit):
     repo.git("commit", "-q", "-m", "Link")
 
 
+@once
 def test_submodules(coordinator, repository, joined):
     leaf, lib, top = (repository(f"demo/{name}") for name in ("leaf", "lib", "top"))
     leaf_id = leaf.commit({"leaf.txt": "leaf\n"})
@@ -138,10 +142,11 @@ def test_submodules(coordinator, repository, joined):
 
 @few
 @pytest.mark.parametrize("url, said", [
-    ("../hidden.git", "the job's token is good for its own repository only"),
+    ("../hidden.git", "the job's token is valid only for its own repository"),
     ("https://elsewhere.example/x.git", "only repositories of the same server can be fetched"),
     ("../../../../x", "leaves the server"),
 ])
+@once
 def test_refused_submodules(coordinator, repository, joined, url, said):
     hidden, top = repository("demo/hidden", private=True), repository("demo/top")
     target = hidden.commit({"secret": "x\n"})
@@ -162,14 +167,14 @@ def test_refused_submodules(coordinator, repository, joined, url, said):
 class ShakyGit:
     """Serves one repository with real git, after some answers that are worth another try."""
 
-    def __init__(self, path, failures):
+    def __init__(self, path, failures, cut=False):
         shaky = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 shaky.requests += 1
-                if shaky.requests <= failures:
+                if shaky.requests <= failures and not cut:
                     self.send_response(503)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
@@ -180,6 +185,10 @@ class ShakyGit:
                 self.send_header("Content-Type", "application/x-git-upload-pack-result")
                 self.send_header("Content-Length", str(len(done.stdout)))
                 self.end_headers()
+                if shaky.requests <= failures:
+                    self.wfile.write(done.stdout[:-30])
+                    self.close_connection = True
+                    return
                 self.wfile.write(done.stdout)
 
             def log_message(self, *_):
@@ -207,20 +216,44 @@ def source(tmp_path):
     return tmp_path, head
 
 
-@pytest.mark.parametrize("failures, conclusion", [(2, "success"), (3, "failure")])
-def test_tries_again(faulty, runner, source, failures, conclusion):
+@once
+@pytest.mark.parametrize("failures, cut, conclusion", [(5, False, "success"), (2, True, "success"),
+                                                       (3, True, "failure")])
+def test_tries_again(faulty, runner, source, failures, cut, conclusion):
+    """Without end while the server gives nothing; three times when it breaks off."""
     path, head = source
-    shaky = ShakyGit(path, failures)
+    shaky = ShakyGit(path, failures, cut)
     try:
         done = faulty.offer_job(7, checkout_url=shaky.url, head_sha=head, steps=[
             {"run": "", "uses": "actions/checkout@v4"}, {"run": "cat file"}])
-        runner(faulty.base, faulty.token).once()
+        runner(faulty.base, faulty.token, checkout_origins=shaky.url).once()
         faulty.wait_final(done)
         assert done.final == ("completed", conclusion)
         log = done.log(700).decode()
-        assert shaky.requests == 3
-        assert [f"HTTP 503; try {number} of 3 in " in log for number in (2, 3, 4)] == [
-            True, True, False], log
+        made = failures + (conclusion == "success")
+        assert shaky.requests == made
+        assert [f"; try {number} in " in log for number in range(2, made + 2)] == [
+            *[True] * (made - 1), False], log
         assert done.log(701) == (b"content\n" if conclusion == "success" else b"")
     finally:
         shaky.stop()
+
+
+@few
+@pytest.mark.parametrize("origins, asked", [(None, False), ("http://127.0.0.1:1", False), ("", True)])
+def test_checkout_stays_with_the_coordinator(faulty, runner, source, origins, asked):
+    """The claim names the server; a coordinator that was taken over must not choose it."""
+    path, head = source
+    inside = ShakyGit(path, 0)
+    flags = {} if origins is None else {"checkout_origins": origins or inside.url}
+    try:
+        done = faulty.offer_job(7, checkout_url=inside.url, head_sha=head, steps=[
+            {"run": "", "uses": "actions/checkout@v4"}])
+        runner(faulty.base, faulty.token, **flags).once()
+        faulty.wait_final(done)
+        log = done.log(700).decode()
+        assert (inside.requests > 0) == asked, log
+        assert done.final == ("completed", "success" if asked else "failure"), log
+        assert asked or "neither that of server.base_url nor one of server.checkout_origins" in log
+    finally:
+        inside.stop()

@@ -87,12 +87,12 @@ def test_secrets_are_redacted(check):
     ("capacity = 65", "runner.capacity"),
     ("capacity = 0", "runner.capacity"),
     ('capacity = "two"', "runner.capacity"),
-    ('labels = ["a b"]', "runner.labels"),
+    ('labels = ["a+b"]', "runner.labels"),
     ('labels = ["a", "a"]', "runner.labels"),
     ('poll_interval = "5 parsecs"', "runner.poll_interval"),
     ('poll_intervall = "5s"', "runner.poll_intervall"),
     ('token = "short"', "runner.token"),
-    ('workspace_root = "relative"', "runner.workspace_root"),
+    ('workspace_root = "a/../b"', "runner.workspace_root"),
 ])
 def test_errors_name_file_line_key(check, line, key):
     toml = f"[server]\nbase_url = \"https://shithub.example\"\n\n[runner]\n{line}\n"
@@ -125,3 +125,63 @@ def test_run_refuses_a_bad_file(build, folder):
                           capture_output=True, timeout=30)
     assert done.returncode == 2
     assert f"{path}:2" in done.stderr.decode() and "runner.capacity" in done.stderr.decode()
+
+
+def read_only_srv(argv):
+    return ["unshare", "-m", "sh", "-c",
+            'mount --bind /srv /srv && mount -o remount,bind,ro /srv && exec "$@"', "sh", *argv]
+
+
+BAD_STARTS = {
+    "no token": ((), {}, 2, "not set: runner.token (--token-file FILE, or LoadCredential=token:"),
+    "unknown engine": (("--token", TOKEN, "--engine", "lxc"), {}, 2,
+                       "expected one of auto, docker, podman"),
+    "unit without its credential": (
+        ("--token-file", "/run/credentials/shithubd-runner.service/token"), {}, 2,
+        "add LoadCredential=token:/etc/shithubd-runner/token"),
+    "workspace outside the writable path": (
+        ("--token", TOKEN, "--workspace-root", "/srv/nowhere/workspaces"), {}, 3,
+        "add ReadWritePaths=/srv/nowhere/workspaces to the unit"),
+    "the same, though it is there": (
+        ("--token", TOKEN, "--workspace-root", "/srv"), {"NOTIFY_SOCKET": "/nowhere"}, 3,
+        "add ReadWritePaths=/srv to the unit"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_STARTS)
+def test_bad_start_changes_nothing(build, folder, what):
+    """Refused at once, with the remedy, and nothing is made; relative paths begin here."""
+    flags, env, code, remedy = BAD_STARTS[what]
+    clean = {key: value for key, value in os.environ.items()
+             if not key.startswith("SHITHUB_RUNNER_")}
+    work = folder / "work"
+    work.mkdir()
+    done = subprocess.run(
+        read_only_srv([build / "shithubd-runner", "run", "--config", "/dev/null", "--state-dir",
+                       "../state", *flags]), cwd=work, env={**clean, **env}, capture_output=True,
+        timeout=30)
+    said = done.stderr.decode()
+    assert done.returncode == code and remedy in said, said
+    assert [path.name for path in folder.iterdir()] == ["work"] and not list(work.iterdir())
+
+
+def test_verbs_that_send_no_token_read_none(build, folder):
+    """An ordinary user may ask for the status although the token is the runner's alone."""
+    token, config = folder / "token", folder / "config.toml"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    config.write_text(f'[runner]\ntoken_file = "{token}"\nstate_dir = "{folder}/state"\n')
+    config.chmod(0o644)
+    runner = build / "shithubd-runner"
+    ordinary = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", runner)
+    done = subprocess.run([*ordinary, "status", "--config", config], capture_output=True, timeout=30)
+    assert done.returncode == 3 and b"token" not in done.stderr, done.stderr
+    config.write_text('[runner]\ntoken = "bad"\n')
+    for words in (("network", "up", "--dry-run"), ("network", "down", "--dry-run")):
+        done = subprocess.run([runner, *words, "--config", config, "--engine-socket", "/none"],
+                              env={**os.environ, "SHITHUB_RUNNER_NETWORK__UPSTREAM_DNS": "9.9.9.9"},
+                              capture_output=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+    done = subprocess.run([runner, "config", "check", "--config", config], capture_output=True,
+                          timeout=30)
+    assert done.returncode == 2, "who sends it still refuses it"

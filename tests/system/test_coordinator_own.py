@@ -37,14 +37,14 @@ def test_runner_that_vanishes(monkeypatch, build, folder):
     claimed = claim(coordinator, token)
     job = claimed["job"]
     coordinator.request("POST", f"/api/v1/jobs/{job['id']}/steps/{job['steps'][0]['id']}/status",
-                        {"status": "running"}, claimed["token"])
+                        {"status": "completed", "conclusion": "success"}, claimed["token"])
     run = driver.wait_for(lambda: next((r for r in coordinator.runs()
                                         if r["status"] == "completed"), None), 60, "the end")
     assert run["conclusion"] == "failure"
     jobs = coordinator.show(run["id"])["jobs"]
     assert [one["conclusion"] for one in jobs] == ["failure", "skipped"]
-    assert [step["conclusion"] for step in jobs[0]["steps"]] == ["failure", "skipped"]
-    assert b"Runner lost: silent sent nothing" in coordinator.step_log(job["id"], 0)
+    assert [step["conclusion"] for step in jobs[0]["steps"]] == ["success", "skipped"]
+    assert b"Runner lost: silent has sent nothing" in coordinator.step_log(job["id"], 0)
     page = coordinator.request("GET", "/metrics").body.decode()
     assert "shithub_actions_jobs_lost_total 1\n" in page
     assert coordinator.stop() == 0
@@ -84,7 +84,10 @@ def test_hygiene_history(coordinator, queued):
     words = ("hygiene", "history", "--host", "h1", "--limit", "100")
     assert len(coordinator.admin_json(*words)) == 15
     lines = coordinator.admin(*words).stdout.decode().splitlines()
-    assert len(lines) == 15 and "\tprune_docker_cache\tplanned\tk29\tsilent" in lines[0]
+    assert len(lines) == 16 and lines[1].split()[2:] == [
+        "h1", "prune_docker_cache", "planned", "silent", "k29"]
+    older = coordinator.admin_json(*words, "--limit", "10", "--page", "2", "--status", "planned")
+    assert [row["key"] for row in older] == ["k9", "k7", "k5", "k3", "k1"]
     for limit in ("0", "101"):
         assert coordinator.admin("hygiene", "history", "--limit", limit,
                                  check=False).returncode == 2
@@ -96,7 +99,8 @@ def test_waiting_jobs_show_at_the_runner(coordinator, queued):
     assert [sorted(job) for job in me["queued_matching"]] == [["job_id", "queued_at"]]
     row = json.loads(coordinator.admin("runner", "list", "--output", "json").stdout)[0]
     assert row["queued_matching_total"] == 1 and row["deaf"] is False
-    assert "1 waiting" in coordinator.admin("runner", "list").stdout.decode()
+    titles, line = coordinator.admin("runner", "list").stdout.decode().splitlines()
+    assert line[:titles.index("WAITING") + len("WAITING")].endswith(" 1")
     page = coordinator.request("GET", "/metrics").body.decode()
     assert "shithub_actions_runners_deaf 0\n" in page
 
@@ -119,3 +123,24 @@ def test_cleanup_keeps_logs_readable(coordinator, queued, pat):
     assert coordinator.step_log(job["id"]) == b"hello\n"
     done = driver.run([coordinator.binary, "run-job", "nope"], check=False)
     assert done.returncode == 2 and b"expected workflow:cleanup" in done.stderr
+
+
+def test_a_repeated_key_brings_the_same_job(coordinator, queued):
+    """The runner died with the answer in its hands, and serve was restarted meanwhile."""
+    def heartbeat(key):
+        return coordinator.request("POST", "/api/v1/runners/heartbeat", {}, queued,
+                                   {"Idempotency-Key": key})
+
+    def cancel_check(claimed):
+        return coordinator.request("POST", f"/api/v1/jobs/{claimed['job']['id']}/cancel-check", {},
+                                   claimed["token"]).status
+
+    first = heartbeat("key-1").json()
+    coordinator.stop()
+    coordinator.start()
+    assert heartbeat("key-2").status == 204, "another key: nothing says that the claim was lost"
+    again = heartbeat("key-1").json()
+    assert again["job"]["id"] == first["job"]["id"] and again["token"] != first["token"]
+    assert cancel_check(first) == 401, "the answer that was lost is worth nothing"
+    assert cancel_check(again) == 200
+    assert heartbeat("key-1").status == 204, "its token was used: it arrived"

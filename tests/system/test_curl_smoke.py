@@ -1,7 +1,6 @@
 """The runbook's curl token smoke, its commands run by bash as they stand there."""
 import json
 import os
-import pathlib
 
 import driver
 from conftest import ROOT, newest_run
@@ -57,16 +56,22 @@ curl -fsS "$BASE/api/v1/jobs/$JOB_ID/cancel-check" \
 
 
 class Shell:
-    """bash with the runbook's variables; the output of each command as text."""
+    """bash with the runbook's variables and a /tmp of its own; gives each command's output."""
 
     def __init__(self, coordinator, token, pat):
+        self.tmp = coordinator.folder / "tmp"
+        self.tmp.mkdir()
         self.env = {**os.environ, "BASE": coordinator.base, "RUNNER_TOKEN": token,
                     "PAT_WITH_REPO_WRITE": pat, "no_proxy": "*"}
 
     def __call__(self, text, check=True, **variables):
         env = {**self.env, **{key: str(value) for key, value in variables.items()}}
         script = "set -eo pipefail\n" + text
-        return driver.run(["bash", "-c", script], env=env, check=check).stdout.decode()
+        inside = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /tmp && exec "$@"', self.tmp]
+        return driver.run([*inside, "bash", "-c", script], env=env, check=check).stdout.decode()
+
+    def claimed(self):
+        return json.loads((self.tmp / "shithub-claim.json").read_text())
 
 
 def prepared(coordinator, repository, pat):
@@ -93,7 +98,7 @@ def test_claim_log_complete_replay(coordinator, repository, pat):
     assert (run["status"], run["conclusion"]) == ("completed", "success")
     assert (run["jobs"][0]["status"], run["jobs"][0]["conclusion"]) == ("completed", "success")
     assert coordinator.step_log(run["jobs"][0]["id"], 0) == b"hello from curl\n"
-    assert pathlib.Path("/tmp/shithub-claim.json").stat().st_size > 0
+    assert shell.claimed() == claimed
     metrics = coordinator.request("GET", "/metrics").body.decode()
     assert "shithub_actions_step_timeouts_total" in metrics
 
@@ -104,8 +109,7 @@ def test_first_token_is_single_use(coordinator, repository, pat):
     shell(EXTRACT + LOG)
     done = coordinator.request("POST", f"/api/v1/jobs/{coordinator.show(run_id)['jobs'][0]['id']}"
                                "/cancel-check", {},
-                               json.loads(pathlib.Path("/tmp/shithub-claim.json").read_text())
-                               ["token"])
+                               shell.claimed()["token"])
     assert done.status == 401
 
 

@@ -2,14 +2,16 @@
 import json
 import os
 import pty
+import re
 import signal
 import stat
 import subprocess
+import urllib.parse
 
 import pytest
 
 import driver
-from conftest import once, workflow as steps
+from conftest import everyday, few, once, workflow as steps
 
 
 class Local:
@@ -21,6 +23,7 @@ class Local:
         self.root = folder / "repo"
         self.state = folder / "state"
         self.log = folder / "exec.log"
+        self.children = []
         self.root.mkdir()
         self.env = {key: value for key, value in os.environ.items()
                     if not key.startswith("SHITHUB_RUNNER_")}
@@ -56,7 +59,7 @@ class Local:
                  "image": self.image}
         given |= {key.replace("_", "-"): value for key, value in flags.items()}
         return [str(part) for part in (self.binary, "exec", *words)] + [
-            f"--{key}={value}" for key, value in given.items()]
+            f"--{key}={value}" for key, value in given.items() if value is not None]
 
     def run(self, *words, env=None, cwd=None, **flags):
         done = subprocess.run(self.argv(*words, **flags), stdin=subprocess.DEVNULL,
@@ -67,6 +70,17 @@ class Local:
             log.write(done.text + done.errors)
         return done
 
+    def start(self, *words, stdout=None, **flags):
+        """exec in the background, its output in self.log."""
+        with open(self.log, "ab") as out:
+            self.children.append(subprocess.Popen(self.argv(*words, **flags), stdin=subprocess.DEVNULL,
+                                                  stdout=stdout or out, stderr=out, env=self.env,
+                                                  cwd=self.root))
+        return self.children[-1]
+
+    def said(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
     def clean(self):
         left = [str(path) for path in (self.state / "workspaces").glob("*/*")]
         assert left == [], "workspaces left behind"
@@ -74,24 +88,40 @@ class Local:
         assert self.engine.containers(f"sh.shithub.runner={name}") == [], "containers left behind"
 
 
+    def close(self):
+        """Ends the runs that a failed test left, and removes their containers."""
+        for child in self.children:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+        for path in (self.state / "instance_id", *self.state.parent.glob("xdg/*/exec/*/instance_id")):
+            if path.exists():
+                for left in self.engine.containers(f"sh.shithub.runner={path.read_text().strip()}"):
+                    self.engine.api("DELETE", f"/containers/{left['Id']}?force=1")
+
+
 @pytest.fixture
 def local(build, folder, image, engine, flavor):
-    return Local(build, folder, image, engine, flavor)
+    made = Local(build, folder, image, engine, flavor)
+    yield made
+    made.close()
 
 
+@once
 def test_step_names_are_rendered_and_masked(local):
     local.workflow(steps("""
         - name: Build ${{ env.WHAT }} with ${{ secrets.KEY }}
           run: true
-        - name: Wrong ${{ nonsense( }}
+        - name: Wrong ${{ fromJSON('{') }}
           if: always()
           run: true
         """, head="env:\n  WHAT: library\n"))
     done = local.run("--secret", "KEY=the-key-itself")
     names = [line for line in done.text.splitlines() if line.startswith("▶")]
-    assert names == ["▶ Build library with ***", "▶ Wrong ${{ nonsense( }}"], done.text
+    assert names == ["▶ Build library with ***", "▶ Wrong ${{ fromJSON('{') }}"], done.text
 
 
+@once
 def test_artifacts_pass_from_job_to_job(local, folder):
     local.workflow("""
         on: push
@@ -138,6 +168,7 @@ def test_artifacts_pass_from_job_to_job(local, folder):
     local.clean()
 
 
+@few
 def test_work_tree_is_copied(local):
     """Uncommitted and untracked files are in, ignored ones and deleted ones are not; links stay
     links, the x bit stays; what a step writes never reaches the repository."""
@@ -148,7 +179,7 @@ def test_work_tree_is_copied(local):
       - name: Look
         run: |
           cat kept.txt new/deep.txt; ./tool.sh; readlink link out
-          test ! -e gone.txt; test ! -e secret.ign; test ! -e .git
+          test ! -e gone.txt; test ! -e secret.ign; test -d .git
           stat -c '%u %a %n' kept.txt tool.sh new
           echo broken > kept.txt; echo more > made.txt; rm tool.sh
     """))
@@ -169,6 +200,7 @@ def test_work_tree_is_copied(local):
     local.clean()
 
 
+@once
 def test_checkout_with_path(local):
     local.workflow(steps("""
       - uses: actions/checkout@v4
@@ -181,8 +213,10 @@ def test_checkout_with_path(local):
     assert "\nsame\n" in done.text
 
 
+@once
+@everyday
 def test_log_format(local):
-    """Headers, marks and durations; no colour without a terminal; no newline is no problem."""
+    """Headers, marks, durations. No colour without a terminal. A missing newline does no harm."""
     local.workflow(steps("""
       - name: First
         run: printf 'no newline'
@@ -234,6 +268,7 @@ def on_terminal(local, env=None):
     return said
 
 
+@once
 def test_colour_on_a_terminal(local):
     local.workflow(steps("- run: \"printf '\\\\033[35mmagenta'\""))
     said = on_terminal(local)
@@ -286,6 +321,7 @@ def results(done):
     return dict(line[2:].split("  ")[:2] for line in block.splitlines())
 
 
+@once
 def test_needs_and_matrix(local):
     local.workflow(MATRIX.replace("FAILFAST", "fail-fast: false"))
     done = local.run()
@@ -300,9 +336,204 @@ def test_needs_and_matrix(local):
     local.clean()
 
 
+HISTORY = steps("""
+- uses: actions/checkout@v4
+  with: {path: second}
+- run: |
+    git log --format=%s; git describe --tags; git status --short; git rev-parse --abbrev-ref HEAD
+    git -C second log -1 --format=%s
+    echo "secrets $(grep -rlE 'token|/repo|hook' .git | wc -l) $(git config --list | grep -c origin)"
+""")
+
+
+@once
+def test_history_is_there_without_credentials(local, folder):
+    local.workflow(HISTORY)
+    local.git("tag", "v1")
+    for number in range(60):
+        local.git("commit", "-q", "--allow-empty", "-m", f"Change {number}")
+    local.git("remote", "add", "origin", "https://me:token@git.example.test/team/app.git")
+    local.git("config", "http.extraheader", "Authorization: token")
+    (local.root / ".git/hooks/post-checkout").write_text("hook")
+    (local.root / "new").touch()
+    local.git("tag", "v2", "HEAD~3")
+    linked = folder / "linked"
+    local.git("worktree", "add", "-q", "-b", "side/branch", linked)
+    said = {}
+    for name, cwd in (("main", local.root), ("linked", linked)):
+        # a hook of git runs exec with variables that name the repository
+        env = {"GIT_INDEX_FILE": str(folder / "no-index")} if name == "linked" else {}
+        done = local.run(cwd=cwd, env=env)
+        assert done.returncode == 0, done.text + done.errors
+        said[name] = done.text.split("▶")[-1].splitlines()[1:]
+    newest = [f"Change {number}" for number in range(59, 9, -1)]
+    assert said["main"][:50] == newest
+    assert said["main"][50][:5] == "v2-3-", said["main"]
+    assert said["main"][51:55] == ["?? new", "?? second/", "trunk", "Change 59"]
+    assert said["main"][55] == "secrets 0 2"
+    assert said["linked"][51:54] == ["?? second/", "side/branch", "Change 59"]
+    local.git("checkout", "-q", "--detach", "HEAD~1")
+    done = local.run()
+    assert "\nHEAD\nChange 58\n" in done.text, done.text
+    assert not (local.state / "history").exists()
+    local.clean()
+
+
+@once
+def test_repositories_in_the_repository_are_named(local):
+    local.workflow(steps("- run: ls"))
+    local.git("init", "-q", "vendor/li\x1bb")
+    local.git("init", "-q", "sub")
+    local.git("-C", "sub", "commit", "-q", "--allow-empty", "-m", "one")
+    local.git("add", "sub")
+    done = local.run()
+    assert done.returncode == 0, done.text + done.errors
+    assert done.text.splitlines()[0] == ("[shithub] repositories in the repository are left out: "
+                                         "sub, vendor/li?b")
+
+
+SIDE_BY_SIDE = """
+on: push
+jobs:
+  first:
+    runs-on: x
+    outputs: {word: "${{ steps.s.outputs.word }}", none: "${{ steps.s.outputs.none }}"}
+    steps:
+      - id: s
+        run: |
+          echo "word=from first" >>"$GITHUB_OUTPUT"
+          printf 'no end\\nof line'
+  legs:
+    runs-on: x
+    strategy: {matrix: {v: [1, 2]}}
+    outputs: {leg: "${{ matrix.v }}"}
+    steps: [{run: "for i in 1 2 3; do echo line $i; sleep 0.1; done"}]
+  last:
+    needs: [first, legs]
+    if: needs.first.outputs.word == 'from first'
+    runs-on: x
+    steps: [{run: 'echo "$WORD $LEG"', env: {WORD: "${{ needs.first.outputs.word }}",
+                                             LEG: "${{ needs.legs.outputs.leg }}"}}]
+"""
+
+
+@once
+def test_jobs_side_by_side(local):
+    local.workflow(SIDE_BY_SIDE)
+    done = local.run(jobs=3)
+    assert done.returncode == 0, done.text + done.errors
+    lines = done.text.splitlines()
+    for job, said in (("first", ["no end", "of line"]), ("legs (1)", ["line 1", "line 2", "line 3"]),
+                      ("legs (2)", ["line 1", "line 2", "line 3"]), ("last", ["from first 2"])):
+        own = [line.split(" | ", 1)[1] for line in lines if line.startswith(job + " | ")]
+        assert [line for line in own if line[0] not in "[▶✓"] == said, done.text
+    began = [lines.index(f"━━ {job}") for job in ("first", "legs (1)", "legs (2)")]
+    ended = [number for number, line in enumerate(lines) if line.startswith("✓ legs")]
+    assert max(began) < min(ended), done.text
+    assert results(done) == {"first": "success", "legs (1)": "success", "legs (2)": "success",
+                             "last": "success"}
+    whole = local.run()
+    assert whole.returncode == 0, whole.text + whole.errors
+    for job, said in (("legs (1)", "line 1\nline 2\nline 3\n"), ("last", "from first 2\n")):
+        block = whole.text.split(f"━━ {job}\n")[1].split("━━ ")[0]
+        assert said in block and f"✓ {job}" in block, "each job's output stands together"
+    assert " | " not in whole.text
+    chain = local.run("--job=last", "--matrix=v=1", jobs=1)
+    assert "\nline 1\nline 2\n" in chain.text, "alone, output is as the step wrote it"
+    local.clean()
+
+
+@once
+def test_fail_fast_ends_running_legs(local):
+    local.workflow("""
+        on: push
+        jobs:
+          legs:
+            runs-on: x
+            strategy: {matrix: {v: [bad, long, never]}}
+            steps:
+              - run: test ${{ matrix.v }} = long && sleep 600 || exit 1
+        """)
+    done = local.run(jobs=2)
+    assert done.returncode == 1
+    assert results(done) == {"legs (bad)": "failure", "legs (long)": "cancelled",
+                             "legs (never)": "cancelled"}, done.text
+    local.clean()
+
+
+DYNAMIC = """\
+on: push
+jobs:
+  make:
+    runs-on: linux
+    outputs: {list: "${{ steps.s.outputs.list }}"}
+    steps:
+      - id: s
+        run: |
+          echo 'list=[1, {"k": "a; touch /tmp/pwned"}]' >>"$SHITHUB_OUTPUT"
+  test:
+    name: "leg ${{ strategy.job-index }} after ${{ needs.make.result }}"
+    runs-on: linux
+    needs: make
+    strategy: {matrix: {v: "${{ fromJSON(needs.make.outputs.list) }}"}}
+    steps:
+      - run: |
+          echo "v=<${{ matrix.v }}> k=<${{ matrix.v.k }}> of ${{ strategy.job-total }}"
+          test ! -e /tmp/pwned
+  last:
+    runs-on: linux
+    needs: test
+    steps: [{run: "echo test=${{ needs.test.result }}"}]
+"""
+
+
+@once
+def test_matrix_of_an_output(local):
+    local.workflow(DYNAMIC)
+    planned = local.run("-n", "--output", "json")
+    assert [(job["name"], job.get("waits_for_needs")) for job in json.loads(planned.text)["jobs"]] == [
+        ("make", None), ("test", True), ("last", None)]
+    done = local.run("--jobs", "1")
+    assert done.returncode == 0, done.text + done.errors
+    assert results(done) == {"make": "success", "leg 0 after success": "success",
+                             "leg 1 after success": "success", "last": "success"}
+    assert "v=<1> k=<> of 2\n" in done.text
+    assert "v=<Object> k=<a; touch /tmp/pwned> of 2\n" in done.text
+    assert "test=success\n" in done.text
+    local.clean()
+
+
+@once
+def test_limits_from_expressions(local):
+    local.workflow("""on: push
+jobs:
+  a:
+    runs-on: x
+    continue-on-error: ${{ github.ref_name == 'trunk' }}
+    env: {SOFT: true}
+    steps:
+      - {id: soft, run: exit 1, continue-on-error: "${{ env.SOFT }}"}
+      - run: echo "soft ${{ steps.soft.outcome }} ${{ steps.soft.conclusion }}"
+      - {id: bad, run: echo never, timeout-minutes: "${{ env.SOFT }}"}
+  b:
+    runs-on: x
+    needs: a
+    steps: [{run: "echo after ${{ needs.a.result }}"}]
+""")
+    done = local.run()
+    assert done.returncode == 0, done.text + done.errors
+    assert results(done) == {"a": "failure", "b": "success"}
+    assert "soft failure success\n" in done.text and "after success\n" in done.text
+    assert ("timeout-minutes: \"${{ env.SOFT }}\" gives \"true\", expected a whole number"
+            in done.text), done.text
+    assert "\nnever" not in done.text
+    local.clean()
+
+
+@once
 def test_fail_fast(local):
     local.workflow(MATRIX.replace("FAILFAST", "fail-fast: true"))
-    done = local.run()
+    done = local.run(jobs=1)
     assert done.returncode == 1
     assert results(done)["test (linux, 1)"] == "failure"
     assert results(done)["test (mac, 2)"] == "cancelled"
@@ -362,14 +593,14 @@ def test_list(local):
 
 @once
 def test_plan_without_git(local, folder):
-    """A file is enough for a plan; a run wants a repository."""
+    """A plan needs only a file, a run needs a repository."""
     alone = folder / "alone"
     alone.mkdir()
     (alone / "w.yml").write_text(steps("- run: echo hi"))
     done = local.run("-n", "w.yml", cwd=alone)
     assert done.returncode == 0 and "Run echo hi" in done.text
     done = local.run("w.yml", cwd=alone)
-    assert done.returncode == 1 and "not a git repository" in done.errors
+    assert done.returncode == 2 and "not a git repository" in done.errors
 
 
 @once
@@ -386,13 +617,18 @@ jobs:
     runs-on: x
     needs: a
     steps: [{}]
+  c:
+    runs-on: x
+    steps: [{run: "echo ${{ stesp.x }} ${{ needs.a.result }}"}]
 """)
     for words in ((), ("-n",), ("--list",)):
         done = local.run(*words)
         assert done.returncode == 2
         for line in (":6:5: jobs.a: unknown key \"color\"", ":7:28: jobs.a.strategy.matrix.v: empty",
                      ":8:13: jobs.a.steps[0]: both run and uses",
-                     ":12:13: jobs.b.steps[0]: neither run nor uses"):
+                     ":12:13: jobs.b.steps[0]: neither run nor uses",
+                     ":15:29: jobs.c.steps[0].run: unknown context `stesp`",
+                     ":15:50: jobs.c.steps[0].run: this job does not need a job \"a\""):
             assert ".shithub/workflows/ci.yml" + line in done.errors, done.errors
 
 
@@ -419,6 +655,7 @@ jobs:
 """
 
 
+@once
 def test_event_inputs_and_secrets(local, folder):
     head = local.workflow(INPUTS)
     local.git("remote", "add", "origin", "git@git.example.test:team/app.git")
@@ -452,7 +689,7 @@ def test_event_inputs_and_secrets(local, folder):
     (["--event-payload=/nonexistent"], "/nonexistent"),
     (["--secret-file=.shithub/workflows/ci.yml"], "line 2: expected NAME=VALUE"),
     (["nothing.yml"], "nothing.yml: no such file"),
-    (["--output=xml"], "expected text or json"),
+    (["--output=xml"], "expected table or json"),
 ])
 def test_bad_flags(local, words, wanted):
     local.workflow(INPUTS)
@@ -462,6 +699,7 @@ def test_bad_flags(local, words, wanted):
     assert len(done.errors.splitlines()) == 1
 
 
+@few
 def test_missing_engine_image_and_network(local):
     local.workflow(steps("- run: echo hi"))
     done = local.run(engine_socket="/nonexistent/engine.sock")
@@ -475,19 +713,7 @@ def test_missing_engine_image_and_network(local):
     assert done.text == ""
 
 
-def start(local, *words, **flags):
-    """exec in the background with its output in a file."""
-    out = open(local.log, "ab")
-    child = subprocess.Popen(local.argv(*words, **flags), stdin=subprocess.DEVNULL, stdout=out,
-                             stderr=out, env=local.env, cwd=local.root)
-    out.close()
-    return child
-
-
-def said(local):
-    return local.log.read_text(errors="replace") if local.log.exists() else ""
-
-
+@few
 def test_interrupt_has_grace(local):
     local.workflow(steps("""
       - run: |
@@ -495,17 +721,21 @@ def test_interrupt_has_grace(local):
           echo waiting
           while :; do sleep 0.1; done
       - run: echo never
+      - if: cancelled()
+        run: echo cleaned up
     """))
-    child = start(local)
-    driver.wait_for(lambda: "\nwaiting\n" in said(local), 60, "the step")
+    child = local.start()
+    driver.wait_for(lambda: "\nwaiting\n" in local.said(), 60, "the step")
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == 1
-    assert "got the signal" in said(local)
-    assert "\nnever\n" not in said(local)
-    assert "⊘ main  cancelled" in said(local)
+    assert "got the signal\n[shithub] cancelled by a signal (Ctrl-C)\n" in local.said()
+    assert "\ncleaned up\n" in local.said()
+    assert "\nnever\n" not in local.said()
+    assert "⊘ main  cancelled" in local.said()
     local.clean()
 
 
+@few
 def test_second_interrupt_kills(local, tmp_path):
     config = tmp_path / "config.toml"
     config.write_text("[runner]\nstop_grace = \"300s\"\n")
@@ -515,22 +745,23 @@ def test_second_interrupt_kills(local, tmp_path):
           echo waiting
           while :; do sleep 0.1; done
     """))
-    child = start(local, f"--config={config}")
-    driver.wait_for(lambda: "\nwaiting\n" in said(local), 60, "the step")
+    child = local.start(f"--config={config}")
+    driver.wait_for(lambda: "\nwaiting\n" in local.said(), 60, "the step")
     child.send_signal(signal.SIGINT)
-    driver.wait_for(lambda: "\nignored\n" in said(local), 30, "the trap")
+    driver.wait_for(lambda: "\nignored\n" in local.said(), 30, "the trap")
     assert child.poll() is None
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == 1
-    assert "⊘ main  cancelled" in said(local)
+    assert "⊘ main  cancelled" in local.said()
     local.clean()
 
 
+@few
 def test_leftovers_of_a_killed_run(local):
-    """What a run leaves that was killed itself is removed by the next one."""
-    local.workflow(steps("- run: |\n    echo waiting\n    test -z \"$HANG\" || sleep 300"))
-    child = start(local, "--env=HANG=1")
-    driver.wait_for(lambda: "\nwaiting\n" in said(local), 60, "the step")
+    """The next run removes what a killed run left."""
+    local.workflow(steps("- run: |\n    echo waiting\n    test -z \"$HANG\" || sleep infinity"))
+    child = local.start("--env=HANG=1")
+    driver.wait_for(lambda: "\nwaiting\n" in local.said(), 60, "the step")
     child.kill()
     child.wait(10)
     name = (local.state / "instance_id").read_text().strip()
@@ -539,27 +770,81 @@ def test_leftovers_of_a_killed_run(local):
     assert local.engine.containers(f"sh.shithub.runner={name}") == []
 
 
-def test_reader_goes_away(local):
-    local.workflow(steps("- run: |\n    yes | head -c 3000000\n    sleep 300"))
-    child = subprocess.Popen(local.argv(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, env=local.env, cwd=local.root)
+@few
+def test_run_ends_when_its_reader_goes_away(local):
+    local.workflow(steps("- run: |\n    yes | head -c 3000000\n    sleep infinity"))
+    child = local.start(stdout=subprocess.PIPE)
     assert child.stdout.read(10)
     child.stdout.close()
     assert child.wait(60) == 1
     local.clean()
 
 
-def test_two_at_a_time(local):
-    """Without a state folder of their own, runs find places beside each other."""
-    local.workflow(steps("- run: |\n    echo waiting\n    test -z \"$HANG\" || sleep 300"))
-    argv = [part for part in local.argv() if not part.startswith(("--state-dir", "--workspace"))]
-    with open(local.log, "ab") as out:
-        first = subprocess.Popen([*argv, "--env=HANG=1"], stdin=subprocess.DEVNULL, stdout=out,
-                                 stderr=out, env=local.env, cwd=local.root)
-    driver.wait_for(lambda: "\nwaiting\n" in said(local), 60, "the first")
-    second = driver.run(argv, env=local.env, cwd=local.root)
-    assert b"waiting" in second.stdout
+@once
+def test_two_runs_use_separate_folders(local):
+    """Runs without a state folder get separate folders."""
+    local.workflow(steps("- run: |\n    echo waiting\n    test -z \"$HANG\" || sleep infinity"))
+    own = {"state_dir": None, "workspace_root": None}
+    first = local.start("--env=HANG=1", **own)
+    driver.wait_for(lambda: "\nwaiting\n" in local.said(), 60, "the first")
+    assert "waiting" in local.run(**own).text
     places = local.state.parent / "xdg/shithubd-runner/exec"
     assert sorted(path.name for path in places.iterdir()) == ["0", "1"]
     first.send_signal(signal.SIGTERM)
     assert first.wait(30) == 1
+
+
+@pytest.fixture
+def with_volume(engine, image, request):
+    """The test image with a VOLUME, given its path; the images go with the test."""
+    made = []
+
+    def build(path):
+        container = engine.api("POST", "/containers/create", {"Image": image})["Id"]
+        try:
+            change = urllib.parse.quote(f"VOLUME {path}")
+            answer = engine.api("POST", f"/commit?container={container}&repo=shithub/volume-test"
+                                f"&tag={os.getpid()}&changes={change}", {})
+            made.append(answer["Id"])
+        finally:
+            engine.api("DELETE", f"/containers/{container}?force=1&v=1")
+        return made[-1]
+
+    yield build
+    for image_id in made:
+        engine.api("DELETE", f"/images/{image_id}?force=1")
+
+
+@few
+def test_a_volume_of_an_image_is_bounded_memory(local, with_volume, engine):
+    """VOLUME would be an anonymous volume: disk of the host without a limit, devices and set-uid files."""
+    image = with_volume("/data")
+    (local.root.parent / "runner.toml").write_text('[engine]\ntmp_size = "16m"\n')
+    before = {volume["Name"] for volume in engine.api("GET", "/volumes")["Volumes"] or []}
+    local.workflow(steps("""
+        - run: |
+            while read -r _ place type options _; do
+              [ "$place" = /data ] && echo "MOUNT $type $options"
+            done </proc/mounts
+            echo x >/data/file && echo "WRITABLE"
+            head -c 64M /dev/zero >/data/big 2>/dev/null || echo "FULL $(stat -c %s /data/big)"
+        """))
+    done = local.run(image=image, config=local.root.parent / "runner.toml")
+    assert done.returncode == 0, done.text + done.errors
+    mount = re.search(r"MOUNT (\S+) (\S+)", done.text)
+    assert mount and mount.group(1) == "tmpfs", done.text
+    assert {"nosuid", "nodev"} <= set(mount.group(2).split(",")), done.text
+    assert "WRITABLE" in done.text
+    full = re.search(r"FULL (\d+)", done.text)
+    assert full and int(full.group(1)) <= 16 << 20, done.text
+    after = {volume["Name"] for volume in engine.api("GET", "/volumes")["Volumes"] or []}
+    assert after - before == set()
+    local.clean()
+
+
+@once
+def test_a_volume_in_the_workspace_is_refused(local, with_volume):
+    local.workflow(steps("- run: echo ran-$((6 * 7))\n"))
+    done = local.run(image=with_volume("/workspace/cache"))
+    assert done.returncode != 0 and "ran-42" not in done.text
+    assert 'VOLUME "/workspace/cache": the runner or the kernel owns that place' in done.text + done.errors

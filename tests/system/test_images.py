@@ -3,12 +3,11 @@ import json
 import os
 import re
 import signal
-import subprocess
 
 import pytest
 
 import driver
-from conftest import once, workflow as steps
+from conftest import few, once, workflow as steps
 from registry import PASSWORD, USER, Door, Registry, auth_entry
 from test_exec import Local
 
@@ -22,7 +21,8 @@ def local(build, folder, image, engine, flavor):
         made.env.pop(name, None)
     made.env["HOME"] = str(folder)  # no credentials of whoever runs the tests
     made.workflow(ONE_STEP)
-    return made
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def own_lines(text):
 
 
 def through(door, registry, reference):
-    """The same image by way of the door."""
+    """The same image, asked for through the door."""
     other = reference.replace(registry.host, door.host)
     registry.made.append(other)
     return other
@@ -82,7 +82,7 @@ def test_pull_policies(local, registry):
 
 @once
 def test_refusals(local, registry):
-    """One clear line each; only trouble on the way is tried again."""
+    """One clear line each; only trouble of the connection is tried again."""
     name, _ = registry.push()
     wrong = local.run(image=name + "x")
     assert wrong.returncode == 1
@@ -95,6 +95,7 @@ def test_refusals(local, registry):
     assert "; try 2 of 3 in " in down.text and "; try 3 of 3 in " in down.text, down.text
     assert own_lines(down.text)[-1].startswith(
         f"[shithub] error: image {name}: registry {registry.host} did not serve it: ")
+    assert f"check that the engine's host reaches {registry.host}, or load" in down.text
     assert "in the image" not in down.text
     local.clean()
 
@@ -155,25 +156,15 @@ def test_allowed_images(local, build):
             "expected one of ghcr.io/shithub/*, shithub/runner-test:1") in refused.errors
 
 
-def start(local, *words, **flags):
-    out = open(local.log, "ab")
-    return subprocess.Popen(local.argv(*words, **flags), stdin=subprocess.DEVNULL, stdout=out,
-                            stderr=out, env=local.env, cwd=local.root)
-
-
-def said(local):
-    return local.log.read_text() if local.log.exists() else ""
-
-
 @once
 def test_interrupted_and_late(local, registry, door):
-    """Neither Ctrl-C nor the time for pulls waits for a registry that does not answer."""
+    """Ctrl-C and engine.pull_timeout end a pull from a registry that does not answer."""
     name = through(door, registry, registry.push()[0])
-    child = start(local, image=name)
+    child = local.start(image=name)
     driver.wait_for(lambda: door.asked, what="the layer to be asked for")
     child.send_signal(signal.SIGINT)
     assert child.wait(30) == 1
-    assert "cancelled" in said(local) and "in the image" not in said(local)
+    assert "cancelled" in local.said() and "in the image" not in local.said()
     late = local.run(image=name, pull_timeout="1s")
     assert late.returncode == 1
     assert re.search(r"error: image \S+: not here within 1s \(engine\.pull_timeout\)", late.text)
@@ -184,7 +175,7 @@ def test_interrupted_and_late(local, registry, door):
 
 @once
 def test_one_pull_for_all_jobs(coordinator, repository, joined, registry, door):
-    """Two jobs at once want an image that is missing: it is pulled once, and both say what runs."""
+    """Two jobs want a missing image at once. It is pulled once, and both logs name it."""
     name, digest = registry.push()
     name = through(door, registry, name)
     repo = repository()
@@ -216,6 +207,7 @@ def test_one_pull_for_all_jobs(coordinator, repository, joined, registry, door):
     program.stop()
 
 
+@few
 def test_digest_in_log(job):
     """The first action's log names the image; what a script wrote stays as it is."""
     done = job("- uses: actions/checkout@v4\n- run: echo plain")

@@ -1,8 +1,11 @@
-"""The walls around a step, seen from inside, in both ways of running steps."""
+"""The confinement of a step, seen from inside, with both transports."""
 import json
 import re
 
+import pytest
+
 import driver
+from conftest import everyday, few
 
 CGROUP = r"""
 v1=/sys/fs/cgroup
@@ -32,7 +35,8 @@ def yaml(script, indent=0):
     return f"{pad}- run: |\n{body}\n"
 
 
-def test_walls(job):
+@everyday
+def test_confinement(job):
     done = job(yaml(LOOK + CGROUP))
     text = done.text(0)
     assert done.conclusion == "success", text
@@ -54,7 +58,7 @@ def test_walls(job):
 
 
 def test_limits_bite(job):
-    done = job(yaml("head -c 200m /dev/zero | tail | wc -c"), memory="64m")
+    done = job("- shell: bash\n  run: head -c 200m /dev/zero | tail | wc -c", memory="64m")
     assert done.conclusions() == ["failure"]
     assert "memory" in done.text(0), "the log says why"
     many = job(yaml("""
@@ -76,6 +80,7 @@ def test_limits_bite(job):
     assert told and 400 < int(told.group(1)) < 512, many.text(0)
 
 
+@few
 def test_denied_calls(job):
     done = job(yaml(r"""
         unshare -U true 2>&1 || echo "unshare denied"
@@ -99,18 +104,19 @@ def test_denied_calls(job):
     assert "thread" in text
 
 
-def test_what_the_next_step_finds(job, isolation, way):
+def test_what_the_next_step_finds(job, isolation, transport):
     done = job(yaml("echo x >/tmp/mark; echo x >mark; (sleep 300 >/dev/null 2>&1 &)")
                + yaml("ls /tmp /workspace; ps -e -o comm="))
     assert done.conclusion == "success"
     text = done.text(1)
     assert "mark" in text.split("/workspace")[1], "the workspace stays"
-    # the attach way has a fresh one for each step of a job too
-    shared = isolation == "job" and way == "gate"
+    # attach has a fresh one for each step of a job too
+    shared = isolation == "job" and transport == "gate"
     assert ("mark" in text.split("/workspace")[0]) == shared, "/tmp does not"
     assert ("sleep" in text) == shared, "nor do processes"
 
 
+@few
 def test_network(job, engine):
     closed = job(yaml("cat /proc/net/dev"), network="none")
     names = re.findall(r"^ *(\w+):", closed.text(0), re.M)
@@ -123,6 +129,7 @@ def test_network(job, engine):
     assert re.findall(r"^nameserver (\S+)$", bridged.text(0), re.M) == resolvers
 
 
+@pytest.mark.flavors("docker-gate-step", "podman-gate-job")
 def test_engine_sees_no_script(coordinator, repository, joined, engine):
     """What the engine stores of a container holds neither script nor environment (gate)."""
     repo = repository()
@@ -142,7 +149,7 @@ jobs:
     repo.push()
     runner = joined(step_io="gate")
     program = runner.start("--once")
-    started = driver.wait_for(lambda: next(runner.workspaces.glob("*/*/started"), None), 60,
+    started = driver.wait_for(lambda: next(runner.in_workspaces("*/*/workspace/started"), None), 60,
                               "the step")
     label = f"sh.shithub.runner={runner.instance_ids()[0]}"
     shown = [engine.api("GET", f"/containers/{one['Id']}/json")

@@ -2,6 +2,8 @@
 import driver
 import pytest
 
+from test_exec import DYNAMIC
+
 pytestmark = pytest.mark.flavors("docker-gate-step")  # the legs are the coordinator's
 
 WORKFLOW = """\
@@ -44,7 +46,7 @@ jobs:
     steps: [{run: echo never}]
   alone:
     runs-on: linux
-    steps: [{run: "echo 'total=${{ strategy.job-total }} ${{ needs.build.result }}'"}]
+    steps: [{run: "echo 'total=${{ strategy.job-total }}'"}]
 """
 
 
@@ -96,6 +98,24 @@ jobs:
         "failure", "cancelled", "cancelled"]
 
 
+def test_matrix_of_an_output(coordinator, repository, joined):
+    """Its legs come when the job with the output is over, by the same rules as in a local run."""
+    repo = repository()
+    repo.commit({".shithub/workflows/ci.yml": DYNAMIC})
+    repo.push()
+    joined(capacity=2).start()
+    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
+                                        if r["status"] == "completed"), None), 120, "the run")
+    jobs = coordinator.show(run["id"])["jobs"]
+    assert [(job["key"], job["name"], job["conclusion"]) for job in jobs] == [
+        ("make", "make", "success"), ("test", "leg 0 after success", "success"),
+        ("test", "leg 1 after success", "success"), ("last", "last", "success")]
+    said = [coordinator.step_log(job["id"]).decode() for job in jobs]
+    assert "v=<1> k=<> of 2\n" in said[1]
+    assert "v=<Object> k=<a; touch /tmp/pwned> of 2\n" in said[2]
+    assert "test=success\n" in said[3]
+
+
 def test_outputs_of_jobs(coordinator, repository, joined):
     text = """\
 on: push
@@ -107,12 +127,15 @@ jobs:
       said: ${{ github.event.head_commit.message }}
       leak: ${{ secrets.TOKEN }}
       hidden: ${{ steps.s.outputs.hidden }}
+      broken: ${{ fromJSON(steps.s.outputs.where) }}
+      large: ${{ steps.s.outputs.large }}${{ steps.s.outputs.large }}
     steps:
       - id: s
         env: {T: "${{ secrets.TOKEN }}"}
         run: |
           echo "where=out here" >>"$SHITHUB_OUTPUT"
           echo "hidden=a-$T-b" >>"$SHITHUB_OUTPUT"
+          echo "large=$(head -c 600000 /dev/zero | tr '\\0' x)" >>"$SHITHUB_OUTPUT"
   use:
     runs-on: linux
     needs: make
@@ -135,4 +158,87 @@ jobs:
     said = coordinator.step_log(use["id"]).decode()
     assert 'where=<out here> said=<x"; touch /tmp/pwned; echo "`id`' in said
     assert "leak=<> hidden=<>" in said
-    assert b"hunter2" not in coordinator.step_log(make["id"])
+    log = coordinator.step_log(make["id"]).decode()
+    assert "hunter2" not in log
+    why = {line.split('"')[1]: line.partition(" is dropped: ")[2] for line in log.splitlines()
+           if line.startswith("[shithub] output ")}
+    assert why.pop("broken").startswith("its expression failed: column 5: fromJSON: ")
+    assert why == {"leak": "it holds a secret", "hidden": "it holds a secret",
+                   "large": "the outputs of a job may have 1 MiB in all"}
+
+
+def test_a_cancelled_run_cleans_up(coordinator, repository, joined):
+    text = """\
+on: push
+jobs:
+  work:
+    runs-on: linux
+    steps:
+      - run: |
+          trap 'echo got TERM; exit 1' TERM
+          echo started
+          sleep 600 & wait
+  cleanup:
+    needs: work
+    if: always()
+    runs-on: linux
+    steps: [{run: 'echo after ${{ needs.work.result }}'}]
+  notify: {needs: work, if: cancelled(), runs-on: linux, steps: [{run: echo}]}
+  broken: {needs: work, if: failure(), runs-on: linux, steps: [{run: echo}]}
+  plain: {needs: work, runs-on: linux, steps: [{run: echo}]}
+"""
+    repo = repository()
+    repo.commit({".shithub/workflows/ci.yml": text})
+    repo.push()
+    joined().start()
+    run_id = coordinator.runs()[0]["id"]
+
+    def work():
+        return coordinator.show(run_id)["jobs"][0]["id"]
+    driver.wait_for(lambda: b"started" in coordinator.step_log(work()), 60, "the step")
+    coordinator.admin("run", "cancel", "--id", str(run_id))
+    driver.wait_for(lambda: coordinator.show(run_id)["status"] == "cancelled", 90, "the end")
+    jobs = {job["key"]: job for job in coordinator.show(run_id)["jobs"]}
+    assert {key: job["conclusion"] for key, job in jobs.items()} == {
+        "work": "cancelled", "cleanup": "success", "notify": "success", "broken": "skipped",
+        "plain": "cancelled"}
+    assert coordinator.step_log(jobs["cleanup"]["id"]) == b"after cancelled\n"
+    assert coordinator.step_log(jobs["work"]["id"]).endswith(
+        b"got TERM\n[shithub] cancelled by the operator\n")
+
+
+def test_a_second_cancel_ends_all(coordinator, repository, joined):
+    text = """\
+on: push
+jobs:
+  work:
+    runs-on: linux
+    steps:
+      - run: echo started; sleep 600
+      - if: always()
+        run: |
+          trap '' TERM
+          echo cleaning
+          sleep 600
+      - if: always()
+        run: echo not reached
+  cleanup: {needs: work, if: always(), runs-on: linux, steps: [{run: echo}]}
+"""
+    repo = repository()
+    repo.commit({".shithub/workflows/ci.yml": text})
+    repo.push()
+    one = joined()
+    one.env["SHITHUB_RUNNER_STOP_GRACE"] = "1s"
+    one.start()
+    run_id = coordinator.runs()[0]["id"]
+    work = coordinator.show(run_id)["jobs"][0]["id"]
+    driver.wait_for(lambda: b"started" in coordinator.step_log(work, 0), 60, "the step")
+    coordinator.admin("run", "cancel", "--id", str(run_id))
+    driver.wait_for(lambda: b"cleaning" in coordinator.step_log(work, 1), 60, "the cleanup")
+    assert [job["status"] for job in coordinator.show(run_id)["jobs"]] == ["running", "queued"]
+    coordinator.admin("run", "cancel", "--id", str(run_id))
+    driver.wait_for(lambda: coordinator.show(run_id)["status"] == "cancelled", 60, "the end")
+    rows = coordinator.show(run_id)["jobs"]
+    assert [job["conclusion"] for job in rows] == ["cancelled", "cancelled"]
+    assert [step["conclusion"] for step in rows[0]["steps"]] == ["cancelled", "cancelled", "skipped"]
+    assert coordinator.step_log(work, 1) == b"cleaning\n[shithub] cancelled a second time\n"

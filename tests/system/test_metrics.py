@@ -86,7 +86,7 @@ def test_a_running_job_shows(faulty, scraped):
     with faulty.lock:
         faulty.refusals.clear()
     seen.until("upload_queue_bytes", lambda n: n == 0)
-    next(seen.one.workspaces.glob("*/*/started")).with_name("go").touch()
+    next(seen.one.in_workspaces("*/*/workspace/started")).with_name("go").touch()
     assert faulty.wait_final(job) == ("completed", "success")
 
 
@@ -96,6 +96,7 @@ def test_health_follows_heartbeats_and_engine(faulty, scraped, engine, folder):
     link.symlink_to(engine.socket)
     seen = scraped(faulty.base, faulty.token, engine_socket=link)
     seen.until("engine_up", lambda n: n == 1)
+    seen.until("platform_ok", lambda n: n == 1)
     assert seen.get("/healthz").status == 200
     link.unlink()
     answer = driver.wait_for(lambda: bad(seen.get("/healthz")), 60, "503")
@@ -139,7 +140,7 @@ def test_answers_of_http(faulty, scraped):
 
 @once
 def test_silent_and_many_clients_change_nothing(faulty, scraped):
-    """More connections than it serves at once, all silent: jobs run on, and it serves again when
+    """More silent connections than it serves at once. Jobs go on, and it serves again when
     their time is over."""
     seen = scraped(faulty.base, faulty.token)
     peers = [socket.create_connection((seen.host, seen.port), 30) for _ in range(12)]

@@ -1,4 +1,6 @@
 """A crash of the coordinator between the move of a ref and the run it starts."""
+import concurrent.futures
+
 import driver
 import pytest
 
@@ -9,32 +11,30 @@ jobs:
 """
 
 
-def hook(coordinator, name, text):
-    """Lets git run a hook in the coordinator's repository, as an operator could."""
-    folder = coordinator.folder / "hooks"
-    folder.mkdir()
-    (folder / name).write_text("#!/bin/sh\n" + text)
-    (folder / name).chmod(0o755)
-    repo = coordinator.data / "repos/demo/sample.git"
-    driver.run(["git", "-C", repo, "config", "core.hooksPath", folder])
-    return repo
-
-
 @pytest.mark.parametrize("name, runs", [
     ("post-receive", 1),  # the ref has moved
     ("pre-receive", 0),   # it has not
 ])
-def test_crash_during_a_push(build, folder, name, runs):
+def test_crash_during_a_push(monkeypatch, build, folder, name, runs):
+    hooks = folder / "hooks"
+    hooks.mkdir()
+    (hooks / name).write_text("#!/bin/sh\n: >reached\nsleep 60\n")
+    (hooks / name).chmod(0o755)
+    monkeypatch.setenv("SHITHUBD_GIT__HOOKS_PATH", str(hooks))
     coordinator = driver.Coordinator(build, folder / "coordinator").start()
     repo = coordinator.repository("demo/sample", coordinator.create_token())
     repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
-    bare = hook(coordinator, name, f"kill -9 {coordinator.program.process.pid}\nsleep 60\n")
-    with pytest.raises(driver.CommandFailed):
-        repo.push()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        push = pool.submit(repo.push)
+        reached = coordinator.data / "repos/demo/sample.git/reached"
+        driver.wait_for(reached.exists, what="the hook")
+        coordinator.program.signal(9)
+        with pytest.raises(driver.CommandFailed):
+            push.result()
     assert coordinator.program.wait() == -9
     assert coordinator.runs() == []
 
-    driver.run(["git", "-C", bare, "config", "core.hooksPath", "/dev/null"])
+    monkeypatch.delenv("SHITHUBD_GIT__HOOKS_PATH")
     for _ in range(2):
         coordinator.start()
         assert len(coordinator.runs()) == runs

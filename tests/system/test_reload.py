@@ -46,7 +46,7 @@ def filed(runner):
 
 
 def started(one, number=JOB):
-    return driver.wait_for(lambda: next(one.workspaces.glob(f"*/{number}/started"), None), 60,
+    return driver.wait_for(lambda: next(one.in_workspaces(f"*/{number}/workspace/started"), None), 60,
                            "the step")
 
 
@@ -81,9 +81,9 @@ def test_a_smaller_capacity_waits_for_running_jobs(faulty, filed):
     (marks[0].parent / "go").touch()
     assert faulty.wait_final(jobs[0]) == ("completed", "success")
     driver.wait_for(lambda: "job_over" in program.log(), 30, "the slot")
-    beats = len(faulty.heartbeats)
-    faulty.wait(lambda: len(faulty.heartbeats) > beats + 1, 30, "signs of life")
-    assert not list(made.one.workspaces.glob(f"*/{JOB + 2}/started"))
+    heartbeats = len(faulty.heartbeats)
+    faulty.wait(lambda: len(faulty.heartbeats) > heartbeats + 1, 30, "signs of life")
+    assert not list(made.one.in_workspaces(f"*/{JOB + 2}/workspace/started"))
     (marks[1].parent / "go").touch()
     (started(made.one, JOB + 2).parent / "go").touch()
     assert faulty.wait_final(third) == ("completed", "success")
@@ -140,7 +140,7 @@ def test_a_rotated_token(coordinator, repository, filed):
     repo.commit({".shithub/workflows/ci.yml": workflow(
         "- run: |\n" + "\n".join("    " + line for line in WAITING.splitlines()))})
     repo.push()
-    mark = driver.wait_for(lambda: next(made.one.workspaces.glob("*/*/started"), None), 60,
+    mark = driver.wait_for(lambda: next(made.one.in_workspaces("*/*/workspace/started"), None), 60,
                            "the step")
     fresh = coordinator.admin_json("runner", "rotate-token", "--id", str(registered["id"]))
     made.token.write_text(fresh["token"])
@@ -148,7 +148,7 @@ def test_a_rotated_token(coordinator, repository, filed):
     (mark.parent / "go").touch()
     repo.commit({"README.md": "again\n"})
     repo.push()
-    second = driver.wait_for(lambda: next((path for path in made.one.workspaces.glob("*/*/started")
+    second = driver.wait_for(lambda: next((path for path in made.one.in_workspaces("*/*/workspace/started")
                                            if path != mark), None), 60, "the next job")
     (second.parent / "go").touch()
     driver.wait_for(lambda: all(run["status"] == "completed" for run in coordinator.runs()), 60,

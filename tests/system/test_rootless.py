@@ -1,4 +1,4 @@
-"""Steps of an ordinary user's Podman. What it cannot hold is asserted too: see docs/ENGINES.md."""
+"""Steps of an ordinary user's Podman, and what it cannot enforce (docs/ENGINES.md)."""
 import json
 import re
 
@@ -6,9 +6,11 @@ import pytest
 
 import driver
 import rootless
-from conftest import Engine, Job, newest_run, workflow
+from conftest import (TRANSPORTS, Engine, Job, early, end_runners, has_failed, newest_run,
+                      workflow)
 
-WAYS = pytest.mark.parametrize("step_io", ("gate", "attach"))
+pytestmark = [early, pytest.mark.xdist_group("rootless")]
+EACH_TRANSPORT = pytest.mark.parametrize("step_io", TRANSPORTS)
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +21,7 @@ def service():
 
 
 @pytest.fixture
-def joined(service, engines, build, folder, coordinator):
+def joined(request, service, engines, build, folder, coordinator):
     """joined(**flags): a registered rootless runner; checks that it leaves nothing."""
     made = []
     engine = engines.known.setdefault("rootless", Engine("podman", service.socket))
@@ -33,12 +35,7 @@ def joined(service, engines, build, folder, coordinator):
         made.append(one)
         return one
     yield make
-    for one in made:
-        one.stop()
-    for one in made:
-        assert one.left_over() == []
-        for name in one.instance_ids():
-            assert engine.containers(f"sh.shithub.runner={name}") == [], "containers left behind"
+    end_runners(made, engine, has_failed(request))
 
 
 @pytest.fixture
@@ -56,7 +53,7 @@ def job(repository, coordinator, joined):
     return make
 
 
-@WAYS
+@EACH_TRANSPORT
 @pytest.mark.parametrize("isolation", ("step", "job"))
 def test_steps(job, service, step_io, isolation):
     done = job("""
@@ -78,7 +75,7 @@ def test_steps(job, service, step_io, isolation):
 
 
 def test_doctor(joined):
-    """It judges a rootless engine by what such a one can hold, and says what it cannot."""
+    """It judges a rootless engine by what such an engine can enforce, and names the rest."""
     one = joined()
     argv = one.argv("--output", "json")
     done = driver.run(["doctor" if word == "run" else word for word in argv], env=one.env,
@@ -87,7 +84,7 @@ def test_doctor(joined):
     found = {name: row["verdict"] for name, row in rows.items()}
     assert done.returncode == 0, rows
     assert "(rootless)" in rows["engine"]["detail"]
-    for name in ("container", "container-user", "container-files", "network", "network-wall",
+    for name in ("container", "container-user", "container-files", "network", "egress-firewall",
                  "token-accepted"):
         assert found[name] == "pass", rows[name]
     assert found["step-user"] == found["capabilities"] == "warn"
@@ -107,9 +104,9 @@ LOOK = """
 """
 
 
-@WAYS
-def test_walls(job, service, step_io):
-    """Capabilities, seccomp, the read-only root, sizes and no network stand as with root's."""
+@EACH_TRANSPORT
+def test_confinement(job, service, step_io):
+    """Capabilities, seccomp, read-only root and sizes are as with root's Podman."""
     done = job(LOOK, step_io=step_io)
     lines = done.text(0).splitlines()
     for line in ("CapPrm:\t0000000000000000", "CapEff:\t0000000000000000",
@@ -144,7 +141,7 @@ FORKS = """
 
 
 def test_limits_as_far_as_delegated(job, service):
-    """The pids limit holds where the user was delegated a control group, and only there."""
+    """The pids limit holds only where the user has a delegated control group."""
     info = Engine("podman", service.socket).api("GET", "/info")
     done = job(FORKS, pids=64)
     assert done.conclusion == "success", done.text(0)
@@ -158,7 +155,7 @@ def test_network_is_none(job):
     assert [line.strip() for line in done.text(0).splitlines()] == ["lo"]
 
 
-@WAYS
+@EACH_TRANSPORT
 def test_cancel(repository, coordinator, joined, pat, step_io):
     repo = repository()
     repo.commit({".shithub/workflows/ci.yml": workflow("""
@@ -170,7 +167,7 @@ def test_cancel(repository, coordinator, joined, pat, step_io):
     one = joined(step_io=step_io)
     one.env["SHITHUB_RUNNER_STOP_GRACE"] = "500ms"
     program = one.start("--once")
-    driver.wait_for(lambda: any(one.workspaces.glob("*/*/ready")), 60, "the step")
+    driver.wait_for(lambda: any(one.in_workspaces("*/*/workspace/ready")), 60, "the step")
     run = newest_run(coordinator)
     coordinator.admin("run", "cancel", "--id", str(run))
     assert program.wait(60) == 0

@@ -1,4 +1,6 @@
 """actions/setup-python: the image's own interpreter, found and validated in a box of the job."""
+from conftest import few, once
+
 
 def test_later_steps(job):
     done = job("""
@@ -29,10 +31,11 @@ def test_later_steps(job):
     assert done.text(3).splitlines() == [version, version, version, "path", "location"]
     assert done.text(4) == "True\n"
     assert done.text(5) == "closed\n", "steps cannot change what later ones run"
-    assert "no version is asked for" in done.text(6)
+    assert "no version requested" in done.text(6)
     assert done.text(7).count("/python/") == 1
 
 
+@few
 def test_first_step_alone(job):
     """A job without any script still gets its box."""
     done = job("""
@@ -50,6 +53,7 @@ FILES = {
 }
 
 
+@once
 def test_version_files(job):
     done = job("""
     - uses: actions/checkout@v4
@@ -81,11 +85,12 @@ REFUSED = {
     "python-version-file: ../x": "expected a relative path inside the workspace",
     "cache: pip": "cache is not supported: dependencies are not cached",
     "freethreaded: true": "free-threaded builds",
-    "check-latest: often": "no boolean",
+    "check-latest: often": "not a boolean",
     "version: '3'": 'input "version" is not supported, expected one of python-version, ',
 }
 
 
+@once
 def test_refused(job):
     steps = "".join("- uses: actions/setup-python@v5\n  continue-on-error: true\n"
                     f"  with: {{{given}}}\n" for given in REFUSED)
@@ -98,8 +103,9 @@ def test_refused(job):
     assert done.text(len(REFUSED)) == "untouched\n"
 
 
+@few
 def test_hostile_interpreter(job):
-    """What calls itself python3 in a folder of PATH is only listened to, never believed blindly."""
+    """What calls itself python3 in a folder of PATH is checked before it is believed."""
     done = job("""
     - run: |
         mkdir bin
@@ -111,4 +117,4 @@ def test_hostile_interpreter(job):
       with: {python-version: 3.x}
     """)
     assert done.conclusions()[1] == "failure"
-    assert "the image answers too much" in done.text(1)
+    assert "the image's answer is too large" in done.text(1)

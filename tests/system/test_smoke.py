@@ -1,10 +1,11 @@
 """The runbook's smoke on two repositories that share one pool, end to end."""
 import driver
-from conftest import ROOT, newest_run
+from conftest import ROOT, everyday, few, newest_run, once
 
 SMOKE = (ROOT / "deploy/local/smoke.yml").read_text()
 
 
+@everyday
 def test_two_repositories(coordinator, repository, joined):
     runner = joined()
     for name in ("demo/scratch", "demo/second"):
@@ -30,6 +31,7 @@ def test_two_repositories(coordinator, repository, joined):
         assert runner.left_over() == []
 
 
+@few
 def test_private_repository_and_failing_step(coordinator, repository, joined):
     repo = repository("demo/private", private=True)
     repo.commit({"README.md": "# private\n", ".shithub/workflows/ci.yml": """
@@ -53,6 +55,7 @@ jobs:
     assert b"7" in coordinator.step_log(job["id"], 1).splitlines()[-1], "the exit code is said"
 
 
+@few
 def test_runner_may_be_there_first(coordinator, repository, joined):
     """A long-running runner takes the jobs of several pushes, one after the other."""
     program = joined().start()
@@ -66,6 +69,7 @@ def test_runner_may_be_there_first(coordinator, repository, joined):
     assert program.stop() == 0
 
 
+@once
 def test_branch_filter_and_label(coordinator, repository, joined):
     repo = repository()
     repo.commit({"README.md": "x\n", ".shithub/workflows/smoke.yml": SMOKE})

@@ -1,25 +1,18 @@
 """What a workflow author expects of a step: conditions, expressions, environment, shells, results.
-
-Each test runs in every flavor of conftest.
 """
 import hashlib
 
-import pytest
-
 import driver
-from conftest import few
-
-@pytest.fixture
-def run(job):
-    return job
+from conftest import few, once
 
 
 def lines(done, index):
     return done.text(index).splitlines()
 
 
-def test_failure_skips_and_always_runs(run):
-    done = run("""
+@once
+def test_failure_skips_and_always_runs(job):
+    done = job("""
         - run: exit 3
         - run: echo not reached
         - if: failure()
@@ -37,8 +30,9 @@ def test_failure_skips_and_always_runs(run):
     assert lines(done, 2) == ["on failure"]
 
 
-def test_continue_on_error_is_outcome_against_conclusion(run):
-    done = run("""
+@once
+def test_continue_on_error_is_outcome_against_conclusion(job):
+    done = job("""
         - id: bad
           continue-on-error: true
           run: exit 7
@@ -49,18 +43,20 @@ def test_continue_on_error_is_outcome_against_conclusion(run):
     assert lines(done, 1) == ["failure success success"]
 
 
-def test_a_wrong_condition_fails_the_step(run):
-    done = run("""
-        - if: nonsense(1)
+@once
+def test_a_wrong_condition_fails_the_step(job):
+    done = job("""
+        - if: fromJSON(github.sha) == 1
           run: echo not reached
         - run: echo nor this
         """)
     assert done.conclusions() == ["failure", "skipped"]
-    assert "if: column 1" in done.text(0) and "nonsense" in done.text(0), done.text(0)
+    assert "if: column 1" in done.text(0) and "fromJSON" in done.text(0), done.text(0)
 
 
-def test_env_step_over_job_over_workflow(run):
-    done = run("""
+@few
+def test_env_step_over_job_over_workflow(job):
+    done = job("""
         - env:
             C: step
             D: ${{ env.B }}-${{ github.job }}
@@ -71,8 +67,9 @@ def test_env_step_over_job_over_workflow(run):
     assert lines(done, 1) == ["workflow workflow workflow"]
 
 
-def test_working_directory(run):
-    done = run("""
+@few
+def test_working_directory(job):
+    done = job("""
         - run: mkdir -p "a b/c"
         - working-directory: a b/c
           run: pwd
@@ -87,11 +84,13 @@ def test_working_directory(run):
     assert done.conclusions()[3] == "failure"
 
 
-def test_shells(run):
-    done = run("""
+@few
+def test_shells(job):
+    done = job("""
         - shell: sh
           run: echo "sh ${BASH_VERSION:-none}"
-        - run: false | true; echo not reached
+        - shell: bash
+          run: false | true; echo not reached
           continue-on-error: true
         - shell: python
           run: |
@@ -101,6 +100,15 @@ def test_shells(run):
           run: |
             false
             echo "template $0"
+        - run: |
+            false | true
+            case $- in *e*) echo "by default ${BASH_VERSION:+bash}";; esac
+        - shell: bash -c "echo 'two words'; . {0}"
+          run: echo quoted
+        - shell: bash -c "{0}
+          if: always()
+          run: echo not reached
+          continue-on-error: true
         - shell: fish
           run: echo not reached
         """)
@@ -108,11 +116,15 @@ def test_shells(run):
     assert lines(done, 1) == ["[shithub] exit code 1"]
     assert lines(done, 2) == ["python 3"]
     assert lines(done, 3)[0].startswith("template /")
-    assert "expected bash, sh, python or a command line with {0}" in done.text(4)
+    assert lines(done, 4) == ["by default bash"]
+    assert lines(done, 5) == ["two words", "quoted"]
+    assert "shell: bash -c \"{0}: the \" of column 9 is not closed" in done.text(6)
+    assert "expected bash, sh, python or a command line with {0}" in done.text(7)
 
 
-def test_outputs_and_masks_through_commands(run):
-    done = run("""
+@once
+def test_outputs_and_masks_through_commands(job):
+    done = job("""
         - id: one
           run: |
             echo "::set-output name=answer::4%0A2"
@@ -126,8 +138,9 @@ def test_outputs_and_masks_through_commands(run):
     assert lines(done, 1) == ["4", "2 *** !"]
 
 
-def test_tainted_and_secret_values_never_become_script_text(run):
-    done = run("""
+@few
+def test_tainted_and_secret_values_never_become_script_text(job):
+    done = job("""
         - run: |
             echo "message: ${{ github.event.head_commit.message }}"
             echo "length: $(printf %s "${{ secrets.TOKEN }}" | wc -c)"
@@ -146,20 +159,6 @@ def test_tainted_and_secret_values_never_become_script_text(run):
 
 
 @few
-def test_step_timeout(run):
-    done = run("""
-        - timeout-minutes: 1
-          run: |
-            trap 'echo terminated; exit 0' TERM
-            for i in $(seq 600); do sleep 0.2; done
-        - if: always()
-          run: echo after
-        """)
-    assert done.conclusions() == ["timed_out", "success"]
-    assert done.conclusion == "failure"
-    assert "terminated" in done.text(0)
-
-
 def test_cancel_runs_always_steps(repository, coordinator, joined, pat):
     one = joined()
     repo = repository("demo/sample")
@@ -195,12 +194,12 @@ jobs:
     assert (row["status"], row["conclusion"]) == ("cancelled", "cancelled")
     assert [step["conclusion"] for step in row["steps"]] == [
         "cancelled", "skipped", "success", "success"]
-    assert b"got TERM" in coordinator.step_log(job_id, 0)
+    assert coordinator.step_log(job_id, 0).endswith(b"got TERM\n[shithub] cancelled by driver\n")
     assert coordinator.step_log(job_id, 2) == b"cleaning up, job is cancelled\n"
 
 
-def test_command_files_reach_later_steps(run):
-    done = run("""
+def test_command_files_reach_later_steps(job):
+    done = job("""
         - id: one
           run: |
             echo "PLAIN=a=b" >> "$SHITHUB_ENV"
@@ -225,22 +224,24 @@ def test_command_files_reach_later_steps(run):
     assert "NODE_OPTIONS" in done.text(0) and "GITHUB_SHA" in done.text(0)
 
 
-@pytest.mark.parametrize("script, says", [
-    ("echo 'A<<END' >> \"$GITHUB_ENV\"", "END"),
-    ("echo 'no equals sign' >> \"$GITHUB_OUTPUT\"", "line 1"),
-    ("head -c 1100000 /dev/zero | tr '\\0' x >> \"$GITHUB_ENV\"", "1048576 bytes"),
-    ("rm -f \"$GITHUB_ENV\"; ln -s /etc/passwd \"$GITHUB_ENV\"", ""),
-])
-def test_bad_command_files(job, script, says):
-    done = job(f"""
-        - run: |
-            {script}
-        - run: echo not reached
-        """)
-    assert done.conclusions() == ["failure", "skipped"], done.text(0)
-    assert says in done.text(0)
+BAD_COMMAND_FILES = {
+    "echo 'A<<END' >> \"$GITHUB_ENV\"": "END",
+    "echo 'no equals sign' >> \"$GITHUB_OUTPUT\"": "line 1",
+    "head -c 1100000 /dev/zero | tr '\\0' x >> \"$GITHUB_ENV\"": "1048576 bytes",
+    "rm -f \"$GITHUB_ENV\"; ln -s /etc/passwd \"$GITHUB_ENV\"": "",
+}
 
 
+@few
+def test_bad_command_files_fail_their_steps(job):
+    done = job("".join(f"- if: always()\n  run: |\n    {script}\n" for script in BAD_COMMAND_FILES)
+               + "- run: echo not reached\n")
+    assert done.conclusions() == ["failure"] * len(BAD_COMMAND_FILES) + ["skipped"]
+    for index, (script, says) in enumerate(BAD_COMMAND_FILES.items()):
+        assert says in done.text(index), (script, done.text(index))
+
+
+@few
 def test_an_environment_too_large_is_said(job):
     done = job("""
         - run: |
@@ -260,6 +261,7 @@ def test_an_environment_too_large_is_said(job):
     assert "2097152 are the most" in done.text(4)
 
 
+@once
 def test_python_reads_tainted_values_only_from_env(job):
     done = job("""
         - shell: python
@@ -276,6 +278,7 @@ def test_python_reads_tainted_values_only_from_env(job):
     assert "github.event.head_commit.message" in done.text(1) and "through env" in done.text(1)
 
 
+@once
 def test_needs_and_job_conditions(repository, coordinator, joined):
     repo = repository("demo/sample")
     repo.commit({".shithub/workflows/ci.yml": """
@@ -312,9 +315,10 @@ jobs:
     assert coordinator.step_log(jobs["second"]["id"], 0) == b"first was success\n"
 
 
-def test_hash_files(run):
+@once
+def test_hash_files(job):
     files = {"a.txt": "alpha\n", "sub/b.txt": "beta\n"}
-    done = run("""
+    done = job("""
         - uses: actions/checkout@v4
         - run: |
             echo "${{ hashFiles('a.txt') }}"
@@ -322,7 +326,11 @@ def test_hash_files(run):
             echo "${{ hashFiles('**/*.txt', '!sub/**') }}"
             echo "none: ${{ hashFiles('*.none') }}"
         - if: hashFiles('/workspace/sub/b.txt') != ''
-          run: echo here
+          env: {NONE: "${{ hashFiles(matrix.absent, '') }}", ALL: "${{ hashFiles(github.workspace) }}"}
+          run: echo "here <$NONE> ${#ALL}"
+        - env: {BAD: "${{ hashFiles('--follow') }}"}
+          if: always()
+          run: echo not reached
         """, files=files)
 
     def hashed(*names):
@@ -330,11 +338,15 @@ def test_hash_files(run):
         return hashlib.sha256(b"".join(each)).hexdigest()
     assert lines(done, 1) == [hashed("a.txt"), hashed("a.txt", "sub/b.txt"), hashed("a.txt"),
                               "none: "]
-    assert done.conclusions() == ["success", "success", "success"]
+    assert lines(done, 2) == ["here <> 64"]
+    assert lines(done, 3) == ['[shithub] error: env.BAD: column 5: hashFiles: "--follow": '
+                              "options are not supported"]
+    assert done.conclusions() == ["success", "success", "success", "failure"]
 
 
-def test_a_summary_stands_at_the_end_of_the_log(run):
-    done = run("""
+@once
+def test_a_summary_stands_at_the_end_of_the_log(job):
+    done = job("""
         - run: |
             echo '# Result of hidden-value' >> "$SHITHUB_STEP_SUMMARY"
             echo '::add-mask::hidden-value'

@@ -1,4 +1,4 @@
-"""A coordinator that notes when calls arrive and can be told to hang; looks at the job process."""
+"""A coordinator that notes when calls arrive and can be told to hang; finds the job process."""
 import base64
 import contextlib
 import pathlib
@@ -16,8 +16,9 @@ STEP = JOB * 100
 class TimedCoordinator(FaultyCoordinator):
     def __init__(self):
         super().__init__()
-        self.arrivals = []  # (wall time in s, what, step id or None, body) of calls that counted
-        self.hangs = []     # [pattern, event, how many calls hang]
+        self.arrivals = []  # (time of day in s, what, step id or None, body) of calls that counted
+        self.hangs = []     # [pattern, event, how many more calls will hang]
+        self.reached = 0    # calls that hang or hung
 
     def job_call(self, number, what, step, headers, body):
         now = time.time()
@@ -42,6 +43,7 @@ class TimedCoordinator(FaultyCoordinator):
             mine = next((one for one in self.hangs if one[2] > 0 and one[0].search(path)), None)
             if mine:
                 mine[2] -= 1
+                self.reached += 1
                 self.lock.notify_all()
         if mine:
             mine[1].wait(300)
@@ -49,7 +51,7 @@ class TimedCoordinator(FaultyCoordinator):
 
     def hung(self):
         """How many calls hang or hung."""
-        return sum(1 for one in self.hangs if one[2] == 0)
+        return self.reached
 
     def stop(self):
         for _, event, _ in self.hangs:
@@ -86,14 +88,14 @@ def peak_mib(pid):
     return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M).group(1)) / 1024
 
 
-def assert_bounded(pid, build):
+def assert_bounded(pid, build, most=32):
     """The job process stays small; a sanitizer's shadow and quarantine have their own size."""
     sanitized = b"__asan_init" in (build / "shithubd-runner").read_bytes()
-    peak, most = peak_mib(pid), 640 if sanitized else 32
+    peak, most = peak_mib(pid), 640 if sanitized else most
     assert peak < most, f"{peak:.1f} MiB"
 
 
 def workspace_file(runner, name, job=JOB, timeout=60):
     """Waits for a file that the step makes in its workspace."""
-    return driver.wait_for(lambda: next(runner.workspaces.glob(f"*/{job}/{name}"), None), timeout,
+    return driver.wait_for(lambda: next(runner.in_workspaces(f"*/{job}/workspace/{name}"), None), timeout,
                            f"the step's file {name}")

@@ -54,7 +54,7 @@ class Neighbours:
         """The victim ends well, and so does a job that comes now."""
         after = self.offer(["echo still here"])
         assert self.faulty.wait_final(after, 120) == ("completed", "success"), self.program.log()
-        where = driver.wait_for(lambda: next(self.runner.workspaces.glob("*/101"), None), 30,
+        where = driver.wait_for(lambda: next(self.runner.in_workspaces("*/101/workspace"), None), 30,
                                 "the victim's workspace")
         (where / "go").touch()
         assert self.faulty.wait_final(self.victim, 120) == ("completed", "success")

@@ -47,6 +47,7 @@ enum {
 	NR_MOUNT_SETATTR = 442,
 	NR_QUOTACTL_FD = 443,
 	NR_MEMFD_SECRET = 447,
+	NR_FILE_SETATTR = 469,
 };
 
 static const struct call calls[] = {
@@ -70,6 +71,7 @@ static const struct call calls[] = {
 	{ "clone user namespace, high bit", SYS_clone,
 		{ HIGH | CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0 } },
 	{ "clone3", NR_CLONE3, { BUF, 88 }, ENOSYS },
+	{ "io_setup", SYS_io_setup, { 1, BUF }, ENOSYS },
 	{ "setns", SYS_setns, { 0, 0 } },
 	{ "ptrace attach 1", SYS_ptrace, { 16, 1, 0, 0 } },
 	{ "ptrace seize 1", SYS_ptrace, { 0x4206, 1, 0, 0 } },
@@ -270,6 +272,46 @@ static int paste(void)
 	return ioctl(0, 0x541c /* TIOCLINUX */, &c);
 }
 
+/* What bounds the workspace is a project quota where the disk has them. */
+static uint64_t get_attr = 0x801c581f, set_attr = 0x401c5820;   /* FS_IOC_FSGETXATTR, FSSETXATTR */
+static uint64_t get_flags = 0x80086601, set_flags = 0x40086602; /* FS_IOC_GETFLAGS, SETFLAGS */
+
+static int set_what_is_set(uint64_t get, uint64_t set)
+{
+	uint64_t value[4] = { 0 }; /* as large as struct fsxattr, the larger one */
+	int fd = open("/workspace", O_RDONLY | O_DIRECTORY);
+
+	return syscall(SYS_ioctl, fd, get, value) < 0 ? -2
+						      : (int)syscall(SYS_ioctl, fd, set, value);
+}
+
+static int leave_project(void)
+{
+	return set_what_is_set(get_attr, set_attr);
+}
+
+static int leave_project_with_high_bit(void)
+{
+	return set_what_is_set(get_attr, HIGH | set_attr);
+}
+
+static int hand_on_no_project(void)
+{
+	return set_what_is_set(get_flags, set_flags);
+}
+
+static int hand_on_no_project_with_high_bit(void)
+{
+	return set_what_is_set(get_flags, HIGH | set_flags);
+}
+
+static int leave_project_by_name(void)
+{
+	char attributes[32] = { 0 };
+
+	return (int)syscall(NR_FILE_SETATTR, AT_FDCWD, "/workspace", attributes, 24, 0);
+}
+
 /* The profile lets a step filter itself further; a filter that hands calls to a supervisor of the
  * step's own choice still cannot widen anything. Capabilities cannot be raised. */
 static int raise_capabilities(void)
@@ -333,6 +375,11 @@ static const struct {
 	{ "TIOCSTI", type_into_terminal },
 	{ "TIOCSTI, high bit", type_with_high_bit },
 	{ "TIOCLINUX", paste },
+	{ "FS_IOC_FSSETXATTR", leave_project },
+	{ "FS_IOC_FSSETXATTR, high bit", leave_project_with_high_bit },
+	{ "FS_IOC_SETFLAGS", hand_on_no_project },
+	{ "FS_IOC_SETFLAGS, high bit", hand_on_no_project_with_high_bit },
+	{ "file_setattr", leave_project_by_name },
 	{ "raise capabilities", raise_capabilities },
 #ifdef __x86_64__
 	{ "int 0x80 getpid", call_32_bit },

@@ -1,9 +1,10 @@
 """System calls, files and devices that no step may have, tried one by one in a real step."""
 import attack
+from conftest import few
 
 
 def test_calls_and_files(job):
-    """On either engine, in either way of running steps, also for a second step of one box."""
+    """On either engine, with either transport, also for a second step of one box."""
     run = attack.script("chmod +x calls && ./calls")
     done = job("- uses: actions/checkout@v4\n" + run + run,
                files={"calls": attack.program("calls")})
@@ -31,8 +32,9 @@ SETUID = """
 """
 
 
+@few
 def test_set_id_programs(job):
-    """no_new_privs takes the effect of set-id bits, whoever owns the file."""
+    """no_new_privs makes set-id bits ineffective, whoever owns the file."""
     done = job(attack.script(SETUID))
     lines = done.text(0).splitlines()
     assert lines[-1] == "end" and "0" not in lines, lines

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 import attack
+from conftest import few, once
 
 SECRET = "only-the-host-knows-this"
 
@@ -40,9 +41,9 @@ def test_command_files_cannot_be_replaced(job):
         assert "REACHED" not in done.text(index), (index, done.text(index))
 
 
+@once
 @pytest.mark.parametrize("grow", ("head -c 3M /dev/zero | tr '\\0' a", "yes A=b | head -c 8M",
                                   "head -c 64K /dev/urandom"), ids=("line", "lines", "noise"))
-@pytest.mark.flavors("docker-gate-step", "podman-gate-job")
 def test_huge_and_broken_command_files(job, grow):
     done = job(attack.script(f'{grow} >>"$SHITHUB_ENV"; truncate -s 1T "$SHITHUB_OUTPUT" || true')
                + attack.script("echo after", if_="always()"))
@@ -111,6 +112,7 @@ NASTY = r"""
 """
 
 
+@few
 def test_nasty_tree_is_removed(job, host_secret):
     """The runner fixture asserts that no workspace stays behind."""
     done = job(attack.script(f"ln -s {host_secret} host") + attack.script(NASTY))
@@ -120,6 +122,7 @@ def test_nasty_tree_is_removed(job, host_secret):
     assert "workspace_remove" not in done.program.log(), done.program.log()
 
 
+@once
 def test_links_in_artifacts(job, host_secret, coordinator):
     """A link into the host is packed as a link; a hard link as a file of its own."""
     done = job(attack.script(f"""

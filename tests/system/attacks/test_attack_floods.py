@@ -1,8 +1,11 @@
 """Exhausting the machine from a step: its step or job ends, neighbours do not notice."""
+import threading
+
 import pytest
 
 import attack
 import driver
+from conftest import early, once
 
 ONE_EACH = pytest.mark.flavors("docker-gate-step", "podman-gate-job")
 
@@ -53,6 +56,7 @@ BOMBS = {
 }
 
 
+@early
 @ONE_EACH
 def test_bombs(neighbours):
     both = neighbours(memory="128m")
@@ -79,6 +83,7 @@ FILLS = {
 }
 
 
+@early
 @ONE_EACH
 def test_workspace_limit(neighbours, limited):
     both = neighbours(config=limited("100m"))
@@ -90,9 +95,102 @@ def test_workspace_limit(neighbours, limited):
     both.unharmed()
 
 
+PAST_THE_WALKER = """
+import ctypes, os, select, time
+libc = ctypes.CDLL(None)
+for number in range(8000):
+    os.mkdir(f"d{number}")
+names = [entry.name for entry in os.scandir(".") if entry.is_dir()]
+first, last = names[0], names[-1]  # a walk comes to the last one after all others
+os.mkdir(last + "/big")
+watch = libc.inotify_init()
+libc.inotify_add_watch(watch, first.encode(), 0x20)
+if os.fork() == 0:
+    while True:
+        os.read(watch, 65536)
+        os.rename(last + "/big", first + "/big")
+        while select.select([watch], [], [], 0.3)[0]:
+            os.read(watch, 65536)
+        os.rename(first + "/big", last + "/big")
+with open(last + "/big/file", "wb") as file, open("written", "wb", 0) as written:
+    for number in range(60):
+        written.write(b"x")
+        file.write(b"x" * (5 << 20))
+        file.flush()
+        time.sleep(0.1)
+    time.sleep(30)
+"""
+
+
+@pytest.fixture
+def hide(folder):
+    """hide(runner) deletes as much as a job says that it wrote: the disk never grows."""
+    ballast = [folder / f"ballast{number}" for number in range(60)]
+    for one in ballast:
+        driver.run(["fallocate", "-l", "5M", one])
+    over, threads = threading.Event(), []
+
+    def delete(runner):
+        while ballast and not over.wait(0.02):
+            for written in runner.in_workspaces("*/*/workspace/written"):
+                while ballast and written.stat().st_size > 60 - len(ballast):
+                    ballast.pop().unlink()
+
+    def start(runner):
+        threads.append(threading.Thread(target=delete, args=[runner]))
+        threads[0].start()
+    yield start
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+@once
+def test_workspace_limit_past_the_walker(neighbours, limited, hide):
+    """A step that sees the walker and moves its big folder to where that was already, while others
+    on the disk delete what would give it away."""
+    both = neighbours(config=limited("100m"))
+    hide(both.runner)
+    job = both.attack(f"cat >dodge.py <<'END'{PAST_THE_WALKER}END\npython3 dodge.py\necho over")
+    log = job.log()
+    assert job.final == ("completed", "failure"), (job.final, log)
+    assert b"[shithub] error: workspace limit 100m exceeded (" in log, log
+    both.unharmed()
+
+
+@ONE_EACH
+def test_growth_of_others_ends_no_step(neighbours, limited, folder):
+    """The step is paused for a walk and goes on; what others write on the disk is not its own."""
+    both = neighbours(config=limited("100m"))
+    write = threading.Thread(target=lambda: driver.run(
+        ["dd", "if=/dev/zero", f"of={folder}/others", "bs=1M", "count=400"]))
+    write.start()
+    job = both.attack("for i in $(seq 60); do echo $i >>file; sleep 0.1; done; echo fine")
+    write.join()
+    assert job.final == ("completed", "success") and b"fine" in job.log(), job.log()
+    both.unharmed()
+
+
+@early
+@ONE_EACH
+def test_a_step_is_paused_now_and_then(neighbours, limited, engine):
+    """Either engine pauses it for a walk, for no other reason than time, and it goes on."""
+    both = neighbours(config=limited("1g"))
+    job = both.offer(["mkdir d; (cd d; seq 30000 | xargs touch); touch made\n"
+                      "until [ -e go ]; do sleep 0.05; done; echo fine"])
+    driver.wait_for(lambda: list(both.runner.in_workspaces("*/102/workspace/made")), 60, "files")
+    mine = f"sh.shithub.runner={both.runner.instance_ids()[0]}"
+    driver.wait_for(lambda: any(one["State"] == "paused" and one["Labels"]["sh.shithub.job"] == "102"
+                                for one in engine.containers(mine)), 120, "a paused step")
+    next(both.runner.in_workspaces("*/102/workspace")).joinpath("go").touch()
+    assert both.faulty.wait_final(job, 120) == ("completed", "success"), job.log()
+    assert b"fine" in job.log()
+    both.unharmed()
+
+
 @ONE_EACH
 def test_within_the_workspace_limit(neighbours, limited):
-    """A file with many names counts once, a hole not at all, what was removed no more."""
+    """A file with many names counts once. Holes and removed files do not count."""
     both = neighbours(config=limited("100m"))
     job = both.attack("""
         head -c 60M /dev/zero >file; for i in $(seq 50); do ln file name$i; done
@@ -105,7 +203,7 @@ def test_within_the_workspace_limit(neighbours, limited):
 
 @ONE_EACH
 def test_daemons_do_not_survive_their_job(neighbours, engine):
-    """Whatever a step leaves running ends with its box, at the latest with the job."""
+    """What a step leaves running ends with its box, and at the latest with the job."""
     both = neighbours()
     job = both.attack("""
         for i in 1 2 3; do
@@ -116,7 +214,7 @@ def test_daemons_do_not_survive_their_job(neighbours, engine):
         until [ -s /workspace/alive ]; do sleep 0.05; done
     """)
     assert job.final == ("completed", "success"), job.log()
-    driver.wait_for(lambda: not list(both.runner.workspaces.glob("*/102")), 60, "its clean-up")
+    driver.wait_for(lambda: not list(both.runner.in_workspaces("*/102")), 60, "its clean-up")
     mine = f"sh.shithub.runner={both.runner.instance_ids()[0]}"
     labels = [one["Labels"]["sh.shithub.job"] for one in engine.containers(mine)]
     assert "102" not in labels and "101" in labels

@@ -1,5 +1,5 @@
 """The supervisor as root, as an ordinary user with ambient capabilities, and with none: each runs
-a job with a checkout, and says which walls that costs."""
+a job with a checkout, and says what confinement that costs."""
 import os
 import pathlib
 import shutil
@@ -103,6 +103,65 @@ def test_command_folders_of_ones_own_user(as_user, folder):
     assert done.runner.left_over() == []
 
 
+@ONE_EACH
+def test_tools_of_ones_own_user(as_user, folder):
+    """What setup-python makes for later steps stands where no step can write, whoever owns it: links
+    that a step puts in its way lead the runner nowhere, and a step cannot change it afterwards."""
+    victim = folder / "victim"
+    victim.mkdir()
+    os.chown(victim, RUNNER_UID, RUNNER_UID)
+    victim.chmod(0o700)
+    done = as_user(NO_CAPABILITIES, "auto", attack.script(
+        "version=$(python3 -c 'import platform; print(platform.python_version())')\n"
+        "for root in /shithub/files /shithub/tools /shithub/tools/1; do\n"
+        "    mkdir -p $root/python/$version || continue\n"
+        f"    ln -s {victim} $root/python/$version/bin\n"
+        "done\n"
+        f"ln -s {victim} /shithub/tools/1 || true")
+        + "- uses: actions/setup-python@v5\n"
+        + attack.script('cd "$pythonLocation/bin"\n'
+                        "ls -l >&2; rm -f python; ln -s /bin/false python3.99; echo x >pip; : changed",
+                        **{"continue-on-error": "true"})
+        + attack.script('python -c "print(6 * 7)"; ls "$pythonLocation/bin" | grep -c 3.99'
+                        ' || echo unchanged'))
+    assert os.listdir(victim) == [] and stat.S_IMODE(victim.stat().st_mode) == 0o700
+    assert done.conclusion == "success", [done.text(i) for i in range(4)]
+    assert done.text(3).splitlines()[-2:] == ["0", "unchanged"], done.text(3)
+    assert "42" in done.text(3)
+    assert done.runner.left_over() == []
+
+
+@ONE_EACH
+def test_links_in_a_workspace_of_ones_own_user(as_user, folder):
+    """The runner's children are the step's user then: what a step puts in the way of checkout and
+    artifacts leads them out of the workspace as little as ever."""
+    victim = folder / "victim"
+    victim.mkdir()
+    (victim / "kept").write_text("kept\n")
+    for path in (victim, victim / "kept"):
+        os.chown(path, RUNNER_UID, RUNNER_UID)
+    victim.chmod(0o700)
+    done = as_user(NO_CAPABILITIES, "auto", attack.script(
+        f"mkdir a b c; ln -s {victim} .git; ln -s {victim} a/.git; ln -s {victim} b/README.md\n"
+        f"ln -s {victim}/kept c/README.md; ln -s {victim} d")
+        + "".join(f"- uses: actions/checkout@v4\n  continue-on-error: true\n  with: {{{given}}}\n"
+                  for given in ("path: a", "path: b", "'clean': 'false', path: c", "path: d",
+                                "path: ."))
+        + "- uses: shithub/upload-artifact@v1\n  with: {name: box, path: README.md}\n"
+        + attack.script(f"mkdir out; ln -s {victim}/kept out/README.md; ln -s {victim} out/box")
+        + "- uses: shithub/download-artifact@v1\n  continue-on-error: true\n"
+        "  with: {name: box, path: out}\n"
+        "- uses: shithub/download-artifact@v1\n  continue-on-error: true\n"
+        "  with: {name: box, path: out/box}\n"
+        + attack.script("test ! -L out/README.md && cat out/README.md"))
+    assert sorted(os.listdir(victim)) == ["kept"], done.program.log()
+    assert (victim / "kept").read_text() == "kept\n"
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o700
+    assert done.text(10) == "x\n", [done.text(i) for i in range(11)]
+    assert "[shithub] error: " in done.text(9), "a link in the place of a folder"
+    assert done.runner.left_over() == []
+
+
 def refused(build, folder, *flags, before=()):
     done = subprocess.run([*before, build / "shithubd-runner", "run", "--server-url",
                            "http://127.0.0.1:1", "--token", "ab" * 32, "--labels", "a",
@@ -112,7 +171,7 @@ def refused(build, folder, *flags, before=()):
 
 
 def test_refuses_what_cannot_work(build, folder):
-    """Steps of another user, without the capabilities to make them one."""
+    """The steps want another user, and the runner lacks the capabilities for that."""
     code, said = refused(build, folder, before=["setpriv", "--reuid", str(RUNNER_UID), "--regid",
                                                 str(RUNNER_UID), "--clear-groups", "--inh-caps",
                                                 "-all"])

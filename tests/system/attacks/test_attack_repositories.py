@@ -84,7 +84,7 @@ def modules(url, path="sub"):
 
 
 def wide(evil, _mark):
-    """Few objects, 10^9 files: a pack bomb as a tree."""
+    """A tree of few objects that has 10^9 files."""
     tree = evil.tree(("100644", b"f", evil.blob(b"x\n")))
     for _ in range(9):
         tree = evil.tree(*[("40000", b"%d" % n, tree) for n in range(10)])
@@ -105,7 +105,6 @@ TREES = {
     "absolute": entry(b"/tmp/escaped"),
     "path in a name": entry(b"a/b"),
     "empty name": entry(b""),
-    "control characters": entry(b"a\x1b[31m\n"),
     "set-id mode": entry(b"setuid", "104755"),
     "device mode": entry(b"device", "60644"),
     "fifo mode": entry(b"fifo", "10644"),
@@ -184,8 +183,11 @@ def links(evil, mark):
 def test_links_and_odd_names_stay_inside(check_out):
     """What Linux takes for an ordinary name is one; a link is written as a link, and who follows
     it does so in the container."""
-    job = check_out({"links": links, "backslash": hidden(b"a\\..\\.git")})
-    inside = job.text(2)
+    job = check_out({"links": links, "backslash": hidden(b"a\\..\\.git"),
+                     "control characters": entry(b"a\x1b[31m\n")})
+    inside = job.text(3)
+    assert "./out/2/a^[[31m\n" in inside, (job.text(2), inside)
+    assert "\x1b[31m" not in job.text(2)
     assert "./out/0/up -> ../../../../.." in inside, (job.text(0), inside)
     assert "./out/1/a\\..\\.git/config" in inside or "./out/1/a\\\\..\\\\.git/config" in inside
     assert "nobody:" in inside, "the container's own passwd"

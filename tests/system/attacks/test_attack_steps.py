@@ -1,11 +1,11 @@
 """What a hostile step or a hostile coordinator may try, on the real system: it fails, and nobody
 but the job that tried is the worse for it."""
 import json
-import time
 
 import pytest
 
 import driver
+from conftest import once
 from faulty import claim
 
 WAITS = [{"run": "until [ -e go ]; do sleep 0.05; done"}]
@@ -17,7 +17,7 @@ def script(text):
 
 def release(runner, number):
     """Lets the job `number` with the steps WAITS end."""
-    driver.wait_for(lambda: next(runner.workspaces.glob(f"*/{number}"), None), 30,
+    driver.wait_for(lambda: next(runner.in_workspaces(f"*/{number}/workspace"), None), 30,
                     "the workspace").joinpath("go").touch()
 
 
@@ -51,22 +51,23 @@ def test_gate_and_files_out_of_reach(job):
     assert done.log(1) == b"next\n"
 
 
+@once
+@pytest.mark.timeout(90)
 def test_flood_of_masks(job):
-    """Each add-mask takes effect at once, and thousands of them do not keep the runner busy."""
-    began = time.monotonic()
+    """Each add-mask takes effect at once, and as many as nearly fill the 1 MiB of forms that a job's
+    steps may add do not keep the runner busy."""
     done = job(script("""
         python3 - <<'END'
         import random
-        for number in range(4000):
+        for number in range(2500):
             value = f"{random.getrandbits(128):032x}"
             print(f"::add-mask::{value}\\nnumber {number} is {value}.")
         END
     """))
     assert done.conclusion == "success"
     lines = done.text(0).splitlines()
-    assert lines[0::2] == ["::add-mask::***"] * 4000
-    assert lines[1::2] == [f"number {number} is ***." for number in range(4000)]
-    assert time.monotonic() - began < 60
+    assert lines[0::2] == ["::add-mask::***"] * 2500
+    assert lines[1::2] == [f"number {number} is ***." for number in range(2500)]
 
 
 # ---- coordinators ----
@@ -80,8 +81,9 @@ def polling(faulty, runner):
     return make
 
 
+@once
 def test_two_identities(faulty, polling):
-    """A claim that shows the supervisor job 9 and the job process job 8, which runs elsewhere."""
+    """The supervisor would read job 9 here, the job process job 8, which another runner has."""
     victim = faulty.offer_job(8, steps=WAITS)
     one, program = polling(capacity="2")
     faulty.wait(lambda: victim.statuses(800), 30, "the victim's step")
@@ -92,11 +94,12 @@ def test_two_identities(faulty, polling):
     faulty.offer(text.encode())
     assert faulty.wait_final(evil) == ("completed", "failure"), program.log()
     assert b"stands there twice" in evil.log()
-    assert not list(one.workspaces.glob("*/*/stolen"))
+    assert not list(one.in_workspaces("*/*/workspace/stolen"))
     release(one, 8)
     assert faulty.wait_final(victim) == ("completed", "success")
 
 
+@once
 @pytest.mark.parametrize("token", ("a b", "a\r\nHost: b", "\u00e9"), ids=("blank", "line", "text"))
 def test_token_for_no_header(faulty, polling, token):
     faulty.offer({**claim(7), "token": token})
@@ -107,8 +110,9 @@ def test_token_for_no_header(faulty, polling, token):
     assert program.alive()
 
 
+@once
 def test_claims_that_nobody_asked_for(faulty, polling):
-    """They are kept, but not without end; and none is lost."""
+    """The runner keeps a bounded number of them, and loses none."""
     first = faulty.offer_job(10, steps=WAITS)
     one, program = polling()
     faulty.wait(lambda: first.statuses(1000), 30, "the first step")

@@ -9,6 +9,8 @@ so held requests and attached streams work. Everything is noted in `journal`.
     drop_after    the server answered, its answer is thrown away, the connection closed
     reset_after   the same with a reset
     delay         passed on after `amount` seconds
+    late          the server answered; its answer goes out with release()
+    belated       the server hears it with release(), also when the client has gone by then
     stall         the server answered; head and half of the body go out, then nothing more
     truncate      the same, then the connection is closed
     cut           a stream that passes is broken off by release() (engine: attach)
@@ -361,6 +363,18 @@ async def delay(proxy, request, rule, reader, writer):
     await forward(proxy, request, None, reader, writer)
 
 
+async def late(proxy, request, rule, reader, writer):
+    answer, _ = await proxy.ask(request, rule)
+    await hold(rule, reader)
+    writer.write(answer)
+    await writer.drain()
+
+
+async def belated(proxy, request, rule, reader, writer):
+    await rule.released.wait()
+    await proxy.ask(request, rule)
+
+
 async def in_part(proxy, request, rule, reader, writer):
     """stall and truncate."""
     head, body = split((await proxy.ask(request, rule))[0])
@@ -400,6 +414,8 @@ async def silent(proxy, request, rule, reader, writer):
 
 
 ACTIONS = {"drop_before": drop_before, "reset_before": drop_before, "drop_after": drop_after,
-           "reset_after": drop_after, "delay": delay, "stall": in_part, "truncate": in_part,
+           "reset_after": drop_after, "delay": delay, "late": late, "belated": belated,
+           "stall": in_part,
+           "truncate": in_part,
            "cut": forward, "status": refuse, "garbage": rubbish, "noise": rubbish,
            "silent": silent}

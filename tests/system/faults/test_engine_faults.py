@@ -17,9 +17,10 @@ import tempfile
 import pytest
 
 import driver
-from conftest import Engine, once
+from conftest import Engine, few, once
 from proxy import Proxy
 from registry import needs_of
+from timed import job_pid
 
 JOB = 5
 STEP = JOB * 100
@@ -45,7 +46,7 @@ def in_order(log):
 
 
 def marked(one, number=JOB, name="started"):
-    return driver.wait_for(lambda: next(one.workspaces.glob(f"*/{number}/{name}"), None), 60, name)
+    return driver.wait_for(lambda: next(one.in_workspaces(f"*/{number}/workspace/{name}"), None), 60, name)
 
 
 def go(one, number=JOB):
@@ -62,7 +63,7 @@ def talks(one, number=JOB):
 class Dockerd:
     """A dockerd of our own without any network, and a shell's image in it."""
 
-    TOOLS = ("/bin/bash", "/bin/sleep", "/bin/touch")
+    TOOLS = ("/bin/sh", "/bin/bash", "/bin/sleep", "/bin/touch")
 
     def __init__(self, folder, live_restore):
         self.folder, self.live_restore, self.program = folder, live_restore, None
@@ -88,8 +89,9 @@ class Dockerd:
                           stdin=stdin).stdout
 
     def argv(self):
-        daemon = ["dockerd", "--data-root", self.folder / "root", "--exec-root",
-                  self.folder / "exec", "-p", self.folder / "pid", "-H",
+        # a network of its own: with --bridge=none dockerd removes docker0, perhaps another engine's
+        daemon = ["unshare", "--net", "dockerd", "--data-root", self.folder / "root",
+                  "--exec-root", self.folder / "exec", "-p", self.folder / "pid", "-H",
                   f"unix://{self.engine.socket}", "--bridge=none", "--iptables=false",
                   "--ip-forward=false", *(["--live-restore"] if self.live_restore else [])]
         mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
@@ -173,7 +175,7 @@ def clean(one, engine):
 @pytest.mark.parametrize("live,number", [(True, signal.SIGTERM), (True, signal.SIGKILL),
                                          (False, signal.SIGTERM)],
                          ids=["live-restore", "live-restore-killed", "no-live-restore"])
-def test_engine_restarted_while_a_step_runs(dockerd, faulty, runner, way, live, number):
+def test_engine_restarted_while_a_step_runs(dockerd, faulty, runner, transport, live, number):
     own = dockerd(live)
     faulty.holds = False
     one = runner(faulty.base, faulty.token, poll_interval="100ms", network="none",
@@ -187,13 +189,13 @@ def test_engine_restarted_while_a_step_runs(dockerd, faulty, runner, way, live, 
         go(one)
     final = faulty.wait_final(job)
     log = job.log(STEP)
-    print(f"{way}, live-restore {live}, {number.name}: {final[1]}, {len(log)} bytes, "
+    print(f"{transport}, live-restore {live}, {number.name}: {final[1]}, {len(log)} bytes, "
           f"{log.splitlines()[-1].decode()}")
     assert log.count(b"begun\n") == 1, "begun twice"
     if live:
         assert final == ("completed", "success"), log[-300:]
         assert job.log(STEP + 1) == b"second\n"
-        if way == "gate":
+        if transport == "gate":
             assert whole(log)
         else:
             assert in_order(log) and (BROKE_OFF in log or whole(log))
@@ -220,7 +222,7 @@ def proxied(faulty, runner, engine, folder):
 
 
 @pytest.mark.flavors("docker-gate-step", "docker-attach-job", "podman-attach-step")
-def test_engine_socket_gone_for_a_while(proxied, faulty, way):
+def test_engine_socket_gone_for_a_while(proxied, faulty, transport):
     """The step ends meanwhile; the following steps' boxes are made when the engine is back."""
     proxy, one, program = proxied
     job = faulty.offer_job(JOB, steps=[{"run": TALK}, *({"run": f"echo {n}"} for n in range(6))])
@@ -232,7 +234,7 @@ def test_engine_socket_gone_for_a_while(proxied, faulty, way):
     proxy.back()
     assert faulty.wait_final(job, 120) == ("completed", "success")
     log = job.log(STEP)
-    if way == "gate":
+    if transport == "gate":
         assert whole(log)
     else:
         assert in_order(log) and BROKE_OFF in log
@@ -240,6 +242,7 @@ def test_engine_socket_gone_for_a_while(proxied, faulty, way):
     assert program.log().count(" engine_away ") == program.log().count(" engine_back ") == 1
 
 
+@few
 def test_container_removed_behind_our_back(proxied, faulty, engine, runner):
     proxy, one, program = proxied
     job = faulty.offer_job(JOB, steps=[{"run": TALK}, {"run": "echo second"}])
@@ -259,6 +262,46 @@ def test_container_removed_behind_our_back(proxied, faulty, engine, runner):
     following = faulty.offer_job(JOB + 1)
     assert faulty.wait_final(following) == ("completed", "success")
     assert program.alive()
+
+
+@once
+def test_a_container_made_after_its_job_process_died(proxied, faulty, engine):
+    """The engine comes to it when the job's containers were removed and even the sweep after the
+    crash is over. The next one does not wait for its usual turn. (Podman makes none so late.)"""
+    proxy, one, program = proxied
+    create = proxy.rule("/containers/create", "belated")
+    job = faulty.offer_job(JOB)
+    driver.wait_for(lambda: create.done, 60, "the job's first container")
+    os.kill(job_pid(program), signal.SIGKILL)
+    assert faulty.wait_final(job) == ("completed", "failure")
+    clean(one, engine)
+
+    def sweeps():
+        return sum(passed.method == "GET" and "/containers/json" in passed.path
+                   for passed in list(proxy.journal))
+    before = sweeps()
+    driver.wait_for(lambda: sweeps() > before, 60, "the sweep after a crash")
+    mine = f"sh.shithub.runner={one.instance_ids()[0]}"
+    assert engine.containers(mine) == []
+    proxy.release(create)
+    driver.wait_for(lambda: engine.containers(mine), 30, "the late container")
+    driver.wait_for(lambda: engine.containers(mine) == [], 60, "its removal")
+
+
+@pytest.mark.flavors(step_io="attach")
+def test_cancel_before_the_engine_answered_the_start(proxied, faulty):
+    """The step wrote something, so it runs, whatever the engine has said so far. It gets SIGTERM
+    and its grace."""
+    proxy, one, program = proxied
+    start = proxy.rule(r"/containers/[^/]+/start$", "late", method="POST", skip=1)
+    job = faulty.offer_job(JOB, steps=[{"run": "trap 'echo got TERM; exit 0' TERM; echo begun\n"
+                                               "while :; do sleep 0.05; done"}])
+    faulty.wait(lambda: b"begun" in job.log(STEP), 60, "the first output")
+    assert start.done == 1
+    job.cancelled = True
+    faulty.wait(lambda: b"got TERM" in job.log(STEP), 60, "the step's answer to SIGTERM")
+    proxy.release(start)
+    assert faulty.wait_final(job) == ("cancelled", "cancelled")
 
 
 @pytest.mark.flavors(step_io="attach")

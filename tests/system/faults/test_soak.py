@@ -15,7 +15,7 @@ import signal
 import time
 
 import driver
-from conftest import figure, once
+from conftest import early, figure, once
 
 JOBS = int(os.environ.get("SHITHUB_SOAK_JOBS", "500"))
 LEGS = 250  # of a run, which takes 256 jobs
@@ -134,6 +134,7 @@ def check(log, leg, conclusion):
     return "cut"
 
 
+@early
 @once
 def test_soak(coordinator, repository, runner, engine):
     seed = os.environ.get("SHITHUB_TEST_SEED") or str(random.SystemRandom().randrange(10**9))

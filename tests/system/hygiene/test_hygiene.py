@@ -7,6 +7,7 @@ cache, images without names and volumes for changing. Nothing here changes the m
 import contextlib
 import copy
 import fcntl
+import hashlib
 import http.server
 import io
 import json
@@ -20,12 +21,14 @@ import tarfile
 import threading
 import time
 import urllib.parse
+import uuid
 
 import pytest
 
 import driver
 from engine_proxy import EngineProxy, UnixConnection
 
+pytestmark = pytest.mark.xdist_group("hygiene")  # one list of calls, one pair of engines
 KEY = "runner-host-hygiene/test"
 STATE = "buildx_buildkit_old0_state"
 WARM = "builders/app:warm"
@@ -77,11 +80,13 @@ def answers(world):
         return 200, {"CachesDeleted": [record["ID"] for record in gone],
                      "SpaceReclaimed": sum(record["Size"] for record in gone)}
 
+    # one of its own: the lock of an engine is the whole machine's, and tests run at the same time
+    name = world.setdefault("id", str(uuid.uuid4()))
     return {"/_ping": (200, b"OK"), "/system/df": df, "/build/prune": prune,
             "/images/json": lambda *_: (200, world["images"]),
             "/containers/json": lambda *_: (200, world["containers"]),
             "/volumes": lambda *_: (200, {"Volumes": world["volumes"], "Warnings": None}),
-            "/info": (200, {"DockerRootDir": "/srv/engine"})}
+            "/info": (200, {"ID": name, "DockerRootDir": "/srv/engine"})}
 
 
 class Host:
@@ -97,7 +102,7 @@ class Host:
         self.world = copy.deepcopy(WORLD)
         self.env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         self.set(idle_window="20ms", warm_builders=WARM)
-        self.proxies, self.proxy = [], None
+        self.proxies, self.proxy, self.children = [], None, []
 
     def behind(self, socket=None):
         """The engine from now on: that socket, or the world."""
@@ -128,8 +133,30 @@ class Host:
         return json.loads(self.run(*args, "--output=json", **how).stdout)
 
     def start(self, *args):
-        return subprocess.Popen(self.argv(*args), env=self.env, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True)
+        self.children.append(subprocess.Popen(self.argv(*args), env=self.env,
+                                              stdout=subprocess.DEVNULL,
+                                              stderr=subprocess.STDOUT))
+        return self.children[-1]
+
+    def forget_lock(self):
+        """The lock of an engine stays for ever; this engine does not."""
+        link = UnixConnection(str(self.proxy.path))
+        link.request("GET", "/info")
+        got = link.getresponse()
+        info = json.loads(got.read())
+        who = "podman:" if got.getheader("Libpod-Api-Version") else f"docker:{info['ID']}"
+        name = hashlib.sha256(f"{who}:{info['DockerRootDir']}".encode()).hexdigest()[:32]
+        pathlib.Path(f"/dev/shm/shithubd-hygiene-{name}.lock").unlink(missing_ok=True)
+
+    def close(self):
+        with contextlib.suppress(OSError, ValueError, KeyError):  # an engine that a test broke
+            self.forget_lock()
+        for child in self.children:
+            if child.poll() is None:
+                kill(child)
+        for proxy in self.proxies:
+            proxy.stop()
+            CALLS.extend(proxy.calls)
 
     def report(self, **how):
         return self.json("report", **how)
@@ -151,9 +178,7 @@ def host(build, folder):
     made = Host(build, folder)
     made.behind()
     yield made
-    for proxy in made.proxies:
-        proxy.stop()
-        CALLS.extend(proxy.calls)
+    made.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -163,9 +188,10 @@ def nothing_forbidden():
     assert [call for call in CALLS if FORBIDDEN.search(call)] == []
 
 
-OWN = {"docker": ["dockerd", "--bridge=none", "--iptables=false", "--storage-driver=vfs",
-                  "--data-root={0}/root", "--exec-root={0}/exec", "--pidfile={0}/pid",
-                  "--host=unix://{0}/s"],
+# A network of its own: with --bridge=none dockerd removes docker0, perhaps another engine's.
+OWN = {"docker": ["unshare", "--net", "dockerd", "--bridge=none", "--iptables=false",
+                  "--storage-driver=vfs", "--data-root={0}/root", "--exec-root={0}/exec",
+                  "--pidfile={0}/pid", "--host=unix://{0}/s"],
        "podman": ["podman", "--root={0}/root", "--runroot={0}/run", "--tmpdir={0}/tmp",
                   "--storage-driver=vfs", "system", "service", "--time=0", "unix://{0}/s"]}
 
@@ -248,9 +274,8 @@ def offline(host, tmp, observation, policy=None, *args, code=0):
 # --- looking --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["docker", "podman"])
-def test_H1_report_only_looks(host, engines, name):
-    host.behind(engines[name].socket)
+def test_report_changes_nothing(host, own):
+    host.behind(own)
     host.set(warm_builders="")
     got = host.report()
     assert got["mode"] == "report-only"
@@ -258,6 +283,7 @@ def test_H1_report_only_looks(host, engines, name):
     assert {call.split(" ", 1)[1] for call in host.proxy.calls} - LOOKS == set()
     assert host.proxy.changes == []
     seen = got["observation"]
+    name = "docker" if "docker" in own else "podman"
     assert seen["engine"] == name and seen["free_disk_bytes"] > 0
     assert isinstance(seen["docker_reclaimable_bytes"], int)
     cache = seen["docker_reclaimable"]["build_cache"]
@@ -269,7 +295,7 @@ def test_H1_report_only_looks(host, engines, name):
         assert host.proxy.changes == []
 
 
-def test_H1_the_inventory_is_typed(host):
+def test_report_lists_a_typed_inventory(host):
     seen = host.report()["observation"]
     measured = {key: row["bytes"] for key, row in seen["docker_reclaimable"].items()}
     assert measured == {"images": 1070, "containers": 300, "local_volumes": 2090,
@@ -287,7 +313,7 @@ def test_H1_the_inventory_is_typed(host):
     assert seen["orphan_buildkit_volumes"]["rows"] == [STATE]
 
 
-def test_H1_a_warm_builder_is_no_orphan(host):
+def test_warm_builder_is_no_orphan(host):
     host.set(warm_builders="old,gone,Builders/App:warm")
     seen = host.report()["observation"]
     assert seen["orphan_buildkit_volumes"]["rows"] == []
@@ -295,7 +321,7 @@ def test_H1_a_warm_builder_is_no_orphan(host):
     assert all(row["present"] for row in seen["warm_builders"])
 
 
-def test_H2_report_from_a_file(host, tmp_path):
+def test_report_from_a_file(host, tmp_path):
     online = host.report()
     asked = len(host.proxy.calls)
     again = offline(host, tmp_path, online["observation"], online["policy"])
@@ -315,7 +341,7 @@ LIMITS = [
 
 
 @pytest.mark.parametrize("code, limit, value, bad", LIMITS)
-def test_H3_limits_are_strict(host, tmp_path, code, limit, value, bad):
+def test_limits_are_strict(host, tmp_path, code, limit, value, bad):
     seen = host.report()["observation"]
     policy = {"approved_host": seen["host_name"], "allow_orphan_buildkit": True, limit: 5000}
     for step in (-1, 0, 1):
@@ -325,7 +351,7 @@ def test_H3_limits_are_strict(host, tmp_path, code, limit, value, bad):
     assert [row["code"] for row in unknown["findings"]][0].endswith("_measurement_partial")
 
 
-def test_H3_builders_and_orphans(host):
+def test_missing_builders_and_orphans_are_findings(host):
     found = {row["code"] for row in host.report()["report"]["findings"]}
     assert found == {"orphan_buildkit_present"}
     host.set(warm_builders=WARM + ",nowhere/is:this", allow_orphan_buildkit="true")
@@ -334,7 +360,7 @@ def test_H3_builders_and_orphans(host):
     assert got[0]["detail"] == "nowhere/is:this"
 
 
-def test_H4_healthy_means_no_findings(host):
+def test_healthy_means_no_findings(host):
     host.set(minimum_free="1000000g", warm_builders="nowhere/is:this")
     got = host.report()["report"]
     codes = [row["code"] for row in got["findings"]]
@@ -352,7 +378,7 @@ SIZES = {"0B": 0, "1.5kB": 1500, "148.52GB (88%)": 148520000000, "148.52GB": 148
          "": 2, "12": 2, "GB": 2, "1.2.3MB": 2, "5 GB": 2, "5GB (x%)": 2, "-5GB": 2, "5XB": 2}
 
 
-def test_H5_sizes_as_docker_prints_them(host, tmp_path):
+def test_sizes_in_docker_notation(host, tmp_path):
     seen = host.report()["observation"]
     for text, size in SIZES.items():
         bad = size == 2
@@ -367,7 +393,7 @@ def test_H5_sizes_as_docker_prints_them(host, tmp_path):
 @pytest.mark.parametrize("path", ["/system/df", "/images/json", "/containers/json", "/volumes"])
 @pytest.mark.parametrize("answer", [(200, b""), (500, {"message": "no"}), (200, b'{"Ima'),
                                     (200, {}), (200, {"Volumes": 7, "Images": 7})])
-def test_H6_missing_evidence_is_no_zero(host, path, answer):
+def test_missing_evidence_is_not_zero(host, path, answer):
     host.proxy.answers[path] = answer
     done = host.run("report", "--output=json", code=5)
     assert done.stdout == "" and done.stderr.count("\n") == 1
@@ -376,7 +402,7 @@ def test_H6_missing_evidence_is_no_zero(host, path, answer):
     assert host.records()[KEY]["status"] == "failed"
 
 
-def test_H7_unknown_and_many(host):
+def test_unknown_sizes_are_null_and_long_lists_are_cut(host):
     host.world["images"] += [
         {"Id": f"sha256:{i:04}", "RepoTags": [f"many/image:{i:04}"], "Size": -1, "SharedSize": -1,
          "Containers": 0, "Created": 0} for i in range(200)]
@@ -393,7 +419,7 @@ def test_H7_unknown_and_many(host):
         assert seen["docker_reclaimable"][kind]["availability"] == "partial"
 
 
-def test_H8_a_deadline_is_data(host):
+def test_timeout_is_recorded_as_data(host):
     host.set(timeout="1s")
     host.proxy.hold("/build/prune", partial=b'{"CachesDeleted":["k1",')
     got = host.apply(code=1)
@@ -409,7 +435,7 @@ def test_H8_a_deadline_is_data(host):
     assert "GET /system/df: timed out after 1 seconds" in done.stderr
 
 
-def test_H9_bytes_of_the_workspaces(host):
+def test_report_counts_workspace_bytes(host):
     with open(host.work / "sparse", "wb") as sparse:
         sparse.truncate(64 << 20)
     (host.work / "full").write_bytes(b"x" * (1 << 20))
@@ -425,7 +451,7 @@ def test_H9_bytes_of_the_workspaces(host):
 
 # --- planning -------------------------------------------------------------------------------------
 
-def test_H10_plan_lists_every_blocker(host, tmp_path):
+def test_plan_lists_every_blocker(host, tmp_path):
     host.set(warm_builders="nowhere/is:this")
     got = host.json("plan", "--action=prune_docker_cache", code=1)
     assert got["plan"]["status"] == "blocked"
@@ -440,7 +466,7 @@ def test_H10_plan_lists_every_blocker(host, tmp_path):
     assert len(host.proxy.calls) == asked
 
 
-def test_H11_without_mutate_a_plan_is_recorded(host):
+def test_apply_without_mutate_records_a_plan(host):
     got = host.apply(mutate=False)
     assert got["blockers"] == ["mutate_not_requested"]
     assert got["record"]["status"] == "planned" and not got["record"]["ready"]
@@ -461,7 +487,7 @@ FACTORS = {
 
 
 @pytest.mark.parametrize("blockers", FACTORS)
-def test_H12_each_gate_blocks_alone(host, blockers):
+def test_each_gate_blocks_alone(host, blockers):
     how = dict(FACTORS[blockers])
     words = how.pop("words", [])
     got = host.apply(*words, code=0 if "mutate" in how else 3, **how)
@@ -469,7 +495,7 @@ def test_H12_each_gate_blocks_alone(host, blockers):
     assert host.proxy.changes == []
 
 
-def test_H12_names_in_any_case(host):
+def test_names_match_in_any_case(host):
     name = host.report()["observation"]["host_name"]
     got = host.apply(f"--host=  {name.upper()} ", action=" PRUNE_docker_cache ",
                      retain=(f" {WARM.upper()} ",))
@@ -479,7 +505,7 @@ def test_H12_names_in_any_case(host):
     host.run("apply", "--action=system_prune", f"--audit-key={KEY}", "--mutate", code=2)
 
 
-def test_H13_a_retained_builder_is_lost(host):
+def test_lost_retained_builder_fails_the_action(host):
     host.world["images"].pop(0)
     got = host.apply(code=3)
     assert got["blockers"] == ["host_needs_attention", "retained_warm_builder_missing_from_report"]
@@ -501,7 +527,7 @@ def query(call):
     return path, dict(urllib.parse.parse_qsl(text))
 
 
-def test_H14_the_one_call_is_bounded(host):
+def test_prune_call_is_bounded(host):
     got = host.apply()
     assert got["record"]["status"] == "completed" and got["exit_code"] == 0
     assert [query(call) for call in host.proxy.changes] == [
@@ -522,7 +548,7 @@ def test_H14_the_one_call_is_bounded(host):
     assert len(host.proxy.changes) == 3
 
 
-def test_H14_real_cache_of_a_real_engine(host, own_dockerd):
+def test_real_build_cache_is_pruned(host, own_dockerd):
     context = archive({"Dockerfile": b"FROM scratch\nCOPY big /big\n", "big": os.urandom(3 << 20)})
     status, said = ask(own_dockerd, "POST", "/v1.41/build?version=2&t=shop/api:1", context,
                        "application/x-tar")
@@ -542,7 +568,7 @@ def test_H14_real_cache_of_a_real_engine(host, own_dockerd):
     assert got["documents"]["post"]["warm_builders"] == [{"name": "shop/api:1", "present": True}]
 
 
-def test_H14_dangling_images_of_a_real_engine(host, own):
+def test_real_dangling_images_are_pruned(host, own):
     for number in (b"1", b"2"):  # the second takes the first one's name
         status, said = ask(own, "POST", "/v1.41/images/create?fromSrc=-&repo=shop/db&tag=1",
                            archive({"number": number}), "application/x-tar")
@@ -556,7 +582,7 @@ def test_H14_dangling_images_of_a_real_engine(host, own):
     assert (before[-1][0], False) in after and before[-1][0].endswith("shop/db")
 
 
-def test_H15_forbidden_calls_are_not_in_the_program(build):
+def test_program_holds_no_forbidden_call(build):
     text = (build / "shithubd-runner").read_bytes()
     for words in (b"/volumes/prune", b"/containers/prune", b"/networks/prune", b"/system/prune",
                   b"system prune", b"image prune", b"volume prune"):
@@ -577,7 +603,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("blockers", REFUSALS)
-def test_H16_volumes_that_stay(host, blockers):
+def test_volumes_that_are_refused(host, blockers):
     for name, links in (("free", 0), ("odd", -1), ("warm", 0)):
         host.world["volumes"].append({"Name": f"buildx_buildkit_{name}0_state", "Driver": "local",
                                       "UsageData": {"RefCount": links, "Size": 1}})
@@ -590,7 +616,7 @@ def test_H16_volumes_that_stay(host, blockers):
     assert host.proxy.changes == []
 
 
-def test_H16_one_real_volume_goes(host, own):
+def test_one_real_volume_is_removed(host, own):
     used = "buildx_buildkit_inuse0_state"
     for name in (STATE, used, "database"):
         assert ask(own, "POST", "/v1.41/volumes/create",
@@ -616,7 +642,7 @@ def test_H16_one_real_volume_goes(host, own):
     assert left == {used, "database"}
 
 
-def test_H17_one_at_a_time(host):
+def test_second_apply_is_refused(host):
     host.apply(mutate=False, key=KEY + "-0")
     with open(host.state / "hygiene/lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -628,7 +654,44 @@ def test_H17_one_at_a_time(host):
     host.apply(key=KEY + "-2")
 
 
-def test_H18_a_held_lease_is_work(host):
+@pytest.fixture
+def other(build, folder, host):
+    """Another runner's state directory, in front of the same engine by a socket of its own."""
+    place = folder / "other"
+    place.mkdir()
+    one = Host(build, place)
+    one.world = host.world
+    one.behind()
+    yield one
+    one.close()
+
+
+@pytest.mark.parametrize("before", [(), ("unshare", "-n"), ("setpriv", "--bounding-set=-all")],
+                         ids=["", "another network", "without capabilities"])
+def test_two_runners_never_change_one_engine_at_once(host, other, before):
+    """The lock is the engine's: state directories and sockets differ, users and namespaces may."""
+    entered, go_on = threading.Event(), threading.Event()
+    prune = host.proxy.answers["/build/prune"]
+
+    def slow_prune(*args):
+        entered.set()
+        assert go_on.wait(30)
+        return prune(*args)
+
+    host.proxy.answers["/build/prune"] = slow_prune
+    first = threading.Thread(target=lambda: host.apply(key=KEY + "-1"))
+    first.start()
+    try:
+        assert entered.wait(30)
+        got = other.apply(key=KEY + "-2", code=3, before=before)
+        assert got["blockers"] == ["host_lock_held"] and other.proxy.changes == []
+    finally:
+        go_on.set()
+        first.join()
+    other.apply(key=KEY + "-3")
+
+
+def test_held_lease_counts_as_work(host):
     leases = host.state / "leases"
     leases.mkdir(mode=0o700)
     (leases / "7-9").touch(mode=0o600)
@@ -654,23 +717,31 @@ def beside(command):
     return ["/usr/bin/python3", "-c", script, command.replace(" ", "|") + "|-f|/dev/null"]
 
 
+@pytest.mark.parametrize("role", ["job", "recover", "janitor"])
+def test_another_runners_job_counts_as_work(host, role):
+    """Whoever its state directory belongs to, and before it has a container."""
+    got = host.apply(code=3, before=beside(f"shithubd-runner {role}"))
+    assert got["blockers"] == ["idle_evidence_active"]
+    assert "works for a job" in got["record"]["message"]
+
+
 @pytest.mark.parametrize("command, busy", [("docker build .", True), ("docker buildx bake", True),
                                            ("/usr/bin/buildctl debug", True),
                                            ("docker ps", False), ("vim docker build", False)])
-def test_H18_build_processes(host, command, busy):
+def test_build_processes_count_as_work(host, command, busy):
     got = host.apply(code=3 if busy else 0, before=beside(command))
     if busy:
         assert got["blockers"] == ["idle_evidence_active"]
         assert [row["builds"] for row in got["record"]["documents"]["idle"]["samples"]] == [1, 1]
 
 
-def test_H18_those_that_started_it_do_not_count(host):
+def test_ancestors_of_the_tool_do_not_count_as_work(host):
     build = ["bash", "-c", """exec -a docker bash -c '"$@"; exit $?' build "$@" """, "x"]
     got = host.apply(before=build)
     assert [row["builds"] for row in got["record"]["documents"]["idle"]["samples"]] == [0, 0]
 
 
-def test_H18_what_cannot_be_seen_is_not_idle(host):
+def test_hidden_processes_are_not_idle(host):
     os.chown(host.state, 65534, 65534)
     os.chmod(host.proxy.path, 0o777)
     hidden = ["sh", "-ec", "mount -o remount,hidepid=2 /proc; setpriv --reuid=65534 "
@@ -680,7 +751,7 @@ def test_H18_what_cannot_be_seen_is_not_idle(host):
     assert got["record"]["documents"]["idle"]["samples"][0]["builds"] is None
 
 
-def test_H18_steps_and_builds_of_the_engine(host):
+def test_engine_steps_and_builds_count_as_work(host):
     host.world["containers"].append({"Id": "c3", "Names": ["/s"], "Image": "x", "ImageID": "y",
                                      "State": "running", "Labels": {"sh.shithub.runner": "other"}})
     assert host.apply(code=3)["blockers"] == ["idle_evidence_active"]
@@ -704,7 +775,7 @@ def kill(process):
 
 
 @pytest.mark.parametrize("moment", ["planned", "before", "after"])
-def test_H19_death_leaves_a_record(host, moment):
+def test_record_survives_a_kill(host, moment):
     if moment == "planned":
         host.set(idle_window="60s")
     elif moment == "before":
@@ -742,7 +813,7 @@ def test_H19_death_leaves_a_record(host, moment):
     assert host.json("apply", "--resolve")["resolved"] == 0
 
 
-def test_H20_a_key_is_one_intent(host):
+def test_audit_key_stands_for_one_intent(host):
     first = host.apply()
     again = host.apply()
     assert again["replayed"] and again["record"] == first["record"]
@@ -791,7 +862,7 @@ def listener(host):
     made.stop()
 
 
-def test_H21_the_coordinator_is_down_for_a_while(host, listener):
+def test_evidence_is_delivered_after_an_outage(host, listener):
     listener.statuses = [503, 503, 503]
     got = host.apply(code=5)  # done, but nobody was told
     assert got["record"]["status"] == "completed"
@@ -812,7 +883,7 @@ def test_H21_the_coordinator_is_down_for_a_while(host, listener):
     assert len(host.proxy.changes) == 2
 
 
-def test_H21_a_refusal_needs_a_person(host, listener):
+def test_refused_evidence_needs_an_operator(host, listener):
     listener.statuses = [409]
     got = host.apply(code=5)
     assert got["delivery"]["refused"] == 1
@@ -823,7 +894,7 @@ def test_H21_a_refusal_needs_a_person(host, listener):
     assert host.apply(key=KEY + "-4")["delivery"]["not_supported"] == 3
 
 
-def test_H21_the_real_coordinator_lists_it(host, coordinator):
+def test_coordinator_lists_the_evidence(host, coordinator):
     token = coordinator.register_runner("host-1")["token"]
     host.env.update({"SHITHUB_RUNNER_SERVER__BASE_URL": coordinator.base,
                      "SHITHUB_RUNNER_TOKEN": token})
@@ -836,7 +907,7 @@ def test_H21_the_real_coordinator_lists_it(host, coordinator):
     assert post == got["record"]["documents"]["post"]
 
 
-def test_H22_evidence_tells_no_secrets(host, listener):
+def test_evidence_holds_no_secrets(host, listener):
     host.proxy.answers["/build/prune"] = (500, {"message": "cannot prune"})
     host.apply(code=1)
     told = [path.read_bytes() for path in host.files()] + [row[3] for row in listener.got]
@@ -847,7 +918,7 @@ def test_H22_evidence_tells_no_secrets(host, listener):
     assert any(b'"workspaces"' in text or b'\\"workspaces\\"' in text for text in told)
 
 
-def test_H23_only_its_user(host):
+def test_only_the_configured_user_may_apply(host):
     host.apply(mutate=False)
     host.state.chmod(0o711)
     other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -861,17 +932,46 @@ def test_H23_only_its_user(host):
     host.apply(mutate=False, key=KEY + "-2")
 
 
-def test_H24_history_is_newest_first(host):
+def test_history_is_newest_first(host):
     for number in range(30):
         host.apply(mutate=False, key=f"{KEY}-{number}")
     keys = [row["key"] for row in host.json("history")]
     assert keys == [f"{KEY}-{number}" for number in range(29, 4, -1)]
     assert len(host.json("history", "--limit=100")) == 30
-    assert len(host.run("history", "--limit=2").stdout.splitlines()) == 2
+    listed = host.run("history", "--limit=2")
+    assert [line.split()[-2:] != [] for line in listed.stdout.splitlines()] == [True] * 3, "titles"
+    assert "… 2 of" in listed.stderr
     host.run("history", "--limit=101", code=2)
     damaged = host.files()[0]
     damaged.write_text("{")
-    assert damaged.name in host.run("history", code=5).stderr
+    said = host.run("history", code=5).stderr
+    assert damaged.name in said and "--move-damaged" in said
+
+
+def test_a_damaged_record_is_moved_aside_on_request(host):
+    for number in range(3):
+        host.apply(mutate=False, key=f"{KEY}-{number}")
+    host.files()[0].write_text("{")
+    said = host.run("apply", "--action=prune_docker_cache", f"--audit-key={KEY}-9", "--mutate",
+                    f"--retain={WARM}", code=5).stderr
+    assert "--move-damaged" in said and host.proxy.changes == []
+    done = host.run("apply", "--resolve", "--move-damaged")
+    assert "moved to hygiene/damaged: 1" in done.stdout
+    assert len(list((host.state / "hygiene/damaged").iterdir())) == 1
+    assert len(host.json("history")) == 2
+    host.apply(key=KEY + "-9")
+    host.run("apply", "--move-damaged", code=2)
+
+
+def test_history_makes_no_state_directory(host):
+    shutil.rmtree(host.state)
+    assert host.json("history") == [] and not host.state.exists()
+
+
+def test_each_blocker_names_its_remedy(host):
+    said = host.run("plan", "--action=prune_docker_cache", code=1).stdout
+    blockers = [line for line in said.splitlines() if line.startswith("blocker ")]
+    assert len(blockers) >= 3 and all(": " in line for line in blockers), said
 
 
 def test_schedule_changes_on_its_day(host):

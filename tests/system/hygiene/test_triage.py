@@ -1,6 +1,7 @@
 """`shithubd-runner workdir triage`: whose failure is it, from local logs and from real runs."""
 import json
 import os
+import sqlite3
 import subprocess
 
 import pytest
@@ -42,7 +43,7 @@ def log(build, folder):
     return run
 
 
-def test_W17_two_hosts_one_repository(log, build):
+def test_triage_finds_two_hosts_of_one_repository(log, build):
     story = "".join(CHECKOUT + T + "Deleting the contents of '/srv'\n"
                     + DENIED.format(LICENSE.format(host)) * 3 + T + "Post job cleanup.\n"
                     for host in ("honey-am-2", "honey-am-1", "honey-am-2"))
@@ -62,14 +63,14 @@ def test_W17_two_hosts_one_repository(log, build):
     "green\tcheckout\t" + CHECKOUT + "green\tbuild\t" + POST + "green\tbuild\t"
     + DENIED.format(LICENSE.format("h")),
 ])
-def test_W17_after_the_checkout_it_is_the_repositorys(log, text):
+def test_triage_blames_the_repository_after_the_checkout(log, text):
     code, report = log(text)
     assert code == 0 and report["class"] == "downstream" and report["pairs"] == []
 
 
 @pytest.mark.parametrize("text", ["", "nothing to see\n", CHECKOUT + T + "##[error]no such ref\n",
                                   POST + DENIED.format(LICENSE.format("h"))])
-def test_W17_inconclusive(log, text):
+def test_triage_says_inconclusive(log, text):
     code, report = log(text)
     assert code == (0 if report["class"] == "downstream" else 5)
     assert report["class"] == "inconclusive" and report["pairs"] == []
@@ -81,12 +82,12 @@ def test_W17_inconclusive(log, text):
     "/srv/am-runners-evil/h/_work/x/y", "/srv/am-runners/h/_work/_temp/x",
     "/srv/am-runners/h/_work/$(reboot)/x", "/srv/am-runners/-h/_work/x/y",
     "/srv/am-runners/h/_work/a;b/c", "relative/_work/x"])
-def test_W18_paths_outside_propose_nothing(log, path):
+def test_triage_proposes_nothing_for_paths_outside_the_root(log, path):
     code, report = log(CHECKOUT + DENIED.format(path))
     assert code == 5 and report["class"] == "inconclusive" and report["pairs"] == []
 
 
-def test_W17_hostile_logs_are_bounded(log):
+def test_triage_bounds_hostile_logs(log):
     many = CHECKOUT + "".join(DENIED.format(LICENSE.format(f"h{n}")) for n in range(2000))
     code, report = log(many + "x" * 5_000_000 + "\n" + "\x00\x1b[31m" * 1000)
     assert code == 1 and len(report["pairs"]) == 256
@@ -106,7 +107,7 @@ def asked(build, coordinator, one, pat, folder, source, *args):
 
 
 @once
-def test_W17_of_a_real_run(build, coordinator, repository, joined, pat, folder):
+def test_triage_of_a_real_run(build, coordinator, repository, joined, pat, folder):
     one, repo = joined(), repository()
     steps = "- uses: actions/checkout@v4\n- run: rm /etc/hostname; exit 1"
     repo.commit({"a": "b", ".shithub/workflows/ci.yml": workflow(steps)})
@@ -115,10 +116,12 @@ def test_W17_of_a_real_run(build, coordinator, repository, joined, pat, folder):
     number = newest_run(coordinator)
     code, report = asked(build, coordinator, one, pat, folder, str(number))
     assert code == 0 and report["class"] == "downstream"
-    # a run whose workspace cannot be made
+    # a run whose workspace cannot be made, and that has been handed back as often as a job may be
     repo.commit({"a": "c"})
     repo.push()
     number = newest_run(coordinator)
+    with sqlite3.connect(coordinator.folder / "data/shithubd.db", timeout=20) as store:
+        store.execute("UPDATE workflow_jobs SET hand_backs = 10 WHERE run_id = ?", (number,))
     place = one.workspaces / str(number)
     place.mkdir()
     subprocess.run(["chattr", "+i", place], check=True)

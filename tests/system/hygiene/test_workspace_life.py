@@ -1,7 +1,9 @@
-"""Workspaces over the runner's own life: poison of earlier jobs, crashes, the sweep."""
+"""Workspaces over the runner's life: contaminated ones, crashes, the sweep."""
+import contextlib
 import fcntl
 import json
 import os
+import pathlib
 import signal
 import subprocess
 
@@ -24,7 +26,7 @@ def write(path, text="x"):
 
 
 def poison(top, kind):
-    """What an earlier job could have left where the next one's workspace goes."""
+    """Makes what an earlier job may have left in the next one's place."""
     write(top / "repo" / "pkg" / "LICENSE")
     if kind == "locked":
         for path in [top, *top.rglob("*")]:
@@ -35,20 +37,36 @@ def poison(top, kind):
         subprocess.run(["chattr", "+i", top / "repo/pkg/LICENSE"], check=True)
 
 
+def janitors(program):
+    """The janitors that a runner has running now."""
+    pid = program.process.pid
+    found = []
+    for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if b"janitor" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
+
+
 @once
 @pytest.mark.parametrize("kind", ["locked", "root_owned", "immutable"])
-def test_W19_a_job_starts_over_poison(coordinator, repository, joined, kind):
+def test_job_starts_over_a_contaminated_workspace(coordinator, repository, joined, kind):
     one, repo = joined(), repository()
-    push(repo)
-    run = coordinator.show(newest_run(coordinator))
-    place = one.workspaces / str(run["id"]) / str(run["jobs"][0]["id"])
+    program = one.start()
+    driver.wait_for(lambda: (one.workspaces / ".owner").exists() and not janitors(program), 30,
+                    "the sweep at the start")
+    place = one.workspaces / "1/1"
     poison(place, kind)
     try:
-        program = one.once()
+        push(repo)
+        driver.wait_for(lambda: coordinator.show(newest_run(coordinator))["status"] == "completed"
+                        and not place.exists(), 60, "the job")
         left = list(place.parent.glob(".stale-*")) if place.parent.exists() else []
     finally:
+        program.stop()
         subprocess.run(["chattr", "-R", "-i", one.workspaces], capture_output=True, check=False)
-    run = coordinator.show(run["id"])
+    run = coordinator.show(newest_run(coordinator))
+    assert (run["id"], run["jobs"][0]["id"]) == (1, 1)
     assert run["conclusion"] == "success", program.log()
     assert not place.exists(), "the job's own workspace went with it"
     lines = [line for line in program.log().splitlines() if "old workspace" in line]
@@ -62,11 +80,11 @@ def test_W19_a_job_starts_over_poison(coordinator, repository, joined, kind):
 
 
 @once
-def test_W20_killed_in_a_job_the_next_one_succeeds(coordinator, repository, joined):
+def test_next_job_succeeds_after_a_kill_in_a_job(coordinator, repository, joined):
     one, repo = joined(), repository()
     program = one.start()
     push(repo, STEPS)
-    driver.wait_for(lambda: next(one.workspaces.glob("*/*/started"), None), 60, "the step")
+    driver.wait_for(lambda: next(one.in_workspaces("*/*/workspace/started"), None), 60, "the step")
     program.signal(signal.SIGKILL)
     program.wait(10)
     push(repo)
@@ -89,17 +107,14 @@ class Sweep:
     def left(self):
         return sorted(str(path.relative_to(self.root)) for path in self.root.glob("*/*"))
 
-    def run(self, ttl="1h"):
-        done = subprocess.run(
-            [self.build / "shithubd-runner", "janitor", "sweep", "--root", self.root,
-             "--state-dir", self.state, "--ttl", ttl, "--log-format", "json"],
-            capture_output=True, text=True, timeout=60, check=False)
+    def argv(self):
+        return [self.build / "shithubd-runner", "janitor", "sweep", "--root", self.root,
+                "--state-dir", self.state, "--log-format", "json"]
+
+    def run(self):
+        done = subprocess.run(self.argv(), capture_output=True, text=True, timeout=60, check=False)
         lines = [json.loads(line) for line in done.stderr.splitlines()]
         return done.returncode, lines
-
-    def until_old(self):
-        """Sweeps with the shortest life until something happened."""
-        return driver.wait_for(lambda: self.run("1ms")[1], 30, "the sweep to find something")
 
 
 @pytest.fixture
@@ -114,30 +129,58 @@ def test_sweep_takes_what_nobody_uses(sweep):
     (sweep.state / "jobs" / "44").mkdir()
     with open(sweep.state / "leases" / "7-42", "w") as lease:
         fcntl.flock(lease, fcntl.LOCK_EX)
-        code, lines = sweep.run()
-        assert code == 0 and [line["removed"] for line in lines] == [1]
-        assert sweep.left() == ["7/41", "7/42", "8/43", "9/44", "strange/thing"], \
-            "young ones stay, what was set aside does not"
-        (line,) = sweep.until_old()
-        assert (line["event"], line["removed"]) == ("workspaces_swept", 2)
+        code, (line,) = sweep.run()
+        assert code == 0 and (line["event"], line["removed"]) == ("workspaces_swept", 3)
         assert sweep.left() == ["7/42", "9/44", "strange/thing"]
-    (line,) = sweep.until_old()
+    (line,) = sweep.run()[1]
     assert sweep.left() == ["9/44", "strange/thing"], "the lease is free now"
     assert not (sweep.root / "7").exists() and os.listdir(sweep.state / "leases") == []
 
 
-def test_sweep_ages_by_what_no_step_can_set(sweep):
-    poison(sweep.root / "7/41", "locked")
-    for path in sweep.root.rglob("*"):
-        os.utime(path, (4e9, 4e9), follow_symlinks=False)
-    sweep.until_old()
-    assert sweep.left() == []
+def is_free(lease):
+    """Whether a job could take it now."""
+    try:
+        with open(lease, "a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def test_sweep_holds_a_lease_for_one_rename(sweep):
+    """While it still deletes what it renamed, the job of that name may begin."""
+    tree = sweep.root / "7/42"
+    tree.mkdir(parents=True)
+    subprocess.run("seq 30000 | xargs touch", shell=True, check=True, cwd=tree)
+    at_work = subprocess.Popen(sweep.argv(), stderr=subprocess.DEVNULL)
+    try:
+        aside = driver.wait_for(lambda: next(sweep.root.glob("7/.stale-*"), None), 30, "the rename")
+
+        def free_while_it_deletes():
+            at_work.send_signal(signal.SIGSTOP)
+            if is_free(sweep.state / "leases/7-42"):
+                return True
+            at_work.send_signal(signal.SIGCONT)
+            return False
+        driver.wait_for(free_while_it_deletes, 30, "the lease")
+        assert aside.exists() and at_work.poll() is None
+    finally:
+        at_work.send_signal(signal.SIGCONT)
+    assert at_work.wait(60) == 0 and sweep.left() == []
+
+
+def test_sweep_takes_empty_folders(sweep):
+    """What a killed janitor or probe leaves; a probe that works just now keeps its folder."""
+    for name in ("7", ".probe-0a0b0c0d", "strange"):
+        (sweep.root / name).mkdir()
+    assert sweep.run() == (0, [])
+    assert sorted(os.listdir(sweep.root)) == [".owner", ".probe-0a0b0c0d", "strange"]
 
 
 def test_sweep_sets_aside_what_resists(sweep):
     poison(sweep.root / "7/41", "immutable")
     try:
-        (line,) = sweep.until_old()
+        (line,) = sweep.run()[1]
         assert line["event"] == "workspaces_kept" and "7/41" in line["reason"]
         (aside,) = sweep.left()
         assert aside.startswith("7/.stale-41-")
@@ -150,10 +193,10 @@ def test_sweep_sets_aside_what_resists(sweep):
 
 
 def test_sweep_refuses_the_root_of_another_runner(sweep):
+    assert sweep.run() == (0, []), "it claims the root"
     poison(sweep.root / "7/41", "locked")
-    assert sweep.run() == (0, [])
     (sweep.state / "instance_id").write_text("99999999-2222-4333-8444-555555555555")
-    code, (line,) = sweep.run("1ms")
+    code, (line,) = sweep.run()
     assert code == 1 and "belongs to another runner" in line["error"]
     assert sweep.left() == ["7/41"]
 
@@ -161,12 +204,12 @@ def test_sweep_refuses_the_root_of_another_runner(sweep):
 def test_sweep_without_leases_proves_nothing(sweep):
     poison(sweep.root / "7/41", "locked")
     (sweep.state / "leases").rmdir()
-    code, (line,) = sweep.run("1ms")
+    code, (line,) = sweep.run()
     assert code == 1 and "no leases" in line["error"] and sweep.left() == ["7/41"]
 
 
 def test_janitor_keeps_out_of_the_root_of_another_runner(sweep):
-    """Two coordinators give the same numbers: what stands there may be the other one's work."""
+    """Two coordinators give the same numbers, so the folder may be the other one's work."""
     def janitor(action):
         return subprocess.run(
             [sweep.build / "shithubd-runner", "janitor", action, "--root", sweep.root,
@@ -194,7 +237,7 @@ def test_second_runner_in_one_workspace_root_is_refused(joined):
 
 @pytest.mark.parametrize("how", ["mode", "owner"])
 def test_janitor_works_in_no_root_of_others(sweep, how):
-    """Who can exchange the folder of a run would choose what becomes whose."""
+    """A user who can exchange a run's folder could choose which files the janitor gives away."""
     if how == "mode":
         sweep.root.chmod(0o777)
     else:

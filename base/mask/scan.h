@@ -1,0 +1,29 @@
+/*
+ * Finds the next place in a text where a form could begin at all, much faster than a walk.
+ * Immutable once built; pure; the owner frees it.
+ *
+ * A secret may begin in plain bytes: then one of its grams (2 to 4 bytes, hashed into a bitmap)
+ * stands there. The bitmap holds the grams at offsets 0..stride-1 of each form, so it is enough to
+ * look at every stride-th position. Or something else than a plain byte stands in its head (the
+ * bytes of stride neighbouring grams): each byte that can begin such a thing is looked for, and the
+ * text around it, read in every way, must make a gram of the bitmap.
+ */
+#ifndef BASE_MASK_SCAN_H
+#define BASE_MASK_SCAN_H
+
+#include "base/mask/forms.h"
+
+struct mask_scan;
+
+struct mask_scan *mask_scan_new(const struct mask_forms *forms); /* at least one */
+void mask_scan_free(struct mask_scan *s);                        /* wipes; NULL fine */
+/* Matches that begin in the last gram_len - 1 bytes and are plain so far do not stop a scan from
+ * being worth it. */
+size_t mask_scan_gram(const struct mask_scan *s);
+/* The first position >= start where a form may begin, or where the rest is too short to tell; no
+ * form begins before it. The bytes before walked >= start were walked over, so what is not plain
+ * there need not be looked at again. *ret_next: scanning again is of use from this start on. */
+size_t mask_scan_find(const struct mask_scan *s, const unsigned char *p, size_t start,
+	size_t walked, size_t n, size_t *ret_next);
+
+#endif

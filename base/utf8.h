@@ -1,0 +1,21 @@
+/* UTF-8 as bytes: which bytes are a character, where a text may be cut. Pure, no locale. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/util.h"
+
+/* Strict UTF-8 (no overlong forms, no surrogates, <= U+10FFFF). */
+bool utf8_valid(const char *p, size_t n);
+/* Bytes (1..4) of the valid character at p; 0 when there is none. */
+size_t utf8_char(const char *p, size_t n);
+/* Length of the longest prefix of p[0..n) that does not end inside a UTF-8 sequence. */
+size_t utf8_whole_prefix(const char *p, size_t n);
+/* The text without a byte order mark at its start, as some editors write one. */
+struct slice utf8_without_mark(struct slice text);
+/* Writes the character of a code point that is no surrogate (<= U+10FFFF); its length, 1..4. */
+size_t utf8_put(uint32_t code, unsigned char out[4]);
+
+#endif

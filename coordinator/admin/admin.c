@@ -1,0 +1,265 @@
+/*
+ * The frame around every admin verb. The result is printed only after the work has succeeded, so
+ * that a verb that fails leaves nothing on stdout that a script could take for a result. It may
+ * hold a token: its buffer is wiped.
+ */
+#include "coordinator/admin/admin.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "coordinator/remote/verb.h"
+#include "coordinator/claim/claim.h"
+#include "coordinator/serve/config.h"
+
+enum { REPO_TEXT_MAX = 256, FLAGS_MAX = 24, FRAME_FLAGS = 7 };
+enum { PAGE_ROWS = 50, PAGE_LIMIT_MAX = 100000, PAGE_MAX = 1000000 };
+#define RESULT_MAX MIB(256)
+
+/* A mistyped --data of a verb that only reads must not make an empty store, which would look like
+ * an empty answer. */
+static int admin_open(
+	struct admin *a, const struct admin_verb *v, const char *data_dir, struct err *e)
+{
+	a->data_dir = xstrdup(data_dir ? data_dir : COORDINATOR_DATA_DIR);
+	CLEAN_STR char *path = path_join(a->data_dir, "shithubd.db");
+	if ((v->list || v->reads) && access(path, F_OK) < 0)
+		return err_set(e, ERR_INPUT,
+			"data folder %s: there is no shithubd.db in it; expected the folder of "
+			"`shithubd serve` (--data DIR)",
+			a->data_dir);
+	if (dir_ensure_parents(a->data_dir, 0700, e) < 0)
+		return err_wrap(e, "data folder");
+	a->store = store_open(path, e);
+	return a->store ? 0 : -1;
+}
+
+static void admin_close(struct admin *a)
+{
+	table_release(&a->table);
+	store_free(a->store);
+	free(a->data_dir);
+}
+
+static int result_print(const struct buf *out, struct err *e)
+{
+	if (fwrite(buf_cstr(out), 1, out->len, stdout) != out->len || putchar('\n') == EOF ||
+		fflush(stdout) != 0)
+		return err_set(e, ERR_IO, "standard output: write failed");
+	return 0;
+}
+
+/* ---- lists ---- */
+
+bool admin_row(struct admin *a)
+{
+	int64_t at = a->total < 0 ? a->seen : a->page.offset + a->seen;
+
+	a->seen++;
+	if (at < a->page.offset || at - a->page.offset >= a->page.limit)
+		return false;
+	a->rows++;
+	return true;
+}
+
+void admin_total(struct admin *a, int64_t total)
+{
+	a->total = total;
+}
+
+static void list_begin(struct admin *a, const struct admin_list *l)
+{
+	a->total = -1;
+	if (a->json)
+		json_begin_array(&a->w);
+	else
+		a->table = (struct table){ .columns = l->columns, .n_columns = l->n_columns };
+}
+
+/* What the rows do not say goes to stderr: they may be a script's. */
+static int list_end(struct admin *a, const struct admin_list *l, struct err *e)
+{
+	int64_t total = a->total < 0 ? a->seen : a->total;
+
+	if (a->json)
+		json_end_array(&a->w);
+	else
+		table_print(&a->table, stdout, a->style);
+	if (fflush(stdout) != 0)
+		return err_set(e, ERR_IO, "standard output: write failed");
+	if (total == 0 && !a->json)
+		fprintf(stderr, "no %s\n", l->noun);
+	else if (a->rows == 0 && total > 0)
+		fprintf(stderr, "nothing on this page; there are %" PRId64 " %s\n", total, l->noun);
+	else if (a->page.offset + a->rows < total)
+		fprintf(stderr, "… %" PRId64 " of %" PRId64 " %s; --page %" PRId64 "\n", a->rows,
+			total, l->noun, a->page.offset / a->page.limit + 2);
+	return 0;
+}
+
+static int list_work(struct admin *a, const struct admin_verb *v, struct err *e)
+{
+	list_begin(a, v->list);
+	if (v->work(a, v->options, e) < 0)
+		return -1;
+	return list_end(a, v->list, e);
+}
+
+/* ---- the frame ---- */
+
+static int verb_work(
+	struct admin *a, const struct admin_verb *v, const char *data_dir, struct err *e)
+{
+	struct buf out = BUF_INIT(RESULT_MAX);
+
+	if (a->json)
+		json_writer_init(&a->w, &out, true);
+	int rc = (v->check && v->check(a, v->options, e) < 0) ||
+				 admin_open(a, v, data_dir, e) < 0 ||
+				 (v->list ? list_work(a, v, e) : v->work(a, v->options, e)) < 0
+			 ? -1
+			 : 0;
+	/* finished in any case, as that frees it; the first error stays */
+	if (a->json && json_writer_finish(&a->w, rc < 0 ? NULL : e) < 0)
+		rc = -1;
+	if (a->json && rc == 0)
+		rc = result_print(&out, e);
+	buf_release_wipe(&out);
+	admin_close(a);
+	return rc;
+}
+
+/* Set once, before the only verb of this process runs. */
+static const struct admin_caller *caller;
+
+void admin_called_by(const struct admin_caller *c)
+{
+	caller = c;
+}
+
+const struct admin_caller *admin_caller(void)
+{
+	return caller;
+}
+
+/* What the flags that every verb has are parsed into. */
+struct frame {
+	const char *data_dir;
+	enum cli_output output;
+	enum cli_color color;
+	int64_t limit, page;
+	struct remote remote;
+};
+
+static size_t frame_flags(struct frame *f, const struct admin_verb *v, struct cli_flag *flags)
+{
+	size_t n = 0;
+
+	flags[n++] =
+		(struct cli_flag){ "data", CLI_STRING, &f->data_dir, "DIR", "the data folder" };
+	if (!v->text_only)
+		flags[n++] = (struct cli_flag)CLI_OUTPUT_FLAG(f->output);
+	if (!cli_is_local() && !caller)
+		n += remote_flags(&f->remote, flags + n);
+	if (v->list || v->colored)
+		flags[n++] = (struct cli_flag)CLI_COLOR_FLAG(f->color);
+	if (!v->list)
+		return n;
+	flags[n++] = (struct cli_flag){ "limit", CLI_INT, &f->limit, "N",
+		"at most so many rows (a page)", 1,
+		v->list->limit_max ? v->list->limit_max : PAGE_LIMIT_MAX };
+	flags[n++] = (struct cli_flag){ "page", CLI_INT, &f->page, "N",
+		"the N-th page (default: 1)", 1, PAGE_MAX };
+	return n;
+}
+
+static struct page frame_page(const struct frame *f, const struct admin_verb *v)
+{
+	int64_t limit = f->limit ? f->limit : v->list->limit;
+
+	if (!limit)
+		limit = f->page > 1 ? PAGE_ROWS : INT64_MAX;
+	return (struct page){ .limit = limit, .offset = (f->page - 1) * (f->page > 1 ? limit : 0) };
+}
+
+static char **words_copy(int argc, char **argv)
+{
+	char **copy = xcalloc((size_t)argc + 1, sizeof(*copy));
+
+	memcpy(copy, argv, (size_t)argc * sizeof(*copy));
+	return copy;
+}
+
+static void words_free(char ***words)
+{
+	free(*words);
+}
+
+static int verb_remote(const struct remote *r, const struct admin_verb *v, struct admin *a)
+{
+	struct err e = { 0 };
+	int code = EXIT_FINDINGS;
+
+	if ((v->check && v->check(a, v->options, &e) < 0) || remote_run(r, &code, &e) < 0)
+		return cli_fail(exit_code(&e), "%s", e.text);
+	return code;
+}
+
+int admin_verb_run(int argc, char **argv, const struct admin_verb *v)
+{
+	struct admin a = { 0 };
+	struct frame f = { .page = 1, .remote = { .argc = argc, .reads_stdin = v->reads_stdin } };
+	struct cli_flag flags[FLAGS_MAX];
+	struct err e = { 0 };
+
+	if (v->n_flags + FRAME_FLAGS > FLAGS_MAX)
+		BUG("%zu flags", v->n_flags);
+	if (v->n_flags)
+		memcpy(flags, v->flags, v->n_flags * sizeof(*flags));
+	size_t n = v->n_flags + frame_flags(&f, v, flags + v->n_flags);
+	/* the parser moves words about; a caller elsewhere needs them as typed */
+	CLEANUP(words_free) char **typed = f.remote.argv = words_copy(argc, argv);
+	int rc = cli_parse(argc, argv, flags, n, v->help, v->max_args, &a.args, &a.n_args);
+	if (rc != 0)
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (f.remote.url)
+		return verb_remote(&f.remote, v, &a);
+	if (caller)
+		f.data_dir = caller->data_dir;
+	a.json = f.output == OUTPUT_JSON;
+	a.style = terminal_style(STDOUT_FILENO, f.color);
+	if (v->list)
+		a.page = frame_page(&f, v);
+	if (verb_work(&a, v, f.data_dir, &e) < 0)
+		return cli_fail(exit_code(&e), "%s", e.text);
+	return a.code;
+}
+
+void admin_wake(const struct admin *a)
+{
+	wake_send(a->data_dir);
+}
+
+char *admin_public_url(const struct admin *a)
+{
+	CLEAN_STR char *path = path_join(a->data_dir, "public_url");
+	CLEAN_BUF struct buf text = BUF_INIT(4096);
+
+	if (file_read(path, &text, NULL) < 0)
+		return NULL;
+	return xstrndup(buf_cstr(&text), strcspn(buf_cstr(&text), "\n"));
+}
+
+int admin_repo_find(struct admin *a, const char *full_name, struct repo_row *ret, struct err *e)
+{
+	const char *slash = strchr(full_name, '/');
+
+	if (!slash || slash == full_name || !slash[1] || strchr(slash + 1, '/') ||
+		strlen(full_name) > REPO_TEXT_MAX)
+		return err_set(
+			e, ERR_INPUT, "repository \"%.100s\", expected OWNER/NAME", full_name);
+	CLEAN_STR char *owner = xstrndup(full_name, (size_t)(slash - full_name));
+	return store_repo_find(a->store, owner, slash + 1, ret, e);
+}

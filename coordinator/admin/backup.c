@@ -1,0 +1,239 @@
+/*
+ * Not in the frame of the other verbs: that opens the store and brings it to this program's schema,
+ * which is just what a backup before an upgrade must not do.
+ */
+#include "coordinator/admin/backup.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/cli.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "coordinator/backup/backup.h"
+#include "coordinator/backup/restore.h"
+#include "coordinator/serve/config.h"
+#include "coordinator/store/schema.h"
+#include "coordinator/store/store.h"
+
+#define RESULT_MAX KIB(64)
+
+/* One line of JSON of members that `write` adds. */
+static int json_print(void (*write)(struct json_writer *w, const void *data), const void *data)
+{
+	CLEAN_BUF struct buf out = BUF_INIT(RESULT_MAX);
+	struct json_writer w;
+	struct err e = { 0 };
+
+	json_writer_init(&w, &out, true);
+	json_begin_object(&w);
+	write(&w, data);
+	json_end_object(&w);
+	if (json_writer_finish(&w, &e) < 0)
+		return cli_fail(EXIT_FINDINGS, "%s", e.text);
+	puts(buf_cstr(&out));
+	return EXIT_OK;
+}
+
+/* ---- backup ---- */
+
+static void backup_write(struct json_writer *w, const void *data)
+{
+	const struct backup_done *d = data;
+
+	json_kv_int(w, "files", d->files);
+	json_kv_int(w, "bytes", d->bytes);
+	json_kv_int(w, "linked", d->linked);
+	json_kv_int(w, "artifacts_replaced", d->replaced);
+	json_kv_int(w, "objects_missing", d->missing);
+}
+
+static void backup_print(const struct backup_done *d, const char *dir)
+{
+	char size[SIZE_TEXT_MAX];
+
+	printf("%s: %" PRId64 " files, %s, %" PRId64 " of them links to the data folder's\n", dir,
+		d->files, size_format((uint64_t)d->bytes, size), d->linked);
+	if (d->replaced)
+		printf("artifacts that were replaced meanwhile and are left out: %" PRId64 "\n",
+			d->replaced);
+	if (d->missing)
+		printf("objects that are missing in the data folder: %" PRId64
+		       " (shithubd doctor names them)\n",
+			d->missing);
+}
+
+int verb_backup(int argc, char **argv)
+{
+	const char *data_dir = COORDINATOR_DATA_DIR;
+	enum cli_output output = OUTPUT_TEXT;
+	bool without_key = false;
+	const struct cli_flag flags[] = {
+		{ "data", CLI_STRING, &data_dir, "DIR", "the data folder" },
+		{ "without-key", CLI_BOOL, &without_key, NULL,
+			"leave root.key out, without which secrets cannot be opened" },
+		CLI_OUTPUT_FLAG(output),
+	};
+	struct backup_done done;
+	struct err e = { 0 };
+	char **args;
+	int n;
+	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags),
+		"Works while serve runs. DIR must be new or empty; on the data folder's file "
+		"system "
+		"most\nfiles become hard links. Exit codes: 0 done, 1 an object was missing, or it "
+		"failed, 2 usage,\n3 DIR is not empty.",
+		1, &args, &n);
+
+	if (rc != 0)
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (n != 1)
+		return cli_fail(EXIT_USAGE, "DIR is missing, expected the folder of the backup");
+	if (backup_run(data_dir, args[0], without_key, &done, &e) < 0)
+		return cli_fail(exit_code(&e), "%s", e.text);
+	if (output == OUTPUT_JSON)
+		json_print(backup_write, &done);
+	else
+		backup_print(&done, args[0]);
+	return done.missing ? EXIT_FINDINGS : EXIT_OK;
+}
+
+/* ---- restore ---- */
+
+static void restore_write(struct json_writer *w, const void *data)
+{
+	const struct restore_done *d = data;
+
+	json_kv_str(w, "created_at", d->created_at);
+	json_kv_int(w, "files", d->files);
+	json_kv_int(w, "bytes", d->bytes);
+	json_kv_int(w, "jobs_lost", d->jobs_lost);
+	json_kv_int(w, "from_schema", d->from_schema);
+	json_kv_int(w, "to_schema", d->to_schema);
+}
+
+int verb_restore(int argc, char **argv)
+{
+	const char *data_dir = NULL, *root_key = NULL;
+	enum cli_output output = OUTPUT_TEXT;
+	const struct cli_flag flags[] = {
+		{ "data", CLI_STRING, &data_dir, "DIR", "the data folder to make",
+			.required = true },
+		{ "root-key", CLI_STRING, &root_key, "FILE",
+			"root key of a backup --without-key (or SHITHUB_TOTP_KEY)" },
+		CLI_OUTPUT_FLAG(output),
+	};
+	struct restore_done done = { 0 };
+	struct err e = { 0 };
+	char **args;
+	int n;
+	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags),
+		"Checks each file against the manifest; --data must be new or empty. Jobs that ran "
+		"at the\ntime of the backup end as lost. Exit codes: 0 done, 1 failed, 2 usage, 3 "
+		"refused.",
+		1, &args, &n);
+
+	if (rc != 0)
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (n != 1)
+		return cli_fail(EXIT_USAGE, "DIR is missing, expected the folder of a backup");
+	int code = restore_run(args[0], data_dir, root_key, &done, &e) < 0
+			   ? cli_fail(exit_code(&e), "%s", e.text)
+			   : EXIT_OK;
+	if (code == EXIT_OK && output == OUTPUT_JSON)
+		json_print(restore_write, &done);
+	else if (code == EXIT_OK)
+		printf("%s: backup of %s, %" PRId64 " files; %" PRId64
+		       " running jobs ended as lost; schema %" PRId64 " to %" PRId64 "\n",
+			data_dir, done.created_at, done.files, done.jobs_lost, done.from_schema,
+			done.to_schema);
+	free(done.created_at);
+	return code;
+}
+
+/* ---- migrate ---- */
+
+struct migration {
+	int64_t from, to;
+	bool dry_run;
+};
+
+static void migration_write(struct json_writer *w, const void *data)
+{
+	const struct migration *m = data;
+
+	json_kv_int(w, "from_schema", m->from);
+	json_kv_int(w, "to_schema", m->to);
+	json_kv_int(w, "steps", m->to - m->from);
+	json_kv_bool(w, "dry_run", m->dry_run);
+}
+
+static int schema_read(const char *db, struct migration *m, struct err *e)
+{
+	CLEAN_STORE struct store *s = store_open_as_is(db, e);
+
+	if (!s)
+		return -1;
+	m->from = store_schema_version(s);
+	m->to = store_schema_newest();
+	if (m->from < 0)
+		return err_set(e, ERR_IO, "%s: the schema's version cannot be read", db);
+	if (m->from > m->to)
+		return err_set(e, ERR_CONFLICT,
+			"%s: schema %" PRId64 " is newer than this program's %" PRId64
+			": use the program that made it, or a newer one",
+			db, m->from, m->to);
+	return 0;
+}
+
+static int migrate(const char *data_dir, struct migration *m, struct err *e)
+{
+	CLEAN_STR char *db = path_join(data_dir, "shithubd.db");
+	CLEAN_STR char *lock = path_join(data_dir, "serve.lock");
+	CLEAN_FD int held = -1;
+
+	if (schema_read(db, m, e) < 0)
+		return -1;
+	if (m->dry_run || m->from == m->to)
+		return 0;
+	held = lock_file(lock, e);
+	if (held < 0)
+		return err_wrap(e, "an older serve uses this data folder, stop it first");
+	CLEAN_STORE struct store *s = store_open(db, e);
+	return s ? 0 : -1;
+}
+
+int verb_migrate(int argc, char **argv)
+{
+	const char *data_dir = COORDINATOR_DATA_DIR;
+	enum cli_output output = OUTPUT_TEXT;
+	struct migration m = { 0 };
+	const struct cli_flag flags[] = {
+		{ "data", CLI_STRING, &data_dir, "DIR", "the data folder" },
+		{ "dry-run", CLI_BOOL, &m.dry_run, NULL, "say what would be done" },
+		CLI_OUTPUT_FLAG(output),
+	};
+	struct err e = { 0 };
+	char **args;
+	int n;
+	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags),
+		"serve does the same when it starts. There is no way back but a backup: take one "
+		"first.\nExit codes: 0 done or nothing to do, 1 failed, 2 usage, 3 the schema is "
+		"newer, or serve runs.",
+		0, &args, &n);
+
+	if (rc != 0)
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (migrate(data_dir, &m, &e) < 0)
+		return cli_fail(exit_code(&e), "%s", e.text);
+	if (output == OUTPUT_JSON)
+		return json_print(migration_write, &m);
+	if (m.from == m.to)
+		printf("schema %" PRId64 ": nothing to do\n", m.to);
+	else
+		printf("schema %" PRId64 " to %" PRId64 ", %" PRId64 " steps%s\n", m.from, m.to,
+			m.to - m.from,
+			m.dry_run ? " to do; take a backup first: shithubd backup DIR" : " done");
+	return EXIT_OK;
+}

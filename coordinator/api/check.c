@@ -1,0 +1,136 @@
+/*
+ * A commit's statuses and check runs, in the form of the field's API. A public repository answers
+ * anybody; a private one is not there for callers who may not read it.
+ */
+#include "coordinator/api/api.h"
+
+#include "base/limits.h"
+#include "coordinator/api/page.h"
+#include "coordinator/api/reader.h"
+#include "coordinator/view/check.h"
+
+#define ANSWER_MAX MIB(32)
+
+struct commit_call {
+	struct app *app;
+	struct repo_row repo;
+	char sha[RUN_SHA_MAX];
+	struct page page;
+	struct checks checks;
+};
+
+static void commit_call_release(struct commit_call *c)
+{
+	checks_release(&c->checks);
+	repo_row_release(&c->repo);
+}
+
+static int commit_load(struct commit_call *c, struct httpd_request *r, struct err *e)
+{
+	struct store *s = c->app->store;
+
+	if (reader_repo(c->app, r, &c->repo, e) < 0 || page_of(r, &c->page, e) < 0 ||
+		store_run_sha(s, c->repo.id, httpd_param(r, "sha"), c->sha, e) < 0 ||
+		store_run_heads(s, c->repo.id, RUNS_OF_COMMIT, c->sha, &c->checks.runs, e) < 0)
+		return -1;
+	return checks_load(s, &c->checks, e);
+}
+
+static struct check_place place_of(const struct commit_call *c)
+{
+	return (struct check_place){ c->app->public_url, &c->repo };
+}
+
+/* ---- statuses ---- */
+
+static int statuses_write(struct commit_call *c, struct httpd_request *r UNUSED,
+	struct json_writer *w, struct err *e UNUSED)
+{
+	const struct check_place at = place_of(c);
+
+	checks_write_statuses(w, &c->checks, c->sha, &at, c->page.offset, c->page.limit);
+	return 0;
+}
+
+/* ---- check runs ---- */
+
+static bool is_asked_for(const struct check *c, const char *name, const char *status)
+{
+	const char *has = c->job ? c->job->name : c->run->workflow_name;
+	struct state state = c->job ? c->job->state : c->run->state;
+
+	return (!name || str_eq(name, has)) && (!status || str_eq(status, check_run_status(state)));
+}
+
+static int check_filter(const char *status, struct err *e)
+{
+	if (!status || str_eq(status, "queued") || str_eq(status, "in_progress") ||
+		str_eq(status, "completed"))
+		return 0;
+	return err_set(e, ERR_INPUT, "status \"%.40s\": expected queued, in_progress or completed",
+		status);
+}
+
+static int check_runs_write(
+	struct commit_call *c, struct httpd_request *r, struct json_writer *w, struct err *e)
+{
+	const char *name = httpd_query(r, "check_name"), *status = httpd_query(r, "status");
+	const struct check_place at = place_of(c);
+	int64_t seen = 0;
+
+	if (check_filter(status, e) < 0)
+		return -1;
+	json_begin_object(w);
+	json_key(w, "check_runs");
+	json_begin_array(w);
+	for (size_t i = 0; i < c->checks.n; i++) {
+		const struct check *check = &c->checks.v[i];
+		struct annotation_counts n = { 0 };
+
+		if (!is_asked_for(check, name, status) || seen++ < c->page.offset ||
+			seen > c->page.offset + c->page.limit)
+			continue;
+		if (check->job && store_annotation_counts(c->app->store, check->job->source_run_id,
+					  check->job->source_id, &n, e) < 0)
+			return -1;
+		check_write_run(w, check, &at, &n);
+	}
+	json_end_array(w);
+	json_kv_int(w, "total_count", seen);
+	json_end_object(w);
+	return 0;
+}
+
+/* ---- the calls ---- */
+
+typedef int (*commit_write_fn)(
+	struct commit_call *c, struct httpd_request *r, struct json_writer *w, struct err *e);
+
+static void commit_answer(struct httpd_request *r, struct app *a, commit_write_fn fn)
+{
+	CLEANUP(commit_call_release) struct commit_call c = { .app = a };
+	CLEAN_BUF struct buf out = BUF_INIT(ANSWER_MAX);
+	struct json_writer w;
+	struct err e = { 0 };
+
+	if (commit_load(&c, r, &e) < 0) {
+		httpd_reply_err(r, &e);
+		return;
+	}
+	json_writer_init(&w, &out, false);
+	int rc = fn(&c, r, &w, &e);
+	if (json_writer_finish(&w, rc < 0 ? NULL : &e) < 0 || rc < 0)
+		httpd_reply_err(r, &e);
+	else
+		httpd_reply_json(r, 200, &out);
+}
+
+void api_commit_status(struct httpd_request *r, void *app)
+{
+	commit_answer(r, app, statuses_write);
+}
+
+void api_commit_check_runs(struct httpd_request *r, void *app)
+{
+	commit_answer(r, app, check_runs_write);
+}

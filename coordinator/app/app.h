@@ -1,0 +1,66 @@
+/*
+ * What every handler of `shithubd serve` gets: one struct, made in serve/serve.c, passed
+ * down. app.c defines the auth functions, claim/claim.c app_wake.
+ */
+#ifndef COORDINATOR_APP_APP_H
+#define COORDINATOR_APP_APP_H
+
+#include "coordinator/app/keys.h"
+#include "coordinator/app/metrics.h"
+#include "coordinator/app/token.h"
+#include "coordinator/http/httpd.h"
+#include "coordinator/rights/pat.h"
+#include "coordinator/store/runner.h"
+
+struct waiters; /* claim.h: held heartbeats */
+struct scrub;   /* scrub/scrub.h: maskers of running jobs */
+struct git_session;
+
+/* What artifacts may take; 0: the defaults of artifact.h. */
+struct artifact_limits {
+	int64_t max_bytes, max_run_bytes, retention_days;
+};
+
+/* Failed authentications by address: which, since when, how many. An address takes the place of
+ * another one of the same slot. */
+enum { AUTH_FAILURE_SLOTS = 256, AUTH_FAILURES_MAX = 20 };
+struct auth_failures {
+	struct auth_failure {
+		uint64_t peer;
+		struct mono since;
+		unsigned n;
+	} slots[AUTH_FAILURE_SLOTS];
+};
+
+struct app {
+	struct loop *loop;
+	struct wall started_at; /* of serve */
+	struct store *store;
+	struct keys keys;
+	struct httpd *httpd;
+	struct metrics metrics;
+	struct waiters *waiters;
+	struct scrub *scrub;              /* NULL: not serve, nothing is received */
+	struct git_session *git_sessions; /* git/session.h: all that are open */
+	unsigned admin_calls;             /* admin verbs that run for callers elsewhere */
+	struct auth_failures failures;    /* of callers of those */
+	char *data_dir;                   /* repositories live in <data_dir>/repos */
+	struct artifact_limits artifacts;
+	const char *git_hooks; /* folder of hooks that git runs, NULL: none; of the configuration */
+	char *public_url;      /* no trailing slash; clone URL = <public_url>/<owner>/<name>.git */
+};
+
+/* A job may have become claimable (new run, finished job, undrained runner): held heartbeats try
+ * again in the next tick of the loop. Cheap; call it after the commit. */
+void app_wake(struct app *a);
+
+/* Who calls; users: access.h. All set ERR_AUTH with a line that reveals nothing about what exists.
+ */
+/* A registration token, as sent (NULL: none was); *ret is the caller's to release. */
+int auth_runner(
+	struct app *a, const char *token, struct runner_row *ret, struct err *e) CHECK_RESULT;
+/* A checkout token: of this repository, while its job is running on a runner not revoked. For
+ * git-upload-pack only. */
+int auth_checkout(struct app *a, const char *token, int64_t repo_id, struct err *e) CHECK_RESULT;
+
+#endif

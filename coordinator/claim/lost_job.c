@@ -1,0 +1,184 @@
+/*
+ * Ending jobs that nobody will report on. The line in the log comes first, in the same transaction
+ * as the end: who reads why the job failed finds it where the log stops. One job that cannot be
+ * ended must not keep the others, so each has a transaction and an error of its own.
+ */
+#include "coordinator/claim/lost_job.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "coordinator/queue/claim.h"
+#include "coordinator/store/job.h"
+#include "coordinator/store/log.h"
+#include "coordinator/queue/report.h"
+#include "coordinator/scrub/scrub.h"
+#include "coordinator/store/runner.h"
+#include "coordinator/store/state.h"
+#include "coordinator/store/store.h"
+
+static struct wall last_sign(const struct job_row *job)
+{
+	return job->last_seen_at.us ? job->last_seen_at : job->claimed_at;
+}
+
+/* Everything in one transaction: the line, the end, and what follows for the run. */
+static int job_end(struct app *a, const struct job_row *job, struct state end, const char *line,
+	struct wall now, struct err *e)
+{
+	struct state_report r = { .state = end };
+	CLEAN_TX struct store_tx tx = { 0 };
+	struct state st, run;
+
+	if (store_begin(a->store, &tx, e) < 0 ||
+		(a->scrub && scrub_end(a, job->id, 0, now, e) < 0) ||
+		store_log_note(a->store, job->id, line, now, e) < 0 ||
+		store_job_report(a->store, job->id, &r, now, &st, &run, e) < 0)
+		return -1;
+	return store_commit(&tx, e);
+}
+
+/* 1: no step of it had ended, so it is queued once more. */
+static int lost_job_retry(struct app *a, const struct job_row *job, const char *runner,
+	const char *since, struct wall now, struct err *e)
+{
+	CLEAN_STR char *why = xasprintf("Started again: runner lost. %s has sent nothing for this "
+					"job since %s, before its first step ended.",
+		runner, since);
+	int rc = store_claim_lost(a->store, job->id, why, now, e);
+
+	if (rc > 0)
+		metric_add(&a->metrics, METRIC_JOBS_RETRIED, 1);
+	return rc;
+}
+
+static int lost_job_end(struct app *a, const struct job_row *job, struct wall now, struct err *e)
+{
+	static const struct state end = { STATUS_COMPLETED, CONCLUSION_FAILURE };
+	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
+	char since[WALL_TEXT_MAX];
+
+	if (job->runner_id && store_runner_get(a->store, job->runner_id, &runner, e) < 0)
+		return -1;
+	const char *name = runner.name ? runner.name : "its runner";
+	wall_format(last_sign(job), since);
+	CLEAN_STR char *line =
+		xasprintf("\nRunner lost: %s has sent nothing for this job since %s. "
+			  "Its later actions are unknown.\n",
+			name, since);
+	int retried = lost_job_retry(a, job, name, since, now, e);
+	if (retried < 0 || (retried == 0 && job_end(a, job, end, line, now, e) < 0))
+		return -1;
+	log_warn("job", retried ? "runner_lost_job_queued_again" : "runner_lost",
+		F_INT("job", job->id), F_INT("run", job->run_id), F_INT("runner", job->runner_id),
+		F_STR("last_sign", since));
+	return 0;
+}
+
+/* ---- absent ---- */
+
+int absent_jobs_list(
+	struct store *s, const struct active_jobs *active, struct job_list *ret, struct err *e)
+{
+	const struct running_spec all = { .runner_id = active->runner_id,
+		.but_key = active->key,
+		.page = { .limit = LIMIT_ACTIVE_JOBS } };
+	struct job_list l = { 0 };
+	size_t n = 0;
+
+	if (store_running_list(s, &all, &l, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++)
+		if (ids_contains(active->ids, l.v[i].id))
+			job_row_release(&l.v[i]);
+		else
+			l.v[n++] = l.v[i];
+	l.n = n;
+	*ret = l;
+	return 0;
+}
+
+static int absent_job_end(struct app *a, const struct job_row *job, struct wall now, struct err *e)
+{
+	static const struct state end = { STATUS_CANCELLED, CONCLUSION_CANCELLED };
+
+	if (job_end(a, job, end,
+		    "\nCancelled: the runner says that it has this job no longer, and has not "
+		    "reported its end.\n",
+		    now, e) < 0)
+		return -1;
+	log_warn("job", "job_absent", F_INT("job", job->id), F_INT("run", job->run_id),
+		F_INT("runner", job->runner_id));
+	return 0;
+}
+
+int absent_jobs_end(struct app *a, const struct active_jobs *active, struct wall now,
+	size_t *ret_count, struct err *e)
+{
+	CLEANUP(job_list_release) struct job_list absent = { 0 };
+
+	*ret_count = 0;
+	if (absent_jobs_list(a->store, active, &absent, e) < 0)
+		return -1;
+	for (size_t i = 0; i < absent.n; i++) {
+		struct err one = { 0 };
+
+		if (absent_job_end(a, &absent.v[i], now, &one) == 0)
+			++*ret_count;
+		else
+			log_warn("job", "absent_job_kept", F_INT("job", absent.v[i].id),
+				F_ERR(&one));
+	}
+	if (*ret_count) {
+		metric_add(&a->metrics, METRIC_JOBS_ABSENT, (int64_t)*ret_count);
+		app_wake(a);
+	}
+	return 0;
+}
+
+/* ---- lost ---- */
+
+int lost_jobs_end(
+	struct app *a, int64_t expiry_us, struct wall now, size_t *ret_count, struct err *e)
+{
+	CLEANUP(job_list_release) struct job_list lost = { 0 };
+	int64_t dead_us = expiry_us > TOKEN_LIFETIME_US ? expiry_us : TOKEN_LIFETIME_US;
+	struct lost_spec spec = { .silent_since = { now.us - expiry_us },
+		.token_dead_since = { now.us - dead_us } };
+
+	if (now.us - a->started_at.us < expiry_us)
+		spec.silent_since = spec.token_dead_since;
+	*ret_count = 0;
+	if (store_lost_list(a->store, &spec, &lost, e) < 0)
+		return -1;
+	for (size_t i = 0; i < lost.n; i++) {
+		struct err one = { 0 };
+
+		if (lost_job_end(a, &lost.v[i], now, &one) == 0)
+			++*ret_count;
+		else /* one that cannot be ended keeps none of the others */
+			log_warn("job", "lost_job_kept", F_INT("job", lost.v[i].id), F_ERR(&one));
+	}
+	if (*ret_count) {
+		metric_add(&a->metrics, METRIC_JOBS_LOST, (int64_t)*ret_count);
+		app_wake(a);
+	}
+	return 0;
+}
+
+/* ---- after a restore ---- */
+
+int restored_jobs_end(
+	struct app *a, const char *line, struct wall now, size_t *ret_count, struct err *e)
+{
+	static const struct state end = { STATUS_COMPLETED, CONCLUSION_FAILURE };
+	const struct running_spec all = { .page = { .limit = INT64_MAX } };
+	CLEANUP(job_list_release) struct job_list l = { 0 };
+
+	if (store_running_list(a->store, &all, &l, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++)
+		if (job_end(a, &l.v[i], end, line, now, e) < 0)
+			return -1;
+	*ret_count = l.n;
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* What the store says, and whether the objects that it names are there. */
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+
+#include "base/fs.h"
+#include "coordinator/doctor/doctor.h"
+#include "coordinator/object/named.h"
+#include "coordinator/object/object.h"
+#include "coordinator/object/reader.h"
+#include "coordinator/store/file.h"
+#include "coordinator/store/push.h"
+#include "coordinator/store/runner.h"
+#include "coordinator/store/schema.h"
+
+#define STALE_US (120 * USEC_PER_SEC)
+enum { NAMED_MAX = 3, WALK_FDS = 32, OUT_MAX = 8192 };
+
+void check_schema(const struct coordinator_facts *f, struct doctor_row *r)
+{
+	int64_t have = store_schema_version(f->store), newest = store_schema_newest();
+
+	if (have < 0)
+		doctor_say(r, DOCTOR_FAIL, "the version cannot be read");
+	else if (have > newest)
+		doctor_say(r, DOCTOR_FAIL, "%" PRId64 " is newer than this program's %" PRId64,
+			have, newest);
+	else if (have < newest)
+		doctor_say(r, DOCTOR_WARN, "%" PRId64 ", this program's is %" PRId64, have, newest);
+	else
+		doctor_say(r, DOCTOR_PASS, "%" PRId64, have);
+}
+
+void check_integrity(const struct coordinator_facts *f, struct doctor_row *r)
+{
+	CLEAN_BUF struct buf out = BUF_INIT(OUT_MAX);
+	struct err e = { 0 };
+
+	if (store_quick_check(f->store, &out, &e) < 0)
+		doctor_say(r, DOCTOR_FAIL, "%s", e.text);
+	else if (out.len)
+		doctor_say(
+			r, DOCTOR_FAIL, "%.*s", (int)strcspn(buf_cstr(&out), "\n"), buf_cstr(&out));
+	else
+		doctor_say(r, DOCTOR_PASS, "quick_check is ok");
+}
+
+void check_foreign_keys(const struct coordinator_facts *f, struct doctor_row *r)
+{
+	CLEAN_BUF struct buf out = BUF_INIT(OUT_MAX);
+	struct err e = { 0 };
+	int64_t n;
+
+	if (store_foreign_keys(f->store, &n, &out, &e) < 0)
+		doctor_say(r, DOCTOR_FAIL, "%s", e.text);
+	else if (n)
+		doctor_say(r, DOCTOR_FAIL, "%" PRId64 " rows refer to nothing, the first in %s", n,
+			buf_cstr(&out));
+	else
+		doctor_say(r, DOCTOR_PASS, "every row finds what it refers to");
+}
+
+/* ---- objects ---- */
+
+struct object_walk {
+	const struct coordinator_facts *f;
+	struct doctor_row *r;
+	int64_t named, bad;
+};
+
+static int object_check(void *data, const struct object_named *o, struct err *e UNUSED)
+{
+	struct object_walk *w = data;
+	struct err one = { 0 };
+	int64_t size = 0;
+	const char *dir = w->f->config.data_dir;
+	CLEAN_FD int fd = object_open(dir, o->key, &size, &one);
+	bool good = fd >= 0 && size == o->size;
+
+	if (good && w->f->verify_objects)
+		good = object_verify(dir, o->key, o->size, o->digest, &one) == 0;
+	w->named += fd >= 0;
+	if (!good && w->bad++ < NAMED_MAX)
+		doctor_say(w->r, DOCTOR_FAIL, "%s: %s", o->key,
+			one.text[0] ? one.text : "its size is not that of its row");
+	return 0;
+}
+
+static int64_t files_found; /* nftw has no data of the caller's */
+
+static int file_count(
+	const char *path UNUSED, const struct stat *st UNUSED, int type, struct FTW *at UNUSED)
+{
+	files_found += type == FTW_F;
+	return 0;
+}
+
+static void orphans_check(const struct object_walk *w)
+{
+	CLEAN_STR char *folder = path_join(w->f->config.data_dir, "objects/actions");
+
+	files_found = 0;
+	if (nftw(folder, file_count, WALK_FDS, FTW_PHYS) < 0 && errno != ENOENT)
+		doctor_unproved(w->r, "%s: %s", folder, strerror(errno));
+	else if (files_found > w->named)
+		doctor_say(w->r, DOCTOR_WARN, "%" PRId64 " objects that no row names",
+			files_found - w->named);
+}
+
+void check_objects(const struct coordinator_facts *f, struct doctor_row *r)
+{
+	struct object_walk w = { .f = f, .r = r };
+	struct err e = { 0 };
+
+	if (object_each_named(f->store, object_check, &w, &e) < 0) {
+		doctor_unproved(r, "%s", e.text);
+		return;
+	}
+	if (w.bad)
+		doctor_say(r, DOCTOR_FAIL, "%" PRId64 " in all are missing or damaged", w.bad);
+	doctor_say(r, DOCTOR_PASS, "%" PRId64 " objects%s", w.named,
+		f->verify_objects ? ", all of them read" : ", sizes alone");
+	orphans_check(&w);
+}
+
+/* ---- runners and pushes ---- */
+
+void check_runners(const struct coordinator_facts *f, struct doctor_row *r)
+{
+	CLEANUP(runner_list_release) struct runner_list l = { 0 };
+	struct err e = { 0 };
+	size_t stale = 0;
+
+	if (store_runner_list(f->store, &l, &e) < 0) {
+		doctor_unproved(r, "%s", e.text);
+		return;
+	}
+	for (size_t i = 0; i < l.n; i++) {
+		const struct runner_row *one = &l.v[i];
+
+		if (one->revoked_at.us || one->offline_at.us || !one->last_heartbeat_at.us ||
+			f->now.us - one->last_heartbeat_at.us < STALE_US)
+			continue;
+		if (stale++ < NAMED_MAX)
+			doctor_say(r, DOCTOR_WARN, "%s has sent no heartbeat for %" PRId64 " s",
+				one->name, (f->now.us - one->last_heartbeat_at.us) / USEC_PER_SEC);
+	}
+	doctor_say(r, DOCTOR_PASS, "%zu runners, %zu silent", l.n, stale);
+}
+
+void check_pushes(const struct coordinator_facts *f, struct doctor_row *r)
+{
+	CLEANUP(push_rows_release) struct push_rows l = { 0 };
+	struct err e = { 0 };
+	size_t failed = 0;
+
+	if (store_push_list(f->store, &l, &e) < 0) {
+		doctor_unproved(r, "%s", e.text);
+		return;
+	}
+	for (size_t i = 0; i < l.n; i++)
+		failed += l.v[i].attempts > 0;
+	doctor_say(r, failed ? DOCTOR_WARN : DOCTOR_PASS,
+		"%zu pushes under way, for %zu of them runs could not be made", l.n, failed);
+}

@@ -1,0 +1,274 @@
+/*
+ * One list in order of age, walked whenever somebody has to go: a few thousand entries take some
+ * microseconds, less than the accept that causes the walk. A connection is ended by shutting its
+ * socket down; libmicrohttpd then closes it like one whose peer has gone.
+ */
+#include "coordinator/http/connection.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+
+enum phase { WAITS_FIRST, WAITS_NEXT, SENDS_BODY, WORKS, DROPPED };
+
+struct peer {
+	unsigned char bytes[16]; /* v4 in its v6 form; of v6 the first 8 */
+};
+struct connection {
+	struct connections *of;
+	struct connection *next, **link;
+	struct MHD_Connection *c;
+	struct peer peer;
+	enum phase phase;
+	struct mono since; /* in this phase */
+	bool trusted;
+	size_t body;
+};
+struct connections {
+	struct connections_config config;
+	struct loop *loop;
+	struct loop_source *tick;
+	struct connection *first, **last;
+	size_t n;
+};
+
+static void connection_drop(struct connection *k, const char *why)
+{
+	const union MHD_ConnectionInfo *i =
+		MHD_get_connection_info(k->c, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	trace("http", "connection dropped: %s", why);
+	k->phase = DROPPED;
+	if (i)
+		shutdown(i->connect_fd, SHUT_RDWR);
+}
+
+static bool waits(const struct connection *k)
+{
+	return k->phase == WAITS_FIRST || k->phase == WAITS_NEXT;
+}
+
+static bool same_peer(const struct connection *a, const struct connection *b)
+{
+	return memcmp(&a->peer, &b->peer, sizeof(a->peer)) == 0;
+}
+
+/* ---- deadlines ---- */
+
+static int64_t phase_limit_us(const struct connection *k)
+{
+	switch (k->phase) {
+	case WAITS_FIRST:
+		return k->of->config.headers_us;
+	case WAITS_NEXT:
+		return CONNECTION_IDLE_US;
+	case SENDS_BODY:
+		return CONNECTION_BODY_US;
+	default:
+		return INT64_MAX;
+	}
+}
+
+static void on_tick(struct loop_source *s, void *data)
+{
+	struct connections *all = data;
+	struct mono now = loop_now(all->loop);
+
+	for (struct connection *k = all->first; k; k = k->next)
+		if (mono_diff(now, k->since) > phase_limit_us(k))
+			connection_drop(k, "too slow");
+	loop_timer_set(s, all->n ? mono_add(now, USEC_PER_SEC) : MONO_NEVER);
+}
+
+/* ---- making room ---- */
+
+/* The one that has waited longest, but k: of k's peer or of all, trusted ones only if asked. */
+static struct connection *oldest_waiting(const struct connection *k, bool of_peer, bool trusted)
+{
+	struct connection *oldest = NULL;
+
+	for (struct connection *i = k->of->first; i; i = i->next)
+		if (i != k && waits(i) && (trusted || !i->trusted) &&
+			(!of_peer || same_peer(i, k)) &&
+			(!oldest || mono_diff(i->since, oldest->since) < 0))
+			oldest = i;
+	return oldest;
+}
+
+static size_t waiting_of_peer(const struct connection *peer)
+{
+	size_t n = 0;
+
+	for (const struct connection *k = peer->of->first; k; k = k->next)
+		n += waits(k) && !k->trusted && same_peer(k, peer);
+	return n;
+}
+
+bool connections_crowded(const struct connections *s)
+{
+	return s->n > s->config.max / 4 * 3;
+}
+
+/* For a new connection. It goes itself when nobody waits and no place is left. */
+static void make_room(struct connection *k)
+{
+	struct connection *other;
+
+	if (waiting_of_peer(k) > k->of->config.max_per_peer) {
+		connection_drop(oldest_waiting(k, true, false), "too many of its peer");
+		return;
+	}
+	if (!connections_crowded(k->of))
+		return;
+	other = oldest_waiting(k, false, false);
+	if (!other)
+		other = oldest_waiting(k, false, true);
+	if (!other && k->of->n > k->of->config.max)
+		other = k;
+	if (other)
+		connection_drop(other, "too many");
+}
+
+/* ---- one connection ---- */
+
+static struct peer peer_of(const struct sockaddr *a)
+{
+	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct peer p = { { 0 } };
+
+	if (a->sa_family == AF_INET) {
+		memcpy(p.bytes, mapped, sizeof(mapped));
+		memcpy(p.bytes + 12, &((const struct sockaddr_in *)(const void *)a)->sin_addr, 4);
+	} else if (a->sa_family == AF_INET6) {
+		const struct in6_addr *v6 =
+			&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+
+		memcpy(p.bytes, v6, IN6_IS_ADDR_V4MAPPED(v6) ? 16 : 8);
+	}
+	return p;
+}
+
+static void set_phase(struct connection *k, enum phase p)
+{
+	if (k->phase == DROPPED)
+		return;
+	k->phase = p;
+	k->since = loop_now(k->of->loop);
+}
+
+static struct connection *connection_opened(struct connections *s, struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *i =
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct connection *k = xcalloc(1, sizeof(*k));
+
+	k->of = s;
+	k->c = c;
+	k->peer = peer_of(i->client_addr);
+	set_phase(k, WAITS_FIRST);
+	k->link = s->last;
+	*s->last = k;
+	s->last = &k->next;
+	if (s->n++ == 0)
+		loop_timer_set(s->tick, mono_add(loop_now(s->loop), USEC_PER_SEC));
+	make_room(k);
+	return k;
+}
+
+static void connection_closed(struct connection *k)
+{
+	*k->link = k->next;
+	if (k->next)
+		k->next->link = k->link;
+	else
+		k->of->last = k->link;
+	k->of->n--;
+	free(k);
+}
+
+void connection_notify(void *connections, struct MHD_Connection *c, void **slot,
+	enum MHD_ConnectionNotificationCode code)
+{
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		*slot = connection_opened(connections, c);
+	else
+		connection_closed(*slot);
+}
+
+struct connection *connection_of(struct MHD_Connection *c)
+{
+	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+void connection_request(struct connection *k)
+{
+	set_phase(k, WORKS);
+}
+
+void connection_sends_body(struct connection *k)
+{
+	if (k->phase == WORKS)
+		set_phase(k, SENDS_BODY);
+}
+
+bool connection_body(struct connection *k, size_t n)
+{
+	size_t all = n;
+
+	connection_sends_body(k);
+	for (const struct connection *i = k->of->first; i; i = i->next)
+		all += same_peer(i, k) ? i->body : 0;
+	if (all > CONNECTION_PEER_BODIES)
+		return false;
+	k->body += n;
+	return true;
+}
+
+void connection_whole(struct connection *k)
+{
+	if (k->phase == SENDS_BODY)
+		set_phase(k, WORKS);
+}
+
+void connection_idle(struct connection *k)
+{
+	k->body = 0;
+	set_phase(k, WAITS_NEXT);
+}
+
+void connection_trust(struct connection *k)
+{
+	k->trusted = true;
+}
+
+/* ---- all of them ---- */
+
+struct connections *connections_new(struct loop *l, const struct connections_config *c)
+{
+	struct connections *s = xcalloc(1, sizeof(*s));
+
+	s->config = *c;
+	s->loop = l;
+	s->last = &s->first;
+	s->tick = loop_timer(l, MONO_NEVER, on_tick, s);
+	return s;
+}
+
+void connections_free(struct connections *s)
+{
+	if (!s)
+		return;
+	loop_source_unref(&s->tick);
+	free(s);
+}
+
+uint64_t connection_peer(const struct connection *k)
+{
+	uint64_t n = UINT64_C(14695981039346656037); /* FNV-1a */
+
+	for (size_t i = 0; i < sizeof(k->peer.bytes); i++)
+		n = (n ^ k->peer.bytes[i]) * UINT64_C(1099511628211);
+	return n;
+}

@@ -1,0 +1,116 @@
+/*
+ * The HTTP server: libmicrohttpd on the process's loop, one thread; over TLS with the certificate
+ * that tls.h has in use at the time.
+ *
+ * A route names a method, a path pattern and two handlers. `begin` (may be NULL) runs when the
+ * headers are in and may refuse at once; `handle` runs when the whole body is in. A handler answers
+ * exactly once, with httpd_reply*, at once or later: then it calls httpd_hold and answers from a
+ * loop callback. Handlers never block and never call loop_wait.
+ *
+ * Bodies: HTTPD_BUFFERED ones are collected up to max_body (413 beyond, the rest is drained so that
+ * the client can read the answer); HTTPD_STREAMED ones go to the sink that `begin` set.
+ * Answers: whole, or streamed from a reader. A sink or reader that cannot go on returns 0; the
+ * connection then sleeps until httpd_resume. The close callback runs exactly once per request,
+ * whatever happened; it owns the handler's data.
+ * A request's headers have ten seconds in all, a collected body a minute; connections that only
+ * wait make room for new ones (connection.h).
+ * A client that goes away while a request is held or asleep is noticed at once: the request is
+ * closed (close callback), no answer is needed or allowed afterwards.
+ */
+#ifndef COORDINATOR_HTTP_HTTPD_H
+#define COORDINATOR_HTTP_HTTPD_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/loop.h"
+
+struct httpd;
+struct httpd_request;
+
+typedef void (*httpd_fn)(struct httpd_request *r, void *app);
+enum httpd_body { HTTPD_NO_BODY, HTTPD_BUFFERED, HTTPD_STREAMED };
+struct httpd_route {
+	const char *method;  /* "GET", "POST"; HEAD is answered by GET's */
+	const char *pattern; /* "/api/v1/jobs/{id}/status": {name} matches one segment; the path is
+			      * matched as sent, without percent-decoding */
+	enum httpd_body body;
+	size_t max_body; /* HTTPD_BUFFERED; HTTPD_NO_BODY routes drop a body of up to 64 KiB */
+	httpd_fn begin;  /* NULL: none */
+	httpd_fn handle;
+};
+
+struct httpd_config {
+	const char *listen; /* "127.0.0.1:8080", "[::1]:0", port 0: a free one */
+	const struct httpd_route *const *tables; /* searched in order */
+	const size_t *table_sizes;
+	size_t n_tables;
+	void *app;                /* handed to the handlers */
+	unsigned max_connections; /* 0: 4096 */
+	unsigned max_per_peer;    /* that wait and that no handler vouched for; 0: 256 */
+	int64_t headers_us;       /* for the headers of a first request; 0: ten seconds */
+	bool tls;                 /* tls_identity_use came before */
+	unsigned idle_timeout_s;  /* 0: 60; held requests do not count as idle */
+};
+struct httpd *httpd_new(struct loop *l, const struct httpd_config *c, struct err *e) CHECK_RESULT;
+const char *httpd_address(const struct httpd *h); /* "127.0.0.1:40123", the real port */
+void httpd_free(struct httpd *h); /* closes every connection; close callbacks run. NULL fine */
+
+/* The request; everything lives until its close callback returned. */
+const char *httpd_path(const struct httpd_request *r);
+const char *httpd_header(const struct httpd_request *r, const char *name); /* any case; NULL */
+const char *httpd_query(const struct httpd_request *r, const char *name);  /* as sent; NULL */
+const char *httpd_param(const struct httpd_request *r, const char *name);  /* of the pattern */
+/* A pattern's number, 1..INT64_MAX without sign or leading zero; false otherwise. */
+bool httpd_param_id(const struct httpd_request *r, const char *name, int64_t *ret) CHECK_RESULT;
+struct slice httpd_body(const struct httpd_request *r); /* HTTPD_BUFFERED, in handle */
+/* Token of `Authorization: Bearer`, NULL if there is none. */
+const char *httpd_bearer(const struct httpd_request *r);
+/* `Authorization: Basic`: false if absent or malformed. Strings are the caller's (wipe the second).
+ */
+bool httpd_basic(const struct httpd_request *r, char **ret_user, char **ret_password) CHECK_RESULT;
+
+/* A number of its address (of IPv6: its /64). */
+uint64_t httpd_peer(const struct httpd_request *r);
+/* The caller of this request is known: its connection keeps its place when others must make room
+ * (connection.h). */
+void httpd_trust(struct httpd_request *r);
+/* Three quarters of the connections are in use: no request should be held that can come again. */
+bool httpd_crowded(const struct httpd *h);
+
+/* Answers. A header is added before the reply. */
+void httpd_add_header(struct httpd_request *r, const char *name, const char *value);
+void httpd_reply(struct httpd_request *r, unsigned status, const char *content_type, const void *p,
+	size_t n); /* copies; content_type NULL: none */
+void httpd_reply_json(struct httpd_request *r, unsigned status, const struct buf *json);
+void httpd_error(struct httpd_request *r, unsigned status, const char *fmt, ...)
+	PRINTF_LIKE(3, 4); /* {"error":"…"} */
+/* Status by class: INPUT 400, AUTH 401, DENIED 403, NOT_FOUND 404, CONFLICT 409, LIMIT 413, else
+ * 500 (whose text is logged, not sent). */
+void httpd_reply_err(struct httpd_request *r, const struct err *e);
+enum { HTTPD_END = -1, HTTPD_ABORT = -2 };
+/* read: > 0 bytes put into out, 0 not now (httpd_resume later), HTTPD_END, HTTPD_ABORT (the
+ * connection is cut so that the client sees a truncated body). Chunked. */
+void httpd_reply_stream(struct httpd_request *r, unsigned status, const char *content_type,
+	ssize_t (*read)(void *data, char *out, size_t max), void *data);
+
+/* HTTPD_STREAMED, called in begin. write: bytes taken (> 0), 0 not now, HTTPD_ABORT. */
+void httpd_set_sink(
+	struct httpd_request *r, ssize_t (*write)(void *data, const char *p, size_t n), void *data);
+/* The whole streamed body must come within a minute, as a collected one. Called in begin. */
+void httpd_limit_body(struct httpd_request *r);
+void httpd_on_close(
+	struct httpd_request *r, void (*fn)(struct httpd_request *r, void *data), void *data);
+void *httpd_close_data(const struct httpd_request *r); /* what httpd_on_close was given */
+void httpd_hold(struct httpd_request *r);              /* in handle: the answer comes later */
+void httpd_resume(struct httpd_request *r); /* sink or reader can go on; harmless when awake */
+/* False when the peer has closed: what was promised to it would be lost. */
+bool httpd_alive(const struct httpd_request *r);
+/* The answer matters: it is not sent to a peer that has closed meanwhile, and the close callback
+ * may ask httpd_delivered. A peer that crashes with the answer unread in its kernel counts as
+ * served. */
+void httpd_watch_delivery(struct httpd_request *r);
+bool httpd_delivered(const struct httpd_request *r); /* in the close callback */
+
+#endif

@@ -1,0 +1,19 @@
+/* What artifacts may take, and their end: the quotas' defaults and the removal of expired ones. */
+#ifndef COORDINATOR_OBJECT_ARTIFACT_H
+#define COORDINATOR_OBJECT_ARTIFACT_H
+
+#include "base/limits.h"
+#include "coordinator/app/app.h"
+
+enum { ARTIFACT_DAYS = 30, ARTIFACT_DAYS_MAX = 90 };
+#define ARTIFACT_BYTES ((int64_t)GIB(2))
+#define ARTIFACT_RUN_BYTES ((int64_t)GIB(8))
+
+/* a->artifacts with the defaults in place of zeros. */
+struct artifact_limits artifact_limits(const struct app *a);
+/* Removes some of the expired ones, object before row, so that no object is ever forgotten. *ret_n:
+ * how many; call again while that is ARTIFACT_PRUNE_MAX. */
+enum { ARTIFACT_PRUNE_MAX = 50 };
+int artifact_prune(struct app *a, struct wall now, int *ret_n, struct err *e) CHECK_RESULT;
+
+#endif

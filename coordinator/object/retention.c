@@ -1,0 +1,137 @@
+/*
+ * Retention, in the order runs, artifacts, logs: what goes with its run need not be archived
+ * first. Every step can stop anywhere: what was done stays done, and the next pass goes on.
+ */
+#include "coordinator/object/retention.h"
+
+#include <inttypes.h>
+
+#include "base/fs.h"
+#include "base/limits.h"
+#include "coordinator/object/artifact.h"
+#include "coordinator/object/object.h"
+#include "coordinator/object/stored_log.h"
+#include "coordinator/store/jwt.h"
+#include "coordinator/store/log.h"
+#include "coordinator/store/retired.h"
+
+enum { STEPS_AT_ONCE = 100 };
+
+/* ---- logs ---- */
+
+struct copy {
+	struct object_upload *to;
+	struct err *e;
+};
+
+static int copy_chunk(void *data, const char *p, size_t n)
+{
+	struct copy *c = data;
+
+	return object_upload_add(c->to, p, n, c->e);
+}
+
+static int log_copy(
+	struct app *a, const struct old_step *step, char digest[OBJECT_DIGEST_MAX], struct err *e)
+{
+	CLEAN_STR char *key = stored_log_key(step->run_id, step->job_id, step->id);
+	struct copy c = { object_upload_begin(a->data_dir, step->log_bytes, e), e };
+	int rc = !c.to || store_log_each(a->store, step->id, copy_chunk, &c, e) < 0 ||
+				 object_upload_end(c.to, digest, e) < 0 ||
+				 object_upload_commit(c.to, key, e) < 0
+			 ? -1
+			 : 0;
+
+	object_upload_free(c.to);
+	return rc < 0 ? err_wrap(e, "log of step %" PRId64, step->id) : 0;
+}
+
+/* A crash in between leaves object and chunks: the next time makes the object anew. */
+static int logs_archive(
+	struct app *a, struct wall before, struct wall now, int64_t *ret, struct err *e)
+{
+	for (;;) {
+		CLEANUP(old_steps_release) struct old_steps l = { 0 };
+
+		if (store_steps_old(a->store, before, STEPS_AT_ONCE, &l, e) < 0)
+			return -1;
+		for (size_t i = 0; i < l.n; i++) {
+			char digest[OBJECT_DIGEST_MAX];
+			int64_t n = 0;
+
+			if (log_copy(a, &l.v[i], digest, e) < 0 ||
+				store_step_archived(a->store, l.v[i].id, digest, now, &n, e) < 0)
+				return -1;
+			*ret += n;
+		}
+		if (!l.n)
+			return 0;
+	}
+}
+
+/* ---- the others ---- */
+
+static int blobs_prune(struct app *a, struct wall now, int64_t *ret, struct err *e)
+{
+	int n;
+
+	do {
+		if (artifact_prune(a, now, &n, e) < 0)
+			return -1;
+		*ret += n;
+	} while (n == ARTIFACT_PRUNE_MAX);
+	return 0;
+}
+
+/* Everything of a run stands below one folder. */
+static int objects_remove(struct app *a, int64_t run_id, struct err *e)
+{
+	CLEAN_STR char *runs = path_join(a->data_dir, "objects/actions/runs");
+	CLEAN_STR char *name = xasprintf("%" PRId64, run_id);
+	CLEAN_STR char *path = path_join(runs, name);
+	uint64_t left = 0;
+
+	if (access(path, F_OK) < 0)
+		return 0;
+	CLEAN_FD int at = dir_open(runs, e);
+	return at < 0 ? -1 : tree_remove(at, name, &left, e);
+}
+
+static int runs_prune(struct app *a, struct wall before, int64_t *ret, struct err *e)
+{
+	int64_t id;
+	int rc;
+
+	while ((rc = store_run_old(a->store, before, &id, e)) > 0) {
+		if (objects_remove(a, id, e) < 0 || store_run_delete(a->store, id, e) < 0)
+			return err_wrap(e, "run %" PRId64, id);
+		*ret += 1;
+	}
+	return rc;
+}
+
+static void count_removed(struct app *a, const struct retention_done *d)
+{
+	metric_add(&a->metrics, METRIC_PRUNED_CHUNKS, d->chunks);
+	metric_add(&a->metrics, METRIC_PRUNED_BLOBS, d->blobs);
+	metric_add(&a->metrics, METRIC_PRUNED_RUNS, d->runs);
+	metric_add(&a->metrics, METRIC_PRUNED_JWT, d->jwt_used);
+}
+
+int retention_run(struct app *a, const struct retention *r, struct wall now,
+	struct retention_done *ret, struct err *e)
+{
+	CLEAN_STR char *temp = path_join(a->data_dir, "objects/tmp");
+
+	*ret = (struct retention_done){ 0 };
+	if (dir_ensure_parents(temp, 0700, e) < 0)
+		return -1;
+	bool failed =
+		runs_prune(a, (struct wall){ now.us - r->runs_us }, &ret->runs, e) < 0 ||
+		blobs_prune(a, now, &ret->blobs, e) < 0 ||
+		logs_archive(a, (struct wall){ now.us - r->chunks_us }, now, &ret->chunks, e) < 0 ||
+		store_jwt_prune(a->store, (struct wall){ now.us - r->jwt_us }, &ret->jwt_used, e) <
+			0;
+	count_removed(a, ret);
+	return metrics_flush(&a->metrics, a->store, failed ? NULL : e) < 0 || failed ? -1 : 0;
+}

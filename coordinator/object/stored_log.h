@@ -1,0 +1,53 @@
+/*
+ * A step's log wherever it is: in chunks of the store while it is young, later one object,
+ * actions/runs/<run>/jobs/<job>/steps/<step>.log (retention.h moves it). Reads the steps of a job
+ * one after the other.
+ */
+#ifndef COORDINATOR_OBJECT_STORED_LOG_H
+#define COORDINATOR_OBJECT_STORED_LOG_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "coordinator/store/step.h"
+
+char *stored_log_key(int64_t run_id, int64_t job_id, int64_t step_id) CHECK_RESULT;
+
+/* The log of one step, also while it grows: a read that finds nothing more may be repeated with the
+ * step as it is then. */
+struct stored_step {
+	struct store *store;
+	const char *data_dir;
+	int64_t run_id;
+	int64_t seq; /* last chunk read, LOG_START: none */
+	struct buf chunk;
+	size_t sent;                  /* of chunk */
+	int64_t given;                /* bytes so far */
+	struct object_reader *object; /* NULL: not open */
+};
+/* data_dir and the store must outlive it. */
+void stored_step_init(struct stored_step *l, struct store *s, const char *data_dir, int64_t run_id);
+void stored_step_release(struct stored_step *l);
+void stored_step_restart(struct stored_step *l); /* from the first byte, or for another step */
+/* Bytes put into out, 0: none for now, -1. Always with the same step. */
+ssize_t stored_step_read(struct stored_step *l, const struct step_row *step, char *out, size_t max,
+	struct err *e) CHECK_RESULT;
+
+struct stored_log;
+/* Takes the list over (and empties it). data_dir and the store must outlive it. */
+struct stored_log *stored_log_new(struct store *s, const char *data_dir, int64_t run_id,
+	struct job_steps *steps) CHECK_RESULT;
+void stored_log_free(struct stored_log *l); /* NULL fine */
+static inline void stored_log_freep(struct stored_log **l)
+{
+	stored_log_free(*l);
+	*l = NULL;
+}
+#define CLEAN_STORED_LOG CLEANUP(stored_log_freep)
+/* What can be said beforehand of archived logs: objects that are missing, of another size, or small
+ * and damaged. */
+int stored_log_check(struct stored_log *l, struct err *e) CHECK_RESULT;
+/* Bytes put into out, 0 at the end, -1: also where a damaged object ends. */
+ssize_t stored_log_read(struct stored_log *l, char *out, size_t max, struct err *e) CHECK_RESULT;
+
+#endif

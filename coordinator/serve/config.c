@@ -1,0 +1,196 @@
+/*
+ * Options of serve, by the same tables as the runner's, and the root key. The key's id is left in
+ * the data folder, so that a verb that was given another key refuses instead of sealing what serve
+ * cannot open.
+ */
+#include "coordinator/serve/config.h"
+
+#include <stdio.h>
+
+#include "base/cli.h"
+#include "base/codec.h"
+#include "base/fs.h"
+#include "base/limits.h"
+#include "config/option_list.h"
+#include "config/options.h"
+
+#define ROOT_KEY_ENV "SHITHUB_TOTP_KEY"
+
+/* Trims a slash at the end; the rest is checked where it matters, by those who clone. */
+static const char *url_check(char **text)
+{
+	size_t n = strlen(*text);
+
+	while (n && (*text)[n - 1] == '/')
+		(*text)[--n] = 0;
+	if (!str_starts(*text, "http://") && !str_starts(*text, "https://"))
+		return "another scheme, expected http:// or https://";
+	if (strpbrk(strstr(*text, "//") + 2, " @?#\"\\"))
+		return "credentials, query, fragment or blanks in it, expected "
+		       "scheme://host[/path]";
+	return NULL;
+}
+
+static const struct option table[] = {
+	{ "server", "listen", OPTION_STRING, offsetof(struct serve_config, listen),
+		"127.0.0.1:8080", .flag = "listen", .meta = "HOST:PORT",
+		.help = "address; port 0: a free one" },
+	{ "server", "public_url", OPTION_STRING, offsetof(struct serve_config, public_url), NULL,
+		.flag = "public-url", .meta = "URL",
+		.help = "URL at which runners and git reach it", .check = url_check },
+	{ "server", "tls_cert_file", OPTION_STRING, offsetof(struct serve_config, tls_cert), NULL,
+		.flag = "tls-cert-file", .meta = "FILE", .path = OPTION_PATH,
+		.help = "certificate and chain, PEM; SIGHUP reads it again" },
+	{ "server", "tls_key_file", OPTION_STRING, offsetof(struct serve_config, tls_key), NULL,
+		.flag = "tls-key-file", .meta = "FILE", .path = OPTION_PATH,
+		.help = "its private key, PEM, 0600 or 0640" },
+	{ "server", "data_dir", OPTION_STRING, offsetof(struct serve_config, data_dir),
+		COORDINATOR_DATA_DIR, .flag = "data", .meta = "DIR", .path = OPTION_PATH,
+		.help = "data folder" },
+	{ "server", "max_connections", OPTION_INT, offsetof(struct serve_config, connections),
+		"4096", .min = 64, .max = 100000, .help = "connections at one time" },
+	{ "server", "max_connections_per_peer", OPTION_INT,
+		offsetof(struct serve_config, connections_per_peer), "256", .min = 1, .max = 100000,
+		.help = "connections of one address that wait without having shown a token" },
+	{ "jobs", "expiry", OPTION_DURATION, offsetof(struct serve_config, job_expiry), "20m",
+		.min = USEC_PER_SEC, .max = 7 * 24 * 3600 * USEC_PER_SEC, .flag = "job-expiry",
+		.meta = "TIME",
+		.help = "declare a job's runner lost after this time without a sign of life" },
+	{ "artifacts", "max_size", OPTION_SIZE, offsetof(struct serve_config, artifact_max_size),
+		"2g", .min = 1, .max = GIB(1024), .help = "size limit of one packed artifact" },
+	{ "artifacts", "max_run_size", OPTION_SIZE,
+		offsetof(struct serve_config, artifact_max_run_size), "8g", .min = 1,
+		.max = GIB(1024), .help = "size limit of all artifacts of a run" },
+	{ "artifacts", "retention_days", OPTION_INT, offsetof(struct serve_config, artifact_days),
+		"30", .min = 1, .max = 90, .help = "unless the workflow says otherwise" },
+	{ "git", "hooks_path", OPTION_STRING, offsetof(struct serve_config, git_hooks), NULL,
+		.path = OPTION_PATH, .help = "folder of hooks that git runs in every repository" },
+	{ "auth", "totp_key_b64", OPTION_STRING, offsetof(struct serve_config, totp_key_b64), NULL,
+		.sensitive = true, .help = "root key" },
+};
+
+static const struct option_names names = { .prefix = "SHITHUBD_", .home = "server" };
+
+int serve_config_keys(int argc, char **argv)
+{
+	return option_list_verb(argc, argv, table, ARRAY_LEN(table), &names);
+}
+
+void serve_config_release(struct serve_config *c)
+{
+	free(c->listen);
+	free(c->public_url);
+	free(c->tls_cert);
+	free(c->tls_key);
+	free(c->data_dir);
+	free(c->git_hooks);
+	wipe_free(c->totp_key_b64);
+	*c = (struct serve_config){ 0 };
+}
+
+static int problems_print(const struct options *o)
+{
+	for (size_t i = 0; i < o->n_problems; i++) {
+		CLEAN_STR char *line = option_problem_line(&o->problems[i]);
+
+		cli_fail(EXIT_USAGE, "%s", line);
+	}
+	return -1;
+}
+
+static void tls_both_or_none(struct options *o)
+{
+	static const char *const keys[] = { "tls_cert_file", "tls_key_file" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const struct option_value *v = options_value(o, "server", keys[i]);
+		const struct option_value *other = options_value(o, "server", keys[1 - i]);
+
+		if (v->text && !other->text)
+			options_problem(o, "server.tls_cert_file", v->source,
+				"server.%s is missing, expected both files or none", keys[1 - i]);
+	}
+}
+
+static int options_resolve(struct serve_config *c, const char *file, const char *const *texts)
+{
+	CLEAN_OPTIONS struct options o;
+	struct buf text = BUF_INIT(LIMIT_CONFIG_FILE);
+	struct err e = { 0 };
+
+	options_init(&o, table, ARRAY_LEN(table));
+	options_defaults(&o);
+	if (file && file_read(file, &text, &e) < 0) {
+		cli_fail(EXIT_USAGE, "%s", e.text);
+		return -1;
+	}
+	if (file)
+		options_file(&o, file, buf_cstr(&text), text.len);
+	buf_release_wipe(&text);
+	options_environment(&o, &names, environ);
+	CLEAN_STR char *cwd = getcwd(NULL, 0);
+	options_flags(&o, &(struct option_texts){ .texts = texts, .cwd = cwd });
+	tls_both_or_none(&o);
+	return options_apply(&o, c) ? problems_print(&o) : 0;
+}
+
+int serve_config_load(struct serve_config *c, const char **ret_ready_file, int argc, char **argv)
+{
+	const char *file = NULL, *texts[ARRAY_LEN(table)] = { 0 };
+	struct cli_flag flags[ARRAY_LEN(table) + 2] = {
+		{ "config", CLI_STRING, &file, "FILE",
+			"TOML: [server], [jobs], [artifacts], [git] and [auth]" },
+		{ "ready-file", CLI_STRING, ret_ready_file, "FILE",
+			"file to write the base URL to once the server listens" },
+	};
+	CLEANUP(strv_release) struct strv own = { 0 };
+	char **args;
+	int n;
+	size_t more = options_cli_flags(table, ARRAY_LEN(table), texts, NULL, &own, flags + 2);
+	int rc = cli_parse(argc, argv, flags, 2 + more, NULL, 0, &args, &n);
+
+	if (rc != 0)
+		return rc;
+	if (options_resolve(c, file, texts) < 0)
+		return -1;
+	const char *env = getenv(ROOT_KEY_ENV);
+	if (!str_empty(env)) {
+		wipe_free(c->totp_key_b64);
+		c->totp_key_b64 = xstrdup(env);
+	}
+	return 0;
+}
+
+/* Distinguishes keys without revealing anything about them. */
+static void key_id(const struct keys *k, char out[SHA256_HEX_MAX])
+{
+	unsigned char raw[SHA256_LEN];
+
+	sha256(k->seal, KEY_LEN, raw);
+	hex_encode(raw, SHA256_LEN, out);
+}
+
+int serve_keys_publish(const struct keys *k, const char *data_dir, struct err *e)
+{
+	CLEAN_STR char *path = path_join(data_dir, "key.id");
+	char id[SHA256_HEX_MAX];
+
+	key_id(k, id);
+	return file_replace(path, id, strlen(id), 0600, e);
+}
+
+int serve_keys_load(struct keys *k, const char *data_dir, struct err *e)
+{
+	const char *env = getenv(ROOT_KEY_ENV);
+	CLEAN_STR char *path = path_join(data_dir, "key.id");
+	CLEAN_BUF struct buf used = BUF_INIT(SHA256_HEX_MAX);
+	char id[SHA256_HEX_MAX];
+
+	if (keys_load(k, str_empty(env) ? NULL : env, data_dir, e) < 0)
+		return -1;
+	key_id(k, id);
+	if (file_read(path, &used, NULL) == 0 && !str_eq(id, buf_cstr(&used)))
+		return err_set(e, ERR_CONFLICT,
+			"the root key is not the one serve uses; give that one in " ROOT_KEY_ENV);
+	return 0;
+}

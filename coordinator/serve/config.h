@@ -1,0 +1,39 @@
+/*
+ * Options of `serve`: defaults < file < environment < flags, by the same option tables as the
+ * runner's. Environment names begin with SHITHUBD_; the root key is also SHITHUB_TOTP_KEY.
+ */
+#ifndef COORDINATOR_SERVE_CONFIG_H
+#define COORDINATOR_SERVE_CONFIG_H
+
+#include "coordinator/app/app.h"
+
+#define COORDINATOR_DATA_DIR "/var/lib/shithubd"
+
+struct serve_config {
+	char *listen;             /* HOST:PORT */
+	char *public_url;         /* NULL: http:// or https:// and the address it listens on */
+	char *tls_cert, *tls_key; /* PEM files; both or none */
+	char *data_dir;
+	int64_t connections, connections_per_peer;
+	uint64_t artifact_max_size, artifact_max_run_size;
+	int64_t artifact_days;
+	int64_t job_expiry; /* microseconds without a sign of life */
+	char *git_hooks;    /* NULL: none */
+	char *totp_key_b64; /* NULL: the environment's, else <data>/root.key */
+};
+void serve_config_release(struct serve_config *c);
+
+/* Fills *c and *ret_ready_file (borrowed from argv) from argv and the environment. 0, 1 help was
+ * printed, -1 problems were printed. */
+int serve_config_load(
+	struct serve_config *c, const char **ret_ready_file, int argc, char **argv) CHECK_RESULT;
+
+/* `config keys`: lists what the file may hold (config/option_list.h). */
+int serve_config_keys(int argc, char **argv);
+
+/* The keys for verbs outside serve: SHITHUB_TOTP_KEY, else <data>/root.key. ERR_CONFLICT when serve
+ * said with serve_keys_publish that it uses others: what these seal, it could not open. */
+int serve_keys_load(struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;
+int serve_keys_publish(const struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * Puts the parts together, runs the loop, takes them apart in reverse. Nothing is handed out
+ * before what a crash left is settled: claims whose answer nobody saw (data_open) and pushes
+ * without runs.
+ */
+#include "coordinator/serve/serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/cli.h"
+#include "config/descriptors.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "coordinator/api/api.h"
+#include "coordinator/claim/claim.h"
+#include "coordinator/claim/lost_job.h"
+#include "coordinator/git/git_http.h"
+#include "coordinator/object/artifact.h"
+#include "coordinator/object/object.h"
+#include "coordinator/queue/gate.h"
+#include "coordinator/repo/repo.h"
+#include "coordinator/serve/certificate.h"
+#include "coordinator/scrub/scrub.h"
+#include "coordinator/serve/config.h"
+#include "coordinator/store/jwt.h"
+#include "coordinator/store/store.h"
+#include "coordinator/trigger/push_journal.h"
+#include "coordinator/trigger/schedule.h"
+#include "coordinator/webhook/sender.h"
+#include "sandbox/landlock.h"
+#include "coordinator/trigger/unfold.h"
+
+#define OWN_DESCRIPTORS 256 /* store, sockets, git's pipes, and some to spare */
+#define CONNECTIONS_LEAST 64
+#define FLUSH_US (5 * USEC_PER_SEC)
+
+struct serve {
+	struct app app;
+	struct serve_config config;
+	struct loop_source *term, *interrupt, *hup, *flush;
+	struct sender *sender;
+	int lock;
+};
+
+static void on_stop(
+	struct loop_source *s UNUSED, const struct signalfd_siginfo *si UNUSED, void *data)
+{
+	struct serve *v = data;
+
+	sd_notify(0, "STOPPING=1");
+	loop_stop(v->app.loop, EXIT_OK);
+}
+
+static void on_hup(
+	struct loop_source *s UNUSED, const struct signalfd_siginfo *si UNUSED, void *data)
+{
+	const struct serve *v = data;
+
+	certificate_reload(&v->config);
+}
+
+static int jobs_start(struct app *a, struct err *e)
+{
+	const struct trigger t = { .store = a->store,
+		.data_dir = a->data_dir,
+		.public_url = a->public_url,
+		.now = wall_now() };
+	bool passed;       /* jobs that waited for their time */
+	size_t runs, legs; /* jobs that got their legs although nobody waits for one */
+
+	if (trigger_schedules(&t, &runs, e) < 0)
+		return -1;
+	metric_add(&a->metrics, METRIC_RUNS, (int64_t)runs);
+	if (trigger_unfold(&t, &legs, e) < 0 || gate_tick(a->store, t.now, &passed, e) < 0)
+		return -1;
+	if (runs || legs || passed)
+		app_wake(a);
+	return 0;
+}
+
+static void on_flush(struct loop_source *s, void *data)
+{
+	struct serve *v = data;
+	struct err e = { 0 };
+	size_t lost;
+	int pruned;
+
+	sd_notify(0, "WATCHDOG=1"); /* to systemd, when there is one */
+	if (lost_jobs_end(&v->app, v->config.job_expiry, wall_now(), &lost, &e) < 0 ||
+		jobs_start(&v->app, &e) < 0 || scrub_sweep(&v->app, wall_now(), &e) < 0 ||
+		metrics_flush(&v->app.metrics, v->app.store, &e) < 0 ||
+		store_answer_prune(v->app.store, wall_now(), &e) < 0 ||
+		artifact_prune(&v->app, wall_now(), &pruned, &e) < 0)
+		log_warn("serve", "housekeeping_failed", F_ERR(&e));
+	loop_timer_set(s, mono_add(loop_now(v->app.loop), FLUSH_US));
+}
+
+/* One serve per data folder: the lock is held until the process ends. */
+static int data_open(struct serve *v, struct err *e)
+{
+	struct app *a = &v->app;
+
+	a->data_dir = xstrdup(v->config.data_dir);
+	if (dir_ensure_parents(a->data_dir, 0700, e) < 0)
+		return err_wrap(e, "data folder");
+	CLEAN_STR char *lock = path_join(a->data_dir, "serve.lock");
+	CLEAN_STR char *db = path_join(a->data_dir, "shithubd.db");
+	v->lock = lock_file(lock, e);
+	if (v->lock < 0)
+		return err_wrap(e, "another serve uses this data folder");
+	a->git_hooks = v->config.git_hooks;
+	a->artifacts = (struct artifact_limits){ .max_bytes = (int64_t)v->config.artifact_max_size,
+		.max_run_bytes = (int64_t)v->config.artifact_max_run_size,
+		.retention_days = v->config.artifact_days };
+	if (keys_load(&a->keys, v->config.totp_key_b64, a->data_dir, e) < 0 ||
+		serve_keys_publish(&a->keys, a->data_dir, e) < 0 ||
+		object_store_open(a->data_dir, e) < 0)
+		return -1;
+	a->scrub = scrub_new();
+	a->store = store_open(db, e);
+	return a->store ? claims_recover(a, e) : -1;
+}
+
+static int loop_start(struct serve *v, struct err *e)
+{
+	struct app *a = &v->app;
+
+	a->started_at = wall_now();
+	a->loop = loop_new(e);
+	if (!a->loop)
+		return -1;
+	v->term = loop_signal(a->loop, SIGTERM, on_stop, v);
+	v->interrupt = loop_signal(a->loop, SIGINT, on_stop, v);
+	v->hup = loop_signal(a->loop, SIGHUP, on_hup, v);
+	v->flush = loop_timer(a->loop, mono_add(mono_now(), FLUSH_US), on_flush, v);
+	return waiters_new(a, e);
+}
+
+/* A machine that has fewer open files than the default needs still serves. */
+static unsigned connections_possible(int64_t wanted)
+{
+	uint64_t have = descriptors_raise((uint64_t)wanted + OWN_DESCRIPTORS);
+	int64_t possible = (int64_t)have - OWN_DESCRIPTORS;
+
+	if (possible >= wanted)
+		return (unsigned)wanted;
+	possible = possible < CONNECTIONS_LEAST ? CONNECTIONS_LEAST : possible;
+	log_warn("serve", "connections_lowered", F_INT("max_connections", possible),
+		F_INT("wanted", wanted), F_INT("open_files", (int64_t)have),
+		F_STR("remedy", "raise LimitNOFILE= of the unit (ulimit -n)"));
+	return (unsigned)possible;
+}
+
+static char *base_url(const struct serve *v)
+{
+	return xasprintf("%s://%s", certificate_given(&v->config) ? "https" : "http",
+		httpd_address(v->app.httpd));
+}
+
+static int http_listen(struct serve *v, struct err *e)
+{
+	struct app *a = &v->app;
+	static const struct httpd_route *const tables[] = { api_routes, git_http_routes };
+	const size_t sizes[] = { api_routes_n, ARRAY_LEN(git_http_routes) };
+	struct httpd_config c = { .listen = v->config.listen,
+		.tables = tables,
+		.table_sizes = sizes,
+		.n_tables = ARRAY_LEN(tables),
+		.max_connections = connections_possible(v->config.connections),
+		.max_per_peer = (unsigned)v->config.connections_per_peer,
+		.tls = certificate_given(&v->config),
+		.app = a };
+
+	if (certificate_open(&v->config, e) < 0)
+		return -1;
+	a->httpd = httpd_new(a->loop, &c, e);
+	if (!a->httpd)
+		return -1;
+	a->public_url = v->config.public_url ? xstrdup(v->config.public_url) : base_url(v);
+	return 0;
+}
+
+static int url_publish(const struct serve *v, const char *ready_file, struct err *e)
+{
+	const struct app *a = &v->app;
+	CLEAN_STR char *path = path_join(a->data_dir, "public_url");
+	CLEAN_STR char *url = xasprintf("%s\n", a->public_url);
+	CLEAN_STR char *own = base_url(v);
+	CLEAN_STR char *base = xasprintf("%s\n", own);
+
+	if (file_replace(path, url, strlen(url), 0644, e) < 0)
+		return -1;
+	return ready_file ? file_replace(ready_file, base, strlen(base), 0644, e) : 0;
+}
+
+static int sender_begin(struct serve *v, struct err *e)
+{
+	CLEAN_STR char *db = path_join(v->app.data_dir, "shithubd.db");
+
+	v->sender = sender_start(
+		&(struct sender_config){
+			.store_path = db, .public_url = v->app.public_url, .keys = &v->app.keys },
+		e);
+	return v->sender ? 0 : -1;
+}
+
+static void serve_release(struct serve *v)
+{
+	struct app *a = &v->app;
+	struct err e = { 0 };
+
+	sender_stop(v->sender);
+	waiters_free(a);
+	httpd_free(a->httpd);
+	certificate_close();
+	git_http_stop(a);
+	if (a->store && metrics_flush(&a->metrics, a->store, &e) < 0)
+		log_warn("serve", "housekeeping_failed", F_ERR(&e));
+	loop_source_unref(&v->term);
+	loop_source_unref(&v->interrupt);
+	loop_source_unref(&v->hup);
+	loop_source_unref(&v->flush);
+	loop_free(a->loop);
+	scrub_free(a->scrub);
+	store_free(a->store);
+	keys_wipe(&a->keys);
+	free(a->data_dir);
+	free(a->public_url);
+	serve_config_release(&v->config);
+	close_fdp(&v->lock);
+}
+
+/* A unit's call filter or an old kernel can take Landlock away without any other sign. */
+static void confinement_tell(void)
+{
+	int abi = landlock_abi();
+
+	if (abi > 0)
+		log_info("serve", "git_confined", F_INT("landlock", abi));
+	else
+		log_warn("serve", "git_not_confined",
+			F_STR("effect", "git can read the data folder, root.key included"),
+			F_STR("remedy",
+				"Linux 5.13 or newer with Landlock, and its calls in the unit's "
+				"SystemCallFilter"));
+}
+
+int verb_serve(int argc, char **argv)
+{
+	struct serve v = { .lock = -1 };
+	const char *ready_file = NULL;
+	struct err e = { 0 };
+	int rc = serve_config_load(&v.config, &ready_file, argc, argv);
+
+	if (rc != 0) {
+		serve_config_release(&v.config);
+		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	repo_library_init();
+	int code = EXIT_FINDINGS;
+	if (data_open(&v, &e) < 0 || loop_start(&v, &e) < 0 || http_listen(&v, &e) < 0 ||
+		push_journal_sweep(&v.app, &e) < 0 || sender_begin(&v, &e) < 0 ||
+		url_publish(&v, ready_file, &e) < 0) {
+		code = cli_fail(exit_code(&e), "%s", e.text);
+	} else {
+		confinement_tell();
+		log_info("serve", "listening", F_STR("address", httpd_address(v.app.httpd)),
+			F_STR("public_url", v.app.public_url));
+		sd_notify(0, "READY=1");
+		code = loop_run(v.app.loop, &e);
+		if (code < 0)
+			code = cli_fail(EXIT_FINDINGS, "%s", e.text);
+		log_info("serve", "stopped");
+	}
+	serve_release(&v);
+	repo_library_shutdown();
+	return code;
+}

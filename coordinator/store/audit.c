@@ -1,0 +1,99 @@
+/*
+ * Entries of the audit table. Names and targets are texts, not references: an entry must still say
+ * whom it was about when runner, repository or user are gone.
+ */
+#include "coordinator/store/audit.h"
+
+#include "base/utf8.h"
+#include "coordinator/store/row.h"
+
+static const char *const by_words[] = {
+	[AUDIT_OPERATOR] = "operator",
+	[AUDIT_USER] = "user",
+	[AUDIT_COORDINATOR] = "coordinator",
+};
+
+static const struct column columns[] = {
+	COLUMN("id", COLUMN_INT, audit_row, id),
+	COLUMN("at", COLUMN_WALL, audit_row, at),
+	COLUMN("actor_kind", COLUMN_TEXT, audit_row, by),
+	COLUMN("ifnull(actor_id, 0)", COLUMN_INT, audit_row, who_id),
+	COLUMN("actor", COLUMN_TEXT, audit_row, who),
+	COLUMN("verb", COLUMN_TEXT, audit_row, verb),
+	COLUMN("target_kind", COLUMN_TEXT, audit_row, target_kind),
+	COLUMN("target", COLUMN_TEXT, audit_row, target),
+	COLUMN("reason", COLUMN_TEXT, audit_row, reason),
+	COLUMN("outcome", COLUMN_TEXT, audit_row, outcome),
+};
+static const struct row_type audit_type = ROW_TYPE(audit_row, columns);
+
+void audit_rows_release(struct audit_rows *l)
+{
+	LIST_RELEASE(&audit_type, l);
+}
+
+const char *audit_by_text(enum audit_by by)
+{
+	return by_words[by];
+}
+
+/* NULL stays NULL. */
+static char *cut(const char *text)
+{
+	if (!text)
+		return NULL;
+	size_t n = strlen(text);
+
+	return xstrndup(text, n > AUDIT_TEXT_MAX ? utf8_whole_prefix(text, AUDIT_TEXT_MAX) : n);
+}
+
+int store_audit_record(struct store *s, const struct audit_entry *r, struct wall now, struct err *e)
+{
+	CLEAN_STR char *who = cut(r->who);
+	CLEAN_STR char *target = cut(r->target);
+	CLEAN_STR char *reason = cut(r->reason);
+	CLEAN_STR char *outcome = cut(r->outcome);
+
+	return sql_run(s, e,
+		"INSERT INTO audit_log (at, actor_kind, actor_id, actor, verb, target_kind, target,"
+		" reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"wtitttttt", now, audit_by_text(r->by), r->who_id, who, r->verb, r->target_kind,
+		target, reason, outcome ? outcome : "done");
+}
+
+int store_audit_list(
+	struct store *s, const struct audit_filter *f, struct audit_rows *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+	struct wall until = f->until.us ? f->until : (struct wall){ INT64_MAX };
+	struct wall since = f->since.us ? f->since : (struct wall){ INT64_MIN };
+
+	if ((f->target_kind ? row_select(s, &q, e, &audit_type,
+				      "FROM audit_log WHERE target_kind = ?1"
+				      " AND (?2 IS NULL OR target = ?2 COLLATE NOCASE)"
+				      " AND at >= ?3 AND at < ?4 ORDER BY id DESC LIMIT ?5 OFFSET "
+				      "?6",
+				      "ttwwii", f->target_kind, f->target, since, until, f->limit,
+				      f->offset)
+			    : row_select(s, &q, e, &audit_type,
+				      "FROM audit_log WHERE at >= ?1 AND at < ?2"
+				      " ORDER BY at DESC, id DESC LIMIT ?3 OFFSET ?4",
+				      "wwii", since, until, f->limit, f->offset)) < 0)
+		return -1;
+	return LIST_READ(&q, &audit_type, ret, e);
+}
+
+int store_audit_count(struct store *s, const struct audit_filter *f, int64_t *ret, struct err *e)
+{
+	struct wall until = f->until.us ? f->until : (struct wall){ INT64_MAX };
+	struct wall since = f->since.us ? f->since : (struct wall){ INT64_MIN };
+
+	return f->target_kind ? sql_int(s, ret, e,
+					"SELECT count(*) FROM audit_log WHERE target_kind = ?1"
+					" AND (?2 IS NULL OR target = ?2 COLLATE NOCASE)"
+					" AND at >= ?3 AND at < ?4",
+					"ttww", f->target_kind, f->target, since, until)
+			      : sql_int(s, ret, e,
+					"SELECT count(*) FROM audit_log WHERE at >= ?1 AND at < ?2",
+					"ww", since, until);
+}

@@ -1,0 +1,31 @@
+/*
+ * Counters that outlive a restart. A counter is made by its first addition: the names are known to
+ * coordinator/app/metrics.c alone.
+ */
+#include "coordinator/store/counter.h"
+
+#include "coordinator/store/sql.h"
+
+int store_counter_add(struct store *s, const char *name, int64_t n, struct err *e)
+{
+	return sql_run(s, e,
+		"INSERT INTO counters (name, value) VALUES (?, ?)"
+		" ON CONFLICT DO UPDATE SET value = value + excluded.value",
+		"ti", name, n);
+}
+
+int store_counter_each(struct store *s, void (*fn)(void *data, const char *name, int64_t value),
+	void *data, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (sql_query(s, &q, e, "SELECT name, value FROM counters ORDER BY name", "") < 0)
+		return -1;
+	int rc;
+	while ((rc = sql_next(&q, e)) > 0) {
+		CLEAN_STR char *name = col_text(&q, 0);
+
+		fn(data, name, col_int(&q, 1));
+	}
+	return rc;
+}

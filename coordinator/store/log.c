@@ -1,0 +1,236 @@
+/*
+ * Step logs as numbered chunks. The runner's number stands with the step and makes a repeated
+ * upload harmless; rows are numbered as they come. The size of a log stands with its step, too, so
+ * that the limit needs no sum over the chunks.
+ */
+#include "coordinator/store/log.h"
+
+#include <inttypes.h>
+
+#include "base/limits.h"
+#include "coordinator/store/annotation.h"
+#include "coordinator/store/row.h"
+
+static const struct column columns[] = {
+	COLUMN("id", COLUMN_INT, log_step, id),
+	COLUMN("job_id", COLUMN_INT, log_step, job_id),
+	COLUMN("log_bytes", COLUMN_INT, log_step, bytes),
+	COLUMN("log_seq", COLUMN_INT, log_step, seq),
+	{ "ifnull(log_held, x'')", COLUMN_BYTES, offsetof(struct log_step, held),
+		offsetof(struct log_step, held_len) },
+};
+static const struct row_type step_type = ROW_TYPE(log_step, columns);
+
+void log_step_release(struct log_step *t)
+{
+	row_release(&step_type, t);
+}
+
+void log_steps_release(struct log_steps *l)
+{
+	LIST_RELEASE(&step_type, l);
+}
+
+int store_log_step(
+	struct store *s, int64_t job_id, int64_t step_id, struct log_step *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (row_select(s, &q, e, &step_type,
+		    "FROM workflow_steps WHERE job_id = ?1 AND (id = ?2 OR ?2 = 0)"
+		    " ORDER BY position LIMIT 1",
+		    "ii", job_id, step_id) < 0)
+		return -1;
+	int rc = row_next(&q, &step_type, ret, e);
+	if (rc == 0)
+		return err_set(
+			e, ERR_NOT_FOUND, "job %" PRId64 " has no step %" PRId64, job_id, step_id);
+	return rc < 0 ? -1 : 0;
+}
+
+int store_log_held(struct store *s, int64_t job_id, struct log_steps *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (row_select(s, &q, e, &step_type,
+		    "FROM workflow_steps WHERE log_held IS NOT NULL"
+		    " AND iif(?1 = 0, status NOT IN ('queued', 'running'), job_id = ?1)",
+		    "i", job_id) < 0)
+		return -1;
+	return LIST_READ(&q, &step_type, ret, e);
+}
+
+static int row_add(
+	struct store *s, int64_t step_id, const char *p, size_t n, struct wall now, struct err *e)
+{
+	return sql_run(s, e,
+		"INSERT INTO log_chunks (step_id, seq, chunk, created_at) SELECT ?1,"
+		" ifnull(max(seq) + 1, 0), ?2, ?3 FROM log_chunks WHERE step_id = ?1",
+		"ibw", step_id, p, n, now);
+}
+
+int store_log_put(struct store *s, const struct log_step *t, int64_t seq, struct slice text,
+	struct slice held, struct wall now, struct err *e)
+{
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (t->bytes + (int64_t)text.len > LOG_STEP_MAX)
+		return err_set(e, ERR_LIMIT, "the log of step %" PRId64 " is full (%d bytes)",
+			t->id, LOG_STEP_MAX);
+	if (store_begin(s, &tx, e) < 0)
+		return -1;
+	for (size_t at = 0, n; at < text.len; at += n) {
+		n = text.len - at < LIMIT_LOG_CHUNK ? text.len - at : LIMIT_LOG_CHUNK;
+		if (row_add(s, t->id, text.ptr + at, n, now, e) < 0)
+			return -1;
+	}
+	if (sql_run(s, e,
+		    "UPDATE workflow_steps SET log_bytes = log_bytes + ?2, log_seq = ?3,"
+		    " log_held = nullif(?4, x'') WHERE id = ?1",
+		    "iiib", t->id, (int64_t)text.len, seq, held.len ? held.ptr : "",
+		    held.len) < 0 ||
+		annotations_take(s, t->job_id, t->id, text, e) < 0 ||
+		(t->held_len && !held.len && annotations_decided(s, t->job_id, t->id, e) < 0))
+		return -1;
+	return store_commit(&tx, e);
+}
+
+int store_log_append(struct store *s, int64_t job_id, int64_t step_id, int64_t seq, const void *p,
+	size_t n, struct wall now, struct err *e)
+{
+	CLEANUP(log_step_release) struct log_step t = { 0 };
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (store_begin(s, &tx, e) < 0 || store_log_step(s, job_id, step_id, &t, e) < 0)
+		return -1;
+	if (log_seq_is_new(&t, seq) && store_log_put(s, &t, seq, (struct slice){ p, n },
+					       (struct slice){ t.held, t.held_len }, now, e) < 0)
+		return -1;
+	return store_commit(&tx, e);
+}
+
+/* ---- what is the coordinator's ---- */
+
+/* The open step of the job, else the last one that began, else its first. 1, 0 none, -1. */
+static int step_to_note(struct store *s, int64_t job_id, struct log_step *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (row_select(s, &q, e, &step_type,
+		    "FROM workflow_steps WHERE job_id = ? ORDER BY status = 'running' DESC,"
+		    " status IN ('completed', 'cancelled') DESC,"
+		    " iif(status = 'queued', position, -position) LIMIT 1",
+		    "i", job_id) < 0)
+		return -1;
+	return row_next(&q, &step_type, ret, e);
+}
+
+int store_log_note(
+	struct store *s, int64_t job_id, const char *line, struct wall now, struct err *e)
+{
+	CLEANUP(log_step_release) struct log_step t = { 0 };
+	CLEAN_TX struct store_tx tx = { 0 };
+	struct err why = { 0 };
+
+	if (store_begin(s, &tx, e) < 0)
+		return -1;
+	int rc = step_to_note(s, job_id, &t, e);
+	if (rc <= 0)
+		return rc;
+	if (store_log_put(s, &t, t.seq, slice_of(line), (struct slice){ t.held, t.held_len }, now,
+		    &why) < 0 &&
+		!err_is(&why, ERR_LIMIT))
+		return err_set(e, why.class, "%s", why.text);
+	return store_commit(&tx, e);
+}
+
+int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
+	void *data, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (sql_query(s, &q, e, "SELECT chunk FROM log_chunks WHERE step_id = ? ORDER BY seq", "i",
+		    step_id) < 0)
+		return -1;
+	int rc;
+	while ((rc = sql_next(&q, e)) > 0) {
+		struct slice chunk = col_bytes(&q, 0);
+
+		if (fn(data, chunk.ptr, chunk.len) < 0)
+			return -1;
+	}
+	return rc;
+}
+
+int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *out,
+	int64_t *ret_seq, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (sql_query(s, &q, e,
+		    "SELECT seq, chunk FROM log_chunks WHERE step_id = ? AND seq > ?"
+		    " ORDER BY seq LIMIT 1",
+		    "ii", step_id, after) < 0)
+		return -1;
+	int rc = sql_next(&q, e);
+	if (rc <= 0)
+		return rc;
+	*ret_seq = col_int(&q, 0);
+	struct slice chunk = col_bytes(&q, 1);
+	if (buf_add(out, chunk.ptr, chunk.len) < 0)
+		return err_set(e, ERR_LIMIT, "log chunk is too large");
+	return 1;
+}
+
+/* ---- what a job's log is masked with ---- */
+
+int store_job_mask_set(
+	struct store *s, int64_t job_id, struct slice digest, struct slice sealed, struct err *e)
+{
+	if (!sealed.len)
+		return sql_run(s, e, "DELETE FROM job_masks WHERE job_id = ?", "i", job_id);
+	return sql_run(s, e,
+		"INSERT INTO job_masks (job_id, digest, sealed) VALUES (?, ?, ?)"
+		" ON CONFLICT DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed",
+		"ibb", job_id, digest.ptr, digest.len, sealed.ptr, sealed.len);
+}
+
+static int bytes_get(struct query *q, struct buf *out, struct err *e)
+{
+	int rc = sql_next(q, e);
+
+	if (rc <= 0)
+		return rc;
+	struct slice bytes = col_bytes(q, 0);
+	return buf_add(out, bytes.ptr, bytes.len) < 0
+		       ? err_set(e, ERR_LIMIT, "what a job's log is masked with is too large")
+		       : 1;
+}
+
+int store_job_mask_digest(struct store *s, int64_t job_id, struct buf *out, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	return sql_query(s, &q, e, "SELECT digest FROM job_masks WHERE job_id = ?", "i", job_id) < 0
+		       ? -1
+		       : bytes_get(&q, out, e);
+}
+
+int store_job_mask_get(struct store *s, int64_t job_id, struct buf *out, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	return sql_query(s, &q, e, "SELECT sealed FROM job_masks WHERE job_id = ?", "i", job_id) < 0
+		       ? -1
+		       : bytes_get(&q, out, e);
+}
+
+int store_job_masks_prune(struct store *s, struct err *e)
+{
+	return sql_run(s, e,
+		"DELETE FROM job_masks WHERE job_id IN (SELECT m.job_id FROM job_masks m"
+		" JOIN workflow_jobs j ON j.id = m.job_id WHERE j.status NOT IN ('queued',"
+		" 'running') AND NOT EXISTS (SELECT 1 FROM workflow_steps t WHERE"
+		" t.job_id = m.job_id AND t.log_held IS NOT NULL))",
+		"");
+}

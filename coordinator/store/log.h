@@ -1,0 +1,71 @@
+/* Step logs as numbered chunks. */
+#ifndef COORDINATOR_STORE_LOG_H
+#define COORDINATOR_STORE_LOG_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "coordinator/store/store.h"
+
+enum { LOG_STEP_MAX = 256 << 20 }; /* bytes kept of one step's log; more is ERR_LIMIT */
+
+/* Where the log of a step stands. `seq` counts what the runner sent; rows have a number of their
+ * own, as one chunk may come to none (all of it held back) and a note of ours is one, too. */
+struct log_step {
+	int64_t id, job_id, bytes;
+	int64_t seq; /* the runner's last, -1: nothing came yet */
+	char *held;  /* bytes that are not decided yet, sealed by the caller (coordinator/scrub) */
+	size_t held_len;
+};
+struct log_steps {
+	struct log_step *v;
+	size_t n;
+};
+void log_step_release(struct log_step *t);
+void log_steps_release(struct log_steps *l);
+/* step_id 0: the job's first step. ERR_NOT_FOUND when the step is not of this job. */
+int store_log_step(struct store *s, int64_t job_id, int64_t step_id, struct log_step *ret,
+	struct err *e) CHECK_RESULT;
+/* Numbers rise; gaps are no matter. One that is not above the last is a repetition: put between
+ * what is masked and stored already it could make a secret whole. */
+static inline bool log_seq_is_new(const struct log_step *t, int64_t seq)
+{
+	return seq > t->seq;
+}
+/* Adds text (it may be empty), notes seq as the runner's last and replaces what is held back. */
+int store_log_put(struct store *s, const struct log_step *t, int64_t seq, struct slice text,
+	struct slice held, struct wall now, struct err *e) CHECK_RESULT;
+/* Steps of a job that hold something back; job_id 0: all such steps that have ended. */
+int store_log_held(
+	struct store *s, int64_t job_id, struct log_steps *ret, struct err *e) CHECK_RESULT;
+
+/* A chunk as it is. The same (step, seq) again changes nothing. */
+int store_log_append(struct store *s, int64_t job_id, int64_t step_id, int64_t seq, const void *p,
+	size_t n, struct wall now, struct err *e) CHECK_RESULT;
+/* Adds a line of the coordinator's own behind the last chunk of the job's open step, else of the
+ * last one that began, else of its first. A full log takes no more; that is no error. */
+int store_log_note(struct store *s, int64_t job_id, const char *line, struct wall now,
+	struct err *e) CHECK_RESULT;
+/* Calls fn with each chunk in order; fn's -1 ends the walk and is returned. */
+int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
+	void *data, struct err *e) CHECK_RESULT;
+
+#define LOG_START (-1)
+/* The first chunk with a number above `after` (LOG_START: from the start) appended to out: 1 and
+ * *ret_seq, 0 there is none, -1. */
+int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *out,
+	int64_t *ret_seq, struct err *e) CHECK_RESULT;
+
+/* ---- what a job's log is masked with, from its claim to its end ---- */
+
+/* digest: says whether two jobs have the same values, and nothing else. n 0: none any more. */
+int store_job_mask_set(struct store *s, int64_t job_id, struct slice digest, struct slice sealed,
+	struct err *e) CHECK_RESULT;
+/* The digest appended to out: 1, 0 the job has nothing to mask, -1. */
+int store_job_mask_digest(
+	struct store *s, int64_t job_id, struct buf *out, struct err *e) CHECK_RESULT;
+int store_job_mask_get(
+	struct store *s, int64_t job_id, struct buf *out, struct err *e) CHECK_RESULT;
+/* Drops those of jobs that are over and hold nothing back. */
+int store_job_masks_prune(struct store *s, struct err *e) CHECK_RESULT;
+
+#endif

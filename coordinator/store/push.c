@@ -1,0 +1,55 @@
+/*
+ * Pushes whose runs are not made yet. A row is stored before git moves a ref and goes in the
+ * transaction that makes the runs (trigger/push_journal.h says why); the commands are bytes, as a
+ * ref need not be UTF-8.
+ */
+#include "coordinator/store/push.h"
+
+#include "coordinator/store/row.h"
+
+static const struct column columns[] = {
+	COLUMN("id", COLUMN_INT, push_row, id),
+	COLUMN("repo_id", COLUMN_INT, push_row, repo_id),
+	COLUMN("attempts", COLUMN_INT, push_row, attempts),
+	COLUMN("pusher", COLUMN_TEXT, push_row, pusher),
+	{ "commands", COLUMN_BYTES, offsetof(struct push_row, commands),
+		offsetof(struct push_row, commands_len) },
+};
+static const struct row_type push_type = ROW_TYPE(push_row, columns);
+
+void push_rows_release(struct push_rows *l)
+{
+	LIST_RELEASE(&push_type, l);
+}
+
+int store_push_add(
+	struct store *s, const struct push_row *p, struct wall now, int64_t *ret_id, struct err *e)
+{
+	if (sql_run(s, e,
+		    "INSERT INTO push_journal (repo_id, pusher, commands, created_at)"
+		    " VALUES (?, ?, ?, ?)",
+		    "itbw", p->repo_id, p->pusher, p->commands, p->commands_len, now) < 0)
+		return -1;
+	*ret_id = sql_last_id(s);
+	return 0;
+}
+
+int store_push_done(struct store *s, int64_t id, struct err *e)
+{
+	return sql_run(s, e, "DELETE FROM push_journal WHERE id = ?", "i", id);
+}
+
+int store_push_tried(struct store *s, int64_t id, struct err *e)
+{
+	return sql_run(
+		s, e, "UPDATE push_journal SET attempts = attempts + 1 WHERE id = ?", "i", id);
+}
+
+int store_push_list(struct store *s, struct push_rows *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (row_select(s, &q, e, &push_type, "FROM push_journal ORDER BY id", "") < 0)
+		return -1;
+	return LIST_READ(&q, &push_type, ret, e);
+}

@@ -1,0 +1,62 @@
+/*
+ * A push replaces the lines of its repository, but a line that was due before the push and has not
+ * started its run yet must not lose it: what is there already stays as it is.
+ */
+#include "coordinator/store/schedule.h"
+
+#include "coordinator/store/row.h"
+
+static const struct column columns[] = {
+	COLUMN("id", COLUMN_INT, schedule_row, id),
+	COLUMN("repo_id", COLUMN_INT, schedule_row, repo_id),
+	COLUMN("workflow_file", COLUMN_TEXT, schedule_row, workflow_file),
+	COLUMN("cron", COLUMN_TEXT, schedule_row, cron),
+	COLUMN("actor", COLUMN_TEXT, schedule_row, actor),
+	COLUMN("next_at", COLUMN_WALL, schedule_row, next_at),
+};
+static const struct row_type schedule_type = ROW_TYPE(schedule_row, columns);
+
+void schedule_list_release(struct schedule_list *l)
+{
+	LIST_RELEASE(&schedule_type, l);
+}
+
+int store_schedule_replace(
+	struct store *s, int64_t repo_id, const struct schedule_list *l, struct err *e)
+{
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (store_begin(s, &tx, e) < 0 ||
+		sql_run(s, e, "UPDATE schedules SET kept = 0 WHERE repo_id = ?", "i", repo_id) < 0)
+		return -1;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct schedule_row *r = &l->v[i];
+
+		if (sql_run(s, e,
+			    "INSERT INTO schedules (repo_id, workflow_file, cron, actor, next_at,"
+			    " kept) VALUES (?, ?, ?, ?, ?, 1)"
+			    " ON CONFLICT (repo_id, workflow_file, cron) DO UPDATE SET kept = 1",
+			    "itttw", repo_id, r->workflow_file, r->cron, r->actor, r->next_at) < 0)
+			return -1;
+	}
+	if (sql_run(s, e, "DELETE FROM schedules WHERE repo_id = ? AND NOT kept", "i", repo_id) < 0)
+		return -1;
+	return store_commit(&tx, e);
+}
+
+int store_schedule_due(struct store *s, struct wall now, struct schedule_list *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (row_select(s, &q, e, &schedule_type,
+		    "FROM schedules WHERE next_at <= ? ORDER BY next_at, id", "w", now) < 0)
+		return -1;
+	return LIST_READ(&q, &schedule_type, ret, e);
+}
+
+int store_schedule_set(struct store *s, int64_t id, struct wall next_at, struct err *e)
+{
+	if (!next_at.us)
+		return sql_run(s, e, "DELETE FROM schedules WHERE id = ?", "i", id);
+	return sql_run(s, e, "UPDATE schedules SET next_at = ?2 WHERE id = ?1", "iw", id, next_at);
+}

@@ -1,0 +1,65 @@
+/*
+ * Statements: prepared once and cached, bound by a type string, stepped. For this folder and
+ * coordinator/queue/ only.
+ *
+ * Types: i int64_t · t const char * (NULL: null) · b const void *, size_t · w struct wall (0: null)
+ *        y bool · v const struct strv * and p const struct pairs * (as JSON text, NULL: empty)
+ * The SQL must be a literal: statements are found again by its address.
+ */
+#ifndef COORDINATOR_STORE_SQL_H
+#define COORDINATOR_STORE_SQL_H
+
+#include <sqlite3.h>
+#include <stdarg.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+struct row_type; /* row.h */
+
+enum { STATEMENTS_MAX = 160 };
+struct statement {
+	const char *sql;
+	const struct row_type *type; /* NULL: sql is the whole statement */
+	sqlite3_stmt *st;
+	bool busy;
+};
+struct store {
+	sqlite3 *db;
+	struct statement cache[STATEMENTS_MAX];
+	size_t n_cache;
+};
+
+struct query {
+	struct store *s;
+	sqlite3_stmt *st;
+	struct statement *cached; /* NULL: finalize at the end */
+};
+void query_end(struct query *q); /* harmless on a zeroed one */
+#define CLEAN_QUERY CLEANUP(query_end)
+
+int sql_query(struct store *s, struct query *q, struct err *e, const char *sql, const char *types,
+	...) CHECK_RESULT;
+/* type: the columns of a SELECT whose rest is sql (row_select); NULL: sql is all of it. */
+int sql_start(struct store *s, struct query *q, const struct row_type *type, const char *sql,
+	const char *types, va_list *ap, struct err *e) CHECK_RESULT;
+int sql_next(struct query *q, struct err *e) CHECK_RESULT; /* 1 row, 0 end, -1 */
+/* Runs to the end and drops rows. */
+int sql_run(struct store *s, struct err *e, const char *sql, const char *types, ...) CHECK_RESULT;
+/* First column of the first row into *ret; 1, or 0 without a row, -1. */
+int sql_int(struct store *s, int64_t *ret, struct err *e, const char *sql, const char *types,
+	...) CHECK_RESULT;
+int64_t sql_changes(struct store *s);
+int64_t sql_last_id(struct store *s);
+/* ERR_CONFLICT for a broken uniqueness, else ERR_INTERNAL with the database's words. */
+int sql_fail(struct store *s, struct err *e, const char *what);
+
+/* One column of the row that sql_next found. */
+int64_t col_int(struct query *q, int i);
+char *col_text(struct query *q, int i);         /* NULL for null; the caller's */
+struct slice col_bytes(struct query *q, int i); /* borrowed until the next step */
+
+#define COLUMN_JSON_MAX MIB(8) /* of a list or map in a column */
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * The coordinator's store: everything that outlives a request, in one SQLite file (WAL mode).
+ *
+ * This header opens and closes it and holds transactions together; each noun has a header of its
+ * own beside it (run.h, job.h, runner.h, …) that declares the functions of the .c of that name. All
+ * SQL stands in this folder; everybody else sees typed rows and functions, so that another database
+ * can take SQLite's place. One struct store per process and thread; several processes (serve and
+ * the admin verbs) may have the same file open at a time.
+ *
+ * For every function here and in the nouns: errors are ERR_NOT_FOUND, ERR_CONFLICT (exists
+ * already), ERR_AUTH, ERR_INPUT, else ERR_INTERNAL with the database's words. Rows own their
+ * strings: release them. Times are struct wall, us 0 = not yet. No secret is stored in clear:
+ * tokens as SHA-256, secrets and stored answers sealed (coordinator/app/keys.h).
+ *
+ * Transactions: every function is atomic by itself. To join several, hold a struct store_tx:
+ *   CLEAN_TX struct store_tx tx = { 0 };
+ *   if (store_begin(s, &tx, e) < 0) return -1;  ...  return store_commit(&tx, e);
+ * It takes the write lock at once (BEGIN IMMEDIATE), joins an open one, and rolls back unless
+ * committed.
+ */
+#ifndef COORDINATOR_STORE_STORE_H
+#define COORDINATOR_STORE_STORE_H
+
+#include "base/err.h"
+
+struct store;
+
+/* Opens or creates the file (0600) and brings its schema to this program's version. */
+struct store *store_open(const char *path, struct err *e) CHECK_RESULT;
+/* Commits of this connection wait for no disk from now on: they survive a kill, and after a loss of
+ * power the last ones may be missing. */
+int store_sync_later(struct store *s, struct err *e) CHECK_RESULT;
+/* One that is there, as it is: nothing is made and no schema changed. For those who only read.
+ * ERR_NOT_FOUND. */
+struct store *store_open_as_is(const char *path, struct err *e) CHECK_RESULT;
+void store_free(struct store *s); /* NULL fine */
+static inline void store_freep(struct store **s)
+{
+	store_free(*s);
+	*s = NULL;
+}
+#define CLEAN_STORE CLEANUP(store_freep)
+
+struct store_tx {
+	struct store *store; /* NULL: not begun, committed or rolled back */
+	bool joined;
+};
+int store_begin(struct store *s, struct store_tx *tx, struct err *e) CHECK_RESULT;
+int store_commit(struct store_tx *tx, struct err *e) CHECK_RESULT;
+void store_rollback(struct store_tx *tx); /* no-op when committed */
+#define CLEAN_TX CLEANUP(store_rollback)
+
+#endif

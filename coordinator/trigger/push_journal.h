@@ -1,0 +1,25 @@
+/*
+ * No push without its runs: git moves the refs in a child process, the runs are made after it
+ * ended, and a crash between the two would lose them. So the commands of a push are stored before
+ * git gets to see their end (it moves nothing before), and the row goes in the transaction that
+ * makes the runs. What is left at the start of serve is tried again: refs that did move start
+ * their runs, exactly once; refs that did not start nothing.
+ */
+#ifndef COORDINATOR_TRIGGER_PUSH_JOURNAL_H
+#define COORDINATOR_TRIGGER_PUSH_JOURNAL_H
+
+#include "coordinator/app/app.h"
+#include "coordinator/store/push.h"
+#include "coordinator/store/repo.h"
+
+/* p->id is set. An error must stop the push. */
+int push_journal_open(struct app *a, struct push_row *p, struct err *e) CHECK_RESULT;
+/* The child has ended: makes the runs, forgets the row, logs what came of it. A failure keeps the
+ * row for the next start. */
+void push_journal_close(struct app *a, const struct repo_row *repo, const struct push_row *p);
+/* git was kept from moving any ref: no runs. */
+void push_journal_drop(struct app *a, const struct push_row *p);
+/* Before serve listens, when the public URL is known. */
+int push_journal_sweep(struct app *a, struct err *e) CHECK_RESULT;
+
+#endif

@@ -1,9 +1,0 @@
-/* `shithubd-runner workdir audit|reconcile|remediate|triage`: contaminated workspaces. */
-#ifndef RUNNER_VERB_WORKDIR_H
-#define RUNNER_VERB_WORKDIR_H
-
-#include "base/cli.h"
-
-extern const struct cli_verb workdir_verbs[]; /* the nested table */
-
-#endif

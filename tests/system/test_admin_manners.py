@@ -1,0 +1,363 @@
+"""The command line as somebody meets it who has only --help: tables, pages, ids, colours, live views."""
+import base64
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+
+import driver
+import pytest
+
+WORKFLOW = """\
+name: "Nightly \\e]0;owned\\a\\N31m 日本"
+on: push
+jobs:
+  work:
+    runs-on: linux
+    steps: [{name: First, run: echo hi}, {id: second, run: make all}]
+  after: {runs-on: linux, needs: work, steps: [{run: echo never}]}
+"""
+ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+class Job:
+    """A job as its runner holds it: one token after the other."""
+
+    def __init__(self, coordinator, token):
+        claimed = coordinator.request("POST", "/api/v1/runners/heartbeat", {}, token).json()
+        self.coordinator, self.token, self.job = coordinator, claimed["token"], claimed["job"]
+        self.id, self.run_id = self.job["id"], self.job["run_id"]
+        self.seq = {}
+
+    def call(self, path, body):
+        answer = self.coordinator.request("POST", f"/api/v1/jobs/{self.id}{path}", body, self.token)
+        assert answer.status < 300, answer.body
+        self.token = answer.json().get("next_token")
+
+    def log(self, step, text):
+        seq = self.seq[step] = self.seq.get(step, -1) + 1
+        self.call("/logs", {"seq": seq, "chunk": base64.b64encode(text.encode()).decode(),
+                            "step_id": self.job["steps"][step]["id"]})
+
+    def step(self, step, status, **more):
+        self.call(f"/steps/{self.job['steps'][step]['id']}/status", {"status": status, **more})
+
+    def end(self, conclusion):
+        self.call("/status", {"status": "completed", "conclusion": conclusion})
+
+
+@pytest.fixture
+def token(coordinator, repository):
+    """A run whose first job waits; the registration token of a runner for it."""
+    repo = repository()
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
+    repo.push()
+    driver.wait_for(coordinator.runs, what="a run")
+    return coordinator.register_runner("r1", labels="linux")["token"]
+
+
+class Desk:
+    """A verb with a terminal as its standard output."""
+
+    def __init__(self, coordinator, *words, columns=80, **env):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "TERM")}
+        self.process = subprocess.Popen(
+            [coordinator.binary, "admin", *words, "--data", coordinator.data], stdout=slave,
+            stdin=slave, stderr=subprocess.PIPE, env={**clean, "TERM": "xterm", **env})
+        os.close(slave)
+        self.text = ""
+
+    def read_until(self, wanted):
+        driver.wait_for(lambda: self.read() and wanted in self.text, what=repr(wanted))
+
+    def read(self):
+        try:
+            self.text += os.read(self.master, 65536).decode()
+        except OSError:  # nobody has the other end any more
+            pass
+        return True
+
+    def end(self):
+        """(exit code, all that came)."""
+        while True:
+            had = len(self.text)
+            self.read()
+            if len(self.text) == had:
+                break
+        code = self.process.wait(timeout=60)
+        os.close(self.master)
+        self.process.stderr.close()
+        return code, self.text
+
+
+def text_of(coordinator, *words, code=0):
+    done = coordinator.admin(*words, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stdout.decode()
+
+
+def refusal(coordinator, *words):
+    done = coordinator.admin(*words, check=False)
+    said = done.stderr.decode()
+    assert done.returncode == 2 and done.stdout == b"" and said.count("\n") == 1, said
+    return said
+
+
+def test_an_id_with_and_without_its_name(coordinator, token):
+    [run] = coordinator.runs()
+    number = str(run["id"])
+    shown = [text_of(coordinator, "run", "show", *words)
+             for words in ((number,), ("--id", number), (f"--id={number}",), (number, "--id", number))]
+    assert len(set(shown)) == 1 and shown[0].startswith(f"run {number} ")
+    assert 'argument "2" and --id differ' in refusal(coordinator, "run", "show", "--id", "1", "2")
+    assert "ID or --id ID is required" in refusal(coordinator, "run", "show")
+    assert 'unexpected argument "3"' in refusal(coordinator, "run", "show", number, "3")
+    assert '"x": expected a whole number' in refusal(coordinator, "run", "show", "x")
+    text_of(coordinator, "runner", "drain", "1", "--reason", "kernel")
+    assert coordinator.admin_json("runner", "list", "--status", "draining")[0]["id"] == 1
+
+
+def test_a_slip_of_the_finger_names_what_was_meant(coordinator):
+    assert 'did you mean "runner"?' in refusal(coordinator, "runer", "list")
+    assert 'did you mean "list"?' in refusal(coordinator, "run", "lst")
+    assert "did you mean --branch?" in refusal(coordinator, "run", "list", "--brnach", "x")
+    done = driver.run([coordinator.binary, "run", "list"], check=False)
+    assert done.returncode == 2 and b'did you mean "admin run"?' in done.stderr
+    assert "did you mean" not in refusal(coordinator, "run", "list", "--zebra", "x")
+    assert "expected table or json" in refusal(coordinator, "run", "list", "--output", "yaml")
+    said = driver.run([coordinator.binary, "help", "admin", "run", "show"]).stdout
+    assert said == driver.run([coordinator.binary, "admin", "run", "show", "--help"]).stdout
+    assert b"also as an argument" in said
+
+
+LISTS = (("runner", "list"), ("runner", "queue"), ("runner", "jobs"), ("repo", "list"), ("run", "list"),
+         ("hygiene", "history"))
+
+
+@pytest.mark.parametrize("words", LISTS, ids=" ".join)
+def test_an_empty_list_has_titles_and_says_so(coordinator, words):
+    done = coordinator.admin(*words)
+    [titles] = done.stdout.decode().splitlines()
+    assert titles == titles.upper() and titles.strip()
+    assert done.stderr.decode().startswith("no ") and done.stderr.count(b"\n") == 1
+    assert coordinator.admin_json(*words) == []
+    assert coordinator.admin(*words, "--output", "text").stdout == done.stdout, "the old word"
+
+
+def test_pages(coordinator):
+    for number in range(7):
+        coordinator.register_runner(f"r{number}", labels="linux")
+
+    def names(*words):
+        done = coordinator.admin("runner", "list", "--output", "json", *words)
+        return [row["name"] for row in json.loads(done.stdout)], done.stderr.decode()
+
+    everything, said = names()
+    assert len(everything) == 7 and said == ""
+    assert names("--limit", "3") == (everything[:3], "… 3 of 7 runners; --page 2\n")
+    assert names("--limit", "3", "--page", "3") == (everything[6:], "")
+    assert names("--limit", "3", "--page", "4") == (
+        [], "nothing on this page; there are 7 runners\n")
+    assert "from 1 to" in refusal(coordinator, "runner", "list", "--page", "0")
+    table = text_of(coordinator, "runner", "list", "--limit", "2", "--page", "2")
+    assert [line.split()[1] for line in table.splitlines()] == ["NAME", "r2", "r3"]
+
+
+def test_runs_are_found_by_what_one_remembers(coordinator, token):
+    [run] = coordinator.runs()
+
+    def found(*words):
+        return [row["id"] for row in coordinator.admin_json("run", "list", *words)]
+
+    for words in (("--status", "queued"), ("--branch", "trunk"), ("--branch", "refs/heads/trunk"),
+                  ("--event", "push"), ("--workflow", "ci.yml"), ("--repo", run_repo(coordinator)),
+                  ("--workflow", ".shithub/workflows/ci.yml"), ("--actor", run["actor"] or "")):
+        assert found(*words) == [run["id"]] or words[1] == "", words
+    for words in (("--status", "success"), ("--branch", "other"), ("--event", "schedule"),
+                  ("--workflow", "i.yml"), ("--actor", "nobody")):
+        assert found(*words) == [], words
+    assert "expected any, queued" in refusal(coordinator, "run", "list", "--status", "odd")
+
+
+def run_repo(coordinator):
+    return coordinator.admin_json("repo", "list")[0]["full_name"]
+
+
+def test_colours_are_for_terminals(coordinator, token):
+    words = ("runner", "list")
+    plain = text_of(coordinator, *words)
+    assert "\x1b" not in plain
+    code, text = Desk(coordinator, *words).end()
+    assert code == 0 and "\x1b[31moffline\x1b[0m" in text
+    assert ESCAPE.sub("", text).replace("\r\n", "\n") == plain, "and only those"
+    for desk in (Desk(coordinator, *words, NO_COLOR="1"), Desk(coordinator, *words, TERM="dumb"),
+                 Desk(coordinator, *words, "--color", "never")):
+        assert "\x1b" not in desk.end()[1]
+    assert "\x1b[31moffline" in text_of(coordinator, *words, "--color", "always")
+
+
+def test_a_table_fits_its_terminal_and_is_whole_in_a_pipe(coordinator):
+    coordinator.admin("runner", "register", "--name", "n" * 90, "--labels", "a" * 90)
+    _, text = Desk(coordinator, "runner", "list", columns=100, NO_COLOR="1").end()
+    lines = text.splitlines()
+    assert len(lines) == 2 and all(len(line) <= 100 for line in lines) and "…" in lines[1]
+    assert "n" * 90 in text_of(coordinator, "runner", "list")
+
+
+def test_names_of_strangers_cannot_steer_a_terminal(coordinator, token):
+    [run] = coordinator.runs()
+    number = str(run["id"])
+    for words in (("run", "show", number), ("run", "list")):
+        for text in (text_of(coordinator, *words), Desk(coordinator, *words).end()[1]):
+            assert not set("\a\x85") & set(text) and "\x1b]" not in text, words
+    assert "Nightly ?]0;owned??31m 日本" in text_of(coordinator, "run", "show", number)
+    job = Job(coordinator, token)
+    job.log(0, "\x1b]0;owned\a\x1b[31mred\n")
+    stored = coordinator.admin("run", "log", "--job", str(job.id)).stdout
+    assert stored == b"\x1b]0;owned\a\x1b[31mred\n", "a pipe gets the bytes as stored"
+    code, text = Desk(coordinator, "run", "log", number).end()
+    assert code == 0 and "\\x1b]0;owned\\x07\x1b[31mred" in text and text.endswith("\x1b[0m")
+
+
+def test_log_of_a_run_a_job_and_a_step(coordinator, token):
+    job = Job(coordinator, token)
+    run, number = str(job.run_id), str(job.id)
+    job.log(0, "one\ntwo")
+    job.log(1, "three\n")
+    title = f"==> job {number} work, step"
+    assert text_of(coordinator, "run", "log", run) == (
+        f"{title} 0 First <==\none\ntwo\n{title} 1 Run make all <==\nthree\n")
+    for words in (("--job", number), (run, "--job", number), (run, "--job", "work")):
+        assert text_of(coordinator, "run", "log", *words) == "one\ntwothree\n"
+    for step in ("1", "second", "Run make all"):
+        assert text_of(coordinator, "run", "log", "--job", number, "--step", step) == "three\n"
+    assert text_of(coordinator, "run", "log", run, "--job", "after") == ""
+    for words in ((run, "--job", "nope"), (run, "--step", "nope"), ("99",), ("--job", "99")):
+        text_of(coordinator, "run", "log", *words, code=1)
+    assert "expected a run" in refusal(coordinator, "run", "log")
+    assert "a run before it" in refusal(coordinator, "run", "log", "--job", "work")
+
+
+def follow(coordinator, *words):
+    return subprocess.Popen([coordinator.binary, "admin", *words, "--data", coordinator.data],
+                            stdout=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("conclusion, code", [("success", 0), ("failure", 1), ("cancelled", 1)])
+def test_log_follows_to_the_end(coordinator, token, conclusion, code):
+    job = Job(coordinator, token)
+    followed = follow(coordinator, "run", "log", "--job", str(job.id), "--follow")
+    for text in ("one\n", "two\n"):
+        job.log(0, text)
+        assert followed.stdout.readline().decode() == text, "while the job runs"
+    job.log(1, "last words")
+    job.end(conclusion)
+    assert followed.stdout.read() == b"last words"
+    assert followed.wait(timeout=60) == code
+    followed.stdout.close()
+    again = coordinator.admin("run", "log", "--job", str(job.id), "--follow", check=False)
+    assert (again.returncode, again.stdout) == (code, b"one\ntwo\nlast words"), "also afterwards"
+
+
+def test_watch_tells_each_change_and_how_it_ended(coordinator, token):
+    [run] = coordinator.runs()
+    watched = follow(coordinator, "run", "watch", str(run["id"]))
+
+    def line():
+        return watched.stdout.readline().decode().split(" ", 1)[1].rstrip("\n")
+
+    assert [line() for _ in range(3)][-1] == f"run {run['id']}: queued"
+    job = Job(coordinator, token)
+    assert line() == f"job {job.id} work: running on r1"
+    assert line() == f"run {run['id']}: running"
+    job.step(0, "running")
+    assert line() == f"job {job.id} work: step 0 First: running"
+    job.step(0, "completed", conclusion="success")
+    assert line() == f"job {job.id} work: step 0 First: success"
+    job.end("failure")
+    rest = watched.stdout.read().decode()
+    assert f"job {job.id} work: failure\n" in rest and "after: skipped\n" in rest
+    assert rest.endswith(f"run {run['id']}: failure\n")
+    assert watched.wait(timeout=60) == 1
+    watched.stdout.close()
+
+
+def test_watch_on_a_terminal_draws_over_itself(coordinator, token):
+    [run] = coordinator.runs()
+    desk = Desk(coordinator, "run", "watch", str(run["id"]))
+    desk.read_until("waits for linux")
+    job = Job(coordinator, token)
+    desk.read_until("r1")
+    assert "\x1b[4F\x1b[J" in desk.text, "two jobs, titles and the run"
+    job.end("success")
+    other = Job(coordinator, token)
+    other.end("success")
+    code, text = desk.end()
+    assert code == 0 and "\x1b[32msuccess\x1b[0m" in text
+    assert text.endswith("\r\n"), "the prompt comes below it"
+
+
+@pytest.mark.parametrize("words", [("run", "watch"), ("run", "log", "--follow")], ids=" ".join)
+def test_interrupt_ends_a_live_verb_at_once(coordinator, token, words):
+    job = Job(coordinator, token)
+    job.log(0, "half a line")
+    desk = Desk(coordinator, *words, str(job.run_id))
+    desk.read_until("First")
+    desk.process.send_signal(signal.SIGINT)
+    code, text = desk.end()
+    assert code == -signal.SIGINT and text.endswith("\n"), "as a shell expects, and a prompt of its own"
+
+
+# What upstream's verbs say of themselves (`admin runner`), as scripts for it read them.
+KEYS = {
+    ("runner", "list"): "id name status capacity active_job_count labels host_name version "
+                        "last_heartbeat_at last_heartbeat_age_seconds draining_at drain_reason "
+                        "revoked_at revoked_reason created_at",
+    ("runner", "queue"): "runs_on queued_jobs matching_runner_count oldest_queued_at "
+                         "oldest_queued_seconds",
+    ("runner", "register", "--name", "keys"): "id name labels capacity token token_expires_at",
+    ("runner", "preflight"): "ok checked_count ready_count stale_count offline_count draining_count "
+                             "missing_version_count version_drift_count reasons",
+    ("runner", "cleanup-stale", "--older-than", "1ms"): "id name",
+}
+
+
+@pytest.mark.parametrize("words", KEYS, ids=lambda words: " ".join(words[:2]))
+def test_keys_are_those_of_the_hosted_service(coordinator, token, words):
+    coordinator.request("POST", "/api/v1/runners/heartbeat", {"capacity": 0}, token)
+    done = coordinator.admin(*words, "--output", "json", check=False)
+    answer = json.loads(done.stdout)
+    row = answer[0] if isinstance(answer, list) else answer
+    assert set(KEYS[words].split()) <= set(row), row
+
+
+@pytest.mark.parametrize("words", [*LISTS, ("audit",), ("run", "show", "1"), ("run", "log", "1"),
+                                   ("runner", "drain", "1")], ids=" ".join)
+def test_a_verb_that_reads_makes_no_folder(build, folder, words):
+    """A slip in --data must not look like an empty pool."""
+    argv = [build / "shithubd", "admin", *words, "--data", folder / "dta"]
+    done = driver.run(argv, check=False)
+    assert done.returncode == 2 and done.stdout == b"" and b"shithubd.db" in done.stderr
+    assert not (folder / "dta").exists()
+
+
+def test_relative_paths(build, folder):
+    """Every path of a person is relative to where they stand."""
+    (folder / "here").mkdir()
+    for number, data in enumerate(("d", "./d", "../here/d")):
+        driver.run([build / "shithubd", "admin", "repo", "add", f"demo/r{number}", "--data", data],
+                   cwd=folder / "here")
+    done = driver.run([build / "shithubd", "admin", "repo", "list", "--data", folder / "here/d"])
+    assert done.stdout.count(b"demo/r") >= 3
+    (folder / "here/shithubd.toml").write_text('[server]\ndata_dir = "../data"\nlisten = "127.0.0.1:0"\n')
+    program = driver.Program([build / "shithubd", "serve", "--config", folder / "here/shithubd.toml",
+                              "--ready-file", folder / "ready"], folder / "log")
+    driver.wait_for((folder / "ready").exists, what="serve")
+    assert program.stop() == 0 and (folder / "data/shithubd.db").exists(), "at the file's folder"

@@ -1,0 +1,288 @@
+"""Users, roles and tokens with real git, and the admin verbs from elsewhere (--url)."""
+import json
+import os
+
+import pytest
+
+import driver
+
+SMOKE = """
+on: {push: {}}
+jobs: {a: {runs-on: ubuntu-latest, steps: [{run: echo}]}}
+"""
+
+
+@pytest.fixture
+def boss(coordinator):
+    """The first user's token: a site admin's."""
+    return coordinator.create_token("boss")
+
+
+@pytest.fixture
+def closed(coordinator, boss):
+    repo = coordinator.repository("acme/closed", boss, private=True)
+    repo.commit({".shithub/workflows/ci.yml": SMOKE})
+    repo.push()
+    return repo
+
+
+def user(coordinator, login, **options):
+    """A user and a token of it."""
+    coordinator.admin("user", "add", login)
+    words = [part for key, value in options.items() for part in (f"--{key}", value)]
+    return coordinator.admin_json("token", "create", "--user", login, "--name", "laptop", "--scopes",
+                                  "repo:read,repo:write", *words)
+
+
+def git(repo, token, *words):
+    """git as the holder of that token: the CompletedProcess."""
+    env = {**repo.env, "GIT_CONFIG_COUNT": "0"}
+    url = repo.url.replace("http://", f"http://x:{token}@") if token else repo.url
+    return driver.run(["git", *(url if word == "URL" else word for word in words)], env=env,
+                      cwd=repo.clone, check=False)
+
+
+def may(repo, token):
+    """(reads, writes) by trying."""
+    repo.commit({}, "one more")
+    return (git(repo, token, "ls-remote", "URL").returncode == 0,
+            git(repo, token, "push", "URL", "HEAD:refs/heads/tried").returncode == 0)
+
+
+def test_the_first_user_needs_no_setting_up(coordinator):
+    """The commands of README: a repository, a token, a push."""
+    coordinator.admin("repo", "add", "demo/hello")
+    done = coordinator.admin("token", "create", "--name", "me", "--scopes", "repo:read,repo:write",
+                             "--output", "json")
+    assert b"user me made: the first one, a site admin" in done.stderr
+    repo = driver.Repository(coordinator, "demo/hello", json.loads(done.stdout)["token"])
+    repo.commit({".shithub/workflows/ci.yml": SMOKE})
+    repo.push()
+    assert coordinator.runs()[0]["actor"] == "me"
+    assert git(repo, None, "ls-remote", "URL").returncode != 0, "private unless --public"
+    assert coordinator.admin_json("repo", "list")[0]["private"]
+    # the second one may nothing yet
+    done = coordinator.admin("token", "create", "--name", "other", "--output", "json")
+    assert b"repo grant" in done.stderr
+    assert may(repo, json.loads(done.stdout)["token"]) == (False, False)
+
+
+def test_roles(coordinator, closed):
+    ann, bob = user(coordinator, "ann")["token"], user(coordinator, "bob")["token"]
+    assert may(closed, ann) == may(closed, bob) == (False, False)
+    coordinator.admin("repo", "grant", "acme/closed", "ann", "--role", "read")
+    assert may(closed, ann) == (True, False)
+    coordinator.admin("repo", "grant", "acme/closed", "ann", "--role", "write")
+    assert may(closed, ann) == (True, True)
+    assert coordinator.runs()[0]["actor"] == "ann", "the user, not the token's name"
+    coordinator.admin("owner", "member", "set", "acme", "bob", "--role", "write")
+    assert may(closed, bob) == (True, True)
+    listed = coordinator.admin_json("repo", "access", "acme/closed")
+    assert {(row["login"], row["role"], row["through"]) for row in listed} == {
+        ("ann", "write", "collaborator"), ("bob", "write", "member"),
+        ("boss", "admin", "site admin")}
+    coordinator.admin("repo", "revoke", "acme/closed", "ann")
+    coordinator.admin("owner", "member", "remove", "acme", "bob")
+    assert may(closed, ann) == may(closed, bob) == (False, False)
+    coordinator.admin("repo", "set", "acme/closed", "--visibility", "public")
+    assert may(closed, ann) == (True, False)
+    assert may(closed, None) == (True, False)
+
+
+def test_tokens_end(coordinator, closed):
+    made = user(coordinator, "ann")
+    coordinator.admin("repo", "grant", "acme/closed", "ann", "--role", "write")
+    token = made["token"]
+    [row] = coordinator.admin_json("token", "list", "--user", "ann")
+    assert row["status"] == "active" and row["last_used_at"] is None and "token" not in row
+    assert may(closed, token) == (True, True)
+    [row] = coordinator.admin_json("token", "list", "--user", "ann")
+    assert row["last_used_at"] is not None
+    coordinator.admin("user", "disable", "ann")
+    assert may(closed, token) == (False, False)
+    coordinator.admin("user", "enable", "ann")
+    assert may(closed, token) == (True, True)
+    coordinator.admin("token", "revoke", "--id", str(made["id"]))
+    assert may(closed, token) == (False, False)
+    assert coordinator.admin_json("user", "show", "ann")["tokens"][0]["status"] == "revoked"
+    done = coordinator.admin("token", "revoke", "--id", str(made["id"]), check=False)
+    assert done.returncode == 3 and b"revoked already" in done.stderr
+
+
+@pytest.mark.parametrize("words, code, said", [
+    (["user", "add", "Boss"], 3, b"exists already"),
+    (["user", "add", "a/b"], 2, b"bad owner"),
+    (["user", "add"], 2, b"expected LOGIN"),
+    (["user", "show", "acme"], 2, b"is an organisation, expected a user"),
+    (["user", "set-admin", "boss", "maybe"], 2, b"expected on or off"),
+    (["owner", "add", "boss"], 3, b"share their names"),
+    (["owner", "member", "set", "boss", "boss"], 2, b"is a user, expected an organisation"),
+    (["owner", "member", "set", "acme", "boss", "--role", "king"], 2, b"expected read, write or admin"),
+    (["repo", "grant", "acme/closed", "nobody", "--role", "read"], 1, b"no user"),
+    (["repo", "grant", "acme/none", "boss", "--role", "read"], 1, b"does not exist"),
+    (["repo", "revoke", "acme/closed", "boss"], 1, b"not a collaborator"),
+    (["repo", "set", "acme/closed", "--visibility", "half"], 2, b"expected private or public"),
+    (["repo", "add", "acme/b", "--public", "--private"], 2, b"expected one of them"),
+    (["token", "create", "--user", "nobody", "--name", "x"], 1, b"no user"),
+    (["token", "create", "--name", "not a login"], 2, b"bad owner"),
+    (["token", "create", "--name", "x", "--scopes", "all"], 2, b"expected repo:read, repo:write or admin"),
+    (["token", "create", "--name", "second", "--scopes", "admin"], 3, b"no site admin"),
+    (["token", "revoke", "--id", "999"], 1, b"does not exist"),
+])
+def test_refusals(coordinator, closed, words, code, said):
+    done = coordinator.admin(*words, check=False)
+    assert done.returncode == code and said in done.stderr, done.stderr
+    assert not done.stdout and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+# ---- from elsewhere ----
+
+class Elsewhere:
+    """`shithubd admin … --url` with a token in a file, without a data folder of its own."""
+
+    def __init__(self, coordinator, folder, token):
+        self.coordinator = coordinator
+        self.file = folder / f"token-{token[-8:]}"
+        self.file.write_text(token + "\n")
+
+    def run(self, *words, stdin=None, check=False):
+        return driver.run([self.coordinator.binary, "admin", *words, "--url", self.coordinator.base,
+                           f"--token-file={self.file}"], stdin=stdin, check=check)
+
+    def json(self, *words, stdin=None):
+        return json.loads(self.run(*words, "--output", "json", stdin=stdin, check=True).stdout)
+
+
+@pytest.fixture
+def elsewhere(coordinator, folder, boss):
+    made = coordinator.admin_json("token", "create", "--user", "boss", "--name", "ops", "--scopes", "admin")
+    return Elsewhere(coordinator, folder, made["token"])
+
+
+def leaves(verbs, path=()):
+    for verb in verbs:
+        if verb["runs"]:
+            yield (*path, verb["name"])
+        yield from leaves(verb["verbs"] or [], (*path, verb["name"]))
+
+
+def test_every_verb_works_from_elsewhere(coordinator, elsewhere, closed):
+    """Same words, same exit code, same output; what cannot work is refused by name."""
+    top = json.loads(driver.run([coordinator.binary, "admin", "--help=json"]).stdout)
+    paths = list(leaves(top["verbs"]))
+    assert len(paths) > 30
+    local_only = []
+    for path in paths:
+        flags = json.loads(driver.run(
+            [coordinator.binary, "admin", *path, "--help=json"]).stdout)["flags"]
+        names = {flag["name"] for flag in flags}
+        body = {"argv": [*path, "--help"]}
+        got = coordinator.request("POST", "/api/v1/admin/verbs", body, elsewhere.file.read_text().strip())
+        assert got.status == 200, path
+        if {"url", "token-file"} <= names:
+            assert got.json()["exit_code"] == 0 and "usage: shithubd admin" in got.json()["stdout"], path
+        else:
+            local_only.append(path)
+            assert got.json()["exit_code"] == 3, path
+            assert f"admin {' '.join(path)}: works at the coordinator's machine only" in got.json()["stderr"]
+    assert ("actions", "parse") in local_only
+    for words in (["repo", "list"], ["user", "list"], ["run", "list"], ["runner", "list"],
+                  ["run", "show", "--id", "1"], ["token", "list", "--output", "json"],
+                  ["run", "show", "--id", "999"], ["repo", "grant", "x", "--role", "read"]):
+        here, there = coordinator.admin(*words, check=False), elsewhere.run(*words)
+        assert (here.returncode, here.stdout) == (there.returncode, there.stdout), words
+        assert here.stderr == there.stderr or here.returncode == 2, words
+
+
+def test_changes_from_elsewhere(coordinator, elsewhere, closed):
+    made = elsewhere.json("runner", "register", "--name", "far", "--labels", "ubuntu-latest")
+    assert len(made["token"]) == 64
+    assert coordinator.request("GET", "/api/v1/runners/self", token=made["token"]).status == 200
+    elsewhere.run("secret", "set", "--repo", "acme/closed", "--name", "KEY", stdin=b"s3cret value\n", check=True)
+    claim = coordinator.request("POST", "/api/v1/runners/heartbeat",
+                                {"labels": ["ubuntu-latest"], "capacity": 1}, made["token"]).json()
+    assert claim["job"]["secrets"] == {"KEY": "s3cret value"}
+    # the caller is the actor
+    elsewhere.run("run", "cancel", "--id", str(claim["job"]["run_id"]), check=True)
+    asked = coordinator.request("POST", f"/api/v1/jobs/{claim['job']['id']}/cancel-check", {}, claim["token"])
+    assert asked.json()["cancelled"] and asked.json()["reason"] == "cancelled by boss"
+    ann = elsewhere.json("token", "create", "--name", "ann", "--scopes", "repo:read")["token"]
+    assert may(closed, ann) == (False, False)
+    elsewhere.run("repo", "grant", "acme/closed", "ann", "--role", "read", check=True)
+    assert may(closed, ann) == (True, False)
+    # who did what is recorded, reading too; nothing secret with it, nor in serve's log
+    elsewhere.run("repo", "list", check=True)
+    audit = coordinator.admin_json("audit")
+    done = {(row["actor"]["kind"], row["actor"]["name"], row["verb"], row["target"]["id"]) for row in audit}
+    assert {("user", "boss", "admin.call", "secret set"), ("user", "boss", "admin.call", "repo list"),
+            ("user", "boss", "repo.grant", "acme/closed"), ("user", "boss", "token.create", "3"),
+            ("user", "boss", "runner.register", "1")} <= done, done
+    said = coordinator.program.log() + json.dumps(audit)
+    assert "s3cret" not in said and ann not in said and made["token"] not in said
+
+
+def test_the_token_is_no_argument(coordinator, elsewhere):
+    env = {**os.environ, "SHITHUB_ADMIN_TOKEN": elsewhere.file.read_text()}
+    argv = [coordinator.binary, "admin", "repo", "list", "--url", coordinator.base + "/"]
+    assert driver.run(argv, env=env).returncode == 0
+    del env["SHITHUB_ADMIN_TOKEN"]
+    done = driver.run(argv, env=env, check=False)
+    assert done.returncode == 2 and b"SHITHUB_ADMIN_TOKEN" in done.stderr
+    done = driver.run([*argv, "--token", "x"], env=env, check=False)
+    assert done.returncode == 2 and b"unknown flag --token" in done.stderr
+
+
+def test_who_may_call_from_elsewhere(coordinator, folder, elsewhere, boss):
+    """Scope and site admin, both; and neither once the user or the token is gone."""
+    coordinator.admin("user", "add", "ann", "--site-admin")
+    made = coordinator.admin_json("token", "create", "--user", "ann", "--name", "ops", "--scopes", "admin")
+    ann = Elsewhere(coordinator, folder, made["token"])
+    assert ann.run("repo", "list").returncode == 0
+
+    def refused(said):
+        done = ann.run("user", "set-admin", "boss", "off")
+        assert done.returncode == 3 and said in done.stderr, done.stderr
+        assert not done.stdout
+
+    coordinator.admin("user", "set-admin", "ann", "off")
+    refused(b"user ann is no site admin")
+    coordinator.admin("user", "set-admin", "ann", "on")
+    coordinator.admin("user", "disable", "ann")
+    refused(b"unknown, expired or revoked")
+    coordinator.admin("user", "enable", "ann")
+    assert ann.run("repo", "list").returncode == 0
+    coordinator.admin("token", "revoke", "--id", str(made["id"]))
+    refused(b"unknown, expired or revoked")
+    done = Elsewhere(coordinator, folder, boss).run("repo", "list")
+    assert done.returncode == 3 and b"lacks the scope admin" in done.stderr
+    assert coordinator.admin_json("user", "show", "boss")["site_admin"]
+
+
+def test_bad_calls_from_elsewhere(coordinator, elsewhere, folder):
+    token = elsewhere.file.read_text().strip()
+
+    def ask(body, who=token, method="POST"):
+        return coordinator.request(method, "/api/v1/admin/verbs", body, who)
+
+    for body in ({}, {"argv": []}, {"argv": "repo list"}, {"argv": [1]}, {"argv": ["repo"], "x": 1},
+                 [], b"{", b"\xff"):
+        got = ask(body)
+        assert got.status == 400 and got.json()["error"], body
+    for body in ({"argv": ["x" * 1100000]}, {"argv": ["a"] * 200}, {"argv": ["a" * 40000]}):
+        assert ask(body).status == 413
+    assert ask(None, method="GET").status == 405
+    aside = folder / "aside"
+    for words in (["repo", "list", "--data", str(aside)], ["repo", "list", f"--data={aside}"],
+                  ["repo", "list", "--url", "http://127.0.0.1:9"],
+                  ["actions", "parse", "/etc/passwd"]):
+        got = ask({"argv": words}).json()
+        assert got["exit_code"] == 3 and not got["stdout"], got
+    assert not aside.exists()
+    for words in (["serve"], ["../serve"], ["git-child"], [""], ["--version"], ["-h", "x"]):
+        got = ask({"argv": words}).json()
+        assert "listening" not in got["stdout"], got
+        assert got["exit_code"] != 0 or words[0] == "-h", got
+    # who guesses is slowed down, who has a token is not
+    codes = [ask({"argv": ["repo", "list"]}, "shithub_pat_" + "0" * 64).status for _ in range(25)]
+    assert set(codes[:15]) == {401} and codes[-1] == 429, codes
+    assert ask({"argv": ["repo", "list"]}).status == 200
