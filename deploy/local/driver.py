@@ -5,10 +5,12 @@ started. Nothing here sleeps a fixed time: wait_for polls a condition until it h
 """
 import base64
 import contextlib
+import glob
 import json
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -89,7 +91,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def request(method, url, body=None, token=None, headers=None, timeout=60):
+def request(method, url, body=None, token=None, headers=None, timeout=60, ca=None):
     head = dict(headers or {})
     if body is not None and not isinstance(body, bytes):
         body = json.dumps(body).encode()
@@ -98,7 +100,8 @@ def request(method, url, body=None, token=None, headers=None, timeout=60):
     if token:
         head["Authorization"] = f"Bearer {token}"
     asked = urllib.request.Request(url, data=body, method=method, headers=head)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    trust = [urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=ca))] if ca else []
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *trust)
     try:
         with opener.open(asked, timeout=timeout) as got:
             return Answer(got.status, got.headers, got.read())
@@ -108,9 +111,11 @@ def request(method, url, body=None, token=None, headers=None, timeout=60):
 
 
 class Coordinator:
-    """`shithubd serve` on a free loopback port with its own data folder."""
+    """`shithubd serve` on a free loopback port with its own data folder. ca: file of the authority
+    that its certificate is from, if it has one."""
 
-    def __init__(self, build, folder):
+    def __init__(self, build, folder, *flags, ca=None):
+        self.flags, self.ca = flags, ca
         self.binary = pathlib.Path(build) / "shithubd"
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
@@ -122,7 +127,7 @@ class Coordinator:
     def start(self, listen="127.0.0.1:0"):
         self.ready.unlink(missing_ok=True)
         self.program = Program([self.binary, "serve", "--data", self.data, "--listen", listen,
-                                "--ready-file", self.ready], self.folder / "shithubd.log")
+                                "--ready-file", self.ready, *self.flags], self.folder / "shithubd.log")
         wait_for(lambda: self.ready.exists() or not self.program.alive(), 30,
                  f"{self.ready} (log: {self.program.log_path})")
         if not self.program.alive():
@@ -141,7 +146,7 @@ class Coordinator:
         return json.loads(self.admin(*words, "--output", "json", stdin=stdin).stdout)
 
     def request(self, method, path, body=None, token=None, headers=None, timeout=60):
-        return request(method, self.base + path, body, token, headers, timeout)
+        return request(method, self.base + path, body, token, headers, timeout, self.ca)
 
     def register_runner(self, name, labels=LABELS, capacity=1):
         return self.admin_json("runner", "register", "--name", name, "--labels", labels,
@@ -161,7 +166,7 @@ class Coordinator:
         return self.admin(*words, *([] if index is None else ["--step", str(index)])).stdout
 
     def repository(self, full_name, pat, private=False):
-        self.admin_json("repo", "add", full_name, *(["--private"] if private else []))
+        self.admin_json("repo", "add", full_name, *([] if private else ["--public"]))
         return Repository(self, full_name, pat)
 
 
@@ -179,6 +184,8 @@ class Repository:
                     "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_COUNT": "1",
                     "GIT_CONFIG_KEY_0": "http.extraHeader",
                     "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}"}
+        if coordinator.ca:
+            self.env["GIT_SSL_CAINFO"] = str(coordinator.ca)
         for who in ("AUTHOR", "COMMITTER"):
             self.env[f"GIT_{who}_NAME"] = "Sample Author"
             self.env[f"GIT_{who}_EMAIL"] = "author@example.test"
@@ -253,8 +260,12 @@ class Runner:
             return [(self.state / "instance_id").read_text().strip()]
         return []
 
+    def in_workspaces(self, pattern):
+        """Paths of that form below the workspace root. pathlib's glob would fail when a folder goes
+        away meanwhile, as folders of a working runner do."""
+        found = glob.glob(pattern, root_dir=self.workspaces, include_hidden=True)
+        return iter(sorted(self.workspaces / path for path in found))
+
     def left_over(self):
         """What a finished runner must not leave behind: workspaces of jobs."""
-        with contextlib.suppress(FileNotFoundError):
-            return sorted(str(path) for path in self.workspaces.glob("*/*"))
-        return []
+        return [str(path) for path in self.in_workspaces("*/*")]
