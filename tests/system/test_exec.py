@@ -587,6 +587,8 @@ def test_list(local):
     listed = json.loads(local.run("--list", "--output", "json", "b").stdout)
     assert [job["key"] for job in listed[0]["jobs"]] == ["last", "test", "build", "lint", "side"]
     assert listed[0]["jobs"][1]["combinations"] == 3
+    for word in ("table", "text"):  # the old word stands for the new one, as in every verb
+        assert local.run("--list", "--output", word).text == done.text
     done = local.run("-n")
     assert done.returncode == 2 and "expected one of: a.yaml b.yml" in done.errors
 
