@@ -130,8 +130,8 @@ int retention_run(struct app *a, const struct retention *r, struct wall now,
 		runs_prune(a, (struct wall){ now.us - r->runs_us }, &ret->runs, e) < 0 ||
 		blobs_prune(a, now, &ret->blobs, e) < 0 ||
 		logs_archive(a, (struct wall){ now.us - r->chunks_us }, now, &ret->chunks, e) < 0 ||
-		store_jwt_prune(a->store, (struct wall){ now.us - r->jwt_us }, &ret->jwt_used, e) <
-			0;
+		store_jwt_prune(a->store, (struct wall){ now.us - r->jwt_us }, INT64_MAX,
+			&ret->jwt_used, e) < 0;
 	count_removed(a, ret);
 	return metrics_flush(&a->metrics, a->store, failed ? NULL : e) < 0 || failed ? -1 : 0;
 }

@@ -27,9 +27,15 @@ int store_jwt_used(struct store *s, const char *jti, struct err *e)
 	return sql_int(s, &one, e, "SELECT 1 FROM runner_jwt_used WHERE jti = ?", "t", jti);
 }
 
-int store_jwt_prune(struct store *s, struct wall before, int64_t *ret_count, struct err *e)
+int store_jwt_prune(
+	struct store *s, struct wall before, int64_t max, int64_t *ret_count, struct err *e)
 {
-	if (sql_run(s, e, "DELETE FROM runner_jwt_used WHERE used_at <= ?", "w", before) < 0)
+	if (sql_run(s, e,
+		    "DELETE FROM runner_jwt_used WHERE jti IN (SELECT u.jti FROM runner_jwt_used u"
+		    " WHERE u.used_at <= ? AND NOT EXISTS (SELECT 1 FROM workflow_jobs j"
+		    " WHERE j.id = u.job_id AND j.claim_jti = u.jti AND j.status = 'running')"
+		    " LIMIT ?)",
+		    "wi", before, max) < 0)
 		return -1;
 	*ret_count = sql_changes(s);
 	return 0;

@@ -12,9 +12,10 @@ int store_jwt_use(struct store *s, const char *jti, int64_t job_id, struct wall 
 	struct err *e) CHECK_RESULT;
 /* 1 used, 0 not, -1. */
 int store_jwt_used(struct store *s, const char *jti, struct err *e) CHECK_RESULT;
-/* Forgets those that were used before then. */
-int store_jwt_prune(
-	struct store *s, struct wall before, int64_t *ret_count, struct err *e) CHECK_RESULT;
+/* Forgets up to max of those that were used before then. The one that came with the claim of a
+ * running job stays: it tells the next serve that the claim arrived (store_claims_return). */
+int store_jwt_prune(struct store *s, struct wall before, int64_t max, int64_t *ret_count,
+	struct err *e) CHECK_RESULT;
 struct stored_answer {
 	const char *key, *path;
 	const unsigned char *body_sha; /* SHA256_LEN */

@@ -464,8 +464,9 @@ static int parse(struct exec *x, int argc, char **argv)
 			"write uploaded artifacts to this folder as NAME.tar.gz" },
 		{ "dry-run", CLI_BOOL, &x->dry_run, .help = "print the plan (also -n)" },
 		{ "list", CLI_BOOL, &x->list, .help = "list workflows and their jobs" },
-		{ "output", CLI_CHOICE, &x->output, .help = "form of --list and -n (default: table)",
-			.words = cli_output_words, .old_words = cli_output_old_words },
+		{ "output", CLI_CHOICE, &x->output,
+			.help = "form of --list and -n (default: table)", .words = cli_output_words,
+			.old_words = cli_output_old_words },
 	};
 	char **rest;
 	int n, rc;

@@ -280,6 +280,35 @@ static void test_used_tokens(void **state UNUSED)
 	world_close(w);
 }
 
+/* A job may run for longer than its tokens live. */
+static void test_token_of_a_running_job_stays(void **state UNUSED)
+{
+	struct world *w = fresh();
+	struct err e = { 0 };
+	struct wall then = { wall_now().us - DAY };
+	CLEANUP(strv_release) struct strv l = labels_of("linux");
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+	int64_t n;
+
+	struct run_created run = RUN(w, "a:linux");
+	assert_int_equal(1, store_job_claim(w->app.store, w->runner_id, &l, then, &job, &e));
+	must_err(store_claim_made(w->app.store, job.id, "first", &e));
+	must_err(store_jwt_use(w->app.store, "first", job.id, then, &e));
+	for (int i = 0; i < 3; i++) {
+		CLEAN_STR char *later = xasprintf("later %d", i);
+
+		must_err(store_jwt_use(w->app.store, later, job.id, then, &e));
+	}
+	must_err(store_jwt_prune(w->app.store, wall_now(), 2, &n, &e));
+	assert_int_equal(2, n);
+	must_err(store_jwt_prune(w->app.store, wall_now(), 2, &n, &e));
+	assert_int_equal(1, n);
+	must_err(store_claims_return(w->app.store, wall_now(), &n, &e));
+	assert_int_equal(0, n);
+	assert_string_equal("running", world_state(w, run.run_id, "a"));
+	world_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +318,7 @@ int main(void)
 		cmocka_unit_test(test_a_damaged_log),
 		cmocka_unit_test(test_runs_go),
 		cmocka_unit_test(test_used_tokens),
+		cmocka_unit_test(test_token_of_a_running_job_stays),
 	};
 
 	return cmocka_run_group_tests_name("retention", tests, NULL, NULL);

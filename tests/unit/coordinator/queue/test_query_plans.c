@@ -167,6 +167,7 @@ static void live(struct world *w)
 	must_err(store_schedule_due(s, now, &due, &e));
 	must_err(store_push_list(s, &pushes, &e));
 	must_err(store_answer_prune(s, now, &e));
+	must_err(store_jwt_prune(s, now, 100, &n, &e));
 	must_err(store_steps_old(s, (struct wall){ 1 }, 100, &old, &e));
 	must_err(store_run_list(s, w->repo_id, 20, &runs, &e));
 	live_pull(w);
