@@ -291,6 +291,7 @@ static void test_token_of_a_running_job_stays(void **state UNUSED)
 	int64_t n;
 
 	struct run_created run = RUN(w, "a:linux");
+
 	assert_int_equal(1, store_job_claim(w->app.store, w->runner_id, &l, then, &job, &e));
 	must_err(store_claim_made(w->app.store, job.id, "first", &e));
 	must_err(store_jwt_use(w->app.store, "first", job.id, then, &e));
