@@ -1,5 +1,5 @@
 /*
- * The API below /api/v1 (PROTOCOL.md), /metrics and /healthz: one route table.
+ * The API below /api/v1 (docs/COORDINATOR.md), /metrics and /healthz: one route table.
  * api/runner.c: the calls of a registration token. api/job.c, api/artifact.c: those of a job's
  * token. api/run_control.c, api/run.c, api/admin.c, api/pull.c: calls with a PAT. api/object.c:
  * objects by signed URL.

@@ -60,7 +60,6 @@ enum { EVIDENCE_KEY_MAX = 200, IDEMPOTENCY_KEY_MAX = 256 };
 int evidence_parse(struct slice text, struct evidence_body *ret, struct err *e) CHECK_RESULT;
 void evidence_release(struct evidence_body *b);
 
-/* {outputs}: names to texts, LIMIT_JOB_OUTPUTS together */
 /* {argv, stdin?}: an admin verb with its flags, and what it reads from standard input */
 struct admin_body {
 	struct strv argv;
@@ -70,6 +69,7 @@ enum { ADMIN_WORDS_MAX = 128, ADMIN_WORD_MAX = 32 << 10 };
 int admin_body_parse(struct slice text, struct admin_body *ret, struct err *e) CHECK_RESULT;
 void admin_body_release(struct admin_body *b);
 
+/* {outputs}: names to texts, LIMIT_JOB_OUTPUTS together */
 struct outputs_body {
 	struct pairs outputs;
 };

@@ -1,6 +1,6 @@
 /*
  * The coordinator's keys: all derived by HKDF-SHA256 from one root key, each with its own label.
- *   actions-runner-jwt-v1  signs job and checkout tokens (PROTOCOL.md)
+ *   actions-runner-jwt-v1  signs job and checkout tokens
  *   store-seal-v1          AES-256-GCM over secrets and stored answers in the store
  *   object-url-v1          signs the URLs of objects (object.h)
  *   value-digest-v1        says whether two secrets are the same without telling what they are

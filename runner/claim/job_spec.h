@@ -4,8 +4,7 @@
  * here once, so later code may rely on them (working_directory stays inside the workspace, exactly
  * one of run/uses is set, ids are positive).
  *
- * Source: PROTOCOL.md "Endpoints" (job, step). Runs in the job process; the supervisor reads only
- * what claim/identity.h finds.
+ * Runs in the job process; the supervisor reads only what claim/identity.h finds.
  */
 #ifndef RUNNER_CLAIM_JOB_SPEC_H
 #define RUNNER_CLAIM_JOB_SPEC_H

@@ -1,6 +1,6 @@
 /*
  * A step's texts with their expressions rendered, and its environment. What is tainted or secret
- * never becomes script text (PROTOCOL.md "Workflow dialect"): the script reads it from a variable.
+ * never becomes script text (docs/WORKFLOWS.md): the script reads it from a variable.
  * Pure but for hashFiles. Job process.
  */
 #ifndef RUNNER_CONTEXT_TEXT_H

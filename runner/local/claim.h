@@ -1,6 +1,6 @@
 /*
  * What a coordinator would have sent, made on this machine: the event's payload and each job's
- * claim (PROTOCOL.md, with the same extension keys). Pure.
+ * claim (of the protocol, with the same extension keys). Pure.
  */
 #ifndef RUNNER_LOCAL_CLAIM_H
 #define RUNNER_LOCAL_CLAIM_H

@@ -2,7 +2,7 @@
  * Where a job tells what happens: the coordinator (runner/report/session.h) or this terminal
  * (runner/report/terminal.h). The job's path is the same for both.
  *
- * Statuses and conclusions are the wire's words (PROTOCOL.md). Nothing here blocks but
+ * Statuses and conclusions are the protocol's words. Nothing here blocks but
  * report_flush; the order of calls is the order in which a reader sees them. Job process only.
  */
 #ifndef RUNNER_REPORT_REPORT_H

@@ -7,13 +7,13 @@
  * from a spool file while the step still writes; it holds the queue until it is closed and
  * acknowledged.
  *
- * Failure rules (PROTOCOL.md "Tokens"), each with jittered backoff: not sent, 429 and 503 had no
- * effect: again with the same token, and a cancel check that is due goes first; no answer after
- * sending, other 5xx, a 2xx that is not the coordinator's answer: nothing but the same call, with
- * its Idempotency-Key. 401: the chain is lost, once, reported through on_lost, nothing is sent any
- * more; another 4xx on a log chunk: the chunk is dropped with one notice, here and in that log; on
- * anything else: the item is dropped and logged. A chunk that is tried again has the same bytes; a
- * log that arrived loses its spool file.
+ * Failure rules, each with jittered backoff: not sent, 429 and 503 had no effect: again with the
+ * same token, and a cancel check that is due goes first; no answer after sending, other 5xx, a 2xx
+ * that is not the coordinator's answer: nothing but the same call, with its Idempotency-Key. 401:
+ * the chain is lost, once, reported through on_lost, nothing is sent any more; another 4xx on a log
+ * chunk: the chunk is dropped with one notice, here and in that log; on anything else: the item is
+ * dropped and logged. A chunk that is tried again has the same bytes; a log that arrived loses its
+ * spool file.
  *
  * With a folder, what was queued (state/outbox.h), how far it got and the call in flight
  * (state/chain.h) stand on disk before anything is sent, so that session_resume can go on in

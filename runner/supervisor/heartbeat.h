@@ -1,6 +1,6 @@
 /*
- * One heartbeat at a time: asks the coordinator for work and says we are alive. Source: PROTOCOL.md
- * "Endpoints". The supervisor decides when; this module only sends and classifies.
+ * One heartbeat at a time: asks the coordinator for work and says we are alive. The supervisor
+ * decides when; this module only sends and classifies.
  */
 #ifndef RUNNER_SUPERVISOR_HEARTBEAT_H
 #define RUNNER_SUPERVISOR_HEARTBEAT_H

@@ -1,4 +1,4 @@
-/* The API of PROTOCOL.md over real HTTP: token chain, strict bodies, transitions, waiting claims.
+/* The runner protocol over real HTTP: token chain, strict bodies, transitions, waiting claims.
  */
 #include "base/log.h"
 #include "coordinator/claim/claim.h"

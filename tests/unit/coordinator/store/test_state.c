@@ -1,4 +1,4 @@
-/* Every transition of PROTOCOL's table, and the roll-up order. */
+/* Every transition of the protocol's table, and the roll-up order. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
