@@ -7,7 +7,6 @@
 #define COORDINATOR_CLAIM_CLAIM_H
 
 #include "coordinator/app/app.h"
-#include "coordinator/environment/secret.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/runner.h"
 
@@ -57,8 +56,6 @@ struct claim_tokens {
 };
 int claim_json(struct app *a, const struct job_row *job, const struct claim_tokens *t,
 	struct buf *out, struct err *e) CHECK_RESULT;
-/* Context under which a secret of a scope is sealed; the caller's. */
-char *secret_context(const struct value_scope *scope, const char *name);
 
 /* Sends one datagram to the wake socket of data_dir; nobody listening is fine. */
 void wake_send(const char *data_dir);

@@ -1,7 +1,7 @@
 /*
- * The answer to a claim (PROTOCOL.md "job"). Absent texts are "", absent maps {}: runners in the
- * field read them so. Keys beyond the hosted service stand at the end; runners that do not know
- * them skip them.
+ * The answer to a claim (docs/COORDINATOR.md, "Claim keys"). Absent texts are "", absent maps {}:
+ * runners in the field read them so. Keys beyond the hosted service stand at the end; runners that
+ * do not know them skip them.
  */
 #include "coordinator/claim/claim.h"
 
@@ -19,21 +19,6 @@
 #include "coordinator/store/step.h"
 #include "coordinator/view/row_json.h"
 #include "workflow/leg.h"
-
-char *secret_context(const struct value_scope *scope, const char *name)
-{
-	CLEAN_STR char *owner = xstrdup(scope->owner);
-
-	for (char *c = owner; c && *c; c++)
-		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c;
-	if (owner)
-		return xasprintf("secret:owner:%s:%s", owner, name);
-	if (scope->environment_id)
-		return xasprintf("secret:environment:%" PRId64 ":%s", scope->environment_id, name);
-	if (scope->repo_id)
-		return xasprintf("secret:%" PRId64 ":%s", scope->repo_id, name);
-	return xasprintf("secret:site:%s", name);
-}
 
 static void kv_text(struct json_writer *w, const char *key, const char *value)
 {

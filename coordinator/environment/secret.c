@@ -5,6 +5,7 @@
  */
 #include "coordinator/environment/secret.h"
 
+#include <inttypes.h>
 #include <strings.h>
 
 #include "base/limits.h"
@@ -30,6 +31,21 @@ static const struct row_type value_type = ROW_TYPE(value_row, columns);
 const char *value_kind_text(enum value_kind k)
 {
 	return k == VALUE_SECRET ? "secret" : "variable";
+}
+
+char *secret_context(const struct value_scope *scope, const char *name)
+{
+	CLEAN_STR char *owner = xstrdup(scope->owner);
+
+	for (char *c = owner; c && *c; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c;
+	if (owner)
+		return xasprintf("secret:owner:%s:%s", owner, name);
+	if (scope->environment_id)
+		return xasprintf("secret:environment:%" PRId64 ":%s", scope->environment_id, name);
+	if (scope->repo_id)
+		return xasprintf("secret:%" PRId64 ":%s", scope->repo_id, name);
+	return xasprintf("secret:site:%s", name);
 }
 
 void value_list_release(struct value_list *l)

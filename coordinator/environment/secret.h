@@ -36,6 +36,9 @@ static inline struct value_scope value_scope_of(const struct value_row *r)
 	return (struct value_scope){ r->owner, r->repo_id, r->environment_id };
 }
 
+/* Context under which a secret of a scope is sealed; the caller's. */
+char *secret_context(const struct value_scope *scope, const char *name);
+
 /* Replaces one that exists. ERR_LIMIT past LIMIT_SECRETS of a kind in a scope. */
 int store_value_set(struct store *s, enum value_kind k, const struct value_scope *scope,
 	const char *name, struct slice value, struct wall now, struct err *e) CHECK_RESULT;

@@ -13,7 +13,6 @@
 #include "base/utf8.h"
 #include "coordinator/admin/admin.h"
 #include "coordinator/admin/audit.h"
-#include "coordinator/claim/claim.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/environment/environment.h"
 #include "coordinator/environment/secret.h"
