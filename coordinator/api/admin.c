@@ -27,7 +27,7 @@
 #include "coordinator/store/audit.h"
 
 enum { CALLS_MAX = 8, SAID_MAX = 64 << 10 };
-#define OUTPUT_MAX MIB(32)
+#define OUTPUT_MAX MIB(8)
 #define CALL_TIME_US (120 * USEC_PER_SEC)
 
 struct admin_call {

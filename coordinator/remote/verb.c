@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 
-#define ANSWER_MAX MIB(200)
+#define ANSWER_MAX MIB(64) /* 8 MiB of output, of which escapes may make six times as many */
 #define TOKEN_VARIABLE "SHITHUB_ADMIN_TOKEN"
 
 size_t remote_flags(struct remote *r, struct cli_flag *flags)
