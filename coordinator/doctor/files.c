@@ -30,12 +30,14 @@ void check_data_folder(const struct coordinator_facts *f, struct doctor_row *r)
 		doctor_say(r, DOCTOR_FAIL, "it belongs to another user than %u", geteuid());
 }
 
+/* The key that serve would use with this configuration, against the one that it used last. */
 static void key_match(const struct coordinator_facts *f, struct doctor_row *r)
 {
 	struct keys k = { 0 };
 	struct err e = { 0 };
 
-	if (serve_keys_load(&k, f->config.data_dir, &e) < 0)
+	if (keys_load(&k, f->config.totp_key_b64, f->config.data_dir, &e) < 0 ||
+		serve_keys_check(&k, f->config.data_dir, &e) < 0)
 		doctor_say(r, DOCTOR_FAIL, "%s", e.text);
 	keys_wipe(&k);
 }
@@ -55,7 +57,7 @@ void check_root_key(const struct coordinator_facts *f, struct doctor_row *r)
 		doctor_say(r, DOCTOR_PASS, "%s", path);
 	else
 		doctor_say(r, DOCTOR_FAIL, "%s: %s", path, strerror(errno));
-	if (there && !f->config.totp_key_b64)
+	if (there || f->config.totp_key_b64)
 		key_match(f, r);
 }
 

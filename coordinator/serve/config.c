@@ -182,12 +182,18 @@ int serve_keys_publish(const struct keys *k, const char *data_dir, struct err *e
 int serve_keys_load(struct keys *k, const char *data_dir, struct err *e)
 {
 	const char *env = getenv(ROOT_KEY_ENV);
+
+	return keys_load(k, str_empty(env) ? NULL : env, data_dir, e) < 0
+		       ? -1
+		       : serve_keys_check(k, data_dir, e);
+}
+
+int serve_keys_check(const struct keys *k, const char *data_dir, struct err *e)
+{
 	CLEAN_STR char *path = path_join(data_dir, "key.id");
 	CLEAN_BUF struct buf used = BUF_INIT(SHA256_HEX_MAX);
 	char id[SHA256_HEX_MAX];
 
-	if (keys_load(k, str_empty(env) ? NULL : env, data_dir, e) < 0)
-		return -1;
 	key_id(k, id);
 	if (file_read(path, &used, NULL) == 0 && !str_eq(id, buf_cstr(&used)))
 		return err_set(e, ERR_CONFLICT,

@@ -34,6 +34,8 @@ int serve_config_keys(int argc, char **argv);
 /* The keys for verbs outside serve: SHITHUB_TOTP_KEY, else <data>/root.key. ERR_CONFLICT when serve
  * said with serve_keys_publish that it uses others: what these seal, it could not open. */
 int serve_keys_load(struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;
+/* ERR_CONFLICT when serve used others here last. */
+int serve_keys_check(const struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;
 int serve_keys_publish(const struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;
 
 #endif

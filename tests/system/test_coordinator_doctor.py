@@ -108,6 +108,22 @@ def test_one_thing_is_broken(build, well, change, name, verdict, words):
         [name] if verdict == "fail" else [])
 
 
+def test_another_key_in_the_configuration(build, well, folder):
+    """The key of the configuration is compared with the one that serve used."""
+    key = (well.data / "root.key").read_text().strip()
+    for text, verdict, words in (
+            (key, "pass", "from the configuration"),
+            ("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=", "fail", "not the one serve uses"),
+            ("QUJD", "fail", "root key has 3 bytes")):
+        config = folder / "config.toml"
+        config.write_text(f'[auth]\ntotp_key_b64 = "{text}"\n')
+        config.chmod(0o600)
+        code, rows = doctor(build, well.data, "--config", config)
+        row = rows["root key"]
+        assert (code, row["verdict"]) == (verdict == "fail", verdict), row
+        assert words in row["detail"], row
+
+
 def test_a_damaged_store(build, well):
     well.stop()
     db = well.data / "shithubd.db"
