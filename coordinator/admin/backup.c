@@ -36,6 +36,23 @@ static int json_print(void (*write)(struct json_writer *w, const void *data), co
 	return EXIT_OK;
 }
 
+/* cli_parse of a verb whose one argument is DIR. */
+static int dir_parse(int argc, char **argv, const struct cli_flag *flags, size_t n_flags,
+	const char *help, const char **ret_dir)
+{
+	char **args;
+	int n;
+	int rc = cli_parse(argc, argv, flags, n_flags, help, 1, &args, &n);
+
+	if (rc != 0)
+		return rc;
+	*ret_dir = args[0];
+	if (n == 1)
+		return 0;
+	cli_fail(EXIT_USAGE, "DIR is missing, expected the folder of the backup");
+	return -1;
+}
+
 /* ---- backup ---- */
 
 static void backup_write(struct json_writer *w, const void *data)
@@ -77,26 +94,24 @@ int verb_backup(int argc, char **argv)
 	};
 	struct backup_done done;
 	struct err e = { 0 };
-	char **args;
-	int n;
-	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags),
+	const char *dir;
+	int code = EXIT_OK;
+	int rc = dir_parse(argc, argv, flags, ARRAY_LEN(flags),
 		"Works while serve runs. DIR must be new or empty; on the data folder's file "
 		"system "
 		"most\nfiles become hard links. Exit codes: 0 done, 1 an object was missing, or it "
 		"failed, 2 usage,\n3 DIR is not empty.",
-		1, &args, &n);
+		&dir);
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (n != 1)
-		return cli_fail(EXIT_USAGE, "DIR is missing, expected the folder of the backup");
-	if (backup_run(data_dir, args[0], without_key, &done, &e) < 0)
+	if (backup_run(data_dir, dir, without_key, &done, &e) < 0)
 		return cli_fail(exit_code(&e), "%s", e.text);
 	if (output == OUTPUT_JSON)
-		json_print(backup_write, &done);
+		code = json_print(backup_write, &done);
 	else
-		backup_print(&done, args[0]);
-	return done.missing ? EXIT_FINDINGS : EXIT_OK;
+		backup_print(&done, dir);
+	return done.missing ? EXIT_FINDINGS : code;
 }
 
 /* ---- restore ---- */
@@ -126,23 +141,20 @@ int verb_restore(int argc, char **argv)
 	};
 	struct restore_done done = { 0 };
 	struct err e = { 0 };
-	char **args;
-	int n;
-	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags),
+	const char *dir;
+	int rc = dir_parse(argc, argv, flags, ARRAY_LEN(flags),
 		"Checks each file against the manifest; --data must be new or empty. Jobs that ran "
 		"at the\ntime of the backup end as lost. Exit codes: 0 done, 1 failed, 2 usage, 3 "
 		"refused.",
-		1, &args, &n);
+		&dir);
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (n != 1)
-		return cli_fail(EXIT_USAGE, "DIR is missing, expected the folder of a backup");
-	int code = restore_run(args[0], data_dir, root_key, &done, &e) < 0
+	int code = restore_run(dir, data_dir, root_key, &done, &e) < 0
 			   ? cli_fail(exit_code(&e), "%s", e.text)
 			   : EXIT_OK;
 	if (code == EXIT_OK && output == OUTPUT_JSON)
-		json_print(restore_write, &done);
+		code = json_print(restore_write, &done);
 	else if (code == EXIT_OK)
 		printf("%s: backup of %s, %" PRId64 " files; %" PRId64
 		       " running jobs ended as lost; schema %" PRId64 " to %" PRId64 "\n",

@@ -43,14 +43,17 @@ static int target_make(const char *dir, struct err *e)
 	if (errno != EEXIST)
 		return err_set_errno(e, errno, "%s", dir);
 	CLEANUP(dir_closep) DIR *d = opendir(dir);
+	const struct dirent *ent;
 	if (!d)
 		return err_set_errno(e, errno, "%s", dir);
-	for (const struct dirent *ent; (ent = readdir(d));)
+	while ((errno = 0, ent = readdir(d)))
 		if (!str_eq(ent->d_name, ".") && !str_eq(ent->d_name, ".."))
 			return err_set(e, ERR_CONFLICT,
 				"%s is not empty: a backup overwrites nothing, give it a folder of "
 				"its own",
 				dir);
+	if (errno)
+		return err_set_errno(e, errno, "%s", dir);
 	return chmod(dir, 0700) < 0 ? err_set_errno(e, errno, "%s", dir) : 0;
 }
 
@@ -197,11 +200,15 @@ static bool key_kept(const char *data_dir, bool without_key)
 	return !without_key && access(path, F_OK) == 0;
 }
 
-static int last_note(const char *data_dir, const char *dir, struct err *e)
+/* The backup is whole and good without the note; only doctor will not know of it. */
+static void last_note(const char *data_dir, const char *dir)
 {
 	CLEAN_STR char *path = path_join(data_dir, BACKUP_LAST);
+	struct err e = { 0 };
 
-	return file_replace(path, dir, strlen(dir), 0600, e);
+	if (file_replace(path, dir, strlen(dir), 0600, &e) < 0)
+		log_warn("backup", "not_noted", F_ERR(&e),
+			F_STR("effect", "shithubd doctor does not know of this backup"));
 }
 
 int backup_run(const char *data_dir, const char *dir, bool without_key, struct backup_done *ret,
@@ -227,5 +234,6 @@ int backup_run(const char *data_dir, const char *dir, bool without_key, struct b
 	manifest_writer_free(j.b.manifest);
 	if (rc < 0)
 		return err_wrap(e, "backup");
-	return last_note(data_dir, dir, e);
+	last_note(data_dir, dir);
+	return 0;
 }

@@ -79,9 +79,10 @@ static int key_install(const char *to, const char *root_key, struct err *e)
 	struct keys keys;
 	int64_t size;
 
-	if (root_key &&
-		(file_copy_hashed(root_key, path, &size, sha, e) < 0 || chmod(path, 0600) < 0))
+	if (root_key && file_copy_hashed(root_key, path, &size, sha, e) < 0)
 		return err_wrap(e, "root key");
+	if (root_key && chmod(path, 0600) < 0)
+		return err_set_errno(e, errno, "root key");
 	int rc = serve_keys_load(&keys, to, e);
 	keys_wipe(&keys);
 	return rc < 0 ? err_wrap(e, "the backup was made with another root key") : 0;

@@ -169,6 +169,16 @@ def test_archived_logs_and_secrets_come_along(build, folder, coordinator):
     restored(build, folder / "second", data).stop()
 
 
+def test_a_backup_that_cannot_be_noted_is_one(folder, coordinator):
+    """The note for doctor is no part of it."""
+    coordinator.repository("demo/sample", coordinator.create_token())
+    (coordinator.data / "last-backup").mkdir()
+    target = folder / "b"
+    done = backup(coordinator, target)
+    assert json.loads(done.stdout)["files"] and b"not_noted" in done.stderr
+    restore(coordinator, target, folder / "new")
+
+
 def test_the_key_may_be_kept_elsewhere(folder, coordinator):
     target = folder / "b"
     backup(coordinator, target, "--without-key")
