@@ -27,6 +27,17 @@ char *admin_operator(int64_t *ret_uid)
 	return p ? xstrdup(p->pw_name) : NULL;
 }
 
+char *admin_actor(void)
+{
+	const struct admin_caller *caller = admin_caller();
+	int64_t uid;
+
+	if (caller)
+		return xstrdup(caller->login);
+	char *name = admin_operator(&uid);
+	return name ? name : xstrdup("an operator");
+}
+
 int admin_audit(struct admin *a, struct audit_entry entry, struct err *e)
 {
 	const struct admin_caller *caller = admin_caller();

@@ -16,12 +16,11 @@ struct approve_options {
 static int approve_commit(
 	struct admin *a, const struct approve_options *o, int64_t *ret_started, struct err *e)
 {
-	int64_t uid;
-	CLEAN_STR char *who = admin_operator(&uid);
+	CLEAN_STR char *who = admin_actor();
 	struct approval approval = o->approval;
 	CLEAN_TX struct store_tx tx = { 0 };
 
-	approval.by = who ? who : "operator";
+	approval.by = who;
 	if (store_begin(a->store, &tx, e) < 0 ||
 		store_run_approve(a->store, o->id, &approval, wall_now(), ret_started, e) < 0 ||
 		admin_audit_id(
@@ -58,7 +57,6 @@ int admin_run_approve(int argc, char **argv)
 	const struct cli_flag flags[] = {
 		ADMIN_ID_FLAG(o.id, "the run"),
 		{ "reason", CLI_STRING, &o.approval.reason, "TEXT", "why; kept with the run" },
-		{ "actor", CLI_STRING, &o.approval.by, "NAME", "who approves (default: operator)" },
 		{ "with-secrets", CLI_BOOL, &o.approval.secrets, NULL,
 			"also give its jobs secrets and variables" },
 	};

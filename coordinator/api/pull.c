@@ -191,7 +191,7 @@ static int approve_commit(struct app *a, int64_t id, const struct pat_row *who,
 	const struct approval approval = { who->login, body->reason, body->secrets };
 	CLEAN_STR char *target = xasprintf("%" PRId64, id);
 	const struct audit_entry entry = { .by = AUDIT_USER,
-		.who_id = who->id,
+		.who_id = who->user_id,
 		.who = who->login,
 		.verb = approve_verb(body->secrets),
 		.target_kind = "run",

@@ -303,7 +303,7 @@ static int may_decide(struct store *s, const struct gate_decision *d, struct err
 	CLEANUP(environment_row_release) struct environment_row env = { 0 };
 	CLEANUP(run_row_release) struct run_row run = { 0 };
 
-	if (!d->who)
+	if (d->by_operator)
 		return 0;
 	if (store_run_get(s, d->run_id, &run, e) < 0 ||
 		store_environment_get(s, run.repo_id, d->environment, &env, e) < 0)
@@ -333,8 +333,8 @@ int gate_decide(struct store *s, const struct gate_decision *d, struct wall now,
 		if (sql_run(s, e,
 			    "UPDATE job_gates SET state = ?2, decided_by = ?3, comment = ?4,"
 			    " decided_at = ?5 WHERE job_id = ?1",
-			    "itttw", l.v[i].job_id, d->approve ? "approved" : "rejected",
-			    d->who ? d->who : "an operator", d->comment, now) < 0)
+			    "itttw", l.v[i].job_id, d->approve ? "approved" : "rejected", d->who,
+			    d->comment, now) < 0)
 			return -1;
 	if (ask_again(s, &l, now, e) < 0 || store_commit(&tx, e) < 0)
 		return -1;

@@ -24,7 +24,8 @@ struct gate_decision {
 	int64_t run_id;
 	const char *environment;
 	bool approve;
-	const char *who;     /* a login; NULL: an operator of the coordinator, who needs no right */
+	const char *who;     /* recorded: a login, a name */
+	bool by_operator;    /* of the coordinator, who need not be a reviewer */
 	const char *comment; /* NULL: none */
 };
 /* For all jobs of the run that wait for the environment. ERR_NOT_FOUND when there is none,

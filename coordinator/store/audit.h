@@ -13,7 +13,7 @@ enum { AUDIT_TEXT_MAX = 1000 }; /* bytes of a text; longer ones are cut */
 
 enum audit_by {
 	AUDIT_OPERATOR,    /* somebody on the coordinator's machine: who_id is the uid */
-	AUDIT_USER,        /* a user by the API: who_id is the user's or the token's id */
+	AUDIT_USER,        /* a user by the API: who_id is the user's id */
 	AUDIT_COORDINATOR, /* the coordinator itself */
 };
 const char *audit_by_text(enum audit_by by);

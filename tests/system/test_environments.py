@@ -194,6 +194,18 @@ def test_a_branch_that_does_not_match(site, coordinator):
     assert site.heartbeat().status == 200
 
 
+def test_a_decision_from_elsewhere_names_the_caller(site, coordinator):
+    site.rules("--reviewer", "bob")
+    run = site.dispatch()
+    token = coordinator.admin_json("token", "create", "--user", "driver", "--name", "ops",
+                                   "--scopes", "admin")["token"]
+    got = coordinator.request("POST", "/api/v1/admin/verbs", {"argv": [
+        "environment", "reject", str(run), "--name", "production", "--comment", "not today"]}, token)
+    assert got.json()["exit_code"] == 0, got.body
+    assert site.job(run)["reason"] == (
+        'environment "production" was refused by driver: not today')
+
+
 def test_rules_that_come_after_the_job_was_ready(site, coordinator):
     """Checked again at the claim: no window between the change and the hand-out."""
     run = site.dispatch()

@@ -124,6 +124,25 @@ def test_a_newcomer_waits_and_gets_nothing(host):
     assert "run.approve" in audit and "read it" in audit
 
 
+def test_who_approved_is_a_user(host):
+    """By the API and by --url: the user's id and login, not the token's and not serve's."""
+    admin, user = host.coordinator.admin_json, host.coordinator.admin_json("user", "show", "driver")
+    [run] = host.event(7, host.propose(7, files()))["runs"]
+    [other] = host.event(8, host.propose(8, files()))["runs"]
+    made = admin("token", "create", "--user", "driver", "--name", "second", "--scopes",
+                 "repo:write,admin")
+    assert made["id"] != user["id"]
+    got = host.coordinator.request("POST", f"/api/v1/runs/{run}/approve", {}, made["token"])
+    assert got.status == 200, got.body
+    got = host.coordinator.request("POST", "/api/v1/admin/verbs",
+                                   {"argv": ["run", "approve", str(other)]}, made["token"])
+    assert got.json()["exit_code"] == 0, got.body
+    rows = [row for row in admin("audit", "--target", "run") if row["verb"] == "run.approve"]
+    assert [row["actor"] for row in rows] == [
+        {"kind": "user", "id": user["id"], "name": "driver"}] * 2
+    assert host.coordinator.show(other)["pull_request"]["approved_by"] == "driver"
+
+
 def test_an_approval_is_of_one_commit(host):
     first = host.propose(7, files())
     [run] = host.event(7, first)["runs"]

@@ -249,9 +249,13 @@ int admin_environment_delete(int argc, char **argv)
 
 static int decide(struct admin *a, const struct environment_options *o, bool approve, struct err *e)
 {
-	const struct gate_decision d = {
-		.run_id = o->run, .environment = o->name, .approve = approve, .comment = o->comment
-	};
+	const struct admin_caller *caller = admin_caller();
+	const struct gate_decision d = { .run_id = o->run,
+		.environment = o->name,
+		.approve = approve,
+		.who = caller ? caller->login : "an operator",
+		.by_operator = true,
+		.comment = o->comment };
 	CLEAN_STR char *run = xasprintf("%" PRId64, o->run);
 	CLEAN_TX struct store_tx tx = { 0 };
 	int64_t jobs;
