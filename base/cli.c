@@ -487,12 +487,22 @@ static int check_all(const struct parse *p, int kept, int max_args)
 	return 0;
 }
 
+/* The second of two flags of one name would never be reached. */
+static void check_names(const struct cli_flag *flags, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(flags[i].name, flags[k].name))
+				BUG("%s: two flags --%s", current.path, flags[i].name);
+}
+
 int cli_parse(int argc, char **argv, const struct cli_flag *flags, size_t n, const char *help,
 	int max_args, char ***ret_args, int *ret_n)
 {
 	struct parse p = { .argc = argc, .argv = argv, .flags = flags, .n = n };
 	int kept = 0, rc;
 
+	check_names(flags, n);
 	p.seen = xcalloc(n, sizeof(*p.seen));
 	rc = parse_all(&p, &kept);
 	if (rc == 1 && p.describe)

@@ -207,7 +207,7 @@ static const struct cli_verb hygiene_verbs[] = {
 };
 static const struct cli_verb webhook_verbs[] = {
 	{ "set", "send changes of runs and jobs to a URL; the secret comes on standard input",
-		"--repo OWNER/NAME|--site --url URL [--events LIST] [--forge] " REPORT, NULL,
+		"--repo OWNER/NAME|--site --to URL [--events LIST] [--forge] " REPORT, NULL,
 		admin_webhook_set },
 	{ "list", "list webhooks, and what waits for them", REPORT, NULL, admin_webhook_list },
 	{ "deliveries", "list what a webhook was sent, newest first", "ID " REPORT, NULL,

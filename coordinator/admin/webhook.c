@@ -76,7 +76,7 @@ static int check_set(struct admin *a UNUSED, void *options, struct err *e)
 		return err_set(e, ERR_INPUT, "--forge takes no --events: it posts statuses");
 	if (!url_valid(o->url))
 		return err_set(e, ERR_INPUT,
-			"--url \"%.100s\": expected http(s)://HOST/… of at most %d printable bytes,"
+			"--to \"%.100s\": expected http(s)://HOST/… of at most %d printable bytes,"
 			" without user and fragment",
 			o->url, WEBHOOK_URL_MAX);
 	return events_parse(o->events, &o->event_bits, e);
@@ -153,7 +153,7 @@ int admin_webhook_set(int argc, char **argv)
 	const struct cli_flag flags[] = {
 		{ "repo", CLI_STRING, &o.repo, "OWNER/NAME", "changes of one repository" },
 		{ "site", CLI_BOOL, &o.site, NULL, "changes of all repositories" },
-		{ "url", CLI_STRING, &o.url, "URL", "where to send them", .required = true },
+		{ "to", CLI_STRING, &o.url, "URL", "where to send them", .required = true },
 		{ "events", CLI_STRING, &o.events, "LIST", "workflow_run,workflow_job" },
 		{ "forge", CLI_BOOL, &o.forge, NULL,
 			"post commit statuses to URL/statuses/SHA, with the secret as token" },

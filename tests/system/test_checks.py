@@ -314,7 +314,7 @@ def receivers():
 
 
 def hook(coordinator, url, *words, secret=SECRET):
-    return coordinator.admin_json("webhook", "set", "--url", url, *(words or ["--site"]),
+    return coordinator.admin_json("webhook", "set", "--to", url, *(words or ["--site"]),
                                   stdin=secret.encode() + b"\n")["id"]
 
 
@@ -490,10 +490,10 @@ def test_statuses_for_a_forge(coordinator, repository, receivers):
 
 
 @pytest.mark.parametrize("words", [
-    ("--site", "--repo", "demo/two", "--url", "http://a/"), ("--url", "http://a/"),
-    ("--site", "--url", "ftp://a/"), ("--site", "--url", "http:///a"),
-    ("--site", "--url", "http://user:word@a/"), ("--site", "--url", "http://a/\n"),
-    ("--site", "--url", "http://a/", "--events", "push"), ("--site", "--forge", "--url", "http://a/")])
+    ("--site", "--repo", "demo/two", "--to", "http://a/"), ("--to", "http://a/"),
+    ("--site", "--to", "ftp://a/"), ("--site", "--to", "http:///a"),
+    ("--site", "--to", "http://user:word@a/"), ("--site", "--to", "http://a/\n"),
+    ("--site", "--to", "http://a/", "--events", "push"), ("--site", "--forge", "--to", "http://a/")])
 def test_bad_hooks_are_refused(coordinator, words):
     done = coordinator.admin("webhook", "set", *words, stdin=b"long enough\n", check=False)
     assert done.returncode != 0 and done.stderr.count(b"\n") == 1, done.stderr
@@ -502,6 +502,6 @@ def test_bad_hooks_are_refused(coordinator, words):
 
 def test_short_secret_is_refused(coordinator):
     for secret in (b"short\n", b"with a \x07 bell\n", b"x" * 2000):
-        done = coordinator.admin("webhook", "set", "--site", "--url", "http://a/", stdin=secret,
+        done = coordinator.admin("webhook", "set", "--site", "--to", "http://a/", stdin=secret,
                                  check=False)
         assert done.returncode != 0 and b"8 to 1024 printable" in done.stderr

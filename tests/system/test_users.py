@@ -176,6 +176,7 @@ def test_every_verb_works_from_elsewhere(coordinator, elsewhere, closed):
         flags = json.loads(driver.run(
             [coordinator.binary, "admin", *path, "--help=json"]).stdout)["flags"]
         names = {flag["name"] for flag in flags}
+        assert len(names) == len(flags), (path, "two flags of one name")
         body = {"argv": [*path, "--help"]}
         got = coordinator.request("POST", "/api/v1/admin/verbs", body, elsewhere.file.read_text().strip())
         assert got.status == 200, path
@@ -202,6 +203,12 @@ def test_changes_from_elsewhere(coordinator, elsewhere, closed):
     claim = coordinator.request("POST", "/api/v1/runners/heartbeat",
                                 {"labels": ["ubuntu-latest"], "capacity": 1}, made["token"]).json()
     assert claim["job"]["secrets"] == {"KEY": "s3cret value"}
+    # a flag of the verb has no name of the frame: this one's is --to, --url is the coordinator
+    made_hook = elsewhere.json("webhook", "set", "--repo", "acme/closed", "--to",
+                               "http://192.0.2.1/hook", stdin=b"hook s3cret\n")
+    [listed] = coordinator.admin_json("webhook", "list")
+    assert (listed["id"], listed["url"]) == (made_hook["id"], "http://192.0.2.1/hook")
+    coordinator.admin("webhook", "delete", str(listed["id"]))
     # the caller is the actor
     elsewhere.run("run", "cancel", "--id", str(claim["job"]["run_id"]), check=True)
     asked = coordinator.request("POST", f"/api/v1/jobs/{claim['job']['id']}/cancel-check", {}, claim["token"])

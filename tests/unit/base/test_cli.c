@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -83,6 +84,18 @@ static int run_named(int argc, char **argv)
 	return rc < 0 ? EXIT_USAGE : EXIT_OK;
 }
 
+/* As a verb whose frame adds a flag of the same name. */
+static int run_twice(int argc, char **argv)
+{
+	const char *one, *two;
+	const struct cli_flag flags[] = {
+		{ "url", CLI_STRING, &one, "URL", "where to send" },
+		{ "url", CLI_STRING, &two, "URL", "where to run" },
+	};
+
+	return cli_parse(argc, argv, flags, ARRAY_LEN(flags), NULL, 0, NULL, NULL);
+}
+
 static const struct cli_verb runner_verbs[] = {
 	{ "list", "lists", "", NULL, run_plain },
 	{ NULL },
@@ -96,11 +109,13 @@ static const struct cli_verb verbs[] = {
 	{ "secret-role", "internal", .run = run_plain, .hidden = true },
 	{ "admin", "administration", .sub = admin_verbs },
 	{ "named", "takes arguments", "[REPO] ID", NULL, run_named },
+	{ "twice", "has two flags of one name", .run = run_twice },
 	{ "both", "has a default", .run = run_plain, .sub = runner_verbs },
 	{ NULL },
 };
 
-/* Runs one command line (split at blanks), returns its exit code. */
+/* Runs one command line (split at blanks), returns its exit code, of a signal 128 and its number.
+ */
 static int invoke(const char *line, const char *out_path, struct buf *out, struct buf *err_out)
 {
 	int files[2] = { memfd_create("out", 0), memfd_create("err", 0) }, status;
@@ -119,14 +134,13 @@ static int invoke(const char *line, const char *out_path, struct buf *out, struc
 		_exit(code); /* argv was permuted: not ours to free piece by piece */
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
 	lseek(files[0], 0, SEEK_SET);
 	lseek(files[1], 0, SEEK_SET);
 	assert_int_equal(fd_read_all(files[0], out, &e), 0);
 	assert_int_equal(fd_read_all(files[1], err_out, &e), 0);
 	close(files[0]);
 	close(files[1]);
-	return WEXITSTATUS(status);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 static void runs_and_refuses(UNUSED void **state)
@@ -264,6 +278,20 @@ static void needs_a_verb(UNUSED void **state)
 	}
 }
 
+/* Whatever the words are: no command line is needed to find it. */
+static void two_flags_of_one_name(UNUSED void **state)
+{
+	static const char *const lines[] = { "prog twice", "prog twice --help",
+		"prog twice --url x" };
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		struct buf out CLEAN_BUF = BUF_INIT(10000), err_out CLEAN_BUF = BUF_INIT(10000);
+
+		assert_int_equal(invoke(lines[i], NULL, &out, &err_out), 128 + SIGABRT);
+		assert_non_null(strstr(buf_cstr(&err_out), "prog twice: two flags --url"));
+	}
+}
+
 static void notices_lost_output(UNUSED void **state)
 {
 	struct buf out CLEAN_BUF = BUF_INIT(10000), err_out CLEAN_BUF = BUF_INIT(10000);
@@ -279,6 +307,7 @@ int main(void)
 		cmocka_unit_test(runs_and_refuses),
 		cmocka_unit_test(helps),
 		cmocka_unit_test(needs_a_verb),
+		cmocka_unit_test(two_flags_of_one_name),
 		cmocka_unit_test(notices_lost_output),
 	};
 
