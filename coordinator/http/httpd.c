@@ -185,7 +185,9 @@ static enum MHD_Result headers_in(struct httpd_request *r)
 	r->begun = true;
 	connection_request(connection_of(r->c));
 	request_route(r);
-	if (r->route && r->route->begin)
+	if (!r->response)
+		request_query(r);
+	if (!r->response && r->route->begin)
 		r->route->begin(r, r->h->config.app);
 	/* A client that asked "Expect: 100-continue" has not sent its body: refuse before it does.
 	 */
@@ -309,13 +311,14 @@ static void on_completed(void *cls UNUSED, struct MHD_Connection *c, void **con,
 		MHD_destroy_response(r->response);
 	buf_release_wipe(&r->body);
 	pairs_release(&r->params);
+	pairs_release(&r->query);
 	pairs_release(&r->headers);
 	free(r->method);
 	free(r->path);
 	free(r);
 }
 
-/* Paths are matched as they were sent. */
+/* Paths are matched as they were sent, and request_query must see a bad escape. */
 static size_t keep_escapes(void *cls UNUSED, struct MHD_Connection *c UNUSED, char *s)
 {
 	return strlen(s);

@@ -60,7 +60,7 @@ void httpd_free(struct httpd *h); /* closes every connection; close callbacks ru
 /* The request; everything lives until its close callback returned. */
 const char *httpd_path(const struct httpd_request *r);
 const char *httpd_header(const struct httpd_request *r, const char *name); /* any case; NULL */
-const char *httpd_query(const struct httpd_request *r, const char *name);  /* as sent; NULL */
+const char *httpd_query(const struct httpd_request *r, const char *name);  /* decoded; NULL */
 const char *httpd_param(const struct httpd_request *r, const char *name);  /* of the pattern */
 /* A pattern's number, 1..INT64_MAX without sign or leading zero; false otherwise. */
 bool httpd_param_id(const struct httpd_request *r, const char *name, int64_t *ret) CHECK_RESULT;

@@ -34,6 +34,8 @@ struct httpd_request {
 	const struct httpd_route *route; /* NULL: none matched, `refused` is set */
 	char *method, *path;
 	struct pairs params;
+	struct pairs query; /* decoded */
+	bool bad_query;     /* it cannot be */
 	struct buf body;
 	size_t body_seen;
 	bool begun;   /* the headers were handled */
@@ -66,5 +68,7 @@ void request_sleep(struct httpd_request *r);
 void request_wake(struct httpd_request *r);
 /* Route and parameters of method + path; sets the 404/405 answer when there is none. */
 void request_route(struct httpd_request *r);
+/* Decodes the query; answers 400 when it cannot. */
+void request_query(struct httpd_request *r);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * Routing, and what handlers read of a request. The path is matched as it was sent, without
- * decoding: a name that needs percent-encoding does not exist here.
+ * decoding: a name that needs percent-encoding does not exist here. The query is decoded here and
+ * nowhere else, before any handler sees it.
  */
 #include "coordinator/http/private.h"
 
@@ -8,6 +9,7 @@
 
 #include "base/codec.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 /* Matches one path against a pattern and collects its parameters. */
 static bool pattern_match(const char *pattern, const char *path, struct pairs *params)
@@ -74,10 +76,56 @@ const char *httpd_header(const struct httpd_request *r, const char *name)
 	return MHD_lookup_connection_value(r->c, MHD_HEADER_KIND, name);
 }
 
+/* ---- the query ---- */
+
+/* Undoes percent-encoding; false unless the result is text. `+` is a blank already. */
+static bool query_decode(const char *text, struct buf *out)
+{
+	buf_init(out, strlen(text) + 1);
+	for (const char *c = text; *c; c++) {
+		char byte = *c;
+
+		if (byte == '%') {
+			char digits[] = { c[1], c[1] ? c[2] : 0, 0 };
+
+			if (hex_decode(digits, &byte, 1) < 0)
+				return false;
+			c += 2;
+		}
+		buf_addc(out, byte);
+	}
+	return buf_ok(out) && !memchr(buf_cstr(out), 0, out->len) &&
+	       utf8_valid(buf_cstr(out), out->len);
+}
+
+static enum MHD_Result query_add(
+	void *data, enum MHD_ValueKind kind UNUSED, const char *key, const char *value)
+{
+	struct httpd_request *r = data;
+	struct buf name, text;
+
+	buf_init(&text, 1);
+	r->bad_query = !query_decode(key, &name) || (value && !query_decode(value, &text));
+	if (!r->bad_query && value)
+		pairs_add(&r->query, buf_cstr(&name), buf_cstr(&text), text.len);
+	buf_release(&name);
+	buf_release_wipe(&text); /* may be a token */
+	return r->bad_query ? MHD_NO : MHD_YES;
+}
+
+void request_query(struct httpd_request *r)
+{
+	MHD_get_connection_values(r->c, MHD_GET_ARGUMENT_KIND, query_add, r);
+	if (r->bad_query)
+		httpd_error(r, 400, "query: expected UTF-8 text, with %%XX for what is escaped");
+}
+
 const char *httpd_query(const struct httpd_request *r, const char *name)
 {
-	return MHD_lookup_connection_value(r->c, MHD_GET_ARGUMENT_KIND, name);
+	return pairs_get(&r->query, name);
 }
+
+/* ---- the rest ---- */
 
 const char *httpd_param(const struct httpd_request *r, const char *name)
 {

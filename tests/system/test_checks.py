@@ -194,6 +194,30 @@ def test_which_commit(coordinator, pushed):
                                ).status == 404
 
 
+def test_queries_are_decoded(coordinator, repository):
+    """Names with blanks, slashes and letters beyond ASCII, as clients send them."""
+    repo = repository("demo/two")
+    head = repo.commit({".shithub/workflows/ci.yml": "name: My CI\non: push\njobs:\n  a: {name: Käse/one, "
+                        "runs-on: linux, steps: [{run: echo}]}\n"})
+    repo.push("feature/x")
+    driver.wait_for(coordinator.runs, what="a run")
+
+    def names(query):
+        return [one["name"] for one in checks_of(coordinator, head, query)["check_runs"]]
+
+    assert names("?check_name=K%C3%A4se%2Fone") == names("?check%5Fname=K%C3%A4se/one") == ["Käse/one"]
+    assert names("?check_name=K%C3%A4se%252Fone") == []
+    for query in ("branch=feature%2Fx", "branch=refs%2Fheads%2Ffeature%2Fx&workflow=My%20CI",
+                  "branch=feature/x&workflow=My+CI"):
+        body = coordinator.request("GET", f"/demo/two/badge.svg?{query}").body.decode()
+        assert "pending</title>" in body, query
+    for query in ("branch=%", "branch=%2", "branch=%zz", "branch=%00", "branch=%ff", "%zz"):
+        got = coordinator.request("GET", f"/demo/two/badge.svg?{query}")
+        assert got.status == 400 and "query" in got.json()["error"], query
+    page = f"/api/v1/repos/demo/two/commits/{head}/check-runs?status=in%5Fprogress"
+    assert coordinator.request("GET", page).json()["total_count"] == 0
+
+
 def test_broken_workflow_is_an_error(coordinator, repository):
     repo = repository("demo/two")
     head = repo.commit({".shithub/workflows/ci.yml": "name: CI\non: push\njobs: 3\n"})
@@ -238,7 +262,8 @@ def test_badge(coordinator, pushed):
     assert "<title>ci.yml: pending</title>" in badge("?workflow=ci.yml")[1]
     for query in ("?workflow=none.yml", "?branch=other", "?event=schedule"):
         assert "no runs" in badge(query)[1], query
-    hostile = badge("?workflow=%3Cscript%3E%22%26%00%1b" + "x" * 5000)[1]
+    code, hostile, _ = badge("?workflow=%3Cscript%3E%22%26%1b" + "x" * 5000)
+    assert code == 200 and "&lt;script&gt;&quot;&amp;" in hostile
     assert "<script" not in hostile and "\x1b" not in hostile and len(hostile) < 4096
     Claimed(coordinator, runner).end()
     Claimed(coordinator, runner).end()

@@ -194,6 +194,14 @@ static void basic(struct httpd_request *r, void *app UNUSED)
 	free(password);
 }
 
+static void query(struct httpd_request *r, void *app UNUSED)
+{
+	const char *a = httpd_query(r, "a"), *b = httpd_query(r, "b c");
+	CLEAN_STR char *text = xasprintf("%s|%s", a ? a : "-", b ? b : "-");
+
+	httpd_reply(r, 200, NULL, text, strlen(text));
+}
+
 static const struct httpd_route routes[] = {
 	{ "POST", "/echo/{name}", HTTPD_BUFFERED, 1000, NULL, echo },
 	{ "POST", "/hold", HTTPD_NO_BODY, 0, NULL, hold },
@@ -204,6 +212,8 @@ static const struct httpd_route routes[] = {
 	{ "GET", "/aborts", HTTPD_NO_BODY, 0, NULL, aborts },
 	{ "GET", "/trusted", HTTPD_NO_BODY, 0, NULL, trusted },
 	{ "GET", "/basic", HTTPD_NO_BODY, 0, NULL, basic },
+	{ "GET", "/query", HTTPD_NO_BODY, 0, NULL, query },
+	{ "POST", "/query", HTTPD_BUFFERED, 10, unreachable, unreachable },
 };
 
 static int setup(void **state)
@@ -302,6 +312,43 @@ static void test_routes(void **state)
 	const struct http_result *r = http_wait(x);
 	assert_string_equal("a%2Fb", http_header(r, "x-name"));
 	assert_string_equal("hello", buf_cstr(&r->body));
+}
+
+/* Names and values are decoded once; what cannot be is refused before any handler. */
+static void test_query(void **state)
+{
+	struct fixture *f = *state;
+
+	static const struct {
+		const char *query, *answer; /* NULL: 400 */
+	} cases[] = {
+		{ "", "-|-" },
+		{ "?a=plain", "plain|-" },
+		{ "?a=feature%2Fx%20y+z&b%20c=%25", "feature/x y z|%" },
+		{ "?a=%252F", "%2F|-" },
+		{ "?a=%c3%A4&a=second", "\xc3\xa4|-" },
+		{ "?a", "-|-" },
+		{ "?a=", "|-" },
+		{ "?a=%", NULL },
+		{ "?a=%2", NULL },
+		{ "?a=%2g", NULL },
+		{ "?a=x%00y", NULL },
+		{ "?a=%ff", NULL },
+		{ "?b=1&%zz", NULL },
+		{ "?%zz=1&a=2", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEAN_STR char *path = xasprintf("/query%s", cases[i].query);
+		CLEAN_EXCHANGE struct http_exchange *x = start(f, "GET", path, NULL, 0);
+		const struct http_result *r = http_wait(x);
+
+		assert_int_equal(cases[i].answer ? 200 : 400, r->status);
+		if (cases[i].answer)
+			assert_string_equal(cases[i].answer, buf_cstr(&r->body));
+	}
+	assert_int_equal(400, status_of(f, "POST", "/query?a=%", "b", 1));
+	assert_int_equal(0, f->handled);
+	assert_int_equal(404, status_of(f, "GET", "/nowhere?a=%", NULL, 0));
 }
 
 /* Bodies up to the cap arrive whole, one byte more is 413, 50 MiB is 413 too and no hang-up. */
@@ -576,6 +623,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_routes),
+		T(test_query),
 		T(test_body_caps),
 		T(test_hold),
 		T(test_peer_goes),
