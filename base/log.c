@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -329,6 +328,22 @@ void trace(const char *topic, const char *fmt, ...)
 	buf_addc(&line, '\n');
 	put(sink.trace_fd >= 0 ? sink.trace_fd : sink.fd, line.data, line.len);
 	errno = saved;
+}
+
+bool log_limit_pass(struct log_limit *l, struct mono now, int64_t *ret_left_out)
+{
+	if (!l->since.us || mono_diff(now, l->since) > 60 * USEC_PER_SEC) {
+		l->since = now;
+		l->said = 0;
+	}
+	if (l->said >= LOG_LIMIT) {
+		l->left_out++;
+		return false;
+	}
+	l->said++;
+	*ret_left_out = l->left_out;
+	l->left_out = 0;
+	return true;
 }
 
 /* Index of s among names, or -1. */

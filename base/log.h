@@ -10,7 +10,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
-#include "base/err.h"
+#include "base/clock.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -39,6 +39,16 @@ void log_event(enum log_level level, const char *component, const char *event,
 #define log_info(...) LOG_LINE(LOG_INFO, __VA_ARGS__)
 #define log_warn(...) LOG_LINE(LOG_WARN, __VA_ARGS__)
 #define log_error(...) LOG_LINE(LOG_ERROR, __VA_ARGS__)
+
+/* For lines that anybody outside can cause: how many of a kind there were in this minute. */
+enum { LOG_LIMIT = 60 };
+struct log_limit {
+	struct mono since;
+	unsigned said;
+	int64_t left_out;
+};
+/* False: leave this one out. *ret_left_out: how many were, since the last one that was not. */
+bool log_limit_pass(struct log_limit *l, struct mono now, int64_t *ret_left_out);
 
 /* Cheap when off. */
 bool trace_on(const char *topic);

@@ -248,6 +248,15 @@ static int admin_allow(struct app *a, struct httpd_request *r, struct pat_row *w
 	return 0;
 }
 
+static void refusal_log(struct app *a, const struct pat_row *who, const struct err *e)
+{
+	int64_t left_out;
+
+	if (log_limit_pass(&a->refusals_said, mono_now(), &left_out))
+		log_warn("admin", "refused", F_STR("user", who->login), F_ERR(e),
+			F_INT("left_out", left_out));
+}
+
 void api_admin_begin(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
@@ -256,7 +265,7 @@ void api_admin_begin(struct httpd_request *r, void *app)
 
 	if (admin_allow(a, r, &who, &e) == 0)
 		return;
-	log_warn("admin", "refused", F_STR("user", who.login), F_ERR(&e));
+	refusal_log(a, &who, &e);
 	if (auth_failed_often(a, r)) {
 		httpd_add_header(r, "Retry-After", "60");
 		httpd_error(r, 429, "too many failures, expected fewer than %d a minute",

@@ -5,6 +5,7 @@
 #ifndef COORDINATOR_APP_APP_H
 #define COORDINATOR_APP_APP_H
 
+#include "base/log.h"
 #include "coordinator/app/keys.h"
 #include "coordinator/app/metrics.h"
 #include "coordinator/app/token.h"
@@ -44,7 +45,9 @@ struct app {
 	struct git_session *git_sessions; /* git/session.h: all that are open */
 	unsigned admin_calls;             /* admin verbs that run for callers elsewhere */
 	struct auth_failures failures;    /* of callers of those */
-	char *data_dir;                   /* repositories live in <data_dir>/repos */
+	/* lines that callers without a token can cause */
+	struct log_limit refusals_said, git_said;
+	char *data_dir; /* repositories live in <data_dir>/repos */
 	struct artifact_limits artifacts;
 	const char *git_hooks; /* folder of hooks that git runs, NULL: none; of the configuration */
 	char *public_url;      /* no trailing slash; clone URL = <public_url>/<owner>/<name>.git */

@@ -61,12 +61,15 @@ void git_session_free(struct git_session *s)
 static void log_failure(struct git_session *s)
 {
 	char text[400] = "", status[PROC_STATUS_TEXT];
+	int64_t left_out;
 	ssize_t n = pread(s->said, text, sizeof(text) - 1, 0);
 
 	text[n > 0 ? n : 0] = '\0';
-	log_warn("git", "child_failed", F_STR("service", git_service_name(s->service)),
-		F_INT("repo", s->repo.id), F_STR("status", proc_status_text(s->status, status)),
-		F_STR("said", text));
+	if (log_limit_pass(&s->app->git_said, mono_now(), &left_out))
+		log_warn("git", "child_failed", F_STR("service", git_service_name(s->service)),
+			F_INT("repo", s->repo.id),
+			F_STR("status", proc_status_text(s->status, status)), F_STR("said", text),
+			F_INT("left_out", left_out));
 }
 
 static struct push_row push_of(const struct git_session *s)
@@ -241,6 +244,15 @@ static void on_time(struct loop_source *source UNUSED, void *data)
 
 /* ---- the request ---- */
 
+static void log_bad_body(struct git_session *s, const struct err *e)
+{
+	int64_t left_out;
+
+	if (log_limit_pass(&s->app->git_said, mono_now(), &left_out))
+		log_warn("git", "bad_request_body", F_INT("repo", s->repo.id), F_ERR(e),
+			F_INT("left_out", left_out));
+}
+
 static void on_in(
 	struct loop_source *source UNUSED, int fd UNUSED, uint32_t events UNUSED, void *data)
 {
@@ -260,7 +272,7 @@ void git_session_feed(struct git_session *s)
 		return;
 	int rc = git_input_move(&s->input, s->in, &e);
 	if (rc < 0) {
-		log_warn("git", "bad_request_body", F_INT("repo", s->repo.id), F_ERR(&e));
+		log_bad_body(s, &e);
 		s->input.failed = true;
 	}
 	bool blocked = rc == 0 && git_input_pending(&s->input);
@@ -284,7 +296,7 @@ static ssize_t session_take_body(void *data, const char *p, size_t n)
 	if (s->in >= 0 && git_input_pending(&s->input))
 		return 0;
 	if (git_input_add(&s->input, p, n, &e) < 0) {
-		log_warn("git", "bad_request_body", F_INT("repo", s->repo.id), F_ERR(&e));
+		log_bad_body(s, &e);
 		return HTTPD_ABORT;
 	}
 	git_session_feed(s);

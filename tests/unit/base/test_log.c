@@ -276,6 +276,25 @@ static void parses_names(UNUSED void **state)
 	assert_int_equal(log_format_parse("yaml", &format), -1);
 }
 
+/* A flood says so many lines a minute, and then how many it has left out. */
+static void limits_a_kind_of_line(UNUSED void **state)
+{
+	struct log_limit l = { 0 };
+	struct mono now = { 5 * USEC_PER_SEC };
+	int64_t left_out = -1;
+	size_t said = 0;
+
+	for (int i = 0; i < 1000; i++)
+		said += log_limit_pass(&l, now, &left_out);
+	assert_int_equal(LOG_LIMIT, said);
+	assert_int_equal(0, left_out);
+	assert_false(log_limit_pass(&l, mono_add(now, 60 * USEC_PER_SEC), &left_out));
+	assert_true(log_limit_pass(&l, mono_add(now, 61 * USEC_PER_SEC), &left_out));
+	assert_int_equal(1000 - LOG_LIMIT + 1, left_out);
+	assert_true(log_limit_pass(&l, mono_add(now, 62 * USEC_PER_SEC), &left_out));
+	assert_int_equal(0, left_out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +306,7 @@ int main(void)
 		cmocka_unit_test(traces_nothing_by_default),
 		cmocka_unit_test(traces_into_a_file),
 		cmocka_unit_test(parses_names),
+		cmocka_unit_test(limits_a_kind_of_line),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
