@@ -18,14 +18,14 @@ enum { REPO_TEXT_MAX = 256, FLAGS_MAX = 24, FRAME_FLAGS = 7 };
 enum { PAGE_ROWS = 50, PAGE_LIMIT_MAX = 100000, PAGE_MAX = 1000000 };
 #define RESULT_MAX MIB(256)
 
-/* A mistyped --data of a verb that only reads must not make an empty store, which would look like
- * an empty answer. */
+/* A mistyped --data must not make an empty store, which would look like an empty answer, or like a
+ * change that was made. */
 static int admin_open(
 	struct admin *a, const struct admin_verb *v, const char *data_dir, struct err *e)
 {
 	a->data_dir = xstrdup(data_dir ? data_dir : COORDINATOR_DATA_DIR);
 	CLEAN_STR char *path = path_join(a->data_dir, "shithubd.db");
-	if ((v->list || v->reads) && access(path, F_OK) < 0)
+	if (!v->makes_store && access(path, F_OK) < 0)
 		return err_set(e, ERR_INPUT,
 			"data folder %s: there is no shithubd.db in it; expected the folder of "
 			"`shithubd serve` (--data DIR)",

@@ -59,7 +59,7 @@ struct admin_verb {
 	bool text_only;                /* has no --output */
 	bool colored;                  /* has --color; a list has it anyway */
 	const struct admin_list *list; /* NULL: it lists nothing */
-	bool reads;       /* needs a store that is there already, as a list does; others make one */
+	bool makes_store; /* also where none is yet: it adds the first of something */
 	bool reads_stdin; /* what it reads there goes along when it runs elsewhere */
 	const char *help;
 	/* Checks the options before the folder is opened, so that a bad flag makes no folder; NULL:

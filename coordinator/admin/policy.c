@@ -336,7 +336,6 @@ static int policy_verb(int argc, char **argv, bool change,
 		&(struct admin_verb){ .flags = flags,
 			.n_flags = change ? 3 : 2,
 			.options = &o,
-			.reads = true,
 			.max_args = change ? SETTINGS_MAX : 0,
 			.help = help,
 			.check = check_policy,
@@ -416,7 +415,6 @@ int admin_emergency_stop(int argc, char **argv)
 		&(struct admin_verb){ .flags = flags,
 			.n_flags = ARRAY_LEN(flags),
 			.options = &o,
-			.reads = true,
 			.check = check_policy,
 			.work = emergency_stop });
 }
@@ -432,7 +430,6 @@ int admin_resume(int argc, char **argv)
 		&(struct admin_verb){ .flags = flags,
 			.n_flags = ARRAY_LEN(flags),
 			.options = &o,
-			.reads = true,
 			.check = check_policy,
 			.work = resume });
 }

@@ -122,6 +122,7 @@ int admin_repo_add(int argc, char **argv)
 			.options = &o,
 			.max_args = 1,
 			.check = check_add,
+			.makes_store = true,
 			.work = add_repo });
 	repo_library_shutdown();
 	repo_row_release(&o.row);

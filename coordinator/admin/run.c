@@ -127,7 +127,6 @@ static int one_run(int argc, char **argv, bool text_only,
 			.options = &id,
 			.text_only = text_only,
 			.colored = !text_only,
-			.reads = true,
 			.work = work });
 }
 

@@ -297,7 +297,6 @@ int admin_run_log(int argc, char **argv)
 			.n_flags = ARRAY_LEN(flags),
 			.options = &o,
 			.text_only = true,
-			.reads = true,
 			.colored = true,
 			.help = "With --follow, exit codes: 0 it succeeded or was skipped, 1 it "
 				"did not, 2 usage.",

@@ -276,7 +276,6 @@ int admin_run_watch(int argc, char **argv)
 			.n_flags = ARRAY_LEN(flags),
 			.options = &id,
 			.text_only = true,
-			.reads = true,
 			.colored = true,
 			.help = "On a terminal a picture that is drawn again; elsewhere a line for "
 				"each change.\n"

@@ -167,6 +167,7 @@ int admin_runner_register(int argc, char **argv)
 			.n_flags = ARRAY_LEN(flags),
 			.options = &o,
 			.check = check_register,
+			.makes_store = true,
 			.work = register_runner });
 
 	strv_release(&o.label_list);
@@ -268,7 +269,6 @@ int admin_runner_set_labels(int argc, char **argv)
 		&(struct admin_verb){ .flags = flags,
 			.n_flags = ARRAY_LEN(flags),
 			.options = &o,
-			.reads = true,
 			.check = check_labels,
 			.work = set_labels });
 

@@ -115,7 +115,6 @@ static int end_verb(int argc, char **argv, struct end_options *o)
 		&(struct admin_verb){ .flags = flags,
 			.n_flags = ARRAY_LEN(flags),
 			.options = o,
-			.reads = true,
 			.check = check_end,
 			.work = end_runners });
 }

@@ -167,6 +167,7 @@ int admin_webhook_set(int argc, char **argv)
 			.help = "The secret is read from standard input; one newline at its end is "
 				"dropped.",
 			.check = check_set,
+			.makes_store = true,
 			.work = set_hook });
 }
 

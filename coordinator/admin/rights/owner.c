@@ -58,7 +58,10 @@ static int add_owner(struct admin *a, void *options UNUSED, struct err *e)
 int admin_owner_add(int argc, char **argv)
 {
 	return admin_verb_run(argc, argv,
-		&(struct admin_verb){ .max_args = 1, .check = check_name, .work = add_owner });
+		&(struct admin_verb){ .max_args = 1,
+			.makes_store = true,
+			.check = check_name,
+			.work = add_owner });
 }
 
 static int list_owners(struct admin *a, void *options UNUSED, struct err *e)

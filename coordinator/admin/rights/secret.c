@@ -198,6 +198,7 @@ static int verb_set(int argc, char **argv, enum value_kind kind)
 			.help = "The value is read from standard input; one newline at its end is "
 				"dropped.",
 			.check = check_set,
+			.makes_store = true,
 			.work = set_value });
 }
 

@@ -180,6 +180,7 @@ int admin_token_create(int argc, char **argv)
 			.n_flags = ARRAY_LEN(flags),
 			.options = &o,
 			.check = check_create,
+			.makes_store = true,
 			.work = create_token });
 }
 

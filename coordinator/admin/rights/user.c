@@ -125,6 +125,7 @@ int admin_user_add(int argc, char **argv)
 			.options = &site_admin,
 			.max_args = 1,
 			.check = check_login,
+			.makes_store = true,
 			.work = add_user });
 }
 
