@@ -150,7 +150,6 @@ void api_job_cancel(struct httpd_request *r, void *app)
 		httpd_reply_err(r, &e);
 		return;
 	}
-	metric_add(&a->metrics, METRIC_JOB_CANCELS, 1);
 	app_wake(a);
 	cancel_answer(r, &job);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "coordinator/store/counter.h"
+#include "coordinator/queue/cancel.h"
 #include "coordinator/queue/eligible.h"
 #include "coordinator/queue/waiting.h"
 #include "coordinator/store/runner.h"
@@ -41,7 +42,9 @@ static const struct {
 		"Secrets in clear that runners sent in logs and that were masked." },
 	[METRIC_OUTPUTS_DROPPED] = { PREFIX "outputs_scrubbed_total",
 		"Outputs of jobs that were dropped because they hold a secret." },
-	[METRIC_JOB_CANCELS] = { PREFIX "job_cancellations_total", "Cancel requests accepted." },
+	[METRIC_JOB_CANCELS] = { JOB_CANCELS_COUNTER,
+		"Jobs that were cancelled or asked to stop: by hand, with their run, for a newer "
+		"one of their group, or with their matrix." },
 	[METRIC_STEP_TIMEOUTS] = { PREFIX "step_timeouts_total", "Steps that ended timed_out." },
 	[METRIC_RUNS] = { PREFIX "runs_created_total", "Workflow runs created." },
 	[METRIC_REVOCATIONS] = { PREFIX "runner_revocations_total", "Runners revoked." },

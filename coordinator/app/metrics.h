@@ -24,7 +24,7 @@ enum metric {
 	METRIC_LOG_BYTES,
 	METRIC_LOG_SCRUBS,
 	METRIC_OUTPUTS_DROPPED,
-	METRIC_JOB_CANCELS,
+	METRIC_JOB_CANCELS, /* counted by queue/cancel.c */
 	METRIC_STEP_TIMEOUTS,
 	METRIC_RUNS, /* whoever creates a run counts it */
 	METRIC_REVOCATIONS,

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "coordinator/queue/settle.h"
+#include "coordinator/store/counter.h"
 #include "coordinator/store/run.h"
 #include "coordinator/store/sql.h"
 
@@ -25,7 +26,8 @@ static int cancel_one(
 	struct store *s, const struct job_row *job, const char *why, struct wall now, struct err *e)
 {
 	if (sql_run(s, e, "UPDATE workflow_jobs SET reason = ifnull(?2, reason) WHERE id = ?1",
-		    "it", job->id, why) < 0)
+		    "it", job->id, why) < 0 ||
+		(!job->cancel_requested && store_counter_add(s, JOB_CANCELS_COUNTER, 1, e) < 0))
 		return -1;
 	if (job->state.status == STATUS_RUNNING)
 		return sql_run(s, e,

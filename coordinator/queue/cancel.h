@@ -6,6 +6,9 @@
 #include "coordinator/store/job.h"
 #include "coordinator/store/store.h"
 
+/* Counts jobs, once each, whoever or whatever cancelled them. */
+#define JOB_CANCELS_COUNTER "shithub_actions_job_cancellations_total"
+
 /* why: for the author, "cancelled by ada". */
 /* Queued: cancelled at once. Running: cancel_requested. Terminal: ERR_CONFLICT. */
 int store_job_cancel(struct store *s, int64_t job_id, const char *why, struct wall now,

@@ -7,9 +7,11 @@
  */
 #include "coordinator/queue/settle.h"
 
+#include "coordinator/queue/cancel.h"
 #include "coordinator/queue/concurrency.h"
 #include "coordinator/queue/gate.h"
 #include "coordinator/store/annotation.h"
+#include "coordinator/store/counter.h"
 #include "coordinator/store/row.h"
 
 /* A need that ended in anything but success makes the job unreachable. */
@@ -78,15 +80,20 @@ static int legs_end(struct store *s, int64_t run_id, struct wall now, struct err
 		    "UPDATE workflow_jobs SET cancel_requested = 1, reason = " FAIL_FAST
 		    " WHERE run_id = ?"
 		    " AND status = 'running' AND cancel_requested = 0 AND" SIBLING_FAILED,
-		    "i", run_id) < 0 ||
-		sql_run(s, e,
-			"UPDATE workflow_jobs SET status = 'cancelled', conclusion = 'cancelled',"
-			" completed_at = ?2, reason = " FAIL_FAST
-			" WHERE run_id = ?1 AND status = 'queued'"
-			" AND" SIBLING_FAILED,
-			"iw", run_id, now) < 0)
+		    "i", run_id) < 0)
 		return -1;
-	if (!sql_changes(s))
+	int64_t running = sql_changes(s);
+	if (sql_run(s, e,
+		    "UPDATE workflow_jobs SET status = 'cancelled', conclusion = 'cancelled',"
+		    " completed_at = ?2, reason = " FAIL_FAST
+		    " WHERE run_id = ?1 AND status = 'queued'"
+		    " AND" SIBLING_FAILED,
+		    "iw", run_id, now) < 0)
+		return -1;
+	int64_t queued = sql_changes(s);
+	if (running + queued && store_counter_add(s, JOB_CANCELS_COUNTER, running + queued, e) < 0)
+		return -1;
+	if (!queued)
 		return 0;
 	return sql_run(s, e,
 		"UPDATE workflow_steps SET status = 'cancelled', conclusion = 'cancelled',"

@@ -1,6 +1,6 @@
 /*
- * Counters that outlive a restart. A counter is made by its first addition: the names are known to
- * coordinator/app/metrics.c alone.
+ * Counters that outlive a restart. A counter is made by its first addition: the names are
+ * those of coordinator/app/metrics.c.
  */
 #include "coordinator/store/counter.h"
 

@@ -5,6 +5,7 @@
 #include "coordinator/claim/claim.h"
 #include "coordinator/queue/cancel.h"
 #include "coordinator/queue/report.h"
+#include "coordinator/store/counter.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/run.h"
 
@@ -86,6 +87,44 @@ static void expect_claim(const struct json_doc *claim, const char *key)
 	assert_string_equal(json_get_string(work, "result"), "cancelled");
 }
 
+static void read_cancels(void *data, const char *name, int64_t value)
+{
+	if (str_eq(name, JOB_CANCELS_COUNTER))
+		*(int64_t *)data = value;
+}
+
+static int64_t cancels(struct world *w)
+{
+	int64_t n = 0;
+
+	assert_int_equal(0, store_counter_each(w->app.store, read_cancels, &n, NULL));
+	return n;
+}
+
+/* Jobs are counted, not calls: each once, with the run and alone. */
+static void test_cancels_are_counted(void **state UNUSED)
+{
+	struct world w;
+	struct err e = { 0 };
+	CLEANUP(job_row_release) struct job_row row = { 0 };
+
+	world_open(&w);
+	int64_t run = make(&w);
+	CLEAN_JSON struct json_doc *work = take(&w);
+	must_err(store_run_cancel(w.app.store, run, "one", wall_now(), &e));
+	assert_int_equal(2, cancels(&w)); /* work and plain; the others are there to clean up */
+	must_err(store_run_cancel(w.app.store, run, "two", wall_now(), &e));
+	assert_int_equal(4, cancels(&w)); /* work is not counted again */
+	must_err(store_job_cancel(w.app.store, id_of(work), "three", wall_now(), &row, &e));
+	assert_int_equal(4, cancels(&w));
+	int64_t other = make(&w);
+	job_row_release(&row);
+	must_err(store_job_cancel(
+		w.app.store, world_job(&w, other, "plain"), "four", wall_now(), &row, &e));
+	assert_int_equal(5, cancels(&w));
+	world_close(&w);
+}
+
 static void test_first_and_second_cancel(void **state UNUSED)
 {
 	struct world w;
@@ -157,6 +196,7 @@ static void test_cancel_of_one_job(void **state UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cancels_are_counted),
 		cmocka_unit_test(test_first_and_second_cancel),
 		cmocka_unit_test(test_a_running_job_is_asked_twice),
 		cmocka_unit_test(test_cancel_of_one_job),

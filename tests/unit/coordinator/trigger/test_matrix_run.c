@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "coordinator/queue/cancel.h"
+#include "coordinator/store/counter.h"
 #include "coordinator/store/job.h"
 #include "coordinator/queue/report.h"
 #include "coordinator/queue/rerun.h"
@@ -171,6 +173,12 @@ static void test_legs(void **state UNUSED)
 	world_close(&w);
 }
 
+static void read_cancels(void *data, const char *name, int64_t value)
+{
+	if (str_eq(name, JOB_CANCELS_COUNTER))
+		*(int64_t *)data = value;
+}
+
 static void test_fail_fast(void **state UNUSED)
 {
 	static const struct {
@@ -198,6 +206,9 @@ static void test_fail_fast(void **state UNUSED)
 		assert_string_equal(cases[i].want, states_of(&w, run.run_id));
 		must(store_job_get(w.app.store, b, &second, NULL));
 		assert_int_equal(cases[i].cancel_asked, second.cancel_requested);
+		int64_t cancels = 0; /* the running leg and the queued one */
+		must(store_counter_each(w.app.store, read_cancels, &cancels, NULL));
+		assert_int_equal(cases[i].cancel_asked ? 2 : 0, cancels);
 		if (cases[i].cancel_asked) {
 			finish(&w, b, CONCLUSION_CANCELLED);
 			assert_true(str_starts(world_state(&w, run.run_id, NULL), "completed/"));
