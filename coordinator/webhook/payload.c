@@ -202,6 +202,10 @@ int payload_write(struct store *s, const struct webhook_row *hook, const struct 
 	bool forge = str_eq(hook->format, "forge");
 	struct json_writer w;
 
+	if (forge && !d->run_id) {
+		*ret_url = xstrdup(hook->url);
+		return 1;
+	}
 	if (subject_load(s, hook, &x, e) < 0)
 		return -1;
 	int rc = forge ? forge_hears(s, &x, e) : 1;

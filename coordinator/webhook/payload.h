@@ -1,7 +1,8 @@
 /*
  * What a webhook gets to hear: the body of one request. Format "json": an object {action,
  * workflow_run | workflow_job, repository, sender} with GitHub's keys. Format "forge": a commit
- * status for the API of a forge, POST <url>/statuses/<sha>.
+ * status for the API of a forge, POST <url>/statuses/<sha>; its ping has no body and asks for
+ * <url>.
  */
 #ifndef COORDINATOR_WEBHOOK_PAYLOAD_H
 #define COORDINATOR_WEBHOOK_PAYLOAD_H
@@ -13,8 +14,8 @@
 enum { PAYLOAD_MAX = 1 << 20, SIGNATURE_TEXT_MAX = 7 + SHA256_HEX_MAX };
 
 /* Appends the body to `out` and the request's URL to *ret_url (the caller's). 1, or 0: there is
- * nothing to say (a forge hears of jobs, and of runs that have none); -1: ERR_NOT_FOUND when the
- * run is gone. public_url: of this coordinator. */
+ * nothing to say (a forge hears of pings, of jobs, and of runs that have none); -1: ERR_NOT_FOUND
+ * when the run is gone. public_url: of this coordinator. */
 int payload_write(struct store *s, const struct webhook_row *hook, const struct delivery_row *d,
 	const char *public_url, struct buf *out, char **ret_url, struct err *e) CHECK_RESULT;
 /* "sha256=<hex>" of HMAC-SHA256, as X-Hub-Signature-256 has it. */

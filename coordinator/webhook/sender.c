@@ -2,7 +2,8 @@
  * The outbox is asked twice a second, as changes are also made by other processes (admin verbs),
  * and that costs one look into an index. What is noted after an answer need not survive a loss of
  * power, as the change would be sent once more, so its commits wait for no disk and hold the write
- * lock for microseconds.
+ * lock for microseconds. But what cannot be noted at all would be sent again and again, so then
+ * everything rests for a while.
  */
 #include "coordinator/webhook/sender.h"
 
@@ -20,6 +21,7 @@
 
 #define TICK_US (USEC_PER_SEC / 2)
 #define PRUNE_US (60 * USEC_PER_SEC)
+#define REST_US (10 * USEC_PER_SEC)
 #define REQUEST_US (10 * USEC_PER_SEC)
 #define CONNECT_US (5 * USEC_PER_SEC)
 #define ANSWER_MAX KIB(64)
@@ -43,7 +45,7 @@ struct sender {
 	struct store *store;
 	struct http *http;
 	struct loop_source *tick, *stop;
-	struct mono prune_at;
+	struct mono prune_at, rest_until;
 	struct flight flights[SENDER_FLIGHTS];
 };
 
@@ -88,7 +90,13 @@ static const char *problem_of(const struct http_result *r, char text[128])
 	return text;
 }
 
-static void note(struct sender *s, struct flight *f, struct delivery_result *r)
+static void rest(struct sender *s, const char *event, const struct err *e)
+{
+	s->rest_until = mono_add(mono_now(), REST_US);
+	log_error("webhook", event, F_ERR(e));
+}
+
+static int note(struct sender *s, struct flight *f, struct delivery_result *r)
 {
 	struct err e = { 0 };
 
@@ -103,8 +111,11 @@ static void note(struct sender *s, struct flight *f, struct delivery_result *r)
 			F_INT("webhook", f->hook.id), F_INT("delivery", f->delivery.id),
 			F_STR("problem", r->problem));
 	}
-	if (store_delivery_tried(s->store, r, &e) < 0)
-		log_error("webhook", "outcome_not_stored", F_ERR(&e));
+	if (store_delivery_tried(s->store, r, &e) < 0) {
+		rest(s, "outcome_not_stored", &e);
+		return -1;
+	}
+	return 0;
 }
 
 static void on_answer(struct http_exchange *x, void *data)
@@ -118,10 +129,10 @@ static void on_answer(struct http_exchange *x, void *data)
 		.answer = res->status,
 		.problem = problem_of(res, text) };
 
-	note(s, f, &r);
+	int rc = note(s, f, &r);
 	struct webhook_row hook = TAKE_VALUE(f->hook, (struct webhook_row){ 0 });
 	flight_end(f);
-	if (r.delivered)
+	if (rc == 0 && r.delivered)
 		take_next(s, &hook);
 	webhook_row_release(&hook);
 }
@@ -149,11 +160,11 @@ static int request_start(struct flight *f, const char *url, const struct buf *bo
 	strv_addf(&headers, "X-Shithub-Delivery: %s", f->delivery.guid);
 	if (!forge)
 		strv_addf(&headers, "X-Hub-Signature-256: %s", signature);
-	const struct http_request r = { .method = "POST",
+	const struct http_request r = { .method = body->len ? "POST" : "GET",
 		.url = url,
 		.headers = &headers,
 		.bearer = forge ? buf_cstr(secret) : NULL,
-		.body = buf_cstr(body),
+		.body = body->len ? buf_cstr(body) : NULL,
 		.body_len = body->len,
 		.connect_timeout_us = CONNECT_US,
 		.timeout_us = REQUEST_US,
@@ -195,18 +206,20 @@ static struct flight *flight_free(struct sender *s, int64_t hook_id)
 }
 
 /* What can never be sent is given up at once (its run is gone, the URL is none); what says nothing
- * counts as delivered. */
-static void settle_unsent(struct flight *f, int rc, const struct err *e)
+ * counts as delivered. True when it is settled; anything else waits for its next try, as if it had
+ * been sent and refused. */
+static bool settle_unsent(struct flight *f, int rc, const struct err *e)
 {
 	struct delivery_result r = { .delivered = rc == 0,
 		.dead = rc < 0 && (err_is(e, ERR_NOT_FOUND) || err_is(e, ERR_INPUT)),
 		.problem = rc < 0 ? e->text : NULL };
+	bool noted = note(f->sender, f, &r) == 0;
 
-	note(f->sender, f, &r);
 	flight_end(f);
+	return noted && (r.delivered || r.dead);
 }
 
-/* 1 a request is under way, 0 nothing waits, -1; 2: one was settled without a request. */
+/* 1 a request is under way, 0 nothing can be sent now, -1; 2: one was settled without a request. */
 static int hook_step(struct sender *s, struct flight *f, int64_t hook_id, struct err *e)
 {
 	int rc = store_delivery_next(s->store, hook_id, &f->delivery, e);
@@ -219,10 +232,7 @@ static int hook_step(struct sender *s, struct flight *f, int64_t hook_id, struct
 	}
 	f->sender = s;
 	rc = flight_start(f, e);
-	if (rc > 0)
-		return 1;
-	settle_unsent(f, rc, e);
-	return 2;
+	return rc > 0 ? 1 : settle_unsent(f, rc, e) ? 2 : 0;
 }
 
 /* False: no place is free. */
@@ -238,12 +248,17 @@ static bool take_next(struct sender *s, const struct webhook_row *hook)
 		if (rc != 2)
 			break;
 	}
-	if (rc < 0)
-		log_warn("webhook", "outbox_not_read", F_ERR(&e));
+	if (rc < 0 && !err_is(&e, ERR_NOT_FOUND)) /* else the hook was deleted just now */
+		rest(s, "outbox_not_read", &e);
 	return f != NULL;
 }
 
 /* ---- the thread ---- */
+
+static bool is_resting(const struct sender *s)
+{
+	return mono_diff(s->rest_until, mono_now()) > 0;
+}
 
 static int tick_work(struct sender *s, struct err *e)
 {
@@ -252,7 +267,7 @@ static int tick_work(struct sender *s, struct err *e)
 
 	if (store_webhook_due(s->store, now, &due, e) < 0)
 		return -1;
-	for (size_t i = 0; i < due.n; i++) {
+	for (size_t i = 0; i < due.n && !is_resting(s); i++) {
 		if (!flight_free(s, due.v[i].id))
 			continue;
 		if (store_deliveries_give_up(s->store, due.v[i].id, now, e) < 0)
@@ -270,8 +285,8 @@ static void on_tick(struct loop_source *source, void *data)
 	struct sender *s = data;
 	struct err e = { 0 };
 
-	if (tick_work(s, &e) < 0)
-		log_warn("webhook", "outbox_not_read", F_ERR(&e));
+	if (!is_resting(s) && tick_work(s, &e) < 0)
+		rest(s, "outbox_not_read", &e);
 	loop_timer_set(source, mono_add(mono_now(), TICK_US));
 }
 

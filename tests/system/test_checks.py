@@ -283,7 +283,7 @@ class Receiver:
     """An HTTP server that notes what it is sent and answers as `mode` says."""
 
     def __init__(self):
-        self.got, self.mode, self.gate = [], "ok", threading.Event()
+        self.got, self.asked, self.mode, self.gate = [], [], "ok", threading.Event()
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -292,6 +292,10 @@ class Receiver:
                 receiver.got.append((self.path, dict(self.headers), body))
                 with contextlib.suppress(OSError):
                     receiver.answer(self)
+
+            def do_GET(self):
+                receiver.asked.append((self.path, self.headers["Authorization"]))
+                receiver.answer(self)
 
             def log_message(self, *_):
                 pass
@@ -512,6 +516,34 @@ def test_statuses_for_a_forge(coordinator, repository, receivers):
     status = json.loads(body)
     assert set(status) == {"state", "context", "description", "target_url"}
     assert (status["state"], status["context"]) == ("pending", "CI / work (push)")
+
+
+def test_a_test_of_a_forge_asks_it(coordinator, receivers, repository):
+    """Delivered means that the forge answered, with this token and for this repository."""
+    receiver = receivers()
+    repository("demo/two")
+    url = receiver.url.replace("/hook", "/api/v1/repos/outer/two")
+    hook_id = hook(coordinator, url, "--repo", "demo/two", "--forge", secret="forge-token")
+    receiver.mode = "500"
+    done = coordinator.admin("webhook", "test", str(hook_id), check=False)
+    assert done.returncode == 1 and done.stdout == b"not delivered: HTTP 500\n"
+    receiver.mode = "ok"
+    assert coordinator.admin("webhook", "test", str(hook_id)).stdout == b"delivered\n"
+    assert set(receiver.asked) == {("/api/v1/repos/outer/two", "Bearer forge-token")}
+    assert receiver.got == []
+
+
+def test_what_cannot_be_sent_yet_waits_like_the_rest(coordinator, receivers):
+    """A secret that does not open: one try and then a pause, not a hundred at once."""
+    hook_id = hook(coordinator, receivers().url)
+    with contextlib.closing(sqlite3.connect(coordinator.data / "shithubd.db", timeout=10)) as db:
+        db.execute("UPDATE webhooks SET sealed = zeroblob(64)")
+        db.commit()
+    done = coordinator.admin("webhook", "test", str(hook_id), check=False)
+    assert done.returncode == 1 and b"not delivered: sealed value does not open" in done.stdout
+    [row] = coordinator.admin_json("webhook", "list")
+    assert 1 <= row["failures"] < 10 and row["waiting"] == 1 and row["dead"] == 0
+    assert 1 <= coordinator.program.log().count("sealed value does not open") < 10
 
 
 @pytest.mark.parametrize("words", [
