@@ -10,17 +10,24 @@
 
 #include "base/fs.h"
 #include "coordinator/admin/admin.h"
+#include "coordinator/admin/audit.h"
 #include "coordinator/repo/repo.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/store/store.h"
 
 static int make_repo(struct admin *a, struct repo_row *row, struct err *e)
 {
+	CLEAN_STR char *full = xasprintf("%s/%s", row->owner, row->name);
+	const struct audit_entry entry = { .verb = "repo.add",
+		.target_kind = "repository",
+		.target = full,
+		.reason = row->private ? "private" : "public" };
 	CLEAN_TX struct store_tx tx = { 0 };
 
 	if (store_begin(a->store, &tx, e) < 0 ||
 		store_repo_add(a->store, row->owner, row->name, row->private, row->default_branch,
-			wall_now(), &row->id, e) < 0)
+			wall_now(), &row->id, e) < 0 ||
+		admin_audit(a, entry, e) < 0)
 		return -1;
 	CLEAN_STR char *path = repo_path(a->data_dir, row);
 	if (repo_create(path, row->default_branch, e) < 0)

@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "coordinator/admin/admin.h"
+#include "coordinator/admin/audit.h"
 #include "coordinator/app/token.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/store/webhook.h"
@@ -122,20 +123,38 @@ static int hook_store(struct admin *a, const struct set_options *o, int64_t repo
 	return store_webhook_set(a->store, &spec, wall_now(), ret_id, e);
 }
 
+/* Without the query, which may hold a token. repo NULL: the site's. */
+static int hook_audit(
+	struct admin *a, const char *verb, const char *repo, const char *url, struct err *e)
+{
+	CLEAN_STR char *to = xstrndup(url, strcspn(url, "?"));
+
+	return admin_audit(a,
+		(struct audit_entry){ .verb = verb,
+			.target_kind = repo ? "repository" : "site",
+			.target = repo,
+			.reason = to },
+		e);
+}
+
 static int set_hook(struct admin *a, void *options, struct err *e)
 {
 	const struct set_options *o = options;
 	CLEANUP(repo_row_release) struct repo_row repo = { 0 };
 	struct buf secret = BUF_INIT_SECRET(WEBHOOK_SECRET_MAX + 1);
+	CLEAN_TX struct store_tx tx = { 0 };
 	int64_t id = 0;
-	int rc = o->repo ? admin_repo_find(a, o->repo, &repo, e) : 0;
+	int rc = secret_read(&secret, e);
 
 	if (rc == 0)
-		rc = secret_read(&secret, e);
+		rc = store_begin(a->store, &tx, e);
+	if (rc == 0 && o->repo)
+		rc = admin_repo_find(a, o->repo, &repo, e);
 	if (rc == 0)
 		rc = hook_store(a, o, repo.id, &secret, &id, e);
 	buf_release_wipe(&secret);
-	if (rc < 0)
+	if (rc < 0 || hook_audit(a, "webhook.set", o->repo, o->url, e) < 0 ||
+		store_commit(&tx, e) < 0)
 		return -1;
 	if (a->json) {
 		json_begin_object(&a->w);
@@ -361,8 +380,14 @@ static int test_hook(struct admin *a, void *options, struct err *e)
 static int delete_hook(struct admin *a, void *options, struct err *e)
 {
 	const int64_t *id = options;
+	CLEANUP(webhook_row_release) struct webhook_row hook = { 0 };
+	CLEAN_TX struct store_tx tx = { 0 };
 
-	return store_webhook_delete(a->store, *id, e);
+	if (store_begin(a->store, &tx, e) < 0 || store_webhook_get(a->store, *id, &hook, e) < 0 ||
+		store_webhook_delete(a->store, *id, e) < 0 ||
+		hook_audit(a, "webhook.delete", hook.repo, hook.url, e) < 0)
+		return -1;
+	return store_commit(&tx, e);
 }
 
 static int id_verb(int argc, char **argv, bool text_only,
@@ -396,19 +421,33 @@ struct badge_options {
 	bool revoke;
 };
 
+static int store_badge_token(struct admin *a, const struct badge_options *o, const char *token,
+	struct repo_row *repo, struct err *e)
+{
+	const struct audit_entry entry = { .verb = o->revoke ? "repo.badge-token-revoke"
+							     : "repo.badge-token",
+		.target_kind = "repository",
+		.target = o->repo };
+	unsigned char sha[SHA256_LEN];
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	token_hash(token, sha);
+	if (store_begin(a->store, &tx, e) < 0 || admin_repo_find(a, o->repo, repo, e) < 0 ||
+		store_repo_badge_set(a->store, repo->id, o->revoke ? NULL : sha, e) < 0 ||
+		admin_audit(a, entry, e) < 0)
+		return -1;
+	return store_commit(&tx, e);
+}
+
 static int set_badge_token(struct admin *a, void *options, struct err *e)
 {
 	const struct badge_options *o = options;
 	CLEANUP(repo_row_release) struct repo_row repo = { 0 };
 	char token[TOKEN_HEX_MAX] = "";
-	unsigned char sha[SHA256_LEN];
 
-	if (admin_repo_find(a, o->repo, &repo, e) < 0)
-		return -1;
 	if (!o->revoke)
 		token_random(token);
-	token_hash(token, sha);
-	if (store_repo_badge_set(a->store, repo.id, o->revoke ? NULL : sha, e) < 0)
+	if (store_badge_token(a, o, token, &repo, e) < 0)
 		return -1;
 	CLEAN_STR char *path = xasprintf("/%s/%s/badge.svg?token=%s", repo.owner, repo.name, token);
 	if (a->json) {

@@ -38,11 +38,40 @@ struct admin_call {
 	struct loop_source *on_out, *on_exit, *on_time;
 	struct buf text; /* may hold a token: wiped */
 	bool ended, exited, late;
-	int status; /* waitpid form */
+	int status;       /* waitpid form */
+	int64_t audit_id; /* of its entry, which has no outcome yet; 0: it has one */
 };
+
+/* ---- the outcome ---- */
+
+static char *call_outcome(const struct admin_call *c)
+{
+	if (c->text.failed)
+		return xstrdup("ended: too much output");
+	if (c->late)
+		return xstrdup("ended: took too long");
+	if (!c->exited)
+		return xstrdup(c->proc.pid > 0 ? "ended: the caller went away" : "not started");
+	if (!WIFEXITED(c->status))
+		return xasprintf("ended by signal %d", WTERMSIG(c->status));
+	return WEXITSTATUS(c->status) ? xasprintf("exit code %d", WEXITSTATUS(c->status))
+				      : xstrdup("done");
+}
+
+/* Before the answer, so that whoever has the answer finds the entry. */
+static void outcome_note(struct admin_call *c)
+{
+	CLEAN_STR char *text = call_outcome(c);
+	struct err e = { 0 };
+
+	if (c->audit_id && store_audit_end(c->app->store, c->audit_id, text, &e) < 0)
+		log_error("admin", "outcome_not_stored", F_INT("entry", c->audit_id), F_ERR(&e));
+	c->audit_id = 0;
+}
 
 static void call_free(struct admin_call *c)
 {
+	outcome_note(c);
 	loop_source_unref(&c->on_out);
 	loop_source_unref(&c->on_exit);
 	loop_source_unref(&c->on_time);
@@ -102,6 +131,7 @@ static void call_end(struct admin_call *c)
 {
 	if (!c->ended || !c->exited)
 		return;
+	outcome_note(c);
 	if (c->text.failed)
 		httpd_error(
 			c->request, 413, "the result is larger than %zu bytes", (size_t)OUTPUT_MAX);
@@ -214,6 +244,24 @@ static int call_spawn(struct admin_call *c, const struct pat_row *who,
 	return proc_spawn(&c->proc, &spec, e);
 }
 
+/* The words up to the first flag: a value of a flag may be anything. What a verb changes it records
+ * itself; this entry also says who read what. */
+static int audit_call(struct admin_call *c, const struct pat_row *who,
+	const struct admin_body *body, struct err *e)
+{
+	CLEAN_BUF struct buf words = BUF_INIT(200);
+
+	for (size_t i = 0; i < body->argv.n && body->argv.v[i][0] != '-'; i++)
+		buf_addf(&words, "%s%s", i ? " " : "", body->argv.v[i]);
+	const struct audit_entry entry = { .by = AUDIT_USER,
+		.who_id = who->user_id,
+		.who = who->login,
+		.verb = "admin.call",
+		.target_kind = "verb",
+		.target = utf8_valid(words.data, words.len) ? buf_cstr(&words) : NULL };
+	return store_audit_begin(c->app->store, &entry, wall_now(), &c->audit_id, e);
+}
+
 static struct admin_call *call_start(struct app *a, struct httpd_request *r,
 	const struct pat_row *who, const struct admin_body *body, struct err *e)
 {
@@ -225,7 +273,7 @@ static struct admin_call *call_start(struct app *a, struct httpd_request *r,
 	c->out = c->said = -1;
 	buf_init(&c->text, OUTPUT_MAX);
 	a->admin_calls++;
-	if (call_spawn(c, who, body, e) < 0) {
+	if (audit_call(c, who, body, e) < 0 || call_spawn(c, who, body, e) < 0) {
 		call_free(c);
 		return NULL;
 	}
@@ -275,24 +323,6 @@ void api_admin_begin(struct httpd_request *r, void *app)
 	}
 }
 
-/* The words up to the first flag: a value of a flag may be anything. What a verb changes it records
- * itself; this entry also says who read what. */
-static int audit_call(
-	struct app *a, const struct pat_row *who, const struct admin_body *body, struct err *e)
-{
-	CLEAN_BUF struct buf words = BUF_INIT(200);
-
-	for (size_t i = 0; i < body->argv.n && body->argv.v[i][0] != '-'; i++)
-		buf_addf(&words, "%s%s", i ? " " : "", body->argv.v[i]);
-	const struct audit_entry entry = { .by = AUDIT_USER,
-		.who_id = who->user_id,
-		.who = who->login,
-		.verb = "admin.call",
-		.target_kind = "verb",
-		.target = utf8_valid(words.data, words.len) ? buf_cstr(&words) : NULL };
-	return store_audit_record(a->store, &entry, wall_now(), e);
-}
-
 void api_admin_call(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
@@ -309,8 +339,7 @@ void api_admin_call(struct httpd_request *r, void *app)
 		httpd_error(r, 503, "more than %d admin verbs at a time", CALLS_MAX);
 		return;
 	}
-	struct admin_call *c =
-		audit_call(a, &who, &body, &e) < 0 ? NULL : call_start(a, r, &who, &body, &e);
+	struct admin_call *c = call_start(a, r, &who, &body, &e);
 	if (!c) {
 		httpd_reply_err(r, &e);
 		return;

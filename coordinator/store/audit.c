@@ -47,18 +47,48 @@ static char *cut(const char *text)
 	return xstrndup(text, n > AUDIT_TEXT_MAX ? utf8_whole_prefix(text, AUDIT_TEXT_MAX) : n);
 }
 
-int store_audit_record(struct store *s, const struct audit_entry *r, struct wall now, struct err *e)
+static int record(struct store *s, const struct audit_entry *r, struct wall now, int64_t *ret_id,
+	struct err *e)
 {
 	CLEAN_STR char *who = cut(r->who);
 	CLEAN_STR char *target = cut(r->target);
 	CLEAN_STR char *reason = cut(r->reason);
 	CLEAN_STR char *outcome = cut(r->outcome);
 
+	return sql_int(s, ret_id, e,
+		       "INSERT INTO audit_log (at, actor_kind, actor_id, actor, verb, target_kind,"
+		       " target, reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+		       "wtitttttt", now, audit_by_text(r->by), r->who_id, who, r->verb,
+		       r->target_kind, target, reason, outcome ? outcome : "done") > 0
+		       ? 0
+		       : -1;
+}
+
+int store_audit_record(struct store *s, const struct audit_entry *r, struct wall now, struct err *e)
+{
+	int64_t id;
+
+	return record(s, r, now, &id, e);
+}
+
+#define BEGUN "begun"
+
+int store_audit_begin(struct store *s, const struct audit_entry *r, struct wall now,
+	int64_t *ret_id, struct err *e)
+{
+	struct audit_entry entry = *r;
+
+	entry.outcome = BEGUN;
+	return record(s, &entry, now, ret_id, e);
+}
+
+int store_audit_end(struct store *s, int64_t id, const char *outcome, struct err *e)
+{
+	CLEAN_STR char *text = cut(outcome);
+
 	return sql_run(s, e,
-		"INSERT INTO audit_log (at, actor_kind, actor_id, actor, verb, target_kind, target,"
-		" reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		"wtitttttt", now, audit_by_text(r->by), r->who_id, who, r->verb, r->target_kind,
-		target, reason, outcome ? outcome : "done");
+		"UPDATE audit_log SET outcome = ?2 WHERE id = ?1 AND outcome = '" BEGUN "'", "it",
+		id, text);
 }
 
 int store_audit_list(

@@ -1,7 +1,8 @@
 /*
  * The audit table: who changed what of the pool, its policies and its rights, when and why. Entries
- * are only ever added. Record one inside the transaction that makes the change (store.h), so that
- * there is neither a change without an entry nor an entry without its change.
+ * are only ever added; one that was begun gets its outcome once. Record one inside the transaction
+ * that makes the change (store.h), so that there is neither a change without an entry nor an entry
+ * without its change.
  */
 #ifndef COORDINATOR_STORE_AUDIT_H
 #define COORDINATOR_STORE_AUDIT_H
@@ -30,6 +31,11 @@ struct audit_entry {
 };
 int store_audit_record(
 	struct store *s, const struct audit_entry *r, struct wall now, struct err *e) CHECK_RESULT;
+/* What takes a while: its entry is there before it begins, with the outcome "begun", … */
+int store_audit_begin(struct store *s, const struct audit_entry *r, struct wall now,
+	int64_t *ret_id, struct err *e) CHECK_RESULT;
+/* … and says in the end what became of it. */
+int store_audit_end(struct store *s, int64_t id, const char *outcome, struct err *e) CHECK_RESULT;
 
 struct audit_row {
 	int64_t id;

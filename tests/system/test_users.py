@@ -135,6 +135,24 @@ def test_refusals(coordinator, closed, words, code, said):
     assert not done.stdout and len(done.stderr.splitlines()) == 1, done.stderr
 
 
+def test_what_changes_rights_is_recorded(coordinator, boss):
+    coordinator.admin("repo", "add", "acme/app", "--public")
+    coordinator.admin("repo", "badge-token", "--repo", "acme/app")
+    coordinator.admin("repo", "badge-token", "--repo", "acme/app", "--revoke")
+    made = coordinator.admin_json("webhook", "set", "--repo", "acme/app", "--to",
+                                  "http://192.0.2.1/hook?key=t0ken", stdin=b"long enough\n")
+    coordinator.admin("webhook", "delete", str(made["id"]))
+    rows = coordinator.admin_json("audit", "--target", "repository:acme/app")
+    assert [(row["verb"], row["reason"]) for row in reversed(rows)] == [
+        ("repo.add", "public"), ("repo.badge-token", None), ("repo.badge-token-revoke", None),
+        ("webhook.set", "http://192.0.2.1/hook"), ("webhook.delete", "http://192.0.2.1/hook")]
+    first = coordinator.admin_json("audit", "--target", "user:boss")
+    assert [row["verb"] for row in first] == ["user.add-admin"], "by token create"
+    # nothing is recorded of what was refused
+    coordinator.admin("repo", "add", "acme/app", check=False)
+    assert len(coordinator.admin_json("audit", "--target", "repository:acme/app")) == len(rows)
+
+
 # ---- from elsewhere ----
 
 class Elsewhere:
@@ -224,6 +242,11 @@ def test_changes_from_elsewhere(coordinator, elsewhere, closed):
     assert {("user", "boss", "admin.call", "secret set"), ("user", "boss", "admin.call", "repo list"),
             ("user", "boss", "repo.grant", "acme/closed"), ("user", "boss", "token.create", "3"),
             ("user", "boss", "runner.register", "1")} <= done, done
+    assert elsewhere.run("repo", "grant", "acme/closed", "ann", "--role", "king").returncode == 2
+    assert elsewhere.run("run", "show", "999").returncode == 1
+    calls = [(row["target"]["id"], row["outcome"]) for row in coordinator.admin_json("audit", "--target", "verb")]
+    assert calls[:2] == [("run show 999", "exit code 1"), ("repo grant acme/closed ann", "exit code 2")]
+    assert {outcome for _, outcome in calls[2:]} == {"done"}, calls
     said = coordinator.program.log() + json.dumps(audit)
     assert "s3cret" not in said and ann not in said and made["token"] not in said
 

@@ -87,7 +87,13 @@ static int ensure_user(struct admin *a, const char *login, struct owner_row *ret
 	*ret = (struct owner_row){
 		.login = xstrdup(login), .user = true, .site_admin = users == 0
 	};
-	return store_owner_add(a->store, ret, wall_now(), e);
+	if (store_owner_add(a->store, ret, wall_now(), e) < 0)
+		return -1;
+	return admin_audit(a,
+		(struct audit_entry){ .verb = ret->site_admin ? "user.add-admin" : "user.add",
+			.target_kind = "user",
+			.target = login },
+		e);
 }
 
 static void tell_made(const struct owner_row *user)
