@@ -23,7 +23,7 @@
 #include "base/proc.h"
 #include "base/utf8.h"
 #include "coordinator/api/body.h"
-#include "coordinator/app/access.h"
+#include "coordinator/api/caller.h"
 #include "coordinator/store/audit.h"
 
 enum { CALLS_MAX = 8, SAID_MAX = 64 << 10 };
@@ -120,10 +120,7 @@ static void call_answer(struct admin_call *c)
 	write_bytes(&w, "stdout", buf_cstr(&c->text), c->text.len);
 	write_bytes(&w, "stderr", said, n > 0 ? (size_t)n : 0);
 	json_end_object(&w);
-	if (json_writer_finish(&w, &e) < 0)
-		httpd_reply_err(c->request, &e);
-	else
-		httpd_reply_json(c->request, 200, &out);
+	caller_answer(c->request, 200, &w, &out, &e);
 	buf_release_wipe(&out);
 }
 

@@ -5,6 +5,7 @@
 #include "coordinator/api/api.h"
 
 #include "base/limits.h"
+#include "coordinator/api/caller.h"
 #include "coordinator/api/page.h"
 #include "coordinator/api/reader.h"
 #include "coordinator/view/check.h"
@@ -113,16 +114,10 @@ static void commit_answer(struct httpd_request *r, struct app *a, commit_write_f
 	struct json_writer w;
 	struct err e = { 0 };
 
-	if (commit_load(&c, r, &e) < 0) {
-		httpd_reply_err(r, &e);
-		return;
-	}
 	json_writer_init(&w, &out, false);
-	int rc = fn(&c, r, &w, &e);
-	if (json_writer_finish(&w, rc < 0 ? NULL : &e) < 0 || rc < 0)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, 200, &out);
+	if (commit_load(&c, r, &e) == 0)
+		IGNORE_RESULT(fn(&c, r, &w, &e), "the answer says it, by e");
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 void api_commit_status(struct httpd_request *r, void *app)

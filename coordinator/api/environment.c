@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "coordinator/api/api.h"
 #include "coordinator/api/body.h"
-#include "coordinator/app/access.h"
+#include "coordinator/api/caller.h"
 #include "coordinator/queue/gate.h"
 #include "coordinator/store/audit.h"
 #include "coordinator/view/row_json.h"
@@ -16,27 +16,21 @@
 
 /* A reviewer has to see the run; that the token may not only read is asked besides, as it stands
  * for a decision. */
-static int caller(struct app *a, struct httpd_request *r, bool decides, struct pat_row *ret,
-	int64_t *ret_run, struct err *e)
+static int reviewer(struct app *a, struct httpd_request *r, struct caller *ret, struct err *e)
 {
-	if (auth_user(a, r, ret, e) < 0)
+	if (caller_of_run(a, r, ROLE_READ, ret, e) < 0)
 		return -1;
-	if (!httpd_param_id(r, "id", ret_run))
-		return err_set(e, ERR_NOT_FOUND, "there is no such run");
-	if (access_run(a, ret, *ret_run, ROLE_READ, NULL, e) < 0)
-		return -1;
-	if (decides && !(ret->scopes & SCOPE_REPO_WRITE))
+	if (!(ret->who.scopes & SCOPE_REPO_WRITE))
 		return err_set(e, ERR_DENIED, "the token lacks the scope repo:write");
 	return 0;
 }
 
 void api_review_begin(struct httpd_request *r, void *app)
 {
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 	struct err e = { 0 };
-	int64_t run;
 
-	if (caller(app, r, true, &who, &run, &e) < 0)
+	if (reviewer(app, r, &c, &e) < 0)
 		httpd_reply_err(r, &e);
 }
 
@@ -62,18 +56,15 @@ void api_waiting(struct httpd_request *r, void *app)
 	struct app *a = app;
 	struct err e = { 0 };
 	struct json_writer w;
-	int64_t id;
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 	CLEANUP(gate_rows_release) struct gate_rows l = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(ANSWER_MAX);
 
 	json_writer_init(&w, &out, false);
-	if (caller(a, r, false, &who, &id, &e) == 0 && gate_waiting(a->store, 0, id, &l, &e) == 0)
+	if (caller_of_run(a, r, ROLE_READ, &c, &e) == 0 &&
+		gate_waiting(a->store, 0, c.id, &l, &e) == 0)
 		waiting_write(&w, &l);
-	if (json_writer_finish(&w, e.class == ERR_NONE ? &e : NULL) < 0 || e.class != ERR_NONE)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, 200, &out);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 /* ---- what a reviewer says ---- */
@@ -113,10 +104,7 @@ static void review_answer(struct httpd_request *r, const struct gate_decision *d
 	json_kv_str(&w, "state", d->approve ? "approved" : "rejected");
 	json_kv_int(&w, "jobs", jobs);
 	json_end_object(&w);
-	if (json_writer_finish(&w, &e) < 0)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, 200, &out);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 static void review(struct app *a, struct httpd_request *r, const struct gate_decision *d,
@@ -135,21 +123,19 @@ static void review(struct app *a, struct httpd_request *r, const struct gate_dec
 
 void api_review(struct httpd_request *r, void *app)
 {
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 	CLEANUP(review_release) struct review_body body = { 0 };
 	struct err e = { 0 };
-	int64_t run;
 
-	if (caller(app, r, true, &who, &run, &e) < 0 ||
-		review_parse(httpd_body(r), &body, &e) < 0) {
+	if (reviewer(app, r, &c, &e) < 0 || review_parse(httpd_body(r), &body, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
 	review(app, r,
-		&(struct gate_decision){ .run_id = run,
+		&(struct gate_decision){ .run_id = c.id,
 			.environment = body.environment,
 			.approve = str_eq(body.state, "approved"),
-			.who = who.login,
+			.who = c.who.login,
 			.comment = body.comment },
-		&who);
+		&c.who);
 }

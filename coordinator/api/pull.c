@@ -11,8 +11,8 @@
 #include <inttypes.h>
 
 #include "coordinator/api/body.h"
+#include "coordinator/api/caller.h"
 #include "coordinator/api/pull_body.h"
-#include "coordinator/app/access.h"
 #include "coordinator/queue/approve.h"
 #include "coordinator/store/audit.h"
 #include "coordinator/store/pull.h"
@@ -179,10 +179,7 @@ static void approve_answer(struct httpd_request *r, int64_t id, bool secrets, in
 	json_kv_bool(&w, "secrets", secrets);
 	json_kv_int(&w, "started", started);
 	json_end_object(&w);
-	if (json_writer_finish(&w, &e) < 0)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, 200, &out);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 static int approve_commit(struct app *a, int64_t id, const struct pat_row *who,
@@ -206,26 +203,20 @@ static int approve_commit(struct app *a, int64_t id, const struct pat_row *who,
 	return store_commit(&tx, e);
 }
 
-static int approve_id(struct httpd_request *r, int64_t *ret, struct err *e)
-{
-	return httpd_param_id(r, "id", ret) ? 0 : err_set(e, ERR_NOT_FOUND, "there is no such id");
-}
-
 void api_run_approve(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
 	CLEANUP(approve_release) struct approve_body body = { 0 };
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
-	int64_t id = 0, started = 0;
+	CLEANUP(caller_release) struct caller c = { 0 };
+	int64_t started = 0;
 	struct err e = { 0 };
 
-	if (auth_user(a, r, &who, &e) < 0 || approve_id(r, &id, &e) < 0 ||
-		access_run(a, &who, id, ROLE_WRITE, NULL, &e) < 0 ||
+	if (caller_of_run(a, r, ROLE_WRITE, &c, &e) < 0 ||
 		approve_parse(httpd_body(r), &body, &e) < 0 ||
-		approve_commit(a, id, &who, &body, &started, &e) < 0) {
+		approve_commit(a, c.id, &c.who, &body, &started, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
 	app_wake(a);
-	approve_answer(r, id, body.secrets, started);
+	approve_answer(r, c.id, body.secrets, started);
 }

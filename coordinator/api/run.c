@@ -6,8 +6,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/api/api.h"
+#include "coordinator/api/caller.h"
 #include "coordinator/api/page.h"
-#include "coordinator/app/access.h"
 #include "coordinator/object/stored_log.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/step.h"
@@ -17,33 +17,20 @@
 
 #define RUN_JSON_MAX MIB(32)
 
-static int id_of(struct httpd_request *r, const char *name, int64_t *ret, struct err *e)
-{
-	return httpd_param_id(r, name, ret) ? 0 : err_set(e, ERR_NOT_FOUND, "there is no such id");
-}
-
 void api_run_get(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
 	struct err e = { 0 };
 	struct json_writer w;
-	int64_t id;
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 	CLEANUP(run_view_release) struct run_view view = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(RUN_JSON_MAX);
 
-	if (auth_user(a, r, &who, &e) < 0 || id_of(r, "id", &id, &e) < 0 ||
-		access_run(a, &who, id, ROLE_READ, NULL, &e) < 0 ||
-		run_view_load(a->store, id, &view, &e) < 0) {
-		httpd_reply_err(r, &e);
-		return;
-	}
 	json_writer_init(&w, &out, false);
-	run_view_write(&w, &view);
-	if (json_writer_finish(&w, &e) < 0)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, 200, &out);
+	if (caller_of_run(a, r, ROLE_READ, &c, &e) == 0 &&
+		run_view_load(a->store, c.id, &view, &e) == 0)
+		run_view_write(&w, &view);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 /* ---- annotations ---- */
@@ -64,13 +51,13 @@ static int annotations_load(
 	struct annotation_spec spec = { 0 };
 	struct page page;
 	const char *job = httpd_query(r, "job");
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 	CLEANUP(run_row_release) struct run_row run = { 0 };
 
-	if (auth_user(a, r, &who, e) < 0 || id_of(r, "id", &spec.run_id, e) < 0 ||
-		access_run(a, &who, spec.run_id, ROLE_READ, NULL, e) < 0 ||
-		page_of(r, &page, e) < 0 || store_run_get(a->store, spec.run_id, &run, e) < 0)
+	if (caller_of_run(a, r, ROLE_READ, &c, e) < 0 || page_of(r, &page, e) < 0 ||
+		store_run_get(a->store, c.id, &run, e) < 0)
 		return -1;
+	spec.run_id = c.id;
 	if (job && !parse_i64(job, 1, INT64_MAX, &spec.job_id))
 		return err_set(e, ERR_INPUT, "job \"%.40s\": expected the id of a job", job);
 	spec.limit = page.limit;
@@ -100,16 +87,10 @@ void api_run_annotations(struct httpd_request *r, void *app)
 	struct json_writer w;
 	struct err e = { 0 };
 
-	if (annotations_load(app, r, &l, &e) < 0) {
-		httpd_reply_err(r, &e);
-		return;
-	}
 	json_writer_init(&w, &out, false);
-	annotations_write(&w, &l);
-	if (json_writer_finish(&w, &e) < 0)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, 200, &out);
+	if (annotations_load(app, r, &l, &e) == 0)
+		annotations_write(&w, &l);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 /* ---- logs ---- */
@@ -147,13 +128,12 @@ static int steps_pick(struct job_steps *l, int64_t step_id, struct err *e)
 static int steps_load(struct app *a, struct httpd_request *r, bool one, struct job_row *job,
 	struct job_steps *ret, struct err *e)
 {
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
-	int64_t id, step = 0;
+	CLEANUP(caller_release) struct caller c = { 0 };
+	int64_t step = 0;
 
-	if (auth_user(a, r, &who, e) < 0 || id_of(r, "id", &id, e) < 0 ||
-		access_job(a, &who, id, ROLE_READ, NULL, e) < 0 ||
-		(one && id_of(r, "step", &step, e) < 0) ||
-		store_job_get(a->store, id, job, e) < 0 ||
+	if (caller_of_job(a, r, ROLE_READ, &c, e) < 0 ||
+		(one && caller_id(r, "step", &step, e) < 0) ||
+		store_job_get(a->store, c.id, job, e) < 0 ||
 		store_step_list(a->store, job->source_id, ret, e) < 0)
 		return -1;
 	return one ? steps_pick(ret, step, e) : 0;

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "coordinator/api/body.h"
-#include "coordinator/app/access.h"
+#include "coordinator/api/caller.h"
 #include "coordinator/queue/cancel.h"
 #include "coordinator/queue/rerun.h"
 #include "coordinator/store/job.h"
@@ -20,27 +20,12 @@
 
 #define EXPLAIN_MAX MIB(4)
 
-static int id_param(struct httpd_request *r, int64_t *ret, struct err *e)
-{
-	return httpd_param_id(r, "id", ret) ? 0 : err_set(e, ERR_NOT_FOUND, "there is no such id");
-}
-
-static void json_answer(
-	struct httpd_request *r, unsigned status, struct json_writer *w, struct buf *out)
-{
-	struct err e = { 0 };
-
-	if (json_writer_finish(w, &e) < 0)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, status, out);
-}
-
 static void created_answer(
 	struct app *a, struct httpd_request *r, const struct run_created *run, int64_t parent)
 {
 	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
 	struct json_writer w;
+	struct err e = { 0 };
 
 	metric_add(&a->metrics, METRIC_RUNS, 1);
 	app_wake(a);
@@ -51,7 +36,7 @@ static void created_answer(
 	if (parent)
 		json_kv_int(&w, "parent_run_id", parent);
 	json_end_object(&w);
-	json_answer(r, 201, &w, &out);
+	caller_answer(r, 201, &w, &out, &e);
 }
 
 /* ---- again ---- */
@@ -69,15 +54,15 @@ static void rerun(struct app *a, struct httpd_request *r, struct rerun_spec *spe
 static void run_again(struct httpd_request *r, struct app *a, bool failed)
 {
 	struct err e = { 0 };
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
-	struct rerun_spec spec = { .what = failed ? RERUN_FAILED : RERUN_ALL };
+	CLEANUP(caller_release) struct caller c = { 0 };
 
-	if (auth_user(a, r, &who, &e) < 0 || id_param(r, &spec.run_id, &e) < 0 ||
-		access_run(a, &who, spec.run_id, ROLE_WRITE, NULL, &e) < 0) {
+	if (caller_of_run(a, r, ROLE_WRITE, &c, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
-	spec.actor = who.login;
+	struct rerun_spec spec = {
+		.run_id = c.id, .what = failed ? RERUN_FAILED : RERUN_ALL, .actor = c.who.login
+	};
 	rerun(a, r, &spec, &e);
 }
 
@@ -95,18 +80,17 @@ void api_job_rerun(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
 	struct err e = { 0 };
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 	CLEANUP(job_row_release) struct job_row job = { 0 };
-	struct rerun_spec spec = { .what = RERUN_JOB };
 
-	if (auth_user(a, r, &who, &e) < 0 || id_param(r, &spec.job_id, &e) < 0 ||
-		access_job(a, &who, spec.job_id, ROLE_WRITE, NULL, &e) < 0 ||
-		store_job_get(a->store, spec.job_id, &job, &e) < 0) {
+	if (caller_of_job(a, r, ROLE_WRITE, &c, &e) < 0 ||
+		store_job_get(a->store, c.id, &job, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
-	spec.run_id = job.run_id;
-	spec.actor = who.login;
+	struct rerun_spec spec = {
+		.run_id = job.run_id, .job_id = c.id, .what = RERUN_JOB, .actor = c.who.login
+	};
 	rerun(a, r, &spec, &e);
 }
 
@@ -126,27 +110,22 @@ static void cancel_answer(struct httpd_request *r, const struct job_row *job)
 	json_kv_str(&w, "conclusion", conclusion_text(job->state.conclusion));
 	json_kv_bool(&w, "cancel_requested", job->cancel_requested > 0);
 	json_end_object(&w);
-	if (json_writer_finish(&w, &e) < 0)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, 200, &out);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 void api_job_cancel(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
 	struct err e = { 0 };
-	int64_t id;
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 	CLEANUP(job_row_release) struct job_row job = { 0 };
 
-	if (auth_user(a, r, &who, &e) < 0 || id_param(r, &id, &e) < 0 ||
-		access_job(a, &who, id, ROLE_WRITE, NULL, &e) < 0) {
+	if (caller_of_job(a, r, ROLE_WRITE, &c, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
-	CLEAN_STR char *why = xasprintf("cancelled by %s", who.login);
-	if (store_job_cancel(a->store, id, why, wall_now(), &job, &e) < 0) {
+	CLEAN_STR char *why = xasprintf("cancelled by %s", c.who.login);
+	if (store_job_cancel(a->store, c.id, why, wall_now(), &job, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
@@ -158,31 +137,29 @@ void api_run_cancel(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
 	struct err e = { 0 };
-	int64_t id;
 	struct json_writer w;
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 	CLEANUP(run_row_release) struct run_row run = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
 
-	if (auth_user(a, r, &who, &e) < 0 || id_param(r, &id, &e) < 0 ||
-		access_run(a, &who, id, ROLE_WRITE, NULL, &e) < 0) {
+	if (caller_of_run(a, r, ROLE_WRITE, &c, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
-	CLEAN_STR char *why = xasprintf("cancelled by %s", who.login);
-	if (store_run_cancel(a->store, id, why, wall_now(), &e) < 0 ||
-		store_run_get(a->store, id, &run, &e) < 0) {
+	CLEAN_STR char *why = xasprintf("cancelled by %s", c.who.login);
+	if (store_run_cancel(a->store, c.id, why, wall_now(), &e) < 0 ||
+		store_run_get(a->store, c.id, &run, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
 	app_wake(a);
 	json_writer_init(&w, &out, false);
 	json_begin_object(&w);
-	json_kv_int(&w, "run_id", id);
+	json_kv_int(&w, "run_id", c.id);
 	kv_state(&w, run.state);
 	json_kv_bool(&w, "cancel_requested", true);
 	json_end_object(&w);
-	json_answer(r, 200, &w, &out);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 /* ---- why it waits ---- */
@@ -194,39 +171,32 @@ static void explain(struct httpd_request *r, struct app *a, int64_t run_id, int6
 	CLEANUP(job_waits_release) struct job_waits waits = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(EXPLAIN_MAX);
 
-	if (job_waits_load(a->store, run_id, job_id, &waits, &e) < 0) {
-		httpd_reply_err(r, &e);
-		return;
-	}
 	json_writer_init(&w, &out, false);
-	job_waits_write(&w, &waits);
-	json_answer(r, 200, &w, &out);
+	if (job_waits_load(a->store, run_id, job_id, &waits, &e) == 0)
+		job_waits_write(&w, &waits);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 void api_run_explain(struct httpd_request *r, void *app)
 {
 	struct err e = { 0 };
-	int64_t id;
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 
-	if (auth_user(app, r, &who, &e) < 0 || id_param(r, &id, &e) < 0 ||
-		access_run(app, &who, id, ROLE_READ, NULL, &e) < 0)
+	if (caller_of_run(app, r, ROLE_READ, &c, &e) < 0)
 		httpd_reply_err(r, &e);
 	else
-		explain(r, app, id, 0);
+		explain(r, app, c.id, 0);
 }
 
 void api_job_explain(struct httpd_request *r, void *app)
 {
 	struct err e = { 0 };
-	int64_t id;
-	CLEANUP(pat_row_release) struct pat_row who = { 0 };
+	CLEANUP(caller_release) struct caller c = { 0 };
 
-	if (auth_user(app, r, &who, &e) < 0 || id_param(r, &id, &e) < 0 ||
-		access_job(app, &who, id, ROLE_READ, NULL, &e) < 0)
+	if (caller_of_job(app, r, ROLE_READ, &c, &e) < 0)
 		httpd_reply_err(r, &e);
 	else
-		explain(r, app, 0, id);
+		explain(r, app, 0, c.id);
 }
 
 /* ---- by hand ---- */

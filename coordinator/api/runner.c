@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/api/body.h"
+#include "coordinator/api/caller.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/claim/lost_job.h"
 #include "coordinator/store/hygiene.h"
@@ -248,13 +249,10 @@ void api_runner_self(struct httpd_request *r, void *app)
 
 	json_writer_init(&w, &out, false);
 	json_begin_object(&w);
-	bool failed = auth_runner(a, httpd_bearer(r), &runner, &e) < 0 ||
-		      self_write(&w, a->store, &runner, &e) < 0;
+	if (auth_runner(a, httpd_bearer(r), &runner, &e) == 0)
+		IGNORE_RESULT(self_write(&w, a->store, &runner, &e), "the answer says it, by e");
 	json_end_object(&w);
-	if (json_writer_finish(&w, failed ? NULL : &e) < 0 || failed)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, 200, &out);
+	caller_answer(r, 200, &w, &out, &e);
 }
 
 /* ---- evidence ---- */
@@ -313,8 +311,5 @@ void api_runner_evidence(struct httpd_request *r, void *app)
 	json_kv_int(&w, "id", id);
 	json_kv_bool(&w, "stored", true);
 	json_end_object(&w);
-	if (json_writer_finish(&w, &e) < 0)
-		httpd_reply_err(r, &e);
-	else
-		httpd_reply_json(r, rc > 0 ? 201 : 200, &out);
+	caller_answer(r, rc > 0 ? 201 : 200, &w, &out, &e);
 }
