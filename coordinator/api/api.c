@@ -1,5 +1,5 @@
 /*
- * The route table, and the two pages that need no caller. A path that is missing here is answered
+ * The route table, and the two pages for those who watch. A path that is missing here is answered
  * 404 by the server, a method 405, so handlers never check either.
  */
 #include "coordinator/api/api.h"
@@ -10,13 +10,33 @@
 #include "coordinator/object/object.h"
 #include "coordinator/store/schema.h"
 
+static int metrics_may(const struct app *a, struct httpd_request *r, struct err *e)
+{
+	const struct metrics_access *access = &a->metrics_access;
+	const char *token = httpd_bearer(r);
+	unsigned char sha[SHA256_LEN];
+
+	if (access->reader == METRICS_TOKEN) {
+		sha256(token ? token : "", token ? strlen(token) : 0, sha);
+		if (memcmp(sha, access->sha, sizeof(sha)) != 0)
+			return err_set(e, ERR_AUTH, "expected the token of /metrics");
+		httpd_trust(r);
+		return 0;
+	}
+	if (access->reader == METRICS_HERE && httpd_is_local(r))
+		return 0;
+	return err_set(e, ERR_DENIED,
+		"without server.metrics_token_file only callers on the coordinator's machine may "
+		"read this, and with a server.public_url of another one nobody");
+}
+
 static void api_metrics(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
 	CLEAN_BUF struct buf page = BUF_INIT(MIB(4));
 	struct err e = { 0 };
 
-	if (metrics_page(&a->metrics, a->store, &page, &e) < 0)
+	if (metrics_may(a, r, &e) < 0 || metrics_page(&a->metrics, a->store, &page, &e) < 0)
 		httpd_reply_err(r, &e);
 	else
 		httpd_reply(r, 200, "text/plain; version=0.0.4", buf_cstr(&page), page.len);

@@ -40,6 +40,7 @@ struct app {
 	struct keys keys;
 	struct httpd *httpd;
 	struct metrics metrics;
+	struct metrics_access metrics_access;
 	struct waiters *waiters;
 	struct scrub *scrub;              /* NULL: not serve, nothing is received */
 	struct git_session *git_sessions; /* git/session.h: all that are open */

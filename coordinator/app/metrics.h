@@ -7,6 +7,7 @@
 #define COORDINATOR_APP_METRICS_H
 
 #include "base/buf.h"
+#include "base/codec.h"
 #include "base/err.h"
 
 struct store;
@@ -58,6 +59,14 @@ void metrics_claim(struct metrics *m, int64_t waited_us);
 int metrics_flush(struct metrics *m, struct store *s, struct err *e) CHECK_RESULT;
 /* The whole page. */
 int metrics_page(struct metrics *m, struct store *s, struct buf *out, struct err *e) CHECK_RESULT;
+
+/* Who may read it over HTTP: callers on this machine, whoever shows a token, nobody. */
+enum metrics_reader { METRICS_HERE, METRICS_TOKEN, METRICS_NOBODY };
+struct metrics_access {
+	enum metrics_reader reader;
+	unsigned char sha[SHA256_LEN]; /* of the token */
+};
+
 /* For verbs outside serve: counts at once. */
 int metric_count_now(struct store *s, enum metric which, struct err *e) CHECK_RESULT;
 

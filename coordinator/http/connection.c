@@ -264,6 +264,14 @@ void connections_free(struct connections *s)
 	free(s);
 }
 
+bool connection_is_local(const struct connection *k)
+{
+	static const struct peer v6; /* of ::1 the first half */
+	static const unsigned char v4[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+
+	return memcmp(&k->peer, &v6, sizeof(v6)) == 0 || memcmp(&k->peer, v4, sizeof(v4)) == 0;
+}
+
 uint64_t connection_peer(const struct connection *k)
 {
 	uint64_t n = UINT64_C(14695981039346656037); /* FNV-1a */

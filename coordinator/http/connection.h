@@ -49,5 +49,6 @@ void connection_whole(struct connection *k); /* the body is in */
 void connection_idle(struct connection *k);  /* the request is over, its body is forgotten */
 void connection_trust(struct connection *k);
 uint64_t connection_peer(const struct connection *k); /* a number of the peer */
+bool connection_is_local(const struct connection *k); /* its peer has a loopback address */
 
 #endif

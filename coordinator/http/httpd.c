@@ -420,6 +420,11 @@ uint64_t httpd_peer(const struct httpd_request *r)
 	return connection_peer(connection_of(r->c));
 }
 
+bool httpd_is_local(const struct httpd_request *r)
+{
+	return connection_is_local(connection_of(r->c));
+}
+
 void httpd_trust(struct httpd_request *r)
 {
 	connection_trust(connection_of(r->c));

@@ -73,6 +73,8 @@ bool httpd_basic(const struct httpd_request *r, char **ret_user, char **ret_pass
 
 /* A number of its address (of IPv6: its /64). */
 uint64_t httpd_peer(const struct httpd_request *r);
+/* Its address is a loopback one: a caller on this machine, or a proxy there. */
+bool httpd_is_local(const struct httpd_request *r);
 /* The caller of this request is known: its connection keeps its place when others must make room
  * (connection.h). */
 void httpd_trust(struct httpd_request *r);

@@ -47,6 +47,10 @@ static const struct option table[] = {
 	{ "server", "data_dir", OPTION_STRING, offsetof(struct serve_config, data_dir),
 		COORDINATOR_DATA_DIR, .flag = "data", .meta = "DIR", .path = OPTION_PATH,
 		.help = "data folder" },
+	{ "server", "metrics_token_file", OPTION_STRING,
+		offsetof(struct serve_config, metrics_token_file), NULL, .path = OPTION_PATH,
+		.help = "token that /metrics needs, 0600 or 0640; none: only callers on this "
+			"machine" },
 	{ "server", "max_connections", OPTION_INT, offsetof(struct serve_config, connections),
 		"4096", .min = 64, .max = 100000, .help = "connections at one time" },
 	{ "server", "max_connections_per_peer", OPTION_INT,
@@ -83,6 +87,7 @@ void serve_config_release(struct serve_config *c)
 	free(c->tls_cert);
 	free(c->tls_key);
 	free(c->data_dir);
+	free(c->metrics_token_file);
 	free(c->git_hooks);
 	wipe_free(c->totp_key_b64);
 	*c = (struct serve_config){ 0 };

@@ -24,6 +24,7 @@
 #include "coordinator/serve/certificate.h"
 #include "coordinator/scrub/scrub.h"
 #include "coordinator/serve/config.h"
+#include "coordinator/serve/metrics_access.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/push_journal.h"
@@ -188,7 +189,8 @@ static int http_listen(struct serve *v, struct err *e)
 		.tls = certificate_given(&v->config),
 		.app = a };
 
-	if (certificate_open(&v->config, e) < 0)
+	if (certificate_open(&v->config, e) < 0 ||
+		metrics_access_open(&v->config, &a->metrics_access, e) < 0)
 		return -1;
 	a->httpd = httpd_new(a->loop, &c, e);
 	if (!a->httpd)

@@ -57,6 +57,63 @@ def test_bad_expiry_is_refused(build, folder, text):
     assert done.returncode == 2 and b"--job-expiry" in done.stderr, done.stderr
 
 
+def own_address():
+    """An address of this machine that is no loopback one."""
+    lines = driver.run(["ip", "-4", "-o", "address", "show", "scope", "global"]).stdout.decode()
+    return lines.split(" inet ")[1].split("/")[0]
+
+
+def status_of_metrics(coordinator, address="127.0.0.1", token=None, headers=None):
+    port = coordinator.base.rsplit(":", 1)[1]
+    return driver.request("GET", f"http://{address}:{port}/metrics", token=token, headers=headers).status
+
+
+def test_who_may_read_metrics(build, folder):
+    """Without a token this machine alone, by address; with one whoever shows it, from everywhere."""
+    coordinator = driver.Coordinator(build, folder / "open").start("0.0.0.0:0")
+    assert status_of_metrics(coordinator) == 200
+    assert status_of_metrics(coordinator, own_address()) == 403
+    assert driver.request("GET", coordinator.base.replace("0.0.0.0", own_address()) + "/healthz").status == 200
+    assert coordinator.stop() == 0
+    file = folder / "metrics-token"
+    file.write_text("a-token-of-twenty-six-bytes\n")
+    file.chmod(0o640)
+    config = folder / "config.toml"
+    config.write_text('[server]\nmetrics_token_file = "metrics-token"\n')
+    coordinator = driver.Coordinator(build, folder / "closed", "--config", config).start("0.0.0.0:0")
+    for address in ("127.0.0.1", own_address()):
+        assert status_of_metrics(coordinator, address) == 401
+        assert status_of_metrics(coordinator, address, "a-token-of-twenty-six-byteS") == 401
+        assert status_of_metrics(coordinator, address, "a-token-of-twenty-six-bytes") == 200
+    assert coordinator.stop() == 0
+
+
+@pytest.mark.parametrize("url, status", [
+    ("https://ci.example.org", 403), ("http://127.0.0.1.example.org", 403), ("http://localhost.org", 403),
+    ("http://localhost:8080/x", 200), ("http://127.0.0.1:1", 200), ("https://[::1]:8443", 200)])
+def test_a_proxy_makes_everybody_local(build, folder, url, status):
+    """So nobody may read the page without a token when another host's URL is the public one."""
+    coordinator = driver.Coordinator(build, folder / "coordinator", "--public-url", url).start()
+    assert status_of_metrics(coordinator) == status
+    assert coordinator.stop() == 0
+
+
+@pytest.mark.parametrize("text, mode, said", [
+    ("short\n", 0o600, b"16 to 256 printable"), ("a token of several words\n", 0o600, b"without blanks"),
+    ("x" * 300, 0o600, b"16 to 256"), ("x" * 400, 0o600, b"metrics_token_file"),
+    ("x" * 20, 0o644, b"expected a file of 0600 or 0640"), (None, 0, b"No such file")])
+def test_a_bad_metrics_token_is_refused(build, folder, text, mode, said):
+    file = folder / "token"
+    if text is not None:
+        file.write_text(text)
+        file.chmod(mode)
+    config = folder / "config.toml"
+    config.write_text(f'[server]\nmetrics_token_file = "{file}"\n')
+    done = driver.run([build / "shithubd", "serve", "--data", folder / "data", "--listen", "127.0.0.1:0",
+                       "--config", config], check=False)
+    assert done.returncode != 0 and said in done.stderr and b"metrics_token_file" in done.stderr, done.stderr
+
+
 def test_runs_are_readable(coordinator, queued, pat):
     job = claim(coordinator, queued)["job"]
     got = coordinator.request("GET", f"/api/v1/runs/{job['run_id']}", token=pat).json()
