@@ -14,6 +14,7 @@
 #include "coordinator/repo/repo.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/store/store.h"
+#include "coordinator/view/row_json.h"
 
 static int make_repo(struct admin *a, struct repo_row *row, struct err *e)
 {
@@ -46,12 +47,11 @@ static char *clone_url(const struct admin *a, const struct repo_row *row)
 	return base ? xasprintf("%s/%s/%s.git", base, row->owner, row->name) : NULL;
 }
 
-static void write_row(struct json_writer *w, const struct admin *a, const struct repo_row *row)
+static void write_members(struct json_writer *w, const struct admin *a, const struct repo_row *row)
 {
 	CLEAN_STR char *path = repo_path(a->data_dir, row), *url = clone_url(a, row);
 	CLEAN_STR char *full = xasprintf("%s/%s", row->owner, row->name);
 
-	json_begin_object(w);
 	json_kv_int(w, "id", row->id);
 	json_kv_str(w, "full_name", full);
 	json_kv_str(w, "owner", row->owner);
@@ -60,6 +60,12 @@ static void write_row(struct json_writer *w, const struct admin *a, const struct
 	json_kv_str(w, "default_branch", row->default_branch);
 	json_kv_str(w, "path", path);
 	json_kv_str(w, "clone_url", url);
+}
+
+static void write_row(struct json_writer *w, const struct admin *a, const struct repo_row *row)
+{
+	json_begin_object(w);
+	write_members(w, a, row);
 	json_end_object(w);
 }
 
@@ -135,6 +141,73 @@ int admin_repo_add(int argc, char **argv)
 	repo_row_release(&o.row);
 	return code;
 }
+
+/* ---- show ---- */
+
+/* What one asks of a repository before one changes it. */
+struct repo_facts {
+	struct repo_row row;
+	int64_t runs, open_runs, runners;
+};
+
+static int facts_load(struct admin *a, const char *name, struct repo_facts *f, struct err *e)
+{
+	if (admin_repo_find(a, name, &f->row, e) < 0)
+		return -1;
+	return store_repo_counts(a->store, f->row.id, &f->runs, &f->open_runs, &f->runners, e);
+}
+
+static void facts_write(struct admin *a, const struct repo_facts *f)
+{
+	json_begin_object(&a->w);
+	write_members(&a->w, a, &f->row);
+	kv_time(&a->w, "created_at", f->row.created_at);
+	json_kv_int(&a->w, "run_count", f->runs);
+	json_kv_int(&a->w, "open_run_count", f->open_runs);
+	json_kv_int(&a->w, "runner_count", f->runners);
+	json_end_object(&a->w);
+}
+
+static void facts_print(struct admin *a, const struct repo_facts *f)
+{
+	char text[WALL_TEXT_MAX];
+
+	print_row(a, &f->row);
+	printf("since %s, %" PRId64 " runs, %" PRId64 " of them not over, %" PRId64
+	       " runners of its own\n",
+		wall_format(f->row.created_at, text), f->runs, f->open_runs, f->runners);
+}
+
+static int check_show(struct admin *a, void *options UNUSED, struct err *e)
+{
+	return a->n_args < 1 ? err_set(e, ERR_INPUT, "repository missing, expected OWNER/NAME") : 0;
+}
+
+static void facts_release(struct repo_facts *f)
+{
+	repo_row_release(&f->row);
+}
+
+static int show_repo(struct admin *a, void *options UNUSED, struct err *e)
+{
+	CLEANUP(facts_release) struct repo_facts f = { 0 };
+
+	if (facts_load(a, a->args[0], &f, e) < 0)
+		return -1;
+	if (a->json)
+		facts_write(a, &f);
+	else
+		facts_print(a, &f);
+	return 0;
+}
+
+int admin_repo_show(int argc, char **argv)
+{
+	return admin_verb_run(argc, argv,
+		&(struct admin_verb){ .max_args = 1, .check = check_show, .work = show_repo });
+}
+
+/* ---- list ---- */
 
 static const struct table_column repo_columns[] = {
 	{ "ID", TABLE_NUMBER },

@@ -1,7 +1,7 @@
 /*
- * The two listings an operator looks at when jobs wait: who is there and could take them, and what
- * waits for which labels. A runner's line says how much it could take now, so that "idle while jobs
- * wait" is seen without comparing labels by hand.
+ * What an operator looks at when jobs wait: who is there and could take them, one by one or all,
+ * and what waits for which labels. A runner's line says how much it could take now, so that "idle
+ * while jobs wait" is seen without comparing labels by hand.
  */
 #include "coordinator/admin/runner_list.h"
 
@@ -10,8 +10,10 @@
 
 #include "base/limits.h"
 #include "coordinator/admin/admin.h"
+#include "coordinator/admin/run_show.h"
 #include "coordinator/queue/eligible.h"
 #include "coordinator/queue/waiting.h"
+#include "coordinator/store/job.h"
 #include "coordinator/store/runner.h"
 #include "coordinator/view/row_json.h"
 #include "coordinator/view/runner.h"
@@ -121,6 +123,142 @@ int admin_runner_list(int argc, char **argv)
 			.options = &o,
 			.list = &runners_list,
 			.work = list_runners });
+}
+
+/* ---- show ---- */
+
+enum { JOBS_SHOWN = 100 }; /* more than a runner's capacity may be */
+
+/* One runner with what it does and what it could do. */
+struct runner_facts {
+	struct runner_row row;
+	struct matching matching;
+	struct job_list jobs;
+	struct wall now;
+};
+
+static void facts_release(struct runner_facts *f)
+{
+	runner_row_release(&f->row);
+	job_list_release(&f->jobs);
+}
+
+static int facts_load(struct admin *a, int64_t id, struct runner_facts *f, struct err *e)
+{
+	CLEANUP(queue_list_release) struct queue_list queue = { 0 };
+	const struct running_spec running = { .runner_id = id, .page = { .limit = JOBS_SHOWN } };
+
+	f->now = wall_now();
+	if (store_runner_get(a->store, id, &f->row, e) < 0 ||
+		store_queue(a->store, &queue, e) < 0 ||
+		store_running_list(a->store, &running, &f->jobs, e) < 0)
+		return -1;
+	const struct offer offer = offer_of(&f->row);
+	f->matching = queue_matching(&queue, &offer);
+	return 0;
+}
+
+static void facts_write(struct json_writer *w, const struct runner_facts *f)
+{
+	json_begin_object(w);
+	runner_write(w, &f->row, f->now);
+	matching_write(w, &f->row, &f->matching, f->now);
+	json_key(w, "jobs");
+	json_begin_array(w);
+	for (size_t i = 0; i < f->jobs.n; i++) {
+		json_begin_object(w);
+		json_kv_int(w, "job_id", f->jobs.v[i].id);
+		json_kv_int(w, "run_id", f->jobs.v[i].run_id);
+		json_kv_str(w, "name", f->jobs.v[i].name);
+		kv_time(w, "claimed_at", f->jobs.v[i].claimed_at);
+		json_end_object(w);
+	}
+	json_end_array(w);
+	json_end_object(w);
+}
+
+/* Runners name themselves and their hosts: nothing of theirs may steer a terminal. */
+static void print_fact(const char *what, const char *text)
+{
+	if (str_empty(text))
+		return;
+	printf("%-10s ", what);
+	print_clean(text, strlen(text));
+	putchar('\n');
+}
+
+static void print_labels(const char *what, const struct strv *labels)
+{
+	CLEAN_BUF struct buf text = BUF_INIT(KIB(64));
+
+	labels_join(labels, &text);
+	print_fact(what, buf_cstr(&text));
+}
+
+static void print_time(const char *what, struct wall at, const char *why)
+{
+	char text[WALL_TEXT_MAX];
+
+	if (!at.us)
+		return;
+	CLEAN_STR char *line =
+		xasprintf("%s%s%s", wall_format(at, text), why ? ": " : "", why ? why : "");
+	print_fact(what, line);
+}
+
+static void facts_print(const struct runner_facts *f)
+{
+	const struct runner_row *r = &f->row;
+
+	printf("runner %" PRId64 " (", r->id);
+	print_clean(r->name, strlen(r->name));
+	printf("): %s, %" PRId64 " of %" PRId64 " jobs, %" PRId64 " wait that it could take\n",
+		runner_deaf(r, &f->matching, f->now) ? "deaf" : runner_mood(r, f->now),
+		r->active_jobs, r->capacity, f->matching.jobs);
+	print_fact("scope", r->scope_repo    ? r->scope_repo
+			    : r->scope_owner ? r->scope_owner
+					     : "site");
+	print_labels("labels", &r->labels);
+	print_labels("allowed", &r->allowed_labels);
+	print_labels("refused", &r->refused_labels);
+	print_fact("host", r->host_name);
+	print_fact("version", r->version);
+	print_time("heartbeat", r->last_heartbeat_at, NULL);
+	print_time("registered", r->created_at, NULL);
+	print_time("drained", r->drained_at, r->drain_reason);
+	print_time("revoked", r->revoked_at, r->revoke_reason);
+	for (size_t i = 0; i < f->jobs.n; i++) {
+		const struct job_row *j = &f->jobs.v[i];
+		CLEAN_STR char *line =
+			xasprintf("%" PRId64 " of run %" PRId64 ": %s", j->id, j->run_id, j->name);
+
+		print_fact("job", line);
+	}
+}
+
+static int show_runner(struct admin *a, void *id, struct err *e)
+{
+	CLEANUP(facts_release) struct runner_facts f = { 0 };
+
+	if (facts_load(a, *(int64_t *)id, &f, e) < 0)
+		return -1;
+	if (a->json)
+		facts_write(&a->w, &f);
+	else
+		facts_print(&f);
+	return 0;
+}
+
+int admin_runner_show_one(int argc, char **argv)
+{
+	int64_t id = 0;
+	const struct cli_flag flags[] = { ADMIN_ID_FLAG(id, "the runner") };
+
+	return admin_verb_run(argc, argv,
+		&(struct admin_verb){ .flags = flags,
+			.n_flags = ARRAY_LEN(flags),
+			.options = &id,
+			.work = show_runner });
 }
 
 /* ---- queue ---- */

@@ -87,6 +87,24 @@ int store_repo_list(struct store *s, struct repo_list *ret, struct err *e)
 	return LIST_READ(&q, &repo_type, ret, e);
 }
 
+int store_repo_counts(struct store *s, int64_t id, int64_t *ret_runs, int64_t *ret_open,
+	int64_t *ret_runners, struct err *e)
+{
+	if (sql_int(s, ret_runs, e, "SELECT count(*) FROM workflow_runs WHERE repo_id = ?", "i",
+		    id) < 0 ||
+		sql_int(s, ret_open, e,
+			"SELECT count(*) FROM workflow_runs WHERE repo_id = ?"
+			" AND status IN ('queued', 'running')",
+			"i", id) < 0)
+		return -1;
+	return sql_int(s, ret_runners, e,
+		       "SELECT count(*) FROM runners WHERE scope_repo_id = ?"
+		       " AND revoked_at IS NULL",
+		       "i", id) < 0
+		       ? -1
+		       : 0;
+}
+
 int store_repo_badge_set(struct store *s, int64_t id, const unsigned char *sha, struct err *e)
 {
 	return sha ? sql_run(s, e, "UPDATE repositories SET badge_token_sha256 = ?2 WHERE id = ?1",

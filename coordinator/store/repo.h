@@ -28,6 +28,9 @@ int store_repo_find(struct store *s, const char *owner, const char *name, struct
 int store_repo_get(struct store *s, int64_t id, struct repo_row *ret, struct err *e) CHECK_RESULT;
 int store_repo_list(struct store *s, struct repo_list *ret, struct err *e) CHECK_RESULT;
 int store_repo_set_private(struct store *s, int64_t id, bool private, struct err *e) CHECK_RESULT;
+/* Its runs, those that are not over, and the runners that are its own and not revoked. */
+int store_repo_counts(struct store *s, int64_t id, int64_t *ret_runs, int64_t *ret_open,
+	int64_t *ret_runners, struct err *e) CHECK_RESULT;
 
 /* Of a token that shows the repository's badge and nothing else; sha NULL: none does any more. */
 int store_repo_badge_set(

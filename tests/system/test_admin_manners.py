@@ -329,6 +329,35 @@ KEYS = {
 }
 
 
+def test_one_runner_and_one_repository(coordinator, token):
+    """What the lists say of one, and what stands in no list."""
+    rows = {row["id"]: row for row in coordinator.admin_json("runner", "list")}
+    [row] = rows.values()
+    job = Job(coordinator, token)
+    shown = coordinator.admin_json("runner", "show", str(row["id"]))
+    assert set(row) <= set(shown) and shown["active_jobs"] == 1
+    assert [(one["job_id"], one["run_id"], one["name"]) for one in shown["jobs"]] == [
+        (job.id, job.run_id, "work")]
+    coordinator.request("POST", "/api/v1/runners/heartbeat", {"host_name": "h\x1b[31m", "active_job_ids": [job.id]},
+                        token)
+    coordinator.admin("runner", "drain", str(row["id"]), "--reason", "new disk")
+    text = coordinator.admin("runner", "show", str(row["id"])).stdout.decode()
+    assert "draining, 1 of 1 jobs" in text and "new disk" in text and "\x1b" not in text
+    assert f"{job.id} of run {job.run_id}: work" in text
+    assert coordinator.admin("runner", "show", "99", check=False).returncode == 1
+
+    [row] = coordinator.admin_json("repo", "list")
+    shown = coordinator.admin_json("repo", "show", row["full_name"].upper())
+    assert {key: shown[key] for key in row} == row
+    assert (shown["run_count"], shown["open_run_count"], shown["runner_count"]) == (1, 1, 0)
+    coordinator.admin("runner", "register", "own", "--repo", row["full_name"])
+    assert coordinator.admin_json("repo", "show", row["full_name"])["runner_count"] == 1
+    assert b"1 runs, 1 of them not over, 1 runners" in coordinator.admin("repo", "show", row["full_name"]).stdout
+    for name, code in (("demo/none", 1), ("none", 2), ("", 2)):
+        assert coordinator.admin("repo", "show", name, check=False).returncode == code, name
+    assert coordinator.admin("repo", "show", check=False).returncode == 2
+
+
 @pytest.mark.parametrize("words", KEYS, ids=lambda words: " ".join(words[:2]))
 def test_keys_are_those_of_the_hosted_service(coordinator, token, words):
     coordinator.request("POST", "/api/v1/runners/heartbeat", {"capacity": 0}, token)
@@ -343,10 +372,10 @@ NEEDED = {
     "run show": "1", "run log": "1", "run watch": "1", "run explain": "1", "run rerun": "1",
     "run pin": "1", "run unpin": "1", "run cancel": "1", "run approve": "1",
     "run dispatch": "o/n ci.yml", "run-job": "workflow:cleanup",
-    "runner drain": "1", "runner undrain": "1", "runner revoke": "1",
+    "runner drain": "1", "runner undrain": "1", "runner revoke": "1", "runner show": "1",
     "runner rotate-token": "1", "runner set-labels": "1 --labels a",
     "runner recover-stale-jobs": "1 --dry-run", "runner scope-doctor": "--name a --owner-id 1 --repo-id 1",
-    "repo set": "o/n --visibility public", "repo grant": "o/n u --role read",
+    "repo show": "o/n", "repo set": "o/n --visibility public", "repo grant": "o/n u --role read",
     "repo revoke": "o/n u", "repo access": "o/n", "repo badge-token": "--repo o/n",
     "user show": "u", "user disable": "u", "user enable": "u", "user set-admin": "u on",
     "owner member set": "o u", "owner member remove": "o u", "owner member list": "o",
