@@ -134,7 +134,7 @@ static const struct cli_verb run_verbs[] = {
 };
 static const struct cli_verb token_verbs[] = {
 	{ "create", "create a personal access token",
-		"--name NAME [--user LOGIN] [--scopes repo:read,repo:write,admin]"
+		"--name NAME [--user LOGIN] [--scopes repo:read,repo:write,repo:admin,admin]"
 		" [--expires-in 30d] " REPORT,
 		NULL, admin_token_create },
 	{ "list", "list tokens, their expiry and last use", "[--user LOGIN] " LIST, NULL,
@@ -211,8 +211,9 @@ static const struct cli_verb webhook_verbs[] = {
 	{ "set", "send changes of runs and jobs to a URL; the secret comes on standard input",
 		"--repo OWNER/NAME|--site --to URL [--events LIST] [--forge] " REPORT, NULL,
 		admin_webhook_set },
-	{ "list", "list webhooks, and what waits for them", REPORT, NULL, admin_webhook_list },
-	{ "deliveries", "list what a webhook was sent, newest first", "ID " REPORT, NULL,
+	{ "list", "list webhooks, and what waits for them", "[--repo OWNER/NAME] " LIST, NULL,
+		admin_webhook_list },
+	{ "deliveries", "list what a webhook was sent, newest first", "ID " LIST, NULL,
 		admin_webhook_deliveries },
 	{ "test", "send a ping (to a forge: ask for the repository) and say what became of it",
 		"ID " REPORT, NULL, admin_webhook_test },

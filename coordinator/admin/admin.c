@@ -12,7 +12,9 @@
 #include "base/limits.h"
 #include "coordinator/remote/verb.h"
 #include "coordinator/claim/claim.h"
+#include "coordinator/rights/access.h"
 #include "coordinator/serve/config.h"
+#include "coordinator/store/runner.h"
 
 enum { REPO_TEXT_MAX = 256, FLAGS_MAX = 24, FRAME_FLAGS = 7 };
 enum { PAGE_ROWS = 50, PAGE_LIMIT_MAX = 100000, PAGE_MAX = 1000000 };
@@ -107,29 +109,7 @@ static int list_work(struct admin *a, const struct admin_verb *v, struct err *e)
 	return list_end(a, v->list, e);
 }
 
-/* ---- the frame ---- */
-
-static int verb_work(
-	struct admin *a, const struct admin_verb *v, const char *data_dir, struct err *e)
-{
-	struct buf out = BUF_INIT(RESULT_MAX);
-
-	if (a->json)
-		json_writer_init(&a->w, &out, true);
-	int rc = (v->check && v->check(a, v->options, e) < 0) ||
-				 admin_open(a, v, data_dir, e) < 0 ||
-				 (v->list ? list_work(a, v, e) : v->work(a, v->options, e)) < 0
-			 ? -1
-			 : 0;
-	/* finished in any case, as that frees it; the first error stays */
-	if (a->json && json_writer_finish(&a->w, rc < 0 ? NULL : e) < 0)
-		rc = -1;
-	if (a->json && rc == 0)
-		rc = result_print(&out, e);
-	buf_release_wipe(&out);
-	admin_close(a);
-	return rc;
-}
+/* ---- who may ---- */
 
 /* Set once, before the only verb of this process runs. */
 static const struct admin_caller *caller;
@@ -142,6 +122,53 @@ void admin_called_by(const struct admin_caller *c)
 const struct admin_caller *admin_caller(void)
 {
 	return caller;
+}
+
+/* One text for a repository that is not there and for one that is not the caller's. */
+static int caller_may(struct admin *a, const struct admin_verb *v, struct err *e)
+{
+	struct access_row found = { 0 };
+	struct err why = { 0 };
+	int64_t repo = 0;
+
+	if (!caller || caller->site_admin)
+		return 0;
+	if (v->repo_of && v->repo_of(a, v->options, &repo, &why) < 0 &&
+		!err_is(&why, ERR_NOT_FOUND))
+		return err_set(e, why.class, "%s", why.text);
+	if (repo && store_access_repo(a->store, caller->user_id, repo, &found, e) < 0)
+		return -1;
+	if (found.role >= ROLE_ADMIN)
+		return 0;
+	return err_set(e, ERR_DENIED,
+		v->repo_of ? "user %s is no admin of one repository that this is about, and no "
+			     "site admin"
+			   : "user %s is no site admin, or the token lacks the scope admin",
+		caller->login);
+}
+
+/* ---- the frame ---- */
+
+static int verb_work(
+	struct admin *a, const struct admin_verb *v, const char *data_dir, struct err *e)
+{
+	struct buf out = BUF_INIT(RESULT_MAX);
+
+	if (a->json)
+		json_writer_init(&a->w, &out, true);
+	int rc = (v->check && v->check(a, v->options, e) < 0) ||
+				 admin_open(a, v, data_dir, e) < 0 || caller_may(a, v, e) < 0 ||
+				 (v->list ? list_work(a, v, e) : v->work(a, v->options, e)) < 0
+			 ? -1
+			 : 0;
+	/* finished in any case, as that frees it; the first error stays */
+	if (a->json && json_writer_finish(&a->w, rc < 0 ? NULL : e) < 0)
+		rc = -1;
+	if (a->json && rc == 0)
+		rc = result_print(&out, e);
+	buf_release_wipe(&out);
+	admin_close(a);
+	return rc;
 }
 
 /* What the flags that every verb has are parsed into. */
@@ -262,4 +289,29 @@ int admin_repo_find(struct admin *a, const char *full_name, struct repo_row *ret
 			e, ERR_INPUT, "repository \"%.100s\", expected OWNER/NAME", full_name);
 	CLEAN_STR char *owner = xstrndup(full_name, (size_t)(slash - full_name));
 	return store_repo_find(a->store, owner, slash + 1, ret, e);
+}
+
+int admin_repo_id(struct admin *a, const char *full_name, int64_t *ret_repo, struct err *e)
+{
+	CLEANUP(repo_row_release) struct repo_row repo = { 0 };
+
+	if (full_name && admin_repo_find(a, full_name, &repo, e) < 0)
+		return -1;
+	*ret_repo = repo.id;
+	return 0;
+}
+
+int admin_repo_of_argument(struct admin *a, void *options UNUSED, int64_t *ret_repo, struct err *e)
+{
+	return admin_repo_id(a, a->args[0], ret_repo, e);
+}
+
+int admin_repo_of_runner(struct admin *a, int64_t runner_id, int64_t *ret_repo, struct err *e)
+{
+	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
+
+	if (store_runner_get(a->store, runner_id, &runner, e) < 0)
+		return -1;
+	*ret_repo = runner.scope_repo_id;
+	return 0;
 }

@@ -66,6 +66,9 @@ struct admin_verb {
 	 * the flag table says it all. */
 	int (*check)(struct admin *a, void *options, struct err *e);
 	int (*work)(struct admin *a, void *options, struct err *e); /* 0, -1 */
+	/* The repository that it is about, 0: not one alone. Whoever is admin of that one may call it
+	 * from elsewhere; NULL: site admins may. Asked before the work. */
+	int (*repo_of)(struct admin *a, void *options, int64_t *ret_repo, struct err *e);
 };
 int admin_verb_run(int argc, char **argv, const struct admin_verb *v); /* an exit code */
 
@@ -78,6 +81,7 @@ void admin_total(struct admin *a, int64_t total);
 struct admin_caller {
 	const char *data_dir, *login;
 	int64_t user_id;
+	bool site_admin; /* may call every verb; else only those about a repository of theirs */
 };
 void admin_called_by(const struct admin_caller *c); /* borrowed while the process lives */
 const struct admin_caller *admin_caller(void);      /* NULL: somebody at this machine */
@@ -88,6 +92,13 @@ char *admin_public_url(const struct admin *a);
 /* "owner/name" of a --repo flag. */
 int admin_repo_find(
 	struct admin *a, const char *full_name, struct repo_row *ret, struct err *e) CHECK_RESULT;
+/* For repo_of: that of a --repo flag (NULL: not given), of the first argument, of a runner. */
+int admin_repo_id(
+	struct admin *a, const char *full_name, int64_t *ret_repo, struct err *e) CHECK_RESULT;
+int admin_repo_of_argument(
+	struct admin *a, void *options, int64_t *ret_repo, struct err *e) CHECK_RESULT;
+int admin_repo_of_runner(
+	struct admin *a, int64_t runner_id, int64_t *ret_repo, struct err *e) CHECK_RESULT;
 
 /* Flag rows that many verbs have. */
 #define ADMIN_ID_FLAG(target, what)                                                        \

@@ -1,5 +1,5 @@
 /*
- * The words come from a site admin over the network. They may name any verb and its flags, but not
+ * The words come from a user over the network. They may name any verb and its flags, but not
  * another data folder, another coordinator, a file of this machine or what has no end.
  */
 #include "coordinator/admin/call.h"
@@ -49,6 +49,7 @@ int admin_call(int argc, char **argv, const struct cli_verb *verbs)
 		{ "login", CLI_STRING, &c.login, "LOGIN", "who calls", .required = true },
 		{ "user", CLI_INT, &c.user_id, "ID", "its id", .min = 1, .max = INT64_MAX,
 			.required = true },
+		{ "site-admin", CLI_BOOL, &c.site_admin, NULL, "may call every verb" },
 	};
 	const struct cli_verb top[] = { { "admin", "admin verbs", .sub = verbs }, { 0 } };
 	char **words;

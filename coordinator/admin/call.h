@@ -1,7 +1,8 @@
 /*
- * An admin verb for a caller elsewhere: the role `admin-call --data DIR --login LOGIN --user ID --
- * WORDS` that serve starts (api/admin.c). It runs the verb of the same table, with the folder and
- * the caller from serve; what only makes sense at the machine is refused by name.
+ * An admin verb for a caller elsewhere: the role `admin-call --data DIR --login LOGIN --user ID
+ * [--site-admin] -- WORDS` that serve starts (api/admin.c). It runs the verb of the same table,
+ * with the folder and the caller from serve; what only makes sense at the machine is refused by
+ * name.
  */
 #ifndef COORDINATOR_ADMIN_CALL_H
 #define COORDINATOR_ADMIN_CALL_H

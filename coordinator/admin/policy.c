@@ -323,6 +323,15 @@ static int unset_policy(struct admin *a, void *options, struct err *e)
 	return policy_change(a, options, "policy.unset", setting_clear, e);
 }
 
+/* What holds for a repository its admins may see. To change it would let them undo what an operator
+ * does to a repository that makes trouble. */
+static int repo_of_shown(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct policy_options *o = options;
+
+	return admin_repo_id(a, o->repo, ret_repo, e);
+}
+
 static int policy_verb(int argc, char **argv, bool change,
 	int (*work)(struct admin *a, void *options, struct err *e), const char *help)
 {
@@ -339,7 +348,8 @@ static int policy_verb(int argc, char **argv, bool change,
 			.max_args = change ? SETTINGS_MAX : 0,
 			.help = help,
 			.check = check_policy,
-			.work = work });
+			.work = work,
+			.repo_of = change ? NULL : repo_of_shown });
 
 	repo_row_release(&o.row);
 	return code;

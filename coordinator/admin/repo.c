@@ -204,7 +204,10 @@ static int show_repo(struct admin *a, void *options UNUSED, struct err *e)
 int admin_repo_show(int argc, char **argv)
 {
 	return admin_verb_run(argc, argv,
-		&(struct admin_verb){ .max_args = 1, .check = check_show, .work = show_repo });
+		&(struct admin_verb){ .max_args = 1,
+			.check = check_show,
+			.work = show_repo,
+			.repo_of = admin_repo_of_argument });
 }
 
 /* ---- list ---- */

@@ -142,6 +142,13 @@ static int register_runner(struct admin *a, void *options, struct err *e)
 	return rc;
 }
 
+static int repo_of_registered(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct register_options *o = options;
+
+	return admin_repo_id(a, o->repo, ret_repo, e);
+}
+
 #define EXPIRES_FLAG(target)                                         \
 	{                                                            \
 		"expires-in", CLI_STRING, &(target), "24h",          \
@@ -168,7 +175,8 @@ int admin_runner_register(int argc, char **argv)
 			.options = &o,
 			.check = check_register,
 			.makes_store = true,
-			.work = register_runner });
+			.work = register_runner,
+			.repo_of = repo_of_registered });
 
 	strv_release(&o.label_list);
 	return code;
@@ -212,6 +220,13 @@ static int rotate_token(struct admin *a, void *options, struct err *e)
 	return rc;
 }
 
+static int repo_of_rotated(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct rotate_options *o = options;
+
+	return admin_repo_of_runner(a, o->id, ret_repo, e);
+}
+
 int admin_runner_rotate_token(int argc, char **argv)
 {
 	struct rotate_options o = { .now = wall_now() };
@@ -225,7 +240,8 @@ int admin_runner_rotate_token(int argc, char **argv)
 			.n_flags = ARRAY_LEN(flags),
 			.options = &o,
 			.check = check_rotate,
-			.work = rotate_token });
+			.work = rotate_token,
+			.repo_of = repo_of_rotated });
 }
 
 /* ---- labels ---- */
@@ -257,6 +273,13 @@ static int set_labels(struct admin *a, void *options, struct err *e)
 	return admin_runner_show(a, o->id, "may serve these labels from now on", e);
 }
 
+static int repo_of_labelled(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct labels_options *o = options;
+
+	return admin_repo_of_runner(a, o->id, ret_repo, e);
+}
+
 int admin_runner_set_labels(int argc, char **argv)
 {
 	struct labels_options o = { 0 };
@@ -270,7 +293,8 @@ int admin_runner_set_labels(int argc, char **argv)
 			.n_flags = ARRAY_LEN(flags),
 			.options = &o,
 			.check = check_labels,
-			.work = set_labels });
+			.work = set_labels,
+			.repo_of = repo_of_labelled });
 
 	strv_release(&o.label_list);
 	return code;

@@ -102,6 +102,14 @@ static int end_runners(struct admin *a, void *options, struct err *e)
 	return o->all ? show_all(a, o, &all, e) : admin_runner_show(a, o->id, o->done, e);
 }
 
+/* With --all of no one repository. */
+static int repo_of_ended(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct end_options *o = options;
+
+	return o->all ? 0 : admin_repo_of_runner(a, o->id, ret_repo, e);
+}
+
 static int end_verb(int argc, char **argv, struct end_options *o)
 {
 	const struct cli_flag flags[] = {
@@ -116,7 +124,8 @@ static int end_verb(int argc, char **argv, struct end_options *o)
 			.n_flags = ARRAY_LEN(flags),
 			.options = o,
 			.check = check_end,
-			.work = end_runners });
+			.work = end_runners,
+			.repo_of = repo_of_ended });
 }
 
 /* ---- what the verbs change ---- */

@@ -249,6 +249,11 @@ static int show_runner(struct admin *a, void *id, struct err *e)
 	return 0;
 }
 
+static int repo_of_shown(struct admin *a, void *id, int64_t *ret_repo, struct err *e)
+{
+	return admin_repo_of_runner(a, *(int64_t *)id, ret_repo, e);
+}
+
 int admin_runner_show_one(int argc, char **argv)
 {
 	int64_t id = 0;
@@ -258,7 +263,8 @@ int admin_runner_show_one(int argc, char **argv)
 		&(struct admin_verb){ .flags = flags,
 			.n_flags = ARRAY_LEN(flags),
 			.options = &id,
-			.work = show_runner });
+			.work = show_runner,
+			.repo_of = repo_of_shown });
 }
 
 /* ---- queue ---- */

@@ -114,7 +114,9 @@ static int hook_store(struct admin *a, const struct set_options *o, int64_t repo
 	keys_wipe(&keys);
 	if (rc < 0)
 		return -1;
+	const struct admin_caller *caller = admin_caller();
 	const struct webhook_spec spec = { .repo_id = repo_id,
+		.public_only = caller && !caller->site_admin,
 		.url = o->url,
 		.format = o->forge ? "forge" : "json",
 		.events = o->event_bits,
@@ -166,6 +168,13 @@ static int set_hook(struct admin *a, void *options, struct err *e)
 	return 0;
 }
 
+static int repo_of_set(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct set_options *o = options;
+
+	return admin_repo_id(a, o->repo, ret_repo, e);
+}
+
 int admin_webhook_set(int argc, char **argv)
 {
 	struct set_options o = { 0 };
@@ -187,7 +196,8 @@ int admin_webhook_set(int argc, char **argv)
 				"dropped.",
 			.check = check_set,
 			.makes_store = true,
-			.work = set_hook });
+			.work = set_hook,
+			.repo_of = repo_of_set });
 }
 
 /* ---- list ---- */
@@ -216,6 +226,7 @@ static void hook_write(struct json_writer *w, const struct webhook_row *h)
 		if (h->events & 1 << i)
 			json_str(w, event_words[i]);
 	json_end_array(w);
+	json_kv_bool(w, "public_only", h->public_only);
 	json_kv_int(w, "waiting", h->waiting);
 	json_kv_int(w, "dead", h->dead);
 	json_kv_int(w, "failures", h->failures);
@@ -239,22 +250,49 @@ static void hook_show(struct admin *a, const struct webhook_row *h)
 	table_int(&a->table, h->failures);
 }
 
-static int list_hooks(struct admin *a, void *options UNUSED, struct err *e)
+static int repo_of_list(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	return admin_repo_id(a, *(const char **)options, ret_repo, e);
+}
+
+static int list_hooks(struct admin *a, void *options, struct err *e)
 {
 	CLEANUP(webhook_list_release) struct webhook_list l = { 0 };
+	int64_t repo = 0;
 
-	if (store_webhook_list(a->store, &l, e) < 0)
+	if (repo_of_list(a, options, &repo, e) < 0 || store_webhook_list(a->store, &l, e) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++)
-		if (admin_row(a))
+		if ((!repo || l.v[i].repo_id == repo) && admin_row(a))
 			hook_show(a, &l.v[i]);
 	return 0;
 }
 
 int admin_webhook_list(int argc, char **argv)
 {
-	return admin_verb_run(
-		argc, argv, &(struct admin_verb){ .list = &hooks_list, .work = list_hooks });
+	const char *repo = NULL;
+	const struct cli_flag flags[] = {
+		{ "repo", CLI_STRING, &repo, "OWNER/NAME", "those of one repository" },
+	};
+
+	return admin_verb_run(argc, argv,
+		&(struct admin_verb){ .flags = flags,
+			.n_flags = ARRAY_LEN(flags),
+			.options = &repo,
+			.list = &hooks_list,
+			.work = list_hooks,
+			.repo_of = repo_of_list });
+}
+
+/* Of a verb about one hook; the site's is of none. */
+static int repo_of_hook(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	CLEANUP(webhook_row_release) struct webhook_row hook = { 0 };
+
+	if (store_webhook_get(a->store, *(int64_t *)options, &hook, e) < 0)
+		return -1;
+	*ret_repo = hook.repo_id;
+	return 0;
 }
 
 /* ---- deliveries ---- */
@@ -334,7 +372,8 @@ int admin_webhook_deliveries(int argc, char **argv)
 			.n_flags = ARRAY_LEN(flags),
 			.options = &id,
 			.list = &deliveries_list,
-			.work = list_deliveries });
+			.work = list_deliveries,
+			.repo_of = repo_of_hook });
 }
 
 /* ---- test, delete ---- */
@@ -401,7 +440,8 @@ static int id_verb(int argc, char **argv, bool text_only,
 			.n_flags = ARRAY_LEN(flags),
 			.options = &id,
 			.text_only = text_only,
-			.work = work });
+			.work = work,
+			.repo_of = repo_of_hook });
 }
 
 int admin_webhook_test(int argc, char **argv)
@@ -461,6 +501,13 @@ static int set_badge_token(struct admin *a, void *options, struct err *e)
 	return 0;
 }
 
+static int repo_of_badge(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct badge_options *o = options;
+
+	return admin_repo_id(a, o->repo, ret_repo, e);
+}
+
 int admin_repo_badge_token(int argc, char **argv)
 {
 	struct badge_options o = { 0 };
@@ -476,5 +523,6 @@ int admin_repo_badge_token(int argc, char **argv)
 			.help = "A new token takes the place of the old one. It shows the badge "
 				"and "
 				"nothing else.",
-			.work = set_badge_token });
+			.work = set_badge_token,
+			.repo_of = repo_of_badge });
 }

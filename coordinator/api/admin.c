@@ -4,9 +4,11 @@
  * elsewhere and there is no second list of verbs that could fall behind. What the process says is
  * the answer.
  *
- * Only a site admin's token with the scope `admin` may. The right is checked before the body is
- * read, and failures of one address are counted: beyond a few a minute they are answered 429. A
- * valid token is never refused for what others at its address did.
+ * A site admin's token with the scope `admin` may call every verb, one with `repo:admin` those
+ * about a repository that its user is admin of; which these are is the verb's to say, so the
+ * process checks that (coordinator/admin/admin.c). The token is checked before the body is read,
+ * and failures of one address are counted: beyond a few a minute they are answered 429. A valid
+ * token is never refused for what others at its address did.
  */
 #include "coordinator/api/api.h"
 
@@ -26,7 +28,7 @@
 #include "coordinator/api/caller.h"
 #include "coordinator/store/audit.h"
 
-enum { CALLS_MAX = 8, SAID_MAX = 64 << 10 };
+enum { CALLS_MAX = 8, CALLS_MAX_OTHERS = 4, SAID_MAX = 64 << 10 }; /* others: no site admins */
 #define OUTPUT_MAX MIB(8)
 #define CALL_TIME_US (120 * USEC_PER_SEC)
 
@@ -199,6 +201,11 @@ static int input_open(const char *text, int *ret, struct err *e)
 	return 0;
 }
 
+static bool is_site_admin(const struct pat_row *who)
+{
+	return who->site_admin && who->scopes & SCOPE_ADMIN;
+}
+
 static void make_argv(struct strv *argv, const struct app *a, const struct pat_row *who,
 	const struct admin_body *body)
 {
@@ -207,6 +214,8 @@ static void make_argv(struct strv *argv, const struct app *a, const struct pat_r
 	strv_addf(argv, "--data=%s", a->data_dir);
 	strv_addf(argv, "--login=%s", who->login);
 	strv_addf(argv, "--user=%" PRId64, who->user_id);
+	if (is_site_admin(who))
+		strv_add(argv, "--site-admin");
 	strv_add(argv, "--");
 	strv_each (word, &body->argv)
 		strv_add(argv, word);
@@ -286,11 +295,11 @@ static int admin_allow(struct app *a, struct httpd_request *r, struct pat_row *w
 {
 	if (auth_user(a, r, who, e) < 0)
 		return -1;
-	if (!(who->scopes & SCOPE_ADMIN))
-		return err_set(e, ERR_DENIED, "the token lacks the scope admin");
-	if (!who->site_admin)
+	if (is_site_admin(who) || who->scopes & SCOPE_REPO_ADMIN)
+		return 0;
+	if (who->scopes & SCOPE_ADMIN)
 		return err_set(e, ERR_DENIED, "user %s is no site admin", who->login);
-	return 0;
+	return err_set(e, ERR_DENIED, "the token lacks the scope admin or repo:admin");
 }
 
 static void refusal_log(struct app *a, const struct pat_row *who, const struct err *e)
@@ -331,9 +340,10 @@ void api_admin_call(struct httpd_request *r, void *app)
 		httpd_reply_err(r, &e);
 		return;
 	}
-	if (a->admin_calls >= CALLS_MAX) {
+	unsigned most = is_site_admin(&who) ? CALLS_MAX : CALLS_MAX_OTHERS;
+	if (a->admin_calls >= most) {
 		httpd_add_header(r, "Retry-After", "2");
-		httpd_error(r, 503, "more than %d admin verbs at a time", CALLS_MAX);
+		httpd_error(r, 503, "more than %u admin verbs at a time", most);
 		return;
 	}
 	struct admin_call *c = call_start(a, r, &who, &body, &e);

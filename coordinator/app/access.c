@@ -48,9 +48,10 @@ bool auth_failed_often(struct app *a, const struct httpd_request *r)
 /* The most that a token with these scopes may do. */
 static enum role scopes_role(int64_t scopes)
 {
-	return scopes & SCOPE_REPO_WRITE  ? ROLE_WRITE
-	       : scopes & SCOPE_REPO_READ ? ROLE_READ
-					  : ROLE_NONE;
+	return scopes & SCOPE_REPO_ADMIN   ? ROLE_ADMIN
+	       : scopes & SCOPE_REPO_WRITE ? ROLE_WRITE
+	       : scopes & SCOPE_REPO_READ  ? ROLE_READ
+					   : ROLE_NONE;
 }
 
 static enum role role_of(const struct pat_row *who, const struct access_row *found)
@@ -72,7 +73,7 @@ static int role_check(const struct pat_row *who, const struct access_row *found,
 	if (role == ROLE_NONE)
 		return err_set(e, ERR_NOT_FOUND, "there is no such %s", what);
 	if (who && (enum role)found->role >= need)
-		return err_set(e, ERR_DENIED, "the token lacks the scope repo:write");
+		return err_set(e, ERR_DENIED, "the token lacks the scope repo:%s", role_text(need));
 	return err_set(e, ERR_DENIED, "your role on this repository is %s, expected %s",
 		role_text((enum role)found->role), role_text(need));
 }

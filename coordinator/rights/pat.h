@@ -11,6 +11,7 @@ enum scope {
 	SCOPE_REPO_READ = 1,
 	SCOPE_REPO_WRITE = 2, /* set together with SCOPE_REPO_READ */
 	SCOPE_ADMIN = 4,      /* the admin verbs, of a site admin */
+	SCOPE_REPO_ADMIN = 8, /* set together with SCOPE_REPO_WRITE: those about a repository */
 };
 struct pat_row {
 	int64_t id, user_id;

@@ -476,6 +476,8 @@ static const char *const migrations[] = {
 	" JOIN repositories r ON r.id = v.repo_id;"
 	"DROP TABLE secrets;"
 	"DROP TABLE variables;",
+	/* 29: a webhook whose URL was no site admin's choice leads to public addresses alone */
+	"ALTER TABLE webhooks ADD COLUMN public_only INTEGER NOT NULL DEFAULT 0;",
 };
 
 const char *schema_step(size_t number)

@@ -17,6 +17,7 @@ static const struct column columns[] = {
 	COLUMN("h.url", COLUMN_TEXT, webhook_row, url),
 	COLUMN("h.format", COLUMN_TEXT, webhook_row, format),
 	COLUMN("h.events", COLUMN_INT, webhook_row, events),
+	COLUMN("h.public_only", COLUMN_BOOL, webhook_row, public_only),
 	{ "h.sealed", COLUMN_BYTES, offsetof(struct webhook_row, sealed),
 		offsetof(struct webhook_row, sealed_len) },
 	COLUMN("h.failures", COLUMN_INT, webhook_row, failures),
@@ -94,10 +95,10 @@ static int hook_add(struct store *s, const struct webhook_spec *spec, struct wal
 		return err_set(
 			e, ERR_LIMIT, "there are at most %d webhooks in one place", WEBHOOKS_PLACE);
 	return sql_int(s, ret_id, e,
-		       "INSERT INTO webhooks (repo_id, url, format, events, sealed, created_at)"
-		       " VALUES (nullif(?, 0), ?, ?, ?, ?, ?) RETURNING id",
-		       "ittibw", spec->repo_id, spec->url, spec->format, spec->events, spec->sealed,
-		       spec->sealed_len, now) < 0
+		       "INSERT INTO webhooks (repo_id, url, format, events, sealed, created_at,"
+		       " public_only) VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?) RETURNING id",
+		       "ittibwy", spec->repo_id, spec->url, spec->format, spec->events,
+		       spec->sealed, spec->sealed_len, now, spec->public_only) < 0
 		       ? -1
 		       : 0;
 }
@@ -115,9 +116,9 @@ int store_webhook_set(struct store *s, const struct webhook_spec *spec, struct w
 	else if (rc > 0)
 		rc = sql_run(s, e,
 			"UPDATE webhooks SET format = ?2, events = ?3, sealed = ?4, failures = 0,"
-			" next_at = 0 WHERE id = ?1",
-			"itib", *ret_id, spec->format, spec->events, spec->sealed,
-			spec->sealed_len);
+			" next_at = 0, public_only = ?5 WHERE id = ?1",
+			"itiby", *ret_id, spec->format, spec->events, spec->sealed,
+			spec->sealed_len, spec->public_only);
 	return rc < 0 ? -1 : store_commit(&tx, e);
 }
 

@@ -27,9 +27,10 @@ struct webhook_row {
 	int64_t id, repo_id; /* repo_id 0: the site's */
 	char *repo;          /* "owner/name", NULL: the site's */
 	char *url;
-	char *format;   /* "json", "forge": commit statuses of a forge's API */
-	int64_t events; /* enum webhook_event */
-	char *sealed;   /* secret or token; context: webhook_context */
+	char *format;     /* "json", "forge": commit statuses of a forge's API */
+	int64_t events;   /* enum webhook_event */
+	bool public_only; /* it may lead to public addresses alone */
+	char *sealed;     /* secret or token; context: webhook_context */
 	size_t sealed_len;
 	int64_t failures; /* in a row */
 	int64_t waiting, dead;
@@ -47,6 +48,7 @@ struct webhook_spec {
 	int64_t repo_id; /* 0: the site's */
 	const char *url, *format;
 	int64_t events;
+	bool public_only;
 	const void *sealed;
 	size_t sealed_len;
 };

@@ -125,14 +125,15 @@ static void on_answer(struct http_exchange *x, void *data)
 	const struct http_result *res = http_result(x);
 	char text[128];
 	struct delivery_result r = { .delivered = is_taken(res),
+		.dead = res->forbidden,
 		.answered = res->outcome == HTTP_DONE,
 		.answer = res->status,
 		.problem = problem_of(res, text) };
-
-	int rc = note(s, f, &r);
+	bool noted = note(s, f, &r) == 0;
 	struct webhook_row hook = TAKE_VALUE(f->hook, (struct webhook_row){ 0 });
+
 	flight_end(f);
-	if (rc == 0 && r.delivered)
+	if (noted && r.delivered)
 		take_next(s, &hook);
 	webhook_row_release(&hook);
 }
@@ -166,6 +167,7 @@ static int request_start(struct flight *f, const char *url, const struct buf *bo
 		.bearer = forge ? buf_cstr(secret) : NULL,
 		.body = body->len ? buf_cstr(body) : NULL,
 		.body_len = body->len,
+		.guarded = f->hook.public_only,
 		.connect_timeout_us = CONNECT_US,
 		.timeout_us = REQUEST_US,
 		.max_answer = ANSWER_MAX };

@@ -5,6 +5,7 @@ import os
 import pytest
 
 import driver
+from test_admin_manners import MAKERS, NEEDED
 
 SMOKE = """
 on: {push: {}}
@@ -125,7 +126,7 @@ def test_tokens_end(coordinator, closed):
     (["repo", "add", "acme/b", "--public", "--private"], 2, b"expected one of them"),
     (["token", "create", "--user", "nobody", "--name", "x"], 1, b"no user"),
     (["token", "create", "--name", "not a login"], 2, b"bad owner"),
-    (["token", "create", "--name", "x", "--scopes", "all"], 2, b"expected repo:read, repo:write or admin"),
+    (["token", "create", "--name", "x", "--scopes", "all"], 2, b"expected repo:read, repo:write, repo:admin or admin"),
     (["token", "create", "--name", "second", "--scopes", "admin"], 3, b"no site admin"),
     (["token", "revoke", "--id", "999"], 1, b"does not exist"),
 ])
@@ -318,3 +319,137 @@ def test_bad_calls_from_elsewhere(coordinator, elsewhere, folder):
     said = coordinator.program.log().count("admin refused")
     assert 15 <= said <= 60, "a flood does not fill the log"
     assert ask({"argv": ["repo", "list"]}).status == 200
+
+
+# ---- the admin of one repository ----
+
+OWN = "acme/closed"
+
+
+@pytest.fixture
+def ann(coordinator, folder, closed):
+    """Admin of acme/closed and of nothing else, elsewhere."""
+    coordinator.repository("acme/other", "unused", private=True)
+    coordinator.admin("user", "add", "ann")
+    coordinator.admin("repo", "grant", OWN, "ann", "--role", "admin")
+    made = coordinator.admin_json("token", "create", "--user", "ann", "--name", "ops", "--scopes", "repo:admin")
+    [row] = coordinator.admin_json("token", "list", "--user", "ann")
+    assert row["scopes"] == "repo:admin"
+    return Elsewhere(coordinator, folder, made["token"])
+
+
+def about(repo):
+    """Every verb that the admin of a repository may call, and what it reads from standard input."""
+    scope = ("--repo", repo)
+    return [
+        (("secret", "set", *scope, "--name", "KEY"), b"a value"), (("secret", "list", *scope), None),
+        (("secret", "delete", *scope, "--name", "KEY"), None),
+        (("variable", "set", *scope, "--name", "LEVEL"), b"high"), (("variable", "list", *scope), None),
+        (("variable", "delete", *scope, "--name", "LEVEL"), None),
+        (("environment", "set", *scope, "--name", "live", "--reviewer", "boss"), None),
+        (("environment", "list", *scope), None),
+        (("secret", "set", *scope, "--environment", "live", "--name", "KEY"), b"a value"),
+        (("environment", "delete", *scope, "--name", "live"), None),
+        (("repo", "show", repo), None), (("repo", "set", repo, "--visibility", "private"), None),
+        (("repo", "grant", repo, "boss", "--role", "read"), None), (("repo", "access", repo), None),
+        (("repo", "revoke", repo, "boss"), None), (("repo", "badge-token", *scope), None),
+        (("runner", "register", "--name", "of-" + repo.replace("/", "-"), *scope), None),
+        (("policy", "show", *scope), None),
+        (("webhook", "set", *scope, "--to", "http://192.0.2.1/hook"), b"long enough"),
+        (("webhook", "list", *scope), None),
+    ]
+
+
+def test_an_admin_of_a_repository_manages_it(coordinator, ann, closed):
+    for words, stdin in about(OWN):
+        done = ann.run(*words, stdin=stdin)
+        assert done.returncode == 0, (words, done.stderr)
+    [hook] = ann.json("webhook", "list", "--repo", OWN)
+    [runner] = coordinator.admin_json("runner", "list")
+    assert runner["scope"]["repository"] == OWN
+    for words in (("runner", "show"), ("runner", "drain"), ("runner", "undrain"), ("runner", "rotate-token"),
+                  ("runner", "set-labels", "--labels", "a"), ("runner", "revoke")):
+        done = ann.run(*words, str(runner["id"]))
+        assert done.returncode == 0, (words, done.stderr)
+    assert ann.run("webhook", "deliveries", str(hook["id"])).returncode == 0
+    assert ann.run("webhook", "delete", str(hook["id"])).returncode == 0
+    entries = coordinator.admin_json("audit", "--target", f"repository:{OWN}")
+    assert {("ann", "secret.set"), ("ann", "webhook.set"), ("ann", "repo.set-private"), ("ann", "repo.revoke")} <= {
+        (row["actor"]["name"], row["verb"]) for row in entries}
+
+
+def test_and_nothing_else(coordinator, ann, closed):
+    """Every verb: those about another repository, about none and about all are refused alike, and so
+    is a repository that does not exist."""
+    site_hook = coordinator.admin_json("webhook", "set", "--site", "--to", "http://192.0.2.1/", stdin=b"long enough")
+    runner = coordinator.register_runner("all")
+    before = coordinator.admin_json("repo", "access", "acme/other")
+    tried = [words for repo in ("acme/other", "acme/none") for words, _ in about(repo)]
+    tried += [("webhook", verb, str(site_hook["id"])) for verb in ("deliveries", "test", "delete")]
+    tried += [("runner", verb, str(runner["id"])) for verb in ("show", "drain", "undrain", "rotate-token", "revoke")]
+    tried += [("runner", verb, "--all") for verb in ("drain", "undrain", "revoke")]
+    tried += [("runner", "show", "99"), ("webhook", "test", "99")]
+    told = {}
+    for words in tried:
+        done = ann.run(*words, stdin=b"long enough")
+        assert done.returncode == 3 and not done.stdout, (words, done.stdout, done.stderr)
+        told.setdefault(done.stderr.decode(), []).append(words)
+    assert len(told) == 1, told
+    assert "user ann is no admin of one repository that this is about" in next(iter(told))
+    assert coordinator.admin_json("repo", "access", "acme/other") == before
+    assert coordinator.admin_json("webhook", "list")[0]["id"] == site_hook["id"]
+
+    # the rest of the verbs, as --help lists them
+    mine = {tuple(word for word in words if not word.startswith("-"))[:2] for words, _ in about(OWN)}
+    mine |= {("webhook", "deliveries"), ("webhook", "test"), ("webhook", "delete"), ("runner", "show"),
+             ("runner", "drain"), ("runner", "undrain"), ("runner", "rotate-token"), ("runner", "set-labels"),
+             ("runner", "revoke")}
+    top = json.loads(driver.run([coordinator.binary, "admin", "--help=json"]).stdout)
+    others = [path for path in leaves(top["verbs"]) if path[:2] not in mine and path[0] != "actions"]
+    assert len(others) > 30
+    for path in others:
+        words = NEEDED.get(" ".join(path), MAKERS.get(" ".join(path), "")).split()
+        body = {"argv": [*path, *words], "stdin": "long enough"}
+        got = coordinator.request("POST", "/api/v1/admin/verbs", body, ann.file.read_text().strip()).json()
+        assert got["exit_code"] == 3 and not got["stdout"], (path, got)
+        assert "is no site admin" in got["stderr"] or "machine only" in got["stderr"], (path, got)
+    # of another level than the repository's
+    for words in (("secret", "list", "--site"), ("secret", "list", "--owner", "acme"), ("policy", "show"),
+                  ("policy", "show", "--owner", "acme"), ("runner", "register", "--name", "x"),
+                  ("runner", "register", "--name", "x", "--owner", "acme"), ("webhook", "list"),
+                  ("webhook", "set", "--site", "--to", "http://192.0.2.1/")):
+        assert ann.run(*words, stdin=b"long enough").returncode == 3, words
+
+
+def test_role_and_scope_both(coordinator, folder, ann, closed):
+    """The role is that of now; the token must say repo:admin; and write is less."""
+    listing = ("secret", "list", "--repo", OWN)
+    for role, code in (("write", 3), ("admin", 0), ("read", 3)):
+        coordinator.admin("repo", "grant", OWN, "ann", "--role", role)
+        assert ann.run(*listing).returncode == code, role
+    coordinator.admin("repo", "revoke", OWN, "ann")
+    assert ann.run(*listing).returncode == 3
+    coordinator.admin("owner", "member", "set", "acme", "ann", "--role", "admin")
+    assert ann.run(*listing).returncode == 0, "of all repositories of the organisation"
+    token = coordinator.admin_json("token", "create", "--user", "ann", "--name", "less", "--scopes",
+                                   "repo:write")["token"]
+    done = Elsewhere(coordinator, folder, token).run(*listing)
+    assert done.returncode == 3 and b"lacks the scope admin or repo:admin" in done.stderr
+    assert may(closed, token) == (True, True)
+    assert may(closed, ann.file.read_text().strip()) == (True, True), "repo:admin may push, too"
+    coordinator.admin("user", "disable", "ann")
+    done = ann.run(*listing)
+    assert done.returncode == 3 and b"unknown, expired or revoked" in done.stderr
+
+
+def test_a_webhook_of_a_repository_admin_leads_to_public_addresses(coordinator, ann, boss):
+    """Only site admins may let requests go into the coordinator's own network."""
+    made = ann.json("webhook", "set", "--repo", OWN, "--to", "http://127.0.0.1:9/hook", stdin=b"long enough")
+    assert coordinator.admin_json("webhook", "list")[0]["public_only"] is True
+    done = ann.run("webhook", "test", str(made["id"]))
+    assert done.returncode == 1 and b"which this request may not reach" in done.stdout, done
+    assert ann.json("webhook", "deliveries", str(made["id"]))[0]["outcome"] == "dead", "another try is in vain"
+    again = coordinator.admin_json("webhook", "set", "--repo", OWN, "--to", "http://127.0.0.1:9/hook",
+                                   stdin=b"long enough")
+    assert again["id"] == made["id"]
+    assert coordinator.admin_json("webhook", "list")[0]["public_only"] is False

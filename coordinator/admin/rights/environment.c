@@ -37,6 +37,13 @@ static int audit(struct admin *a, const struct environment_options *o, const cha
 		e);
 }
 
+static int repo_of(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct environment_options *o = options;
+
+	return admin_repo_id(a, o->repo, ret_repo, e);
+}
+
 static int verb_run(int argc, char **argv, const struct cli_flag *flags, size_t n,
 	struct admin_verb v, struct environment_options *o)
 {
@@ -146,7 +153,8 @@ int admin_environment_set(int argc, char **argv)
 			.help = "Replaces all rules of the environment. A tag matches a pattern by "
 				"its full name, refs/tags/NAME.",
 			.check = check_set,
-			.work = environment_set },
+			.work = environment_set,
+			.repo_of = repo_of },
 		&o);
 }
 
@@ -210,7 +218,9 @@ int admin_environment_list(int argc, char **argv)
 	};
 
 	return verb_run(argc, argv, flags, ARRAY_LEN(flags),
-		(struct admin_verb){ .list = &environments, .work = environment_list_all }, &o);
+		(struct admin_verb){
+			.list = &environments, .work = environment_list_all, .repo_of = repo_of },
+		&o);
 }
 
 /* ---- delete ---- */
@@ -241,7 +251,8 @@ int admin_environment_delete(int argc, char **argv)
 		(struct admin_verb){ .text_only = true,
 			.help = "Its secrets and variables go with it, and jobs that wait for it "
 				"go on without its rules.",
-			.work = environment_delete },
+			.work = environment_delete,
+			.repo_of = repo_of },
 		&o);
 }
 

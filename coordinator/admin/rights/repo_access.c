@@ -102,7 +102,8 @@ int admin_repo_grant(int argc, char **argv)
 			.options = &role,
 			.max_args = 2,
 			.check = check_pair,
-			.work = grant_role });
+			.work = grant_role,
+			.repo_of = admin_repo_of_argument });
 }
 
 static int revoke_role(struct admin *a, void *options UNUSED, struct err *e)
@@ -123,7 +124,10 @@ static int revoke_role(struct admin *a, void *options UNUSED, struct err *e)
 int admin_repo_revoke(int argc, char **argv)
 {
 	return admin_verb_run(argc, argv,
-		&(struct admin_verb){ .max_args = 2, .check = check_pair, .work = revoke_role });
+		&(struct admin_verb){ .max_args = 2,
+			.check = check_pair,
+			.work = revoke_role,
+			.repo_of = admin_repo_of_argument });
 }
 
 static const struct table_column access_columns[] = {
@@ -167,7 +171,8 @@ int admin_repo_access(int argc, char **argv)
 		&(struct admin_verb){ .max_args = 1,
 			.list = &access_list,
 			.check = check_repo,
-			.work = list_access });
+			.work = list_access,
+			.repo_of = admin_repo_of_argument });
 }
 
 /* ---- visibility ---- */
@@ -213,5 +218,6 @@ int admin_repo_set(int argc, char **argv)
 			.options = &visibility,
 			.max_args = 1,
 			.check = check_repo,
-			.work = set_visibility });
+			.work = set_visibility,
+			.repo_of = admin_repo_of_argument });
 }

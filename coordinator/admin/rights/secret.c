@@ -111,6 +111,13 @@ static int scope_find(
 	return 0;
 }
 
+static int scope_repo(struct admin *a, void *options, int64_t *ret_repo, struct err *e)
+{
+	const struct value_options *o = options;
+
+	return admin_repo_id(a, o->repo, ret_repo, e);
+}
+
 static int scope_audit(
 	struct admin *a, const struct value_options *o, const char *what, struct err *e)
 {
@@ -199,7 +206,8 @@ static int verb_set(int argc, char **argv, enum value_kind kind)
 				"dropped.",
 			.check = check_set,
 			.makes_store = true,
-			.work = set_value });
+			.work = set_value,
+			.repo_of = scope_repo });
 }
 
 /* ---- list ---- */
@@ -252,7 +260,8 @@ static int verb_list(int argc, char **argv, enum value_kind kind)
 			.options = &o,
 			.list = kind == VALUE_SECRET ? &secrets : &variables,
 			.check = check_scope,
-			.work = list_values });
+			.work = list_values,
+			.repo_of = scope_repo });
 }
 
 /* ---- delete ---- */
@@ -281,7 +290,8 @@ static int verb_delete(int argc, char **argv, enum value_kind kind)
 			.options = &o,
 			.text_only = true,
 			.check = check_scope,
-			.work = delete_value });
+			.work = delete_value,
+			.repo_of = scope_repo });
 }
 
 /* ---- the verbs ---- */

@@ -19,12 +19,14 @@
 
 enum { PAT_NAME_MAX = 100 };
 
+#define SCOPE_NAMES "repo:read, repo:write, repo:admin or admin"
 static const struct {
 	const char *name;
 	unsigned bits;
 } scopes[] = {
 	{ "repo:read", SCOPE_REPO_READ },
 	{ "repo:write", SCOPE_REPO_READ | SCOPE_REPO_WRITE },
+	{ "repo:admin", SCOPE_REPO_READ | SCOPE_REPO_WRITE | SCOPE_REPO_ADMIN },
 	{ "admin", SCOPE_ADMIN },
 };
 
@@ -49,13 +51,11 @@ static int scopes_parse(const char *text, unsigned *ret, struct err *e)
 			if (str_eq(name, scopes[i].name))
 				bits = scopes[i].bits;
 		if (!bits)
-			return err_set(e, ERR_INPUT,
-				"--scopes: \"%.40s\", expected repo:read, repo:write or admin",
-				name);
+			return err_set(
+				e, ERR_INPUT, "--scopes: \"%.40s\", expected " SCOPE_NAMES, name);
 		*ret |= bits;
 	}
-	return *ret ? 0
-		    : err_set(e, ERR_INPUT, "--scopes: expected repo:read, repo:write or admin");
+	return *ret ? 0 : err_set(e, ERR_INPUT, "--scopes: expected " SCOPE_NAMES);
 }
 
 static int check_create(struct admin *a UNUSED, void *options, struct err *e)
@@ -176,7 +176,7 @@ int admin_token_create(int argc, char **argv)
 			.positional = true },
 		{ "user", CLI_STRING, &o.user, "LOGIN",
 			"whose it is (default: the user of its name, made if there is none)" },
-		{ "scopes", CLI_STRING, &o.scopes, "LIST", "repo:read, repo:write, admin" },
+		{ "scopes", CLI_STRING, &o.scopes, "LIST", "of " SCOPE_NAMES },
 		{ "expires-in", CLI_STRING, &o.expires_in, "30d",
 			"its lifetime (default: unlimited)" },
 	};
@@ -194,7 +194,9 @@ int admin_token_create(int argc, char **argv)
 
 static void scopes_text(int64_t bits, struct buf *out)
 {
-	if (bits & SCOPE_REPO_WRITE)
+	if (bits & SCOPE_REPO_ADMIN)
+		buf_adds(out, "repo:admin");
+	else if (bits & SCOPE_REPO_WRITE)
 		buf_adds(out, "repo:write");
 	else if (bits & SCOPE_REPO_READ)
 		buf_adds(out, "repo:read");
