@@ -74,9 +74,9 @@ extern const char *const cli_color_words[];
 		.help = "colours (default: auto, that is on a terminal)", .words = cli_color_words \
 	}
 
-/* Parses flags (two of one name are a BUG); *ret_args gets what is left (pointers into argv); max_args: so many more than the
- * positional flags take. 0 = go on, 1 = --help was printed (return EXIT_OK), -1 = usage error
- * already printed (return EXIT_USAGE). */
+/* Parses flags (two of one name are a BUG); *ret_args gets what is left (pointers into argv);
+ * max_args: so many more than the positional flags take. 0 = go on, 1 = --help was printed (return
+ * EXIT_OK), -1 = usage error already printed (return EXIT_USAGE). */
 int cli_parse(int argc, char **argv, const struct cli_flag *flags, size_t n, const char *help,
 	int max_args, char ***ret_args, int *ret_n) CHECK_RESULT;
 /* "program: text" on stderr; returns code. */

@@ -59,15 +59,15 @@ struct admin_verb {
 	bool text_only;                /* has no --output */
 	bool colored;                  /* has --color; a list has it anyway */
 	const struct admin_list *list; /* NULL: it lists nothing */
-	bool makes_store; /* also where none is yet: it adds the first of something */
-	bool reads_stdin; /* what it reads there goes along when it runs elsewhere */
+	bool makes_store;              /* also where none is yet: it adds the first of something */
+	bool reads_stdin;              /* what it reads there goes along when it runs elsewhere */
 	const char *help;
 	/* Checks the options before the folder is opened, so that a bad flag makes no folder; NULL:
 	 * the flag table says it all. */
 	int (*check)(struct admin *a, void *options, struct err *e);
 	int (*work)(struct admin *a, void *options, struct err *e); /* 0, -1 */
-	/* The repository that it is about, 0: not one alone. Whoever is admin of that one may call it
-	 * from elsewhere; NULL: site admins may. Asked before the work. */
+	/* The repository that it is about, 0: not one alone. Whoever is admin of that one may call
+	 * it from elsewhere; NULL: site admins may. Asked before the work. */
 	int (*repo_of)(struct admin *a, void *options, int64_t *ret_repo, struct err *e);
 };
 int admin_verb_run(int argc, char **argv, const struct admin_verb *v); /* an exit code */

@@ -15,7 +15,7 @@
 /* Each includes those before it. READ: fetch, read runs and logs; WRITE: push, start, cancel and
  * repeat runs, approve; ADMIN: change the repository itself, by the admin verbs about it. */
 enum role { ROLE_NONE, ROLE_READ, ROLE_WRITE, ROLE_ADMIN };
-const char *role_text(enum role r);                         /* "none", "read", … */
+const char *role_text(enum role r); /* "none", "read", … */
 /* ERR_INPUT unless read, write or admin. */
 int role_parse(const char *text, enum role *ret, struct err *e) CHECK_RESULT;
 
