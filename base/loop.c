@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <systemd/sd-event.h>
 
 struct loop {
@@ -20,6 +21,7 @@ struct loop {
 	bool stopped;
 	int code;
 	size_t sources;
+	atomic_int_fast64_t longest_us, slow, busy_since_us; /* 0: idle */
 };
 
 struct loop_source {
@@ -244,6 +246,18 @@ struct loop_source *loop_signal(struct loop *l, int sig, loop_signal_fn fn, void
 
 /* dispatching */
 
+static void dispatch_timed(struct loop *l)
+{
+	int64_t took = mono_diff(mono_now(), l->now), longest = l->longest_us;
+
+	l->busy_since_us = 0;
+	if (took > LOOP_SLOW_US)
+		l->slow++;
+	/* whoever asks sets it to 0, so it may have become smaller */
+	while (took > longest && !atomic_compare_exchange_weak(&l->longest_us, &longest, took))
+		;
+}
+
 /* One dispatch, or none when timeout_us passes first. */
 static int loop_tick(struct loop *l, uint64_t timeout_us, struct err *e)
 {
@@ -253,11 +267,30 @@ static int loop_tick(struct loop *l, uint64_t timeout_us, struct err *e)
 		rc = sd_event_wait(l->event, timeout_us);
 	if (rc > 0) {
 		l->now = mono_now();
+		l->busy_since_us = l->now.us;
 		l->dispatching = true;
 		rc = sd_event_dispatch(l->event);
 		l->dispatching = false;
+		dispatch_timed(l);
 	}
 	return rc < 0 ? err_set_errno(e, -rc, "event loop") : 0;
+}
+
+int64_t loop_longest_us(struct loop *l)
+{
+	return atomic_exchange(&l->longest_us, 0);
+}
+
+int64_t loop_slow_count(const struct loop *l)
+{
+	return l->slow;
+}
+
+int64_t loop_busy_us(const struct loop *l)
+{
+	int64_t since = l->busy_since_us;
+
+	return since ? mono_now().us - since : 0;
 }
 
 int loop_wait(struct loop *l, const bool *flag, struct mono deadline, struct err *e)

@@ -56,6 +56,12 @@ static inline void loop_source_unref(struct loop_source **s)
 	*s = NULL;
 }
 
+/* How long callbacks took. Any thread may ask. */
+#define LOOP_SLOW_US (20 * USEC_PER_MSEC)
+int64_t loop_longest_us(struct loop *l);       /* of one, since this was asked last */
+int64_t loop_slow_count(const struct loop *l); /* took more than LOOP_SLOW_US, since the start */
+int64_t loop_busy_us(const struct loop *l);    /* of the one that runs now; 0: none does */
+
 /* Dispatches until *flag: 0, or -1 with ERR_TIMEOUT at deadline (MONO_NEVER: none) or ERR_IO. */
 int loop_wait(struct loop *l, const bool *flag, struct mono deadline, struct err *e) CHECK_RESULT;
 /* Dispatches until loop_stop(); returns the code given there. */
