@@ -17,10 +17,14 @@
 int sql_fail(struct store *s, struct err *e, const char *what)
 {
 	int code = sqlite3_extended_errcode(s->db);
+	bool locked = (code & 0xff) == SQLITE_BUSY;
 	bool twin = code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY;
 
-	return err_set(e, twin ? ERR_CONFLICT : ERR_INTERNAL, "store: %s: %s", what,
-		sqlite3_errmsg(s->db));
+	return err_set(e,
+		twin     ? ERR_CONFLICT
+		: locked ? ERR_TIMEOUT
+			 : ERR_INTERNAL,
+		"store: %s: %s", what, sqlite3_errmsg(s->db));
 }
 
 static struct statement *cache_find(struct store *s, const struct row_type *type, const char *sql)
@@ -152,6 +156,20 @@ static int bind_one(struct query *q, int i, char type, va_list *ap, struct err *
 	return rc == SQLITE_OK ? 0 : sql_fail(q->s, e, "bind");
 }
 
+int sql_group_enter(struct store *s, struct err *e)
+{
+	if (!s->group.on)
+		return 0;
+	if (s->group.lost || (s->group.open && sqlite3_get_autocommit(s->db)))
+		return err_set(e, ERR_INTERNAL, "store: the database took back what was changed");
+	if (s->group.open)
+		return 0;
+	s->group.opening = true; /* BEGIN IMMEDIATE counts as a change itself */
+	s->group.open = sql_run(s, e, "BEGIN IMMEDIATE", "") == 0;
+	s->group.opening = false;
+	return s->group.open ? 0 : -1;
+}
+
 int sql_start(struct store *s, struct query *q, const struct row_type *type, const char *sql,
 	const char *types, va_list *ap, struct err *e)
 {
@@ -162,7 +180,10 @@ int sql_start(struct store *s, struct query *q, const struct row_type *type, con
 	for (int i = 0; types[i]; i++)
 		if (bind_one(q, i + 1, types[i], ap, e) < 0)
 			return -1;
-	return 0;
+	if (sqlite3_stmt_readonly(q->st) || s->group.opening)
+		return 0;
+	s->group.kept |= s->group.on && !s->in_tx;
+	return sql_group_enter(s, e);
 }
 
 int sql_query(
@@ -180,6 +201,9 @@ int sql_next(struct query *q, struct err *e)
 {
 	int rc = sqlite3_step(q->st);
 
+	if (q->s->wait.since_us && (rc == SQLITE_ROW || rc == SQLITE_DONE) &&
+		!sqlite3_stmt_readonly(q->st))
+		q->s->wait.since_us = 0;
 	if (rc == SQLITE_ROW)
 		return 1;
 	return rc == SQLITE_DONE ? 0 : sql_fail(q->s, e, "step");

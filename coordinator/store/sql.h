@@ -11,6 +11,7 @@
 
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -29,6 +30,16 @@ struct store {
 	sqlite3 *db;
 	struct statement cache[STATEMENTS_MAX];
 	size_t n_cache;
+	struct {
+		atomic_int_fast64_t since_us;     /* another process has the lock; 0: none */
+		struct mono until, default_until; /* until.us 0: the default, ten seconds */
+	} wait;
+	bool in_tx; /* a store_tx is open that joined no other */
+	struct {
+		bool on, opening, open; /* open: its transaction was begun */
+		bool kept;              /* something in it that is not rolled back */
+		bool lost;              /* the database took some of it back by itself */
+	} group;
 };
 
 struct query {
@@ -50,9 +61,12 @@ int sql_run(struct store *s, struct err *e, const char *sql, const char *types, 
 /* First column of the first row into *ret; 1, or 0 without a row, -1. */
 int sql_int(struct store *s, int64_t *ret, struct err *e, const char *sql, const char *types,
 	...) CHECK_RESULT;
+/* Before a change: begins the transaction of a group (store.h) that has none yet. */
+int sql_group_enter(struct store *s, struct err *e) CHECK_RESULT;
 int64_t sql_changes(struct store *s);
 int64_t sql_last_id(struct store *s);
-/* ERR_CONFLICT for a broken uniqueness, else ERR_INTERNAL with the database's words. */
+/* ERR_CONFLICT for a broken uniqueness, ERR_TIMEOUT for a lock, else ERR_INTERNAL with the
+ * database's words. */
 int sql_fail(struct store *s, struct err *e, const char *what);
 
 /* One column of the row that sql_next found. */

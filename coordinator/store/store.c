@@ -14,7 +14,8 @@
 #include "coordinator/store/schema.h"
 #include "coordinator/store/sql.h"
 
-#define BUSY_TIMEOUT_MS 10000
+#define LOCK_WAIT_US (10 * USEC_PER_SEC)
+#define LOCK_TRY_US (5 * USEC_PER_MSEC)
 
 /* The file is made here so that it never exists with wider permissions. One that is there is not
  * touched: closing it would take away the locks that another connection of this process has on it,
@@ -28,6 +29,35 @@ static int file_make(const char *path, struct err *e)
 	return 0;
 }
 
+/* SQLite's own waits grow to a tenth of a second: whoever asks more often then gets the lock. */
+static int on_busy(void *data, int tries)
+{
+	struct store *s = data;
+	struct mono now = mono_now();
+
+	if (!s->wait.since_us)
+		s->wait.since_us = now.us;
+	if (tries == 0)
+		s->wait.default_until = mono_add(now, LOCK_WAIT_US);
+	struct mono until = s->wait.until.us ? s->wait.until : s->wait.default_until;
+	if (mono_diff(until, now) <= 0)
+		return 0;
+	usleep(tries == 0 ? LOCK_TRY_US / 5 : LOCK_TRY_US);
+	return 1;
+}
+
+void store_wait_until(struct store *s, struct mono until)
+{
+	s->wait.until = until;
+}
+
+int64_t store_locked_us(const struct store *s)
+{
+	int64_t since = s->wait.since_us;
+
+	return since ? mono_now().us - since : 0;
+}
+
 static int set_pragmas(struct store *s, struct err *e)
 {
 	static const char sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
@@ -35,7 +65,7 @@ static int set_pragmas(struct store *s, struct err *e)
 				  "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 				  "PRAGMA journal_size_limit=16777216;";
 
-	sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
+	sqlite3_busy_handler(s->db, on_busy, s);
 	sqlite3_extended_result_codes(s->db, 1);
 	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return sql_fail(s, e, "open");
@@ -111,29 +141,107 @@ void store_free(struct store *s)
 
 /* ---- transactions ---- */
 
+/* A disk that is full makes the database roll back everything by itself. */
+static bool rolled_back(const struct store *s)
+{
+	return sqlite3_get_autocommit(s->db);
+}
+
+static void undo(struct store *s, const char *sql)
+{
+	if (!rolled_back(s) && sql_run(s, NULL, sql, "") < 0)
+		BUG("%s: %s", sql, sqlite3_errmsg(s->db));
+}
+
 int store_begin(struct store *s, struct store_tx *tx, struct err *e)
 {
-	tx->joined = !sqlite3_get_autocommit(s->db);
-	if (!tx->joined && sql_run(s, e, "BEGIN IMMEDIATE", "") < 0)
+	tx->joined = s->in_tx;
+	if (!tx->joined &&
+		(sql_group_enter(s, e) < 0 ||
+			sql_run(s, e, s->group.on ? "SAVEPOINT tx" : "BEGIN IMMEDIATE", "") < 0))
 		return -1;
+	s->in_tx = true;
 	tx->store = s;
 	return 0;
 }
 
 int store_commit(struct store_tx *tx, struct err *e)
 {
-	if (!tx->joined && sql_run(tx->store, e, "COMMIT", "") < 0)
+	struct store *s = tx->store;
+
+	if (!tx->joined && sql_run(s, e, s->group.on ? "RELEASE tx" : "COMMIT", "") < 0)
 		return -1; /* still open: the cleanup rolls back */
+	s->in_tx = tx->joined;
+	s->group.kept |= s->group.on && !s->in_tx;
 	tx->store = NULL;
 	return 0;
 }
 
 void store_rollback(struct store_tx *tx)
 {
-	if (!tx->store || tx->joined)
+	struct store *s = tx->store;
+
+	if (!s || tx->joined)
 		return;
-	/* The database may have rolled back by itself after an error. */
-	if (!sqlite3_get_autocommit(tx->store->db) && sql_run(tx->store, NULL, "ROLLBACK", "") < 0)
-		BUG("rollback: %s", sqlite3_errmsg(tx->store->db));
+	if (s->group.on) {
+		undo(s, "ROLLBACK TO tx");
+		undo(s, "RELEASE tx");
+	} else {
+		undo(s, "ROLLBACK");
+	}
+	s->in_tx = false;
 	tx->store = NULL;
+}
+
+/* ---- group commit ---- */
+
+void store_group_begin(struct store *s)
+{
+	if (s->group.on || s->in_tx)
+		BUG("a group inside another transaction");
+	s->group.on = true;
+}
+
+bool store_group_changed(const struct store *s)
+{
+	return s->group.kept || s->group.lost;
+}
+
+static int group_commit(struct store *s, struct err *e)
+{
+	if (!s->group.open)
+		return 0;
+	bool kept = s->group.kept;
+	s->group.open = s->group.kept = false;
+	if (!kept) { /* the disk need not hear of it */
+		undo(s, "ROLLBACK");
+		return 0;
+	}
+	if (rolled_back(s)) {
+		s->group.lost = true;
+		return err_set(e, ERR_INTERNAL, "store: the database took back what was changed");
+	}
+	if (sql_run(s, e, "COMMIT", "") == 0)
+		return 0;
+	undo(s, "ROLLBACK");
+	s->group.lost = true;
+	return -1;
+}
+
+int store_group_flush(struct store *s, struct err *e)
+{
+	if (s->group.open && s->in_tx)
+		BUG("a group is committed inside a transaction");
+	return group_commit(s, e);
+}
+
+int store_group_end(struct store *s, struct err *e)
+{
+	bool lost = s->group.lost;
+	int rc = group_commit(s, e);
+
+	if (rc == 0 && lost)
+		rc = err_set(e, ERR_INTERNAL, "store: an earlier commit of the group failed");
+	memset(&s->group, 0, sizeof(s->group));
+	return rc;
 }

@@ -21,7 +21,7 @@
 #ifndef COORDINATOR_STORE_STORE_H
 #define COORDINATOR_STORE_STORE_H
 
-#include "base/err.h"
+#include "base/clock.h"
 
 struct store;
 
@@ -41,6 +41,13 @@ static inline void store_freep(struct store **s)
 }
 #define CLEAN_STORE CLEANUP(store_freep)
 
+/* A change that finds the write lock taken by another process waits ten seconds, or until the given
+ * time (us 0: ten seconds again); ERR_TIMEOUT then. */
+void store_wait_until(struct store *s, struct mono until);
+/* For how long another process has had the lock while this connection wanted it; 0: it has not. Any
+ * thread may ask. */
+int64_t store_locked_us(const struct store *s);
+
 struct store_tx {
 	struct store *store; /* NULL: not begun, committed or rolled back */
 	bool joined;
@@ -49,5 +56,18 @@ int store_begin(struct store *s, struct store_tx *tx, struct err *e) CHECK_RESUL
 int store_commit(struct store_tx *tx, struct err *e) CHECK_RESULT;
 void store_rollback(struct store_tx *tx); /* no-op when committed */
 #define CLEAN_TX CLEANUP(store_rollback)
+
+/*
+ * Group commit: what this connection changes from begin to end becomes one transaction, begun with
+ * the first change. Transactions inside are savepoints: one that is rolled back takes nothing else
+ * with it. Nothing that was changed may be told to anybody before the end returned 0.
+ */
+void store_group_begin(struct store *s);
+bool store_group_changed(const struct store *s); /* something waits for the end */
+/* For an effect outside that needs what was changed on the disk before: commits that much. Without
+ * a group it is a no-op. */
+int store_group_flush(struct store *s, struct err *e) CHECK_RESULT;
+/* -1: what was changed since the begin (or since a flush) is lost. */
+int store_group_end(struct store *s, struct err *e) CHECK_RESULT;
 
 #endif

@@ -15,7 +15,9 @@ enum { ATTEMPTS_MAX = 5 };
 
 int push_journal_open(struct app *a, struct push_row *p, struct err *e)
 {
-	return store_push_add(a->store, p, wall_now(), &p->id, e);
+	if (store_push_add(a->store, p, wall_now(), &p->id, e) < 0)
+		return -1;
+	return store_group_flush(a->store, e); /* git moves the refs next */
 }
 
 static int runs_make(struct app *a, const struct repo_row *repo, const struct push_row *p,
