@@ -5,7 +5,7 @@
 # are static musl binaries of their own, each test_*.c below tests/unit/ is one test program, each
 # tests/fuzz/fuzz_*.c one fuzz target.
 # V=1 shows whole command lines. SAN=asan builds and tests with AddressSanitizer and UBSan in its own
-# build folder, SAN=fuzz builds fuzz targets with libFuzzer beside both (`make fuzz`).
+# build folder, SAN=tsan with ThreadSanitizer, SAN=fuzz builds fuzz targets with libFuzzer beside both (`make fuzz`).
 
 SHELL := /bin/bash
 .SHELLFLAGS := -e -o pipefail -c
@@ -42,6 +42,9 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(LDFLA
 ifeq ($(SAN),asan)
 SAN_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
 	-U_FORTIFY_SOURCE
+endif
+ifeq ($(SAN),tsan)
+SAN_CFLAGS := -fsanitize=thread -fno-omit-frame-pointer -U_FORTIFY_SOURCE -Wno-error=tsan
 endif
 ifeq ($(SAN),fuzz)
 CC := clang
@@ -152,7 +155,7 @@ install: all ## programs, gate, systemd units, manual and completions below $(DE
 		install -D -m 0644 "$$file" $(DESTDIR)$(PREFIX)/share/$$folder/$${file##*/}; done; done
 
 clean: ## remove the build folders
-	rm -rf build build-asan build-fuzz
+	rm -rf build build-asan build-tsan build-fuzz
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)

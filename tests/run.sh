@@ -59,6 +59,7 @@ chmod 1777 "$out/san" # children that dropped their privileges report too
 trap '[ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-}" "$out" "$SHITHUB_IMAGE_CACHE"' EXIT
 if [ -n "$san" ]; then
 	export ASAN_OPTIONS="log_path=$out/san/asan:abort_on_error=0:detect_leaks=1"
+	export TSAN_OPTIONS="log_path=$out/san/tsan:second_deadlock_stack=1"
 	export UBSAN_OPTIONS="log_path=$out/san/ubsan:print_stacktrace=1:halt_on_error=1"
 fi
 
