@@ -7,8 +7,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/api/body.h"
+#include "coordinator/app/turn.h"
 #include "coordinator/object/object.h"
-#include "coordinator/store/schema.h"
 
 static int metrics_may(const struct app *a, struct httpd_request *r, struct err *e)
 {
@@ -42,15 +42,13 @@ static void api_metrics(struct httpd_request *r, void *app)
 		httpd_reply(r, 200, "text/plain; version=0.0.4", buf_cstr(&page), page.len);
 }
 
-/* Healthy means that the store answers. */
+/* On the connections' thread: it also answers while everything else waits. */
 static void api_healthz(struct httpd_request *r, void *app)
 {
-	struct app *a = app;
+	CLEAN_BUF struct buf text = BUF_INIT(KIB(1));
+	bool healthy = app_healthy(app, &text);
 
-	if (store_schema_version(a->store) < 1)
-		httpd_reply(r, 503, "text/plain", "store does not answer\n", 22);
-	else
-		httpd_reply(r, 200, "text/plain", "ok\n", 3);
+	httpd_reply(r, healthy ? 200 : 503, "text/plain", buf_cstr(&text), text.len);
 }
 
 #define API "/api/v1"
@@ -106,6 +104,6 @@ const struct httpd_route api_routes[] = {
 		api_commit_check_runs },
 	{ "GET", "/{owner}/{name}/badge.svg", HTTPD_NO_BODY, 0, NULL, api_badge },
 	{ "GET", "/metrics", HTTPD_NO_BODY, 0, NULL, api_metrics },
-	{ "GET", "/healthz", HTTPD_NO_BODY, 0, NULL, api_healthz },
+	{ "GET", "/healthz", HTTPD_NO_BODY, 0, NULL, api_healthz, .at_once = true },
 };
 const size_t api_routes_n = ARRAY_LEN(api_routes);

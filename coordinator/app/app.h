@@ -5,6 +5,8 @@
 #ifndef COORDINATOR_APP_APP_H
 #define COORDINATOR_APP_APP_H
 
+#include <stdatomic.h>
+
 #include "base/log.h"
 #include "coordinator/app/keys.h"
 #include "coordinator/app/metrics.h"
@@ -41,6 +43,7 @@ struct app {
 	struct httpd *httpd;
 	struct metrics metrics;
 	struct metrics_access metrics_access;
+	atomic_bool store_fails; /* the last commit did */
 	struct waiters *waiters;
 	struct scrub *scrub;              /* NULL: not serve, nothing is received */
 	struct git_session *git_sessions; /* git/session.h: all that are open */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/loop.h"
 #include "coordinator/store/counter.h"
 #include "coordinator/queue/cancel.h"
 #include "coordinator/queue/eligible.h"
@@ -218,6 +219,24 @@ static void page_latency(const struct metrics *m, struct buf *out)
 		name, m->claim_count);
 }
 
+static void page_loops(struct metrics *m, struct buf *out)
+{
+	static const char longest[] = PREFIX "loop_longest_seconds",
+			  slow[] = PREFIX "loop_slow_total";
+
+	if (!m->app_loop || !m->connections_loop)
+		return;
+	print_head(out, longest, "gauge",
+		"The longest time that a thread was away from its loop, since the last scrape.");
+	buf_addf(out, "%s{thread=\"app\"} %.6f\n%s{thread=\"connections\"} %.6f\n", longest,
+		(double)loop_longest_us(m->app_loop) / 1e6, longest,
+		(double)loop_longest_us(m->connections_loop) / 1e6);
+	print_head(out, slow, "counter",
+		"How often a thread was away from its loop for more than 20 milliseconds.");
+	buf_addf(out, "%s{thread=\"app\"} %" PRId64 "\n%s{thread=\"connections\"} %" PRId64 "\n",
+		slow, loop_slow_count(m->app_loop), slow, loop_slow_count(m->connections_loop));
+}
+
 int metrics_page(struct metrics *m, struct store *s, struct buf *out, struct err *e)
 {
 	CLEANUP(queue_list_release) struct queue_list queue = { 0 };
@@ -228,5 +247,6 @@ int metrics_page(struct metrics *m, struct store *s, struct buf *out, struct err
 	queue_merge(&queue);
 	page_queue(&queue, out);
 	page_latency(m, out);
+	page_loops(m, out);
 	return buf_ok(out) ? 0 : err_set(e, ERR_LIMIT, "metrics page is too large");
 }

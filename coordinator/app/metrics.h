@@ -10,6 +10,7 @@
 #include "base/codec.h"
 #include "base/err.h"
 
+struct loop;
 struct store;
 
 enum metric {
@@ -49,6 +50,7 @@ struct metrics {
 	int64_t pending[METRIC_COUNT]; /* not yet in the store */
 	int64_t claim_bucket[CLAIM_BUCKETS + 1];
 	int64_t claim_count, claim_sum_us;
+	struct loop *app_loop, *connections_loop; /* NULL: nothing is said of them */
 };
 static inline void metric_add(struct metrics *m, enum metric which, int64_t n)
 {

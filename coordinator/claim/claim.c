@@ -314,12 +314,10 @@ static void jobs_unfold(struct app *a)
 }
 
 /* The queue is read anew after each claim only: of thousands of waiters, most find nothing. */
-static void on_wake(struct loop_source *s UNUSED, void *data)
+static void waiters_try(struct app *a)
 {
-	struct app *a = data;
 	CLEANUP(queue_list_release) struct queue_list queue = { 0 };
 
-	jobs_unfold(a);
 	if (queue_read_again(a, &queue) < 0)
 		return;
 	for (struct waiter *w = a->waiters->first, *next; w && queue.n; w = next) {
@@ -328,6 +326,17 @@ static void on_wake(struct loop_source *s UNUSED, void *data)
 			queue_read_again(a, &queue) < 0)
 			return;
 	}
+}
+
+/* All claims of a wake-up are committed together. */
+static void on_wake(struct loop_source *s UNUSED, void *data)
+{
+	struct app *a = data;
+
+	httpd_turn_begin(a->httpd);
+	jobs_unfold(a);
+	waiters_try(a);
+	httpd_turn_end(a->httpd);
 }
 
 void app_wake(struct app *a)

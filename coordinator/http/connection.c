@@ -6,6 +6,7 @@
 #include "coordinator/http/connection.h"
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include "base/limits.h"
@@ -31,7 +32,7 @@ struct connections {
 	struct loop *loop;
 	struct loop_source *tick;
 	struct connection *first, **last;
-	size_t n;
+	atomic_size_t n; /* any thread may ask */
 };
 
 static void connection_drop(struct connection *k, const char *why)

@@ -39,6 +39,20 @@ struct httpd_route {
 	size_t max_body; /* HTTPD_BUFFERED; HTTPD_NO_BODY routes drop a body of up to 64 KiB */
 	httpd_fn begin;  /* NULL: none */
 	httpd_fn handle;
+	/* handle runs on the connections' thread, answers at once, and only reads what every thread
+	 * may read. No begin, no body. */
+	bool at_once;
+};
+
+/* What the handlers of one turn of the server store is committed together. An answer that was given
+ * after the first change leaves when commit has returned 0, else it becomes 503. */
+struct httpd_turn {
+	void (*begin)(void *app);
+	/* Before each handler: how long it has been there. What waits for another process should
+	 * not wait longer than its caller. */
+	void (*call)(void *app, struct mono arrived);
+	bool (*changed)(void *app);              /* something waits for the commit */
+	int (*commit)(void *app, struct err *e); /* -1: what was changed is lost */
 };
 
 struct httpd_config {
@@ -46,16 +60,22 @@ struct httpd_config {
 	const struct httpd_route *const *tables; /* searched in order */
 	const size_t *table_sizes;
 	size_t n_tables;
-	void *app;                /* handed to the handlers */
-	unsigned max_connections; /* 0: 4096 */
-	unsigned max_per_peer;    /* that wait and that no handler vouched for; 0: 256 */
-	int64_t headers_us;       /* for the headers of a first request; 0: ten seconds */
-	bool tls;                 /* tls_identity_use came before */
-	unsigned idle_timeout_s;  /* 0: 60; held requests do not count as idle */
+	void *app;                     /* handed to the handlers */
+	const struct httpd_turn *turn; /* NULL: answers leave at once */
+	unsigned max_connections;      /* 0: 4096 */
+	unsigned max_per_peer;         /* that wait and that no handler vouched for; 0: 256 */
+	int64_t headers_us;            /* for the headers of a first request; 0: ten seconds */
+	bool tls;                      /* tls_identity_use came before */
+	unsigned idle_timeout_s;       /* 0: 60; held requests do not count as idle */
 };
 struct httpd *httpd_new(struct loop *l, const struct httpd_config *c, struct err *e) CHECK_RESULT;
+struct loop *httpd_loop(const struct httpd *h);   /* of its connections: to ask how it does */
 const char *httpd_address(const struct httpd *h); /* "127.0.0.1:40123", the real port */
 void httpd_free(struct httpd *h); /* closes every connection; close callbacks run. NULL fine */
+
+/* Around work outside of handlers that answers many held requests: they are one turn. NULL fine. */
+void httpd_turn_begin(struct httpd *h);
+void httpd_turn_end(struct httpd *h);
 
 /* The request; everything lives until its close callback returned. */
 const char *httpd_path(const struct httpd_request *r);
@@ -88,8 +108,8 @@ void httpd_reply(struct httpd_request *r, unsigned status, const char *content_t
 void httpd_reply_json(struct httpd_request *r, unsigned status, const struct buf *json);
 void httpd_error(struct httpd_request *r, unsigned status, const char *fmt, ...)
 	PRINTF_LIKE(3, 4); /* {"error":"…"} */
-/* Status by class: INPUT 400, AUTH 401, DENIED 403, NOT_FOUND 404, CONFLICT 409, LIMIT 413, else
- * 500 (whose text is logged, not sent). */
+/* Status by class: INPUT 400, AUTH 401, DENIED 403, NOT_FOUND 404, CONFLICT 409, LIMIT 413, TIMEOUT
+ * 503 with Retry-After, else 500 (whose text is logged, not sent, as that of TIMEOUT). */
 void httpd_reply_err(struct httpd_request *r, const struct err *e);
 enum { HTTPD_END = -1, HTTPD_ABORT = -2 };
 /* read: > 0 bytes put into out, 0 not now (httpd_resume later), HTTPD_END, HTTPD_ABORT (the

@@ -1,7 +1,6 @@
 /*
- * Answers: whole ones, errors, streams; holding and going on. An answer may be given at any time,
- * inside a callback of libmicrohttpd or long after: it is kept and queued when the library can
- * take it.
+ * Answers: whole ones, errors, streams; holding. An answer may be given at any time, inside a
+ * handler or long after; libmicrohttpd gets it on the connections' thread.
  */
 #include "coordinator/http/private.h"
 
@@ -12,14 +11,17 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-#define STREAM_BLOCK KIB(64)
-
 void httpd_add_header(struct httpd_request *r, const char *name, const char *value)
 {
 	pairs_set(&r->headers, name, value);
 }
 
-/* The answer is kept here and queued when libmicrohttpd can take it (httpd.c). */
+void answer_send(struct httpd_request *r)
+{
+	if (!r->at_once)
+		crossing_send(&r->h->to_io, r, IO_ANSWER);
+}
+
 static void answer_set(struct httpd_request *r, unsigned status, const char *content_type,
 	struct MHD_Response *response)
 {
@@ -32,8 +34,9 @@ static void answer_set(struct httpd_request *r, unsigned status, const char *con
 	for (size_t i = 0; i < r->headers.n; i++)
 		MHD_add_response_header(response, r->headers.v[i].key, r->headers.v[i].value);
 	r->held = false;
-	if (!r->in_call)
-		request_wake(r);
+	turn_keep(r);
+	if (!r->kept)
+		answer_send(r);
 }
 
 void httpd_reply(
@@ -89,25 +92,14 @@ void httpd_reply_err(struct httpd_request *r, const struct err *e)
 			return;
 		}
 	}
+	if (err_is(e, ERR_TIMEOUT)) {
+		log_warn("http", "request_late", F_STR("path", r->path), F_ERR(e));
+		httpd_add_header(r, "Retry-After", "2");
+		httpd_error(r, 503, "the coordinator waits for another process, try again");
+		return;
+	}
 	log_error("http", "request_failed", F_STR("path", r->path), F_ERR(e));
 	httpd_error(r, 500, "internal error");
-}
-
-static ssize_t on_read(void *cls, uint64_t pos UNUSED, char *out, size_t max)
-{
-	struct httpd_request *r = cls;
-
-	if (r->gone)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	ssize_t n = r->reader(r->reader_data, out, max);
-	if (n > 0)
-		return n;
-	if (n == HTTPD_END)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	if (n < 0)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	request_sleep(r);
-	return 0;
 }
 
 void httpd_reply_stream(struct httpd_request *r, unsigned status, const char *content_type,
@@ -117,7 +109,7 @@ void httpd_reply_stream(struct httpd_request *r, unsigned status, const char *co
 	r->reader_data = data;
 	answer_set(r, status, content_type,
 		MHD_create_response_from_callback(
-			MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, r, NULL));
+			MHD_SIZE_UNKNOWN, STREAM_BLOCK, exchange_read, r, NULL));
 }
 
 void httpd_set_sink(
@@ -154,9 +146,17 @@ void httpd_hold(struct httpd_request *r)
 	r->held = true;
 }
 
-void httpd_resume(struct httpd_request *r)
+bool httpd_alive(const struct httpd_request *r)
 {
-	/* A held request wakes with its answer only. */
-	if (!r->held)
-		request_wake(r);
+	return !r->gone && peer_state(r->socket) == PEER_OPEN;
+}
+
+void httpd_trust(struct httpd_request *r)
+{
+	r->trusted = true;
+}
+
+void httpd_limit_body(struct httpd_request *r)
+{
+	r->body_limited = true;
 }

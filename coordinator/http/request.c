@@ -58,12 +58,37 @@ void request_route(struct httpd_request *r)
 		}
 	}
 	pairs_release(&r->params);
+	r->at_once = r->io.answered = true;
 	if (other) {
 		httpd_add_header(r, "Allow", other->method);
 		httpd_error(r, 405, "method %.20s is not allowed here", r->method);
 	} else {
 		httpd_error(r, 404, "there is nothing at this path");
 	}
+}
+
+static enum MHD_Result field_add(
+	void *fields, enum MHD_ValueKind kind UNUSED, const char *name, const char *value)
+{
+	if (!value)
+		return MHD_YES;
+	strv_add(fields, name);
+	strv_add(fields, value);
+	return MHD_YES;
+}
+
+void request_read(struct httpd_request *r)
+{
+	MHD_get_connection_values(r->io.c, MHD_HEADER_KIND, field_add, &r->fields);
+}
+
+/* The first of that name, in any case. */
+static const char *field_get(const struct strv *fields, const char *name)
+{
+	for (size_t i = 0; i + 1 < fields->n; i += 2)
+		if (strcasecmp(fields->v[i], name) == 0)
+			return fields->v[i + 1];
+	return NULL;
 }
 
 const char *httpd_path(const struct httpd_request *r)
@@ -73,7 +98,7 @@ const char *httpd_path(const struct httpd_request *r)
 
 const char *httpd_header(const struct httpd_request *r, const char *name)
 {
-	return MHD_lookup_connection_value(r->c, MHD_HEADER_KIND, name);
+	return field_get(&r->fields, name);
 }
 
 /* ---- the query ---- */
@@ -115,9 +140,11 @@ static enum MHD_Result query_add(
 
 void request_query(struct httpd_request *r)
 {
-	MHD_get_connection_values(r->c, MHD_GET_ARGUMENT_KIND, query_add, r);
-	if (r->bad_query)
-		httpd_error(r, 400, "query: expected UTF-8 text, with %%XX for what is escaped");
+	MHD_get_connection_values(r->io.c, MHD_GET_ARGUMENT_KIND, query_add, r);
+	if (!r->bad_query)
+		return;
+	r->at_once = r->io.answered = true;
+	httpd_error(r, 400, "query: expected UTF-8 text, with %%XX for what is escaped");
 }
 
 const char *httpd_query(const struct httpd_request *r, const char *name)
@@ -126,6 +153,11 @@ const char *httpd_query(const struct httpd_request *r, const char *name)
 }
 
 /* ---- the rest ---- */
+
+bool httpd_is_local(const struct httpd_request *r)
+{
+	return r->local;
+}
 
 const char *httpd_param(const struct httpd_request *r, const char *name)
 {
@@ -137,6 +169,11 @@ bool httpd_param_id(const struct httpd_request *r, const char *name, int64_t *re
 	const char *text = httpd_param(r, name);
 
 	return text && *text >= '1' && *text <= '9' && parse_i64(text, 1, INT64_MAX, ret);
+}
+
+uint64_t httpd_peer(const struct httpd_request *r)
+{
+	return r->peer;
 }
 
 struct slice httpd_body(const struct httpd_request *r)

@@ -28,7 +28,9 @@ struct tls_identity {
 	struct tls_identity *next; /* older one */
 };
 
-static struct tls_identity *in_use; /* then those that were replaced, newest first */
+/* Then those that were replaced, newest first. Handshakes are on the connections' thread, which
+ * reads no more than this pointer and what never changes behind it. */
+static struct tls_identity *_Atomic in_use;
 
 static void identity_destroy(struct tls_identity *t)
 {
@@ -191,7 +193,7 @@ int tls_identity_valid(const struct tls_identity *t, struct wall now, struct err
 static void retired_free(bool all)
 {
 	struct mono now = mono_now();
-	struct tls_identity **link = in_use ? &in_use->next : &in_use;
+	struct tls_identity *first = in_use, **link = first ? &first->next : &first;
 
 	while (*link) {
 		struct tls_identity *t = *link;
@@ -226,11 +228,13 @@ static int on_handshake(gnutls_session_t session UNUSED, const gnutls_datum_t *c
 	int n_cas UNUSED, const gnutls_pk_algorithm_t *algorithms UNUSED, int n_algorithms UNUSED,
 	gnutls_pcert_st **chain, unsigned *n_chain, gnutls_privkey_t *key)
 {
-	if (!in_use)
+	struct tls_identity *t = in_use;
+
+	if (!t)
 		return -1;
-	*chain = in_use->chain;
-	*n_chain = in_use->n_chain;
-	*key = in_use->key;
+	*chain = t->chain;
+	*n_chain = t->n_chain;
+	*key = t->key;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "coordinator/api/api.h"
+#include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/claim/lost_job.h"
 #include "coordinator/git/git_http.h"
@@ -37,6 +38,7 @@
 #define CONNECTIONS_LEAST 64
 #define FLUSH_US (5 * USEC_PER_SEC)
 enum { TOKENS_AT_ONCE = 5000 }; /* of a store that held millions: a few milliseconds each time */
+#define FLUSH_WAIT_US (USEC_PER_SEC / 2) /* for the write lock of another process */
 
 struct serve {
 	struct app app;
@@ -103,6 +105,8 @@ static void on_flush(struct loop_source *s, void *data)
 	int pruned;
 
 	sd_notify(0, "WATCHDOG=1"); /* to systemd, when there is one */
+	/* all of it is done again next time */
+	store_wait_until(v->app.store, mono_add(mono_now(), FLUSH_WAIT_US));
 	if (lost_jobs_end(&v->app, v->config.job_expiry, wall_now(), &lost, &e) < 0 ||
 		jobs_start(&v->app, &e) < 0 || scrub_sweep(&v->app, wall_now(), &e) < 0 ||
 		metrics_flush(&v->app.metrics, v->app.store, &e) < 0 ||
@@ -110,6 +114,7 @@ static void on_flush(struct loop_source *s, void *data)
 		tokens_forget(&v->app, &e) < 0 ||
 		artifact_prune(&v->app, wall_now(), &pruned, &e) < 0)
 		log_warn("serve", "housekeeping_failed", F_ERR(&e));
+	store_wait_until(v->app.store, (struct mono){ 0 });
 	loop_timer_set(s, mono_add(loop_now(v->app.loop), FLUSH_US));
 }
 
@@ -187,7 +192,8 @@ static int http_listen(struct serve *v, struct err *e)
 		.max_connections = connections_possible(v->config.connections),
 		.max_per_peer = (unsigned)v->config.connections_per_peer,
 		.tls = certificate_given(&v->config),
-		.app = a };
+		.app = a,
+		.turn = &app_turn };
 
 	if (certificate_open(&v->config, e) < 0 ||
 		metrics_access_open(&v->config, &a->metrics_access, e) < 0)
@@ -195,6 +201,8 @@ static int http_listen(struct serve *v, struct err *e)
 	a->httpd = httpd_new(a->loop, &c, e);
 	if (!a->httpd)
 		return -1;
+	a->metrics.app_loop = a->loop;
+	a->metrics.connections_loop = httpd_loop(a->httpd);
 	a->public_url = v->config.public_url ? xstrdup(v->config.public_url) : base_url(v);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "coordinator/scrub/scrub.h"
 #include "coordinator/api/api.h"
+#include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/queue/report.h"
@@ -104,7 +105,8 @@ void world_serve(struct world *w)
 		.tables = tables,
 		.table_sizes = &api_routes_n,
 		.n_tables = 1,
-		.app = &w->app };
+		.app = &w->app,
+		.turn = &app_turn };
 	w->app.httpd = httpd_new(w->app.loop, &c, &e);
 	if (!w->app.httpd)
 		fail_msg("%s", e.text);

@@ -17,6 +17,7 @@
 #include "coordinator/store/schema.h"
 #include "coordinator/environment/secret.h"
 #include "coordinator/store/state.h"
+#include "coordinator/store/sql.h"
 #include "coordinator/store/step.h"
 #include "coordinator/store/store.h"
 
@@ -87,9 +88,10 @@ static bool returned(struct world *w)
 	return w->app.metrics.pending[METRIC_CLAIMS_RETURNED] > 0;
 }
 
-static void on_close_now(struct loop_source *s UNUSED, void *data)
+static int close_at_commit(void *data)
 {
 	close_fdp(data);
+	return 0;
 }
 
 /* The peer goes after the claim was committed and before its answer is written. */
@@ -103,8 +105,8 @@ static void test_claim_not_delivered(void **state UNUSED)
 	raw_heartbeat(&w, fd, "Prefer: wait=20\r\n");
 	run_until(&w, held);
 	struct run_created run = RUN(&w, "a:linux");
+	sqlite3_commit_hook(w.app.store->db, close_at_commit, &fd);
 	app_wake(&w.app);
-	struct loop_source *closer = loop_defer(w.app.loop, on_close_now, &fd);
 	run_until(&w, returned);
 	assert_int_equal(1, w.app.metrics.pending[METRIC_CLAIMS]);
 	assert_string_equal("queued", world_state(&w, run.run_id, "a"));
@@ -114,7 +116,6 @@ static void test_claim_not_delivered(void **state UNUSED)
 	assert_int_equal(200, heartbeat(&w, w.runner_token, "{}", &c));
 	assert_int_equal(run.run_id, c.run_id);
 	assert_string_equal("running", world_state(&w, run.run_id, "a"));
-	loop_source_unref(&closer);
 	world_close(&w);
 }
 
@@ -145,6 +146,17 @@ static void test_claim_half_delivered(void **state UNUSED)
 	world_close(&w);
 }
 
+/* No claim is on its way: what became of each answer is stored. */
+static bool all_settled(struct world *w)
+{
+	int64_t n = -1;
+
+	assert_int_equal(
+		1, sql_int(w->app.store, &n, NULL,
+			   "SELECT count(*) FROM workflow_jobs WHERE claim_jti IS NOT NULL", ""));
+	return n == 0;
+}
+
 /* Clients that take their answer and close at once have it. */
 static void test_claim_delivered(void **state UNUSED)
 {
@@ -156,6 +168,7 @@ static void test_claim_delivered(void **state UNUSED)
 	world_serve(&w);
 	struct run_created run = RUN(&w, "a:linux");
 	assert_int_equal(200, heartbeat(&w, w.runner_token, "{}", &c));
+	run_until(&w, all_settled);
 	must(store_claims_return(w.app.store, wall_now(), &n, NULL));
 	assert_int_equal(0, n);
 	assert_string_equal("running", world_state(&w, run.run_id, "a"));

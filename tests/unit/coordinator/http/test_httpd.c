@@ -27,6 +27,10 @@ struct fixture {
 	struct loop_source *timer;
 	size_t begun, handled, closed, bytes, left;
 	bool closed_flag, held_flag, asleep;
+	/* of the turns */
+	int peer; /* a client's socket, -1: none */
+	size_t commits;
+	bool changed, commit_fails, told_early;
 };
 
 #define must(call) assert_int_equal(0, (call))
@@ -59,6 +63,18 @@ static void hold(struct httpd_request *r, void *app)
 	f->held_flag = true;
 	httpd_on_close(r, on_close, f);
 	httpd_hold(r);
+}
+
+/* Changes something, and answers the request that is held, if there is one. */
+static void change(struct httpd_request *r, void *app)
+{
+	struct fixture *f = app;
+
+	f->changed = true;
+	if (f->held)
+		httpd_reply(f->held, 200, NULL, NULL, 0);
+	httpd_add_header(r, "X-Done", "yes");
+	httpd_reply(r, 200, "text/plain", "done", 4);
 }
 
 static void refuse(struct httpd_request *r, void *app UNUSED)
@@ -202,13 +218,50 @@ static void query(struct httpd_request *r, void *app UNUSED)
 	httpd_reply(r, 200, NULL, text, strlen(text));
 }
 
+/* Not of the application's thread, so the fixture is not its. */
+static void now(struct httpd_request *r, void *app UNUSED)
+{
+	httpd_reply(r, 200, "text/plain", httpd_query(r, "n"), 1);
+}
+
+static void turn_begin(void *app)
+{
+	((struct fixture *)app)->changed = false;
+}
+
+static void turn_call(void *app UNUSED, struct mono arrived)
+{
+	assert_true(mono_diff(mono_now(), arrived) >= 0);
+}
+
+static bool turn_changed(void *app)
+{
+	return ((struct fixture *)app)->changed;
+}
+
+static int turn_commit(void *app, struct err *e)
+{
+	struct fixture *f = app;
+	char c;
+
+	f->commits += f->changed;
+	f->told_early |=
+		f->changed && f->peer >= 0 && recv(f->peer, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return f->changed && f->commit_fails ? err_set(e, ERR_IO, "no room on the disk") : 0;
+}
+
+static const struct httpd_turn turn = { turn_begin, turn_call, turn_changed, turn_commit };
+
 static const struct httpd_route routes[] = {
+	{ "POST", "/change", HTTPD_BUFFERED, 100, NULL, change },
+	{ "POST", "/change-early", HTTPD_BUFFERED, 100, change, unreachable },
 	{ "POST", "/echo/{name}", HTTPD_BUFFERED, 1000, NULL, echo },
 	{ "POST", "/hold", HTTPD_NO_BODY, 0, NULL, hold },
 	{ "POST", "/refuse", HTTPD_BUFFERED, 1000, refuse, unreachable },
 	{ "POST", "/sink", HTTPD_STREAMED, 0, sink_begin, sink_done },
 	{ "GET", "/source", HTTPD_NO_BODY, 0, NULL, source },
 	{ "GET", "/stuck", HTTPD_NO_BODY, 0, NULL, stuck },
+	{ "GET", "/now", HTTPD_NO_BODY, 0, NULL, now, .at_once = true },
 	{ "GET", "/aborts", HTTPD_NO_BODY, 0, NULL, aborts },
 	{ "GET", "/trusted", HTTPD_NO_BODY, 0, NULL, trusted },
 	{ "GET", "/basic", HTTPD_NO_BODY, 0, NULL, basic },
@@ -223,7 +276,7 @@ static int setup(void **state)
 	const size_t sizes[] = { ARRAY_LEN(routes) };
 	struct err e = { 0 };
 
-	f = (struct fixture){ 0 };
+	f = (struct fixture){ .peer = -1 };
 	f.loop = loop_new(&e);
 	f.timer = loop_timer(f.loop, MONO_NEVER, on_pause, &f);
 	struct httpd_config c = { .listen = "127.0.0.1:0",
@@ -233,7 +286,8 @@ static int setup(void **state)
 		.max_connections = CONNECTIONS,
 		.max_per_peer = PER_PEER,
 		.headers_us = 50 * USEC_PER_MSEC,
-		.app = &f };
+		.app = &f,
+		.turn = &turn };
 	f.server = httpd_new(f.loop, &c, &e);
 	if (!f.server)
 		fail_msg("%s", e.text);
@@ -588,6 +642,87 @@ static void test_crowded(void **state)
 		close(held[i]);
 }
 
+/* Nothing of an answer leaves before what it tells of is stored, wherever it was given. */
+static void test_answers_wait_for_the_commit(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const requests[] = {
+		"POST /change HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab",
+		"POST /change-early HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab",
+		"POST /change-early HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+		"Expect: 100-continue\r\n\r\n",
+	};
+	char answer[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+		f->peer = raw_connect(f);
+		raw_send(f->peer, requests[i]);
+		ssize_t n = raw_wait(f, f->peer, answer, sizeof(answer) - 1);
+		assert_true(n > 0);
+		answer[n] = 0;
+		assert_non_null(strstr(answer, "HTTP/1.1 200"));
+		assert_int_equal(i + 1, f->commits);
+		close(f->peer);
+	}
+	assert_false(f->told_early);
+	assert_int_equal(0, f->handled);
+}
+
+/* Answered by the connections' thread alone: the application's is in this function. */
+static void ask_now(int fd)
+{
+	char answer[512];
+
+	raw_send(fd, "GET /now?n=7 HTTP/1.1\r\nHost: x\r\n\r\n");
+	ssize_t n = recv(fd, answer, sizeof(answer) - 1, 0);
+	assert_true(n > 0);
+	answer[n] = '\0';
+	assert_non_null(strstr(answer, "\r\n\r\n7"));
+}
+
+/* What came while the application was busy is one turn, with one commit. */
+static void test_a_turn_takes_all_that_waits(void **state)
+{
+	struct fixture *f = *state;
+	int peers[12];
+	char answer[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(peers); i++) {
+		peers[i] = raw_connect(f);
+		raw_send(peers[i],
+			"POST /change HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab");
+	}
+	/* the second answer is of a later round than those that all of the above were read in */
+	int asks = raw_connect(f);
+	ask_now(asks);
+	ask_now(asks);
+	for (size_t i = 0; i < ARRAY_LEN(peers); i++) {
+		assert_true(raw_wait(f, peers[i], answer, sizeof(answer)) > 0);
+		close(peers[i]);
+	}
+	assert_int_equal(1, f->commits);
+	close(asks);
+}
+
+/* What could not be stored did not happen: 503 for all that the turn answered. */
+static void test_a_commit_that_fails_answers_503(void **state)
+{
+	struct fixture *f = *state;
+	CLEAN_EXCHANGE struct http_exchange *held = start(f, "POST", "/hold", "", 0);
+
+	must(loop_wait(f->loop, &f->held_flag, never, NULL));
+	f->commit_fails = true;
+	CLEAN_EXCHANGE struct http_exchange *x = start(f, "POST", "/change", "ab", 2);
+	assert_int_equal(503, http_wait(x)->status);
+	assert_string_equal("2", http_header(http_wait(x), "retry-after"));
+	assert_null(http_header(http_wait(x), "x-done"));
+	assert_int_equal(503, http_wait(held)->status);
+	must(loop_wait(f->loop, &f->closed_flag, never, NULL));
+	f->commit_fails = false;
+	assert_int_equal(200, status_of(f, "POST", "/change", "ab", 2));
+	assert_int_equal(200, status_of(f, "POST", "/echo/x", "ab", 2));
+}
+
 /* Held requests are closed when the server ends; teardown would hang or abort otherwise. */
 static void test_stop_while_held(void **state)
 {
@@ -634,6 +769,9 @@ int main(void)
 		T(test_half_a_request_is_ended),
 		T(test_those_who_wait_make_room),
 		T(test_crowded),
+		T(test_answers_wait_for_the_commit),
+		T(test_a_turn_takes_all_that_waits),
+		T(test_a_commit_that_fails_answers_503),
 		T(test_stop_while_held),
 		T(test_listen_errors),
 	};

@@ -1,0 +1,66 @@
+/*
+ * Each commit waits for the disk, and the disk takes longer than the calls themselves. So the
+ * server hands us its turns, and a turn is a group of the store (coordinator/store/store.h).
+ *
+ * When another process has the write lock, a turn waits as long as its callers are likely to; then
+ * they hear 503 and come again. Connections are served meanwhile, on their own thread.
+ */
+#include "coordinator/app/turn.h"
+
+#include <inttypes.h>
+
+#include "coordinator/store/store.h"
+
+#define PATIENCE_US (5 * USEC_PER_SEC)
+
+static void turn_call(void *app, struct mono arrived)
+{
+	struct app *a = app;
+
+	store_wait_until(a->store, mono_add(arrived, PATIENCE_US));
+}
+
+static void turn_begin(void *app)
+{
+	struct app *a = app;
+
+	turn_call(a, mono_now());
+	store_group_begin(a->store);
+}
+
+static bool turn_changed(void *app)
+{
+	const struct app *a = app;
+
+	return store_group_changed(a->store);
+}
+
+static int turn_commit(void *app, struct err *e)
+{
+	struct app *a = app;
+	bool changed = store_group_changed(a->store);
+	int rc = store_group_end(a->store, e);
+
+	store_wait_until(a->store, (struct mono){ 0 });
+	if (changed)
+		a->store_fails = rc < 0;
+	return rc;
+}
+
+const struct httpd_turn app_turn = { turn_begin, turn_call, turn_changed, turn_commit };
+
+bool app_healthy(const struct app *a, struct buf *out)
+{
+	int64_t locked = store_locked_us(a->store), busy = loop_busy_us(a->loop);
+	bool stuck = locked > PATIENCE_US || busy > PATIENCE_US || a->store_fails;
+
+	buf_adds(out, stuck ? "not well\n" : "ok\n");
+	if (locked)
+		buf_addf(out, "another process has held the store's lock for %" PRId64 " ms\n",
+			locked / USEC_PER_MSEC);
+	else if (busy > PATIENCE_US)
+		buf_addf(out, "one call has taken %" PRId64 " ms\n", busy / USEC_PER_MSEC);
+	if (a->store_fails)
+		buf_adds(out, "the store could not write\n");
+	return !stuck;
+}

@@ -1,0 +1,103 @@
+"""Another process holds the write lock of the store: who waits, for how long, and who does not."""
+import concurrent.futures
+import contextlib
+import sqlite3
+import statistics
+import time
+
+import driver
+import pytest
+
+CALLERS = 12
+QUICK = 0.1     # seconds for an answer that needs no store
+PATIENCE = 5.0  # of a call that does
+
+
+@contextlib.contextmanager
+def locked(coordinator):
+    """The lock, as a process has it that was stopped at a bad time."""
+    with contextlib.closing(sqlite3.connect(coordinator.data / "shithubd.db",
+                                            isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+class Health:
+    """Asks, and holds how long each answer took."""
+
+    def __init__(self, coordinator):
+        self.coordinator, self.took = coordinator, []
+
+    def __call__(self):
+        began = time.monotonic()
+        answer = self.coordinator.request("GET", "/healthz", timeout=5)
+        self.took.append(time.monotonic() - began)
+        return answer
+
+    def check(self):
+        # one of many may wait for the processor of a busy machine
+        assert statistics.median(self.took) < QUICK and max(self.took) < 10 * QUICK, self.took
+
+
+@pytest.fixture
+def health(coordinator):
+    asked = Health(coordinator)
+    yield asked
+    asked.check()
+
+
+def heartbeat(coordinator, token):
+    began = time.monotonic()
+    answer = coordinator.request("POST", "/api/v1/runners/heartbeat", {}, token, timeout=30)
+    return answer, time.monotonic() - began
+
+
+@pytest.fixture
+def tokens(coordinator):
+    return [coordinator.register_runner(f"r{number}", labels="linux")["token"]
+            for number in range(CALLERS)]
+
+
+def test_calls_go_on_when_the_lock_is_gone(coordinator, tokens, health):
+    with concurrent.futures.ThreadPoolExecutor(CALLERS) as pool:
+        with locked(coordinator):
+            calls = [pool.submit(heartbeat, coordinator, token) for token in tokens]
+            driver.wait_for(lambda: b"lock" in health().body, 4, "the reason")
+            assert not any(call.done() for call in calls)
+        assert [call.result()[0].status for call in calls] == [204] * CALLERS
+    driver.wait_for(lambda: health().body == b"ok\n", 10, "health")
+
+
+def test_callers_hear_503_when_it_stays(coordinator, tokens, health):
+    with concurrent.futures.ThreadPoolExecutor(CALLERS) as pool:
+        with locked(coordinator):
+            calls = [pool.submit(heartbeat, coordinator, token) for token in tokens]
+            while not all(call.done() for call in calls):
+                health()
+            # all of them at once, not one after the other
+            for answer, took in (call.result() for call in calls):
+                assert answer.status == 503 and answer.headers["Retry-After"] == "2"
+                assert PATIENCE - 1 < took < PATIENCE + 2, took
+            refused = health()
+            assert refused.status == 503 and b"another process" in refused.body
+        answer, took = heartbeat(coordinator, tokens[0])
+        assert answer.status == 204 and took < 1
+    driver.wait_for(lambda: health().status == 200, 10, "health")
+
+
+def test_how_long_threads_are_away_is_measured(coordinator, tokens):
+    with locked(coordinator):
+        assert heartbeat(coordinator, tokens[0])[0].status == 503
+
+    def read():
+        page = coordinator.request("GET", "/metrics").body.decode()
+        lines = [line.rsplit(" ", 1) for line in page.splitlines() if "_loop_" in line]
+        return {name: float(value) for name, value in lines if name[0] != "#"}
+
+    longest, slow = "shithub_actions_loop_longest_seconds", "shithub_actions_loop_slow_total"
+    first = read()
+    assert first[longest + '{thread="app"}'] > PATIENCE - 1
+    assert first[longest + '{thread="connections"}'] < QUICK
+    assert first[slow + '{thread="app"}'] >= 1
+    assert read()[longest + '{thread="app"}'] < PATIENCE - 1
