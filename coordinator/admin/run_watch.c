@@ -111,8 +111,10 @@ static char *picture(const struct run_view *v, struct terminal_style style, size
 	if (*ret_lines <= room)
 		return text;
 	char *end = text;
-	while (++kept < room && end)
-		end = strchr(end, '\n') + 1;
+	while (++kept < room) {
+		end += strcspn(end, "\n");
+		end += *end == '\n';
+	}
 	*end = '\0';
 	char *cut = xasprintf("%s… %zu more lines\n", text, *ret_lines - (room - 1));
 	free(text);
