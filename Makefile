@@ -36,7 +36,7 @@ CFLAGS ?= -O2 -g
 # Two builds of one source give the same bytes, wherever the tree is.
 SAME_BYTES = -ffile-prefix-map=$(CURDIR)=.
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE $(SAME_BYTES) \
-	-fno-common -ffunction-sections -fdata-sections $(WARN) -Werror -I. $(PKG_CFLAGS) \
+	-fno-common -ffunction-sections -fdata-sections $(WARN) -Werror -I. -I$(B)/made $(PKG_CFLAGS) \
 	-DPROJECT_VERSION='"$(VERSION)"' $(CFLAGS) $(SAN_CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(LDFLAGS) $(SAN_CFLAGS)
 ifeq ($(SAN),asan)
@@ -57,6 +57,10 @@ STATIC_ROOMS := engine/gate network/probe
 MAINS := runner/main.c coordinator/main.c
 LIB_SRC := $(filter-out $(MAINS),$(foreach m,$(filter-out $(STATIC_ROOMS),$(ROOMS)),$(wildcard $(m)/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
+# The templates of pages as C; found as <pages/parts.h>.
+PARTS := $(B)/made/pages/parts
+PARTS_HTML := $(sort $(wildcard coordinator/pages/html/*.html))
+LIB_OBJ += $(PARTS).o
 GATE_SRC := $(wildcard engine/gate/*.c)
 PROBE_SRC := $(wildcard network/probe/*.c)
 UNIT_SRC := $(sort $(shell find tests/unit -name 'test_*.c'))
@@ -113,8 +117,8 @@ lint: ## formatting, include arrows, dialect, cppcheck, clang-tidy
 	@deploy/local/deps.sh build lint
 	@tests/lint/lint.sh
 
-lint-flags:
-	@echo -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(PKG_CFLAGS) -DPROJECT_VERSION='"$(VERSION)"' \
+lint-flags: $(PARTS).h
+	@echo -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/made $(WARN) $(PKG_CFLAGS) -DPROJECT_VERSION='"$(VERSION)"' \
 		-DBUILD_COMMIT='""' -DBUILD_DATE='""' -DBUILD_SUFFIX='""'
 
 format:
@@ -156,6 +160,17 @@ install: all ## programs, gate, systemd units, manual and completions below $(DE
 
 clean: ## remove the build folders
 	rm -rf build build-asan build-tsan build-fuzz
+
+$(PARTS).h $(PARTS).c: $(PARTS).%: coordinator/pages/html/parts.awk $(PARTS_HTML)
+	@mkdir -p $(@D)
+	@LC_ALL=C awk -v want=$* -f $^ >$@.new && mv $@.new $@
+
+$(PARTS).o: $(PARTS).c $(PARTS).h Makefile
+	@echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(filter $(B)/coordinator/pages/%,$(LIB_OBJ)): | $(PARTS).h
+$(B)/coordinator/pages/asset.o: $(wildcard coordinator/pages/*.css coordinator/pages/*.svg coordinator/pages/*.js)
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)

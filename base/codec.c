@@ -268,8 +268,7 @@ uint64_t random_below(uint64_t bound)
 	return v % bound;
 }
 
-/* A valid character that would steer a terminal or hide in a line. */
-static bool steers(const char *p, size_t len)
+bool text_steers(const char *p, size_t len)
 {
 	const unsigned char *c = (const unsigned char *)p;
 	uint32_t u = len == 2 ? (c[0] & 0x1fU) << 6 | (c[1] & 0x3fU)
@@ -277,9 +276,10 @@ static bool steers(const char *p, size_t len)
 
 	if (len == 1)
 		return c[0] < 0x20 || c[0] == 0x7f;
-	return len < 4 &&
-	       (u < 0xa0 || (u >= 0x200b && u <= 0x200f) || (u >= 0x2028 && u <= 0x202e) ||
-		       (u >= 0x2060 && u <= 0x206f) || u == 0xfeff);
+	if (len == 4) /* tags, U+E0000 to U+E007F */
+		return c[0] == 0xf3 && c[1] == 0xa0 && c[2] <= 0x81;
+	return u < 0xa0 || u == 0x61c || u == 0x180e || (u >= 0x200b && u <= 0x200f) ||
+	       (u >= 0x2028 && u <= 0x202e) || (u >= 0x2060 && u <= 0x206f) || u == 0xfeff;
 }
 
 char *text_printable(const char *text)
@@ -291,7 +291,7 @@ char *text_printable(const char *text)
 	for (const char *p = copy, *end = copy + n; p < end;) {
 		size_t len = utf8 ? utf8_char(p, (size_t)(end - p)) : 1;
 
-		if (steers(p, len) || (!utf8 && (unsigned char)*p >= 0x80)) {
+		if (text_steers(p, len) || (!utf8 && (unsigned char)*p >= 0x80)) {
 			*to++ = '?';
 		} else {
 			memmove(to, p, len);
@@ -308,7 +308,7 @@ void text_escape(struct buf *out, const char *text, size_t n)
 	for (const char *p = text, *end = text + n; p < end;) {
 		size_t len = utf8_char(p, (size_t)(end - p));
 
-		if (len == 0 || steers(p, len)) {
+		if (len == 0 || text_steers(p, len)) {
 			const char *name = *p == '\n' ? "\\n" : *p == '\t' ? "\\t" : NULL;
 
 			for (size_t i = 0; i < (len ? len : 1) && !name; i++)

@@ -35,6 +35,9 @@ void random_bytes(void *p, size_t n); /* aborts if the kernel gives none */
 void uuid_v4(char out[UUID_TEXT_MAX]);
 uint64_t random_below(uint64_t bound); /* uniform in [0, bound) */
 
+/* Whether a valid character of len bytes would steer its reader or hide in a line: control
+ * characters, bidi marks, characters without width, tags. */
+bool text_steers(const char *p, size_t len);
 /* A copy that any terminal and any JSON reader takes: control and other steering characters (C1,
  * bidi marks, zero-width ones), and in text that is not UTF-8 all bytes above 0x7f, become '?'. */
 char *text_printable(const char *text) CHECK_RESULT;

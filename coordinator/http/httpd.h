@@ -60,6 +60,8 @@ struct httpd_config {
 	const struct httpd_route *const *tables; /* searched in order */
 	const size_t *table_sizes;
 	size_t n_tables;
+	/* its begin answers a path that no table has; NULL: a JSON error */
+	const struct httpd_route *lost;
 	void *app;                     /* handed to the handlers */
 	const struct httpd_turn *turn; /* NULL: answers leave at once */
 	unsigned max_connections;      /* 0: 4096 */

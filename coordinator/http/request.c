@@ -58,6 +58,11 @@ void request_route(struct httpd_request *r)
 		}
 	}
 	pairs_release(&r->params);
+	if (!other && c->lost) {
+		r->route = c->lost;
+		buf_init(&r->body, 0);
+		return;
+	}
 	r->at_once = r->io.answered = true;
 	if (other) {
 		httpd_add_header(r, "Allow", other->method);

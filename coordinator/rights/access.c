@@ -22,6 +22,14 @@ static const struct column columns[] = {
 };
 static const struct row_type access_type = ROW_TYPE(access_row, columns);
 
+static const struct column readable_columns[] = {
+	COLUMN("r.id", COLUMN_INT, readable_row, repo_id),
+	COLUMN("r.owner", COLUMN_TEXT, readable_row, owner),
+	COLUMN("r.name", COLUMN_TEXT, readable_row, name),
+	COLUMN("r.private", COLUMN_BOOL, readable_row, private),
+};
+static const struct row_type readable_type = ROW_TYPE(readable_row, readable_columns);
+
 static const struct column grant_columns[] = {
 	COLUMN("login", COLUMN_TEXT, grant_row, login),
 	COLUMN("role", COLUMN_INT, grant_row, role),
@@ -110,6 +118,26 @@ int store_access_job(
 		    "ii", user_id, job_id) < 0)
 		return -1;
 	return read_access(&q, ret, e);
+}
+
+/* ---- all that one may read ---- */
+
+void readable_list_release(struct readable_list *l)
+{
+	LIST_RELEASE(&readable_type, l);
+}
+
+int store_readable_list(
+	struct store *s, const struct readable_spec *spec, struct readable_list *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (row_select(s, &q, e, &readable_type,
+		    "FROM repositories r" WITH_USER " WHERE (r.owner, r.name) > (?, ?)"
+		    " AND " ROLE_OF " > 0 ORDER BY r.owner, r.name LIMIT ?",
+		    "itti", spec->user_id, spec->owner, spec->name, spec->limit) < 0)
+		return -1;
+	return LIST_READ(&q, &readable_type, ret, e);
 }
 
 /* ---- collaborators ---- */

@@ -35,6 +35,26 @@ int store_access_run(struct store *s, int64_t user_id, int64_t run_id, struct ac
 int store_access_job(struct store *s, int64_t user_id, int64_t job_id, struct access_row *ret,
 	struct err *e) CHECK_RESULT;
 
+/* What a user may read, by owner and name. */
+struct readable_row {
+	int64_t repo_id;
+	char *owner, *name;
+	bool private;
+};
+struct readable_list {
+	struct readable_row *v;
+	size_t n;
+};
+void readable_list_release(struct readable_list *l);
+/* Behind owner/name ("" and "": from the start), at most limit of them. */
+struct readable_spec {
+	int64_t user_id; /* 0: somebody without a name */
+	const char *owner, *name;
+	int64_t limit;
+};
+int store_readable_list(struct store *s, const struct readable_spec *spec,
+	struct readable_list *ret, struct err *e) CHECK_RESULT;
+
 int store_collaborator_set(struct store *s, int64_t repo_id, int64_t user_id, enum role role,
 	struct err *e) CHECK_RESULT;
 /* ERR_NOT_FOUND if there is no such collaborator. */

@@ -31,6 +31,8 @@ static const char *url_check(char **text)
 	return NULL;
 }
 
+static const char *const pages_words[] = { [PAGES_OFF] = "off", [PAGES_ON] = "on", NULL };
+
 static const struct option table[] = {
 	{ "server", "listen", OPTION_STRING, offsetof(struct serve_config, listen),
 		"127.0.0.1:8080", .flag = "listen", .meta = "HOST:PORT",
@@ -51,6 +53,9 @@ static const struct option table[] = {
 		offsetof(struct serve_config, metrics_token_file), NULL, .path = OPTION_PATH,
 		.help = "token that /metrics needs, 0600 or 0640; none: only callers on this "
 			"machine" },
+	{ "server", "pages", OPTION_CHOICE, offsetof(struct serve_config, pages), "on",
+		.choices = pages_words, .flag = "pages", .meta = "on|off",
+		.help = "pages for browsers beside the API" },
 	{ "server", "max_connections", OPTION_INT, offsetof(struct serve_config, connections),
 		"4096", .min = 64, .max = 100000, .help = "connections at one time" },
 	{ "server", "max_connections_per_peer", OPTION_INT,

@@ -20,6 +20,7 @@
 #include "coordinator/git/git_http.h"
 #include "coordinator/object/artifact.h"
 #include "coordinator/object/object.h"
+#include "coordinator/pages/pages.h"
 #include "coordinator/queue/gate.h"
 #include "coordinator/repo/repo.h"
 #include "coordinator/serve/certificate.h"
@@ -183,12 +184,15 @@ static char *base_url(const struct serve *v)
 static int http_listen(struct serve *v, struct err *e)
 {
 	struct app *a = &v->app;
-	static const struct httpd_route *const tables[] = { api_routes, git_http_routes };
-	const size_t sizes[] = { api_routes_n, ARRAY_LEN(git_http_routes) };
+	static const struct httpd_route *const tables[] = { api_routes, git_http_routes,
+		page_routes };
+	const size_t sizes[] = { api_routes_n, ARRAY_LEN(git_http_routes), page_routes_n };
 	struct httpd_config c = { .listen = v->config.listen,
 		.tables = tables,
 		.table_sizes = sizes,
-		.n_tables = ARRAY_LEN(tables),
+		.n_tables =
+			ARRAY_LEN(tables) - (v->config.pages == PAGES_OFF), /* they are the last */
+		.lost = v->config.pages == PAGES_ON ? &page_lost : NULL,
 		.max_connections = connections_possible(v->config.connections),
 		.max_per_peer = (unsigned)v->config.connections_per_peer,
 		.tls = certificate_given(&v->config),

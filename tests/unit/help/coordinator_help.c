@@ -13,6 +13,7 @@
 #include "coordinator/api/api.h"
 #include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
+#include "coordinator/pages/pages.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/queue/report.h"
 #include "coordinator/store/job.h"
@@ -95,7 +96,8 @@ void world_open(struct world *w)
 
 void world_serve(struct world *w)
 {
-	static const struct httpd_route *const tables[] = { api_routes };
+	static const struct httpd_route *const tables[] = { api_routes, page_routes };
+	const size_t sizes[] = { api_routes_n, page_routes_n };
 	struct err e = { 0 };
 
 	w->app.loop = loop_new(&e);
@@ -103,8 +105,9 @@ void world_serve(struct world *w)
 	must_err(waiters_new(&w->app, &e));
 	struct httpd_config c = { .listen = "127.0.0.1:0",
 		.tables = tables,
-		.table_sizes = &api_routes_n,
-		.n_tables = 1,
+		.table_sizes = sizes,
+		.n_tables = ARRAY_LEN(tables),
+		.lost = &page_lost,
 		.app = &w->app,
 		.turn = &app_turn };
 	w->app.httpd = httpd_new(w->app.loop, &c, &e);

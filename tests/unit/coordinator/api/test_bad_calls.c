@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "coordinator/api/api.h"
+#include "coordinator/pages/pages.h"
 #include "coordinator/rights/pat.h"
 #include "tests/unit/help/coordinator_help.h"
 
@@ -36,6 +37,22 @@ static void place_open(struct place *p)
 	assert_int_equal(200, call_do(&p->w, &first, NULL));
 	path = path_join(p->w.dir, "shithubd.db");
 	assert_int_equal(SQLITE_OK, sqlite3_open(path, &p->other));
+}
+
+/* The routes of the API, then those of the pages. */
+static size_t routes_n(void)
+{
+	return api_routes_n + page_routes_n;
+}
+
+static bool is_page(const struct httpd_route *route)
+{
+	return route >= page_routes && route < page_routes + page_routes_n;
+}
+
+static const struct httpd_route *route_at(size_t i)
+{
+	return i < api_routes_n ? &api_routes[i] : &page_routes[i - api_routes_n];
 }
 
 static void place_close(struct place *p)
@@ -77,7 +94,7 @@ static char *path_of(const struct place *p, const char *pattern, const char *id)
 			buf_addc(&out, *at);
 		else if (slice_eq(name, "owner"))
 			buf_adds(&out, "alice");
-		else if (slice_eq(name, "name"))
+		else if (slice_eq(name, "name") || slice_eq(name, "repo"))
 			buf_adds(&out, "demo");
 		else if (id)
 			buf_adds(&out, id);
@@ -107,12 +124,12 @@ static void refused(struct place *p, const struct httpd_route *route, const stru
 		.token = token_for(p, route),
 		.body = b->body,
 		.body_len = b->body_len };
-	long status = call_do(&p->w, &c, &d);
+	long status = call_do(&p->w, &c, is_page(route) ? NULL : &d);
 
 	if (status != b->want && status != b->or_want)
 		fail_msg("%s %s with %s: %ld, expected %ld", b->method, b->path, b->what, status,
 			b->want);
-	error = json_get_string(json_root(d), "error");
+	error = is_page(route) ? "a page" : json_get_string(json_root(d), "error");
 	if (!error || !*error)
 		fail_msg("%s %s with %s: no error in the answer", b->method, b->path, b->what);
 	if (commits(p) != before)
@@ -123,10 +140,10 @@ static void refused(struct place *p, const struct httpd_route *route, const stru
 
 static bool path_takes(const char *pattern, const char *method)
 {
-	for (size_t i = 0; i < api_routes_n; i++)
-		if (str_eq(api_routes[i].pattern, pattern) &&
-			(str_eq(api_routes[i].method, method) ||
-				(str_eq(method, "HEAD") && str_eq(api_routes[i].method, "GET"))))
+	for (size_t i = 0; i < routes_n(); i++)
+		if (str_eq(route_at(i)->pattern, pattern) &&
+			(str_eq(route_at(i)->method, method) ||
+				(str_eq(method, "HEAD") && str_eq(route_at(i)->method, "GET"))))
 			return true;
 	return false;
 }
@@ -137,8 +154,8 @@ static void wrong_methods(void **state UNUSED)
 	struct place p;
 
 	place_open(&p);
-	for (size_t i = 0; i < api_routes_n; i++) {
-		const struct httpd_route *route = &api_routes[i];
+	for (size_t i = 0; i < routes_n(); i++) {
+		const struct httpd_route *route = route_at(i);
 		CLEAN_STR char *path = path_of(&p, route->pattern, NULL);
 
 		for (size_t k = 0; k < ARRAY_LEN(methods); k++)
@@ -162,8 +179,8 @@ static void wrong_ids(void **state UNUSED)
 	size_t n = 0;
 
 	place_open(&p);
-	for (size_t i = 0; i < api_routes_n; i++) {
-		const struct httpd_route *route = &api_routes[i];
+	for (size_t i = 0; i < routes_n(); i++) {
+		const struct httpd_route *route = route_at(i);
 
 		if (!strstr(route->pattern, "{id}") || strstr(route->pattern, "/objects/"))
 			continue;

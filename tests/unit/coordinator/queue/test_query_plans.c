@@ -16,7 +16,9 @@
 #include "coordinator/queue/policy.h"
 #include "coordinator/queue/revoke.h"
 #include "coordinator/queue/waiting.h"
+#include "coordinator/rights/access.h"
 #include "coordinator/store/annotation.h"
+#include "coordinator/store/brief/run.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/pull.h"
 #include "coordinator/store/push.h"
@@ -89,6 +91,25 @@ static void outside(struct world *w)
 	must_err(store_delivery_tried(
 		s, &(struct delivery_result){ .id = next.id, .hook_id = 1, .now = now }, &e));
 	must_err(store_deliveries_give_up(s, due.v[0].id, now, &e));
+}
+
+/* What the pages ask. */
+static void browsers(struct world *w)
+{
+	const struct readable_spec all = { .owner = "", .name = "", .limit = 50 };
+	const struct run_brief_spec rare = {
+		.repo_id = w->repo_id, .actor = "nobody", .limit = 30
+	};
+	CLEANUP(readable_list_release) struct readable_list repos = { 0 };
+	CLEANUP(run_briefs_release) struct run_briefs runs = { 0 };
+	int64_t next;
+	struct err e = { 0 };
+
+	must_err(store_readable_list(w->app.store, &all, &repos, &e));
+	assert_int_equal(1, repos.n);
+	must_err(store_run_briefs(w->app.store, &rare, &runs, &next, &e));
+	assert_int_equal(0, runs.n);
+	assert_true(next > RUN_BRIEFS_WALKED / 2); /* the rest is for another call */
 }
 
 /* What an event of a pull request asks and leaves. */
@@ -184,6 +205,7 @@ static void test_no_statement_walks_the_past(void **state UNUSED)
 	make_past(w.app.store);
 	live(&w);
 	outside(&w);
+	browsers(&w);
 	for (size_t i = 0; i < w.app.store->n_cache; i++) {
 		const struct statement *st = &w.app.store->cache[i];
 		int walked = sqlite3_stmt_status(st->st, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);

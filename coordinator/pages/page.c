@@ -1,0 +1,190 @@
+/*
+ * Nothing that is not on this host is ever asked for, no script and no style stands inside of a
+ * page, and no other page may frame one: the policy says so to the browser, should an escape ever
+ * be missing.
+ */
+#include "coordinator/pages/page.h"
+
+#include <inttypes.h>
+#include <pages/parts.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "coordinator/pages/asset.h"
+#include "coordinator/store/run.h"
+
+#define POLICY                                                                      \
+	"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';" \
+	" base-uri 'none'; frame-ancestors 'none'"
+
+/* ---- who asks ---- */
+
+void viewer_release(struct viewer *v)
+{
+	pat_row_release(&v->who);
+}
+
+int viewer_of(struct app *a, struct httpd_request *r, struct viewer *ret, struct err *e)
+{
+	if (!httpd_header(r, "Authorization"))
+		return 0;
+	if (auth_user(a, r, &ret->who, e) < 0)
+		return -1;
+	ret->known = true;
+	return 0;
+}
+
+/* ---- what for ---- */
+
+void place_release(struct place *p)
+{
+	viewer_release(&p->viewer);
+	repo_row_release(&p->repo);
+	run_brief_release(&p->run);
+	job_row_release(&p->job);
+	free(p->url);
+	free(p->run_url);
+	free(p->job_url);
+}
+
+static int find_repo(struct app *a, struct httpd_request *r, struct place *p, struct err *e)
+{
+	int64_t id;
+
+	if (access_named(a, viewer_pat(&p->viewer), httpd_param(r, "owner"), httpd_param(r, "repo"),
+		    ROLE_READ, &id, e) < 0 ||
+		store_repo_get(a->store, id, &p->repo, e) < 0)
+		return -1;
+	p->url = xasprintf("/%s/%s", p->repo.owner, p->repo.name);
+	return 0;
+}
+
+/* The run must be of that repository: else its page would stand under a name that is not its. */
+static int find_run(struct app *a, struct httpd_request *r, struct place *p, struct err *e)
+{
+	struct access_row of;
+	int64_t id = 0;
+
+	if (!httpd_param_id(r, "id", &id) || store_access_run(a->store, 0, id, &of, NULL) < 0 ||
+		of.repo_id != p->repo.id)
+		return err_set(e, ERR_NOT_FOUND, "there is no such run");
+	if (store_run_brief(a->store, id, &p->run, e) < 0)
+		return -1;
+	p->run_url = xasprintf("%s/runs/%" PRId64, p->url, id);
+	return 0;
+}
+
+static int find_job(struct app *a, struct httpd_request *r, struct place *p, struct err *e)
+{
+	int64_t id = 0;
+
+	if (!httpd_param_id(r, "job", &id) || store_job_get(a->store, id, &p->job, NULL) < 0 ||
+		p->job.run_id != p->run.id)
+		return err_set(e, ERR_NOT_FOUND, "there is no such job");
+	p->job_url = xasprintf("%s/jobs/%" PRId64, p->run_url, id);
+	return 0;
+}
+
+int place_of(struct app *a, struct httpd_request *r, enum place_depth depth, struct place *ret,
+	struct err *e)
+{
+	if (viewer_of(a, r, &ret->viewer, e) < 0 || find_repo(a, r, ret, e) < 0)
+		return -1;
+	if (depth >= PLACE_RUN && find_run(a, r, ret, e) < 0)
+		return -1;
+	return depth >= PLACE_JOB ? find_job(a, r, ret, e) : 0;
+}
+
+/* ---- the frame ---- */
+
+void page_begin(struct html *h, const struct place *at, const char *title)
+{
+	char style[ASSET_URL_MAX], icon[ASSET_URL_MAX];
+	CLEAN_STR char *full = at ? xasprintf("%s · %s/%s", title, at->repo.owner, at->repo.name)
+				  : xasprintf("%s · shithub", title);
+
+	html_head(h, &(struct html_head){ .title = full,
+			     .style = asset_url(ASSET_STYLE, style),
+			     .icon = asset_url(ASSET_ICON, icon) });
+	if (at)
+		html_crumbs(h, &(struct html_crumbs){ .repo_url = at->url,
+				       .owner = at->repo.owner,
+				       .repo = at->repo.name,
+				       .run_url = at->run_url,
+				       .run = at->run.run_index });
+}
+
+void page_headers(struct httpd_request *r)
+{
+	httpd_add_header(r, "Content-Security-Policy", POLICY);
+	httpd_add_header(r, "X-Content-Type-Options", "nosniff");
+	httpd_add_header(r, "Referrer-Policy", "same-origin");
+	httpd_add_header(r, "Cross-Origin-Opener-Policy", "same-origin");
+	httpd_add_header(r, "Cache-Control", "private, no-cache");
+	httpd_add_header(r, "Vary", "Authorization, Cookie");
+}
+
+static void answer(struct httpd_request *r, unsigned status, struct html *h)
+{
+	page_headers(r);
+	httpd_reply(r, status, "text/html; charset=utf-8", buf_cstr(&h->out), h->out.len);
+}
+
+void page_reply(struct httpd_request *r, unsigned status, struct html *h)
+{
+	struct err e = { 0 };
+
+	html_foot(h, &(struct html_foot){ 0 });
+	if (buf_ok(&h->out)) {
+		answer(r, status, h);
+		return;
+	}
+	err_set(&e, ERR_INTERNAL, "the page is larger than %zu bytes", (size_t)PAGE_MAX_BYTES);
+	page_fail(r, &e);
+}
+
+/* ---- what went wrong ---- */
+
+struct failure {
+	enum err_class class;
+	unsigned status;
+	const char *what, *help;
+};
+
+static const struct failure failures[] = {
+	{ ERR_NOT_FOUND, 404, "There is nothing here",
+		"Either it does not exist, or it is private and you may not see it. Check the "
+		"address; "
+		"runs are removed when their time is over." },
+	{ ERR_INPUT, 400, "This address asks for something that cannot be", NULL },
+	{ ERR_AUTH, 401, "These credentials are not valid",
+		"The token is unknown, expired or revoked. Leave it out to see what is public." },
+	{ ERR_DENIED, 403, "You may not do this", NULL },
+	{ ERR_CONFLICT, 409, "This is not possible now", NULL },
+};
+static const struct failure internal = { ERR_INTERNAL, 500, "Something is wrong on our side",
+	"The coordinator's own log says what. Try again, and tell its operator if it stays." };
+
+static const struct failure *failure_of(const struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(failures); i++)
+		if (err_is(e, failures[i].class))
+			return &failures[i];
+	return &internal;
+}
+
+void page_fail(struct httpd_request *r, const struct err *e)
+{
+	CLEAN_HTML struct html h;
+	const struct failure *f = failure_of(e);
+
+	if (f == &internal)
+		log_error("pages", "page_failed", F_STR("path", httpd_path(r)), F_ERR(e));
+	html_init(&h, PAGE_MAX_BYTES);
+	page_begin(&h, NULL, f->what);
+	html_lost(&h, &(struct html_lost){ .status = f->status,
+			      .what = f->what,
+			      .help = f->help ? f->help : e->text });
+	html_foot(&h, &(struct html_foot){ 0 });
+	answer(r, f->status, &h);
+}

@@ -1,0 +1,162 @@
+"""A coordinator with things to see: what the tests of the pages look at, and who takes screenshots."""
+import base64
+import io
+import tarfile
+import urllib.request
+
+import driver
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egnp\u202c"
+WORKFLOW = """\
+name: CI
+run-name: ${{ github.event_name == 'workflow_dispatch' && 'By hand' || '' }}
+on: [push, workflow_dispatch]
+jobs:
+  lint: {runs-on: linux, steps: [{name: Check formatting, run: make lint}]}
+  build:
+    runs-on: linux
+    needs: lint
+    strategy: {fail-fast: false, matrix: {cc: [gcc, clang], opt: [O0, O2]}}
+    steps:
+      - uses: actions/checkout@v4
+      - {name: Compile, run: make}
+      - {name: Test, run: make test}
+  docs: {runs-on: linux, needs: lint, steps: [{run: make docs}]}
+  deploy:
+    runs-on: [linux, windows-latest]
+    needs: docs
+    steps: [{name: Deploy, run: ./deploy}]
+"""
+LOG = """\
+::group::Environment
+PATH=/usr/local/bin:/usr/bin
+CC=gcc
+::endgroup::
+$ make test
+cc -O2 -c src/queue.c
+\x1b[33msrc/queue.c:184:9:\x1b[0m \x1b[1;35mwarning:\x1b[0m unused variable 'left'
+::warning file=src/queue.c,line=184,title=Unused::unused variable 'left'
+ 10%\r 50%\r100% done
+\x1b[32mPASS\x1b[0m  test_queue (0.21 s)
+\x1b[32mPASS\x1b[0m  test_store (1.04 s)
+\x1b[31mFAIL\x1b[0m  test_claim (0.08 s)
+    expected 3, got 4
+    at tests/test_claim.c:77
+::error file=tests/test_claim.c,line=77,title=test_claim::expected 3, got 4
+make: *** [Makefile:31: test] Error 1
+[shithub] exit code 2
+"""
+
+
+class Claimed:
+    """A job claimed by hand, and the chain of its tokens."""
+
+    def __init__(self, coordinator, token):
+        got = coordinator.request("POST", "/api/v1/runners/heartbeat",
+                                  {"host_name": "build-host-1", "version": "0.1.0"}, token)
+        assert got.status == 200, (got.status, got.body)
+        answer = got.json()
+        self.coordinator, self.token, self.job = coordinator, answer["token"], answer["job"]
+        self.steps = [step["id"] for step in self.job["steps"]]
+
+    def call(self, path, body):
+        got = self.coordinator.request("POST", f"/api/v1/jobs/{self.job['id']}{path}", body,
+                                       self.token)
+        assert got.status in (200, 201, 202), (path, got.status, got.body)
+        self.token = got.json().get("next_token")
+        return got.json()
+
+    def start(self):
+        self.call("/status", {"status": "running"})
+
+    def log(self, step, text, seq=0):
+        data = text if isinstance(text, bytes) else text.encode()
+        self.call("/logs", {"seq": seq, "step_id": self.steps[step],
+                            "chunk": base64.b64encode(data).decode()})
+
+    def step(self, step, conclusion=None):
+        body = {"status": "completed", "conclusion": conclusion} if conclusion \
+            else {"status": "running"}
+        self.call(f"/steps/{self.steps[step]}/status", body)
+
+    def artifact(self, name, files):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            for path, data in files.items():
+                entry = tarfile.TarInfo(path)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+        answer = self.call("/artifacts/upload", {"name": name, "size_bytes": len(packed.getvalue())})
+        urllib.request.urlopen(urllib.request.Request(
+            answer["upload_url"], data=packed.getvalue(), method="PUT"), timeout=30).close()
+        return packed.getvalue()
+
+    def end(self, conclusion="success"):
+        self.call("/status", {"status": "completed", "conclusion": conclusion})
+
+
+def finish(claimed, conclusion="success", log="$ make\nok\n"):
+    """The whole job: every step with that log, the last one with that conclusion."""
+    claimed.start()
+    for number in range(len(claimed.steps)):
+        last = number == len(claimed.steps) - 1
+        claimed.step(number)
+        claimed.log(number, log if last or conclusion == "success" else "$ true\n")
+        claimed.step(number, conclusion if last else "success")
+    claimed.end(conclusion)
+
+
+def failed_run(coordinator, repo, token):
+    """Pushes, and takes the run as far as a failed leg and a job that waits."""
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW}, "Count jobs that were handed back\n\nMore.")
+    repo.push()
+    run = driver.wait_for(lambda: [r for r in coordinator.runs() if r["repo_id"]], what="a run")[0]
+    finish(Claimed(coordinator, token))
+    for _ in range(5):
+        claimed = Claimed(coordinator, token)
+        if claimed.job["job_name"].startswith("build (clang, O2"):
+            finish(claimed, "failure", LOG)
+        elif claimed.job["job_name"].startswith("build (gcc, O0"):
+            claimed.start()
+            claimed.step(0)
+            claimed.log(0, "$ git fetch\n")
+            claimed.step(0, "success")
+            claimed.step(1)
+            claimed.log(1, "$ make\ncc -O0 -c a.c\n")
+            claimed.artifact("binaries", {"a.out": b"\x7fELF" * 500})
+        else:
+            finish(claimed)
+    return run["id"]
+
+
+def populate(coordinator, repository):
+    """Repositories, runs and runners for every page; the id of the run with everything."""
+    token = coordinator.register_runner("alder", labels="linux,x64", capacity=4)["token"]
+    coordinator.register_runner("birch", labels="linux,arm64", capacity=2)
+    coordinator.register_runner("cedar", labels="windows-latest")
+    drained = coordinator.admin_json("runner", "list")[1]["id"]
+    coordinator.admin("runner", "drain", str(drained), "--reason", "new disk on Tuesday")
+    first = repository("demo/claims")
+    failed = failed_run(coordinator, first, token)
+    second = repository("demo/letters")
+    for number in range(4):
+        second.commit({".shithub/workflows/ci.yml":
+                       "name: Letters\non: push\njobs: {a: {runs-on: linux, steps: [{run: ls}]}}\n"},
+                      f"Write letter {number}")
+        second.push("trunk" if number % 2 else f"topic/{number}")
+        finish(Claimed(coordinator, token), "failure" if number == 2 else "success")
+    repository("demo/empty")
+    return failed
+
+
+def job_named(coordinator, run_id, start):
+    return next(job["id"] for job in coordinator.show(run_id)["jobs"]
+                if job["name"].startswith(start))
+
+
+def browse(coordinator, path, headers=None, method="GET", body=None):
+    """As a browser without scripts asks."""
+    return driver.request(method, coordinator.base + path, body,
+                          headers={"Accept": "text/html,*/*", **(headers or {})})
+
+
