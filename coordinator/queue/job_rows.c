@@ -119,10 +119,11 @@ int job_row_keep(struct store *s, int64_t from_job, int64_t to_run, struct err *
 	return sql_run(s, e,
 		"INSERT INTO workflow_jobs (" DEFINED_COLUMNS
 		", run_id, name, status, conclusion, ready, created_at, claimed_at, started_at,"
-		" completed_at, runner_id, leg, legs, matrix, outputs, unfold, reason, kept_from)"
+		" completed_at, runner_id, leg, legs, matrix, outputs, unfold, reason,"
+		" concurrency_group, kept_from)"
 		" SELECT " DEFINED_COLUMNS
 		", ?2, name, status, conclusion, ready, created_at, claimed_at, started_at,"
 		" completed_at, runner_id, leg, legs, matrix, outputs, unfold, reason,"
-		" ifnull(kept_from, id) FROM workflow_jobs WHERE id = ?1",
+		" concurrency_group, ifnull(kept_from, id) FROM workflow_jobs WHERE id = ?1",
 		"ii", from_job, to_run);
 }

@@ -67,14 +67,15 @@ static int jobs_skip(struct store *s, int64_t run_id, struct wall now, struct er
 		"iw", run_id, now);
 }
 
-/* A leg that failed ends its siblings, unless the author set fail-fast: false. */
+/* A leg that failed ends its siblings, unless the author set fail-fast: false. One whose result an
+ * earlier attempt gave ended that attempt's: here a leg runs because somebody asked for it. */
 static int legs_end(struct store *s, int64_t run_id, struct wall now, struct err *e)
 {
 #define SIBLING_FAILED                                                                 \
 	" legs > 1 AND fail_fast AND EXISTS (SELECT 1 FROM workflow_jobs d"            \
 	" WHERE d.run_id = workflow_jobs.run_id AND d.job_key = workflow_jobs.job_key" \
 	" AND d.status = 'completed' AND d.conclusion IN ('failure', 'timed_out')"     \
-	" AND NOT d.continue_on_error)"
+	" AND NOT d.continue_on_error AND d.kept_from IS NULL)"
 #define FAIL_FAST "'cancelled: another job of its matrix failed (fail-fast)'"
 	if (sql_run(s, e,
 		    "UPDATE workflow_jobs SET cancel_requested = 1, reason = " FAIL_FAST

@@ -140,6 +140,82 @@ static void nothing_failed(void **state UNUSED)
 	world_close(&w);
 }
 
+/* ---- what a kept job leaves behind ---- */
+
+/* Legs of one job, of one concurrency group (NULL: none). */
+static int64_t make_legs(struct world *w, size_t n, const char *group)
+{
+	static const struct run_step_spec step = { .run = "true" };
+	CLEANUP(strv_release) struct strv on = labels_of("linux");
+	struct run_job_spec jobs[4] = { 0 };
+	struct run_created ret;
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < n; i++)
+		jobs[i] = (struct run_job_spec){ .key = "m",
+			.runs_on = &on,
+			.steps = &step,
+			.n_steps = 1,
+			.leg = (int64_t)i,
+			.legs = (int64_t)n,
+			.fail_fast = true,
+			.concurrency = { group, false } };
+	const struct run_spec spec = { .repo_id = w->repo_id,
+		.workflow_file = "f.yml",
+		.event = "push",
+		.event_payload = "{}",
+		.head_sha = SHA_A,
+		.head_ref = "refs/heads/trunk",
+		.jobs = jobs,
+		.n_jobs = n };
+	must_err(store_run_create(w->app.store, &spec, wall_now(), &ret, &e));
+	return ret.run_id;
+}
+
+/* Its sibling failed in an attempt that is over. */
+static void one_leg_of_a_matrix_that_failed(void **state UNUSED)
+{
+	struct world w;
+	CLEANUP(job_list_release) struct job_list l = { 0 };
+
+	world_open(&w);
+	int64_t first = make_legs(&w, 3, NULL);
+	run_job(&w, "m", CONCLUSION_FAILURE);
+	assert_string_equal("m:failure m:cancelled m:cancelled", jobs_of(&w, first));
+	must(store_job_list(w.app.store, first, &l, NULL));
+	int64_t run = again(
+		&w, (struct rerun_spec){ .run_id = first, .what = RERUN_JOB, .job_id = l.v[1].id });
+	assert_string_equal("m:failure= m:queued! m:cancelled=", jobs_of(&w, run));
+	run_job(&w, "m", CONCLUSION_SUCCESS);
+	assert_string_equal("m:failure= m:success m:cancelled=", jobs_of(&w, run));
+
+	/* of those that run now, one still ends the others */
+	int64_t third = again(&w, (struct rerun_spec){ .run_id = run, .what = RERUN_FAILED });
+	assert_string_equal("m:queued! m:success= m:queued!", jobs_of(&w, third));
+	run_job(&w, "m", CONCLUSION_FAILURE);
+	assert_string_equal("m:failure m:success= m:cancelled", jobs_of(&w, third));
+	world_close(&w);
+}
+
+static void a_kept_job_keeps_its_group(void **state UNUSED)
+{
+	struct world w;
+	CLEANUP(job_list_release) struct job_list l = { 0 };
+
+	world_open(&w);
+	int64_t first = make_legs(&w, 2, "deploy"); /* the second waits for the first */
+	run_job(&w, "m", CONCLUSION_SUCCESS);
+	run_job(&w, "m", CONCLUSION_FAILURE);
+	int64_t second = again(&w, (struct rerun_spec){ .run_id = first, .what = RERUN_FAILED });
+	assert_string_equal("m:success= m:queued!", jobs_of(&w, second));
+	run_job(&w, "m", CONCLUSION_SUCCESS);
+	int64_t third = again(&w, (struct rerun_spec){ .run_id = second });
+	assert_string_equal("m:queued! m:queued", jobs_of(&w, third));
+	must(store_job_list(w.app.store, third, &l, NULL));
+	assert_string_equal("deploy", l.v[0].concurrency_group);
+	world_close(&w);
+}
+
 /* ---- artifacts ---- */
 
 static int add(struct world *w, int64_t run, const char *key, const char *name, bool overwrite,
@@ -238,6 +314,8 @@ int main(void)
 		cmocka_unit_test(failed_jobs_and_what_needs_them),
 		cmocka_unit_test(one_job),
 		cmocka_unit_test(nothing_failed),
+		cmocka_unit_test(one_leg_of_a_matrix_that_failed),
+		cmocka_unit_test(a_kept_job_keeps_its_group),
 		cmocka_unit_test(artifacts_of_kept_jobs),
 		cmocka_unit_test(retention_keeps_what_a_later_attempt_shows),
 	};
