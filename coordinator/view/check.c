@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "coordinator/queue/gate.h"
 #include "coordinator/view/row_json.h"
 
 /* ---- what the states come to ---- */
@@ -83,8 +84,12 @@ static char *waiting_text(const struct run_row *run, const struct job_row *job)
 {
 	if (job->state.status == STATUS_RUNNING)
 		return xstrdup(job->cancel_requested ? "is being cancelled" : "running");
+	if (run->awaits_approval)
+		return xstrdup("waits for approval");
 	if (run->pending || job->pending)
 		return xstrdup("waits for its concurrency group");
+	if (job->gate == GATE_WAITS)
+		return xstrdup("waits for its environment");
 	return xstrdup(job->ready ? "waits for a runner" : "waits for other jobs");
 }
 

@@ -1,6 +1,7 @@
 /* What runs come to as checks of their commit; which commit digits mean; the badge. */
 #include "tests/unit/help/coordinator_help.h"
 
+#include "coordinator/queue/gate.h"
 #include "coordinator/queue/rerun.h"
 #include "coordinator/store/run.h"
 #include "coordinator/store/sql.h"
@@ -48,6 +49,32 @@ static void test_states(void **state UNUSED)
 		assert_string_equal(cases[i].status, check_run_status(job.state));
 		assert_true(str_eq(cases[i].conclusion, check_run_conclusion(&job)));
 		assert_true(*text);
+	}
+}
+
+/* In the order in which it has to go away. */
+static void test_what_a_job_waits_for(void **state UNUSED)
+{
+	static const struct {
+		bool approval, group, gate, ready;
+		const char *text;
+	} cases[] = {
+		{ true, true, false, false, "waits for approval" },
+		{ false, true, false, false, "waits for its concurrency group" },
+		{ false, false, true, false, "waits for its environment" },
+		{ false, false, false, true, "waits for a runner" },
+		{ false, false, false, false, "waits for other jobs" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct run_row run = { .awaits_approval = cases[i].approval,
+			.pending = cases[i].group };
+		const struct job_row job = { .state = { STATUS_QUEUED, CONCLUSION_NONE },
+			.gate = cases[i].gate ? GATE_WAITS : GATE_UNASKED,
+			.ready = cases[i].ready };
+		CLEAN_STR char *text = check_description(&run, &job);
+
+		assert_string_equal(cases[i].text, text);
 	}
 }
 
@@ -136,6 +163,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_what_a_job_waits_for),
 		cmocka_unit_test(test_newest_run_counts),
 		cmocka_unit_test(test_digits_of_a_commit),
 		cmocka_unit_test(test_badge_of_hostile_label),
