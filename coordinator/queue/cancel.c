@@ -2,12 +2,14 @@
  * Cancelling. A running job is only marked, as its runner alone can end it: it learns of the mark
  * at its next cancel check, and reports. A queued job ends at once, unless its run is cancelled for
  * the first time and its condition asks for the status: it may be there to clean up, so it is
- * handed out when what it needs is over, and its condition decides. The second cancel ends it.
+ * handed out when what it needs is over, and its condition decides. The second cancel ends it, and
+ * so does an environment that would make it wait: a cancelled run must come to its end by itself.
  */
 #include "coordinator/queue/cancel.h"
 
 #include <inttypes.h>
 
+#include "coordinator/queue/gate.h"
 #include "coordinator/queue/settle.h"
 #include "coordinator/store/counter.h"
 #include "coordinator/store/run.h"
@@ -60,7 +62,7 @@ int store_job_cancel(struct store *s, int64_t job_id, const char *why, struct wa
 static bool outlives_cancel(const struct run_row *run, const struct job_row *job)
 {
 	return run->cancels == 0 && !run->pending && !run->awaits_approval &&
-	       job->state.status == STATUS_QUEUED && job->asks_status;
+	       job->state.status == STATUS_QUEUED && job->asks_status && job->gate != GATE_WAITS;
 }
 
 static int cancel_jobs(

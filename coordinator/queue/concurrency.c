@@ -179,6 +179,7 @@ int concurrency_jobs_enter(
 	return 0;
 }
 
+/* A job that its environment took back when it was to be claimed has left its group, too. */
 int concurrency_leave(struct store *s, int64_t run_id, bool over, struct wall now, struct err *e)
 {
 	CLEANUP(members_release) struct members left = { 0 };
@@ -189,7 +190,7 @@ int concurrency_leave(struct store *s, int64_t run_id, bool over, struct wall no
 		    " cancel_in_progress FROM workflow_runs WHERE id = ?1 AND ?2 UNION"
 		    " SELECT r.repo_id, 0, 0, j.concurrency_group, 0, 0 FROM workflow_jobs j"
 		    " JOIN workflow_runs r ON r.id = j.run_id WHERE j.run_id = ?1"
-		    " AND j.status IN ('completed', 'cancelled'))"
+		    " AND (j.status IN ('completed', 'cancelled') OR j.gate = 1))"
 		    " WHERE concurrency_group IS NOT NULL",
 		    "iy", run_id, over) < 0 ||
 		LIST_READ(&q, &member_type, &left, e) < 0)

@@ -23,7 +23,8 @@ int concurrency_run_enters(
 /* Jobs of the run that have a group and nothing else to wait for: each waits or becomes ready. */
 int concurrency_jobs_enter(struct store *s, int64_t run_id, struct wall now, bool *ret_cancelled,
 	struct err *e) CHECK_RESULT;
-/* Whoever waits for what this run, or a job of it, held may go on. over: the run itself ended. */
+/* Whoever waits for what this run, or a job of it, held may go on: jobs that are over, or that wait
+ * for their environment again. over: the run itself ended. */
 int concurrency_leave(
 	struct store *s, int64_t run_id, bool over, struct wall now, struct err *e) CHECK_RESULT;
 

@@ -1,7 +1,8 @@
 /*
  * workflow_jobs.gate says where a job stands: 0 not asked (again) yet, 1 waits, 2 may pass. A
  * changed rule, an approval or a passed time sets it to 0, and settling the run asks again: what
- * the rules mean is decided in one place. What reviewers said stands in job_gates.
+ * the rules mean is decided in one place. What reviewers said stands in job_gates, and what the
+ * job waits for: its own `reason` may tell of something else, such as a runner that was lost.
  */
 #include "coordinator/queue/gate.h"
 
@@ -11,6 +12,7 @@
 #include "base/buf.h"
 #include "base/ids.h"
 #include "base/limits.h"
+#include "coordinator/queue/cancel.h"
 #include "coordinator/queue/settle.h"
 #include "coordinator/environment/environment.h"
 #include "coordinator/store/log.h"
@@ -89,37 +91,62 @@ static char *missing_review(const struct environment_row *env)
 	return buf_take(&out);
 }
 
+/* What the rules come to for one job. */
+struct answer {
+	enum gate gate;
+	char *why;        /* NULL: it may pass */
+	struct wall open; /* when it may pass at the earliest */
+	bool cancelled;   /* closed, as its run was cancelled */
+};
+
+static void answer_release(struct answer *a)
+{
+	free(a->why);
+}
+
 static enum gate rules_ask(const struct environment_row *env, const struct run_row *run,
-	const struct said *said, struct wall now, struct wall open, char **ret_why)
+	const struct said *said, struct wall now, struct answer *ret)
 {
 	char when[WALL_TEXT_MAX];
 
 	if (env->branches.n && !filter_list_match(&env->branches, short_ref(run->head_ref))) {
-		*ret_why = refused_ref(env, run->head_ref);
+		ret->why = refused_ref(env, run->head_ref);
 		return GATE_CLOSED;
 	}
 	if (str_eq(said->state, "rejected")) {
-		*ret_why = xasprintf("environment \"%s\" was refused by %s%s%s", env->name,
+		ret->why = xasprintf("environment \"%s\" was refused by %s%s%s", env->name,
 			said->who, said->comment ? ": " : "", said->comment ? said->comment : "");
 		return GATE_CLOSED;
 	}
 	if (env->reviewers.n && !str_eq(said->state, "approved")) {
-		*ret_why = missing_review(env);
+		ret->why = missing_review(env);
 		return GATE_WAITS;
 	}
-	if (open.us > now.us) {
-		*ret_why = xasprintf("waits until %s, as the environment \"%s\" asks for %" PRId64
+	if (ret->open.us > now.us) {
+		ret->why = xasprintf("waits until %s, as the environment \"%s\" asks for %" PRId64
 				     " minutes",
-			wall_format(open, when), env->name, env->wait_minutes);
+			wall_format(ret->open, when), env->name, env->wait_minutes);
 		return GATE_WAITS;
 	}
 	return GATE_OPEN;
 }
 
-/* A bad name, or one environment too many, closes the gate. *ret_open: when it may pass at the
- * earliest. */
-static int gate_ask(struct store *s, const struct job_row *job, struct wall now, enum gate *ret,
-	char **ret_why, struct wall *ret_open, struct err *e)
+/* A cancelled run waits for nobody: its jobs that may run nevertheless are there to clean up. */
+static void close_cancelled(
+	const struct environment_row *env, const struct run_row *run, struct answer *ret)
+{
+	if (ret->gate != GATE_WAITS || !run->cancels)
+		return;
+	free(ret->why);
+	ret->why = xasprintf("%s, and the environment \"%s\" would have made the job wait",
+		run->reason ? run->reason : "its run was cancelled", env->name);
+	ret->gate = GATE_CLOSED;
+	ret->cancelled = true;
+}
+
+/* A bad name, or one environment too many, closes the gate. */
+static int gate_ask(struct store *s, const struct job_row *job, struct wall now, struct answer *ret,
+	struct err *e)
 {
 	CLEANUP(environment_row_release) struct environment_row env = { 0 };
 	CLEANUP(run_row_release) struct run_row run = { 0 };
@@ -131,27 +158,28 @@ static int gate_ask(struct store *s, const struct job_row *job, struct wall now,
 	if (store_environment_use(s, run.repo_id, job->environment, now, &env, &why) < 0) {
 		if (!err_is(&why, ERR_INPUT) && !err_is(&why, ERR_LIMIT))
 			return err_set(e, why.class, "%s", why.text);
-		*ret_why = xstrdup(why.text);
-		*ret = GATE_CLOSED;
+		ret->why = xstrdup(why.text);
+		ret->gate = GATE_CLOSED;
 		return 0;
 	}
-	ret_open->us = said.since.us + env.wait_minutes * MINUTE_US;
-	*ret = rules_ask(&env, &run, &said, now, *ret_open, ret_why);
+	ret->open.us = said.since.us + env.wait_minutes * MINUTE_US;
+	ret->gate = rules_ask(&env, &run, &said, now, ret);
+	close_cancelled(&env, &run, ret);
 	return 0;
 }
 
 /* ---- what follows ---- */
 
-static int gate_write(struct store *s, int64_t job_id, enum gate gate, const char *why,
-	struct wall wait_until, struct err *e)
+static int gate_write(
+	struct store *s, int64_t job_id, const struct answer *a, struct wall now, struct err *e)
 {
-	return sql_run(s, e, "UPDATE workflow_jobs SET gate = ?2, reason = ?3 WHERE id = ?1", "iit",
-		       job_id, (int64_t)gate, why) < 0 ||
-			       sql_run(s, e,
-				       "UPDATE job_gates SET wait_until = ?2 WHERE job_id = ?1",
-				       "iw", job_id, wait_until) < 0
-		       ? -1
-		       : 0;
+	bool timed = a->gate != GATE_CLOSED && a->open.us > now.us;
+
+	if (sql_run(s, e, "UPDATE workflow_jobs SET gate = ?2 WHERE id = ?1", "ii", job_id,
+		    (int64_t)a->gate) < 0)
+		return -1;
+	return sql_run(s, e, "UPDATE job_gates SET why = ?2, wait_until = ?3 WHERE job_id = ?1",
+		"itw", job_id, a->why, timed ? a->open : (struct wall){ 0 });
 }
 
 /* The reason stands in the log of the first step, too: that is where an author looks. */
@@ -162,23 +190,30 @@ static int job_fail(
 	CLEAN_STR char *line = xasprintf("The job was not started: %s.\n", why);
 
 	if (store_log_note(s, job->id, line, now, e) < 0 ||
-		job_state_write(s, job->id, ended, (struct wall){ 0 }, now, e) < 0 ||
-		gate_write(s, job->id, GATE_CLOSED, why, (struct wall){ 0 }, e) < 0)
+		job_state_write(s, job->id, ended, (struct wall){ 0 }, now, e) < 0)
 		return -1;
 	return job_steps_close(s, job->id, ended, now, e);
+}
+
+static int job_close(struct store *s, const struct job_row *job, const struct answer *a,
+	struct wall now, struct err *e)
+{
+	if (sql_run(s, e, "UPDATE workflow_jobs SET reason = ?2 WHERE id = ?1", "it", job->id,
+		    a->why) < 0)
+		return -1;
+	return a->cancelled ? job_cancel_queued(s, job->id, now, e)
+			    : job_fail(s, job, a->why, now, e);
 }
 
 static int gate_pass(
 	struct store *s, const struct job_row *job, struct wall now, enum gate *ret, struct err *e)
 {
-	CLEAN_STR char *why = NULL;
-	struct wall open = { 0 };
+	CLEANUP(answer_release) struct answer a = { 0 };
 
-	if (gate_ask(s, job, now, ret, &why, &open, e) < 0)
+	if (gate_ask(s, job, now, &a, e) < 0 || gate_write(s, job->id, &a, now, e) < 0)
 		return -1;
-	if (*ret == GATE_CLOSED)
-		return job_fail(s, job, why, now, e);
-	return gate_write(s, job->id, *ret, why, open.us > now.us ? open : (struct wall){ 0 }, e);
+	*ret = a.gate;
+	return a.gate == GATE_CLOSED ? job_close(s, job, &a, now, e) : 0;
 }
 
 /* ---- when it is asked ---- */
@@ -243,8 +278,8 @@ static int ask_again(struct store *s, const struct gate_rows *l, struct wall now
 	struct state run;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (sql_run(s, e, "UPDATE workflow_jobs SET gate = 0, reason = NULL WHERE id = ?",
-			    "i", l->v[i].job_id) < 0 ||
+		if (sql_run(s, e, "UPDATE workflow_jobs SET gate = 0 WHERE id = ?", "i",
+			    l->v[i].job_id) < 0 ||
 			run_settle(s, l->v[i].run_id, now, &run, e) < 0)
 			return -1;
 	return 0;
@@ -257,7 +292,7 @@ static const struct column waiting_columns[] = {
 	COLUMN("j.run_id", COLUMN_INT, gate_row, run_id),
 	COLUMN("j.name", COLUMN_TEXT, gate_row, job),
 	COLUMN("j.environment", COLUMN_TEXT, gate_row, environment),
-	COLUMN("j.reason", COLUMN_TEXT, gate_row, why),
+	COLUMN("g.why", COLUMN_TEXT, gate_row, why),
 	COLUMN("g.since", COLUMN_WALL, gate_row, since),
 };
 static const struct row_type gate_type = ROW_TYPE(gate_row, waiting_columns);

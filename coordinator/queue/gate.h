@@ -11,7 +11,9 @@
 #include "coordinator/store/job.h"
 #include "coordinator/store/store.h"
 
-/* workflow_jobs.gate; while it waits, the job's `reason` says for what. */
+/* workflow_jobs.gate; while it waits, job_gates.why says for what, which is then what struct
+ * job_row has as the job's reason. A job of a run that was cancelled does not wait: it is
+ * cancelled. */
 enum gate { GATE_UNASKED, GATE_WAITS, GATE_OPEN, GATE_CLOSED };
 
 /* In run_settle: lets jobs whose needs are over pass, wait, or fail (then *ret_failed). */

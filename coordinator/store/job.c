@@ -42,7 +42,9 @@ static const struct column columns[] = {
 	COLUMN("j.outputs", COLUMN_PAIRS, job_row, outputs),
 	COLUMN("j.concurrency_group", COLUMN_TEXT, job_row, concurrency_group),
 	COLUMN("j.pending", COLUMN_BOOL, job_row, pending),
-	COLUMN("j.reason", COLUMN_TEXT, job_row, reason),
+	COLUMN("iif(j.gate = 1 AND j.status = 'queued',"
+	       " (SELECT g.why FROM job_gates g WHERE g.job_id = j.id), j.reason)",
+		COLUMN_TEXT, job_row, reason),
 	COLUMN("j.continue_on_error", COLUMN_BOOL, job_row, continue_on_error),
 	COLUMN("j.environment", COLUMN_TEXT, job_row, environment),
 	COLUMN("j.gate", COLUMN_INT, job_row, gate),

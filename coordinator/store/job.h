@@ -31,7 +31,8 @@ struct job_row {
 	char *environment, *environment_url; /* NULL: none */
 	int64_t gate;           /* queue/gate.h: 1 waits for the environment, `reason` says why */
 	bool matrix_tainted;    /* it holds values that came from outside */
-	char *reason;           /* of an end that its author did not write; NULL: none */
+	char *reason;           /* of an end that its author did not write, or of its wait at the
+				 * gate; NULL: none */
 	bool unfolded;          /* its legs were made when its needs were over */
 	int64_t handed_back_by; /* the last runner that gave it back or was lost; 0: none */
 	struct wall handed_back_at;

@@ -478,6 +478,10 @@ static const char *const migrations[] = {
 	"DROP TABLE variables;",
 	/* 29: a webhook whose URL was no site admin's choice leads to public addresses alone */
 	"ALTER TABLE webhooks ADD COLUMN public_only INTEGER NOT NULL DEFAULT 0;",
+	/* 30: what a job at the gate waits for, beside the job's own reason */
+	"ALTER TABLE job_gates ADD COLUMN why TEXT;"
+	"UPDATE job_gates SET why = (SELECT j.reason FROM workflow_jobs j WHERE j.id = job_id);"
+	"UPDATE workflow_jobs SET reason = NULL WHERE gate = 1 AND status = 'queued';",
 };
 
 const char *schema_step(size_t number)
