@@ -94,6 +94,13 @@ const char *run_trust_text(const struct run_row *r)
 		       : NULL;
 }
 
+#define CHECKED_SHA "ifnull(pull_head, head_sha)"
+
+const char *run_checked_sha(const struct run_row *r)
+{
+	return r->pull_head ? r->pull_head : r->head_sha;
+}
+
 int store_run_get(struct store *s, int64_t id, struct run_row *ret, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
@@ -155,8 +162,8 @@ static int sha_from(
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (sql_query(s, &q, e,
-		    "SELECT head_sha FROM workflow_runs WHERE repo_id = ? AND head_sha >= ?"
-		    " ORDER BY head_sha LIMIT 1",
+		    "SELECT " CHECKED_SHA " FROM workflow_runs WHERE repo_id = ?"
+		    " AND " CHECKED_SHA " >= ? ORDER BY " CHECKED_SHA " LIMIT 1",
 		    "it", repo_id, from) < 0)
 		return -1;
 	int rc = sql_next(&q, e);
@@ -213,7 +220,7 @@ static int head_after(struct store *s, int64_t repo_id, enum run_heads of, const
 {
 	CLEAN_QUERY struct query q = { 0 };
 	const char *file = last ? last->workflow_file : "", *event = last ? last->event : "";
-	int rc = of == RUNS_OF_COMMIT ? row_select(s, &q, e, &run_type, HEAD_AFTER("head_sha"),
+	int rc = of == RUNS_OF_COMMIT ? row_select(s, &q, e, &run_type, HEAD_AFTER(CHECKED_SHA),
 						"ittt", repo_id, which, file, event)
 				      : row_select(s, &q, e, &run_type, HEAD_AFTER("head_ref"),
 						"ittt", repo_id, which, file, event);

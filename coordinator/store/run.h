@@ -48,6 +48,9 @@ bool run_gets_secrets(const struct run_row *r);
 const char *run_status_text(const struct run_row *r);
 const char *run_state_word(const struct run_row *r); /* the same, or its conclusion (state_word) */
 const char *run_trust_text(const struct run_row *r); /* NULL: of no pull request */
+/* The commit that the outside sees the run at: of a pull request its head, also when the merge of
+ * it is what runs, as nobody looks for a status at that. */
+const char *run_checked_sha(const struct run_row *r);
 void run_list_release(struct run_list *l);
 int store_run_get(struct store *s, int64_t id, struct run_row *ret, struct err *e) CHECK_RESULT;
 /* Newest first; repo_id 0: of all repositories. */
@@ -69,12 +72,13 @@ int store_run_count(
 	struct store *s, const struct run_filter *f, int64_t *ret, struct err *e) CHECK_RESULT;
 
 /* A commit in full from at least RUN_SHA_LEAST of its digits: all 40 are taken as they are, fewer
- * must fit exactly one commit that the repository has a run of. ERR_INPUT, ERR_NOT_FOUND,
+ * must fit exactly one commit at which the repository has a run (run_checked_sha). ERR_INPUT, ERR_NOT_FOUND,
  * ERR_CONFLICT when they fit several. */
 enum { RUN_SHA_MAX = 41, RUN_SHA_LEAST = 7 };
 int store_run_sha(struct store *s, int64_t repo_id, const char *text, char out[RUN_SHA_MAX],
 	struct err *e) CHECK_RESULT;
-/* The newest run of each workflow file and event, of one commit or one ref; by file and event. */
+/* The newest run of each workflow file and event, of one commit (run_checked_sha) or one ref; by
+ * file and event. */
 enum run_heads { RUNS_OF_COMMIT, RUNS_OF_REF };
 int store_run_heads(struct store *s, int64_t repo_id, enum run_heads of, const char *which,
 	struct run_list *ret, struct err *e) CHECK_RESULT;

@@ -482,6 +482,10 @@ static const char *const migrations[] = {
 	"ALTER TABLE job_gates ADD COLUMN why TEXT;"
 	"UPDATE job_gates SET why = (SELECT j.reason FROM workflow_jobs j WHERE j.id = job_id);"
 	"UPDATE workflow_jobs SET reason = NULL WHERE gate = 1 AND status = 'queued';",
+	/* 31: runs of a pull request's merge are found by its head */
+	"DROP INDEX workflow_runs_commit;"
+	"CREATE INDEX workflow_runs_checked ON workflow_runs"
+	" (repo_id, ifnull(pull_head, head_sha), workflow_file, event, id DESC);",
 };
 
 const char *schema_step(size_t number)

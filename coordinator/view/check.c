@@ -301,7 +301,7 @@ void check_write_run(struct json_writer *w, const struct check *c, const struct 
 	json_begin_object(w);
 	json_kv_int(w, "id", check_id(c));
 	json_kv_str(w, "name", c->job ? c->job->name : c->run->workflow_name);
-	json_kv_str(w, "head_sha", c->run->head_sha);
+	json_kv_str(w, "head_sha", run_checked_sha(c->run));
 	kv_url(w, "external_id", xasprintf("%" PRId64, c->run->id));
 	kv_url(w, "url", run_url(at, c->run->id));
 	kv_url(w, "html_url", run_url(at, c->run->id));

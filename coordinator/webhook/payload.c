@@ -98,7 +98,7 @@ static void write_run(struct json_writer *w, const struct subject *x)
 	json_kv_str(w, "path", r->workflow_file);
 	json_kv_str(w, "display_title", r->run_name ? r->run_name : r->workflow_name);
 	json_kv_str(w, "event", r->event);
-	json_kv_str(w, "head_sha", r->head_sha);
+	json_kv_str(w, "head_sha", run_checked_sha(r));
 	kv_branch(w, r->head_ref);
 	json_kv_str(w, "status", check_run_status(r->state));
 	json_kv_str(w, "conclusion", conclusion_text(r->state.conclusion));
@@ -120,7 +120,7 @@ static void write_job(struct json_writer *w, const struct subject *x)
 	json_kv_int(w, "run_attempt", x->run.attempt);
 	json_kv_str(w, "name", j->name);
 	json_kv_str(w, "workflow_name", x->run.workflow_name);
-	json_kv_str(w, "head_sha", x->run.head_sha);
+	json_kv_str(w, "head_sha", run_checked_sha(&x->run));
 	kv_branch(w, x->run.head_ref);
 	json_kv_str(w, "status", check_run_status(j->state));
 	json_kv_str(w, "conclusion", conclusion_text(j->state.conclusion));
@@ -218,8 +218,8 @@ int payload_write(struct store *s, const struct webhook_row *hook, const struct 
 		write_json(&w, &x);
 	if (json_writer_finish(&w, e) < 0)
 		return -1;
-	*ret_url =
-		forge ? xasprintf("%s/statuses/%s", hook->url, x.run.head_sha) : xstrdup(hook->url);
+	*ret_url = forge ? xasprintf("%s/statuses/%s", hook->url, run_checked_sha(&x.run))
+			 : xstrdup(hook->url);
 	return 1;
 }
 

@@ -443,6 +443,11 @@ def test_a_merge_commit_runs_if_the_host_names_one(host):
     job = host.claim()
     assert (job["head_sha"], job["head_ref"]) == (merge, "refs/pull/7/merge")
     assert job["event_payload"]["pull_request"]["merge_commit_sha"] == merge
+    path = f"/api/v1/repos/{host.repo.name}/commits/{{}}/check-runs"
+    seen = {at: host.coordinator.request("GET", path.format(at), token=host.token).json()
+            for at in (sha, merge)}
+    assert [one["head_sha"] for one in seen[sha]["check_runs"]] == [sha]
+    assert seen[merge]["total_count"] == 0
 
 
 def test_target_is_refused_by_name(coordinator, folder):

@@ -144,6 +144,34 @@ static void test_digits_of_a_commit(void **state UNUSED)
 	world_close(&w);
 }
 
+/* What runs is its merge; who looks for its state has the head. */
+static void test_pull_request_stands_at_its_head(void **state UNUSED)
+{
+	static const char merge[] = "b1ad3b5f070c26ae9286b36f9a13c0d850b18cf4";
+	struct world w;
+	CLEANUP(checks_release) struct checks c = { 0 };
+	CLEANUP(run_list_release) struct run_list of_merge = { 0 };
+	struct err e = { 0 };
+	char sha[RUN_SHA_MAX];
+
+	world_open(&w);
+	struct run_created run = RUN(&w, "a:linux");
+	must_err(sql_run(w.app.store, &e,
+		"UPDATE workflow_runs SET head_sha = ?2, pull_number = 7, pull_head = ?3"
+		" WHERE id = ?1",
+		"itt", run.run_id, merge, SHA_A));
+	must_err(store_run_heads(w.app.store, w.repo_id, RUNS_OF_COMMIT, SHA_A, &c.runs, &e));
+	assert_int_equal(1, c.runs.n);
+	assert_string_equal(SHA_A, run_checked_sha(&c.runs.v[0]));
+	assert_string_equal(merge, c.runs.v[0].head_sha);
+	must_err(store_run_heads(w.app.store, w.repo_id, RUNS_OF_COMMIT, merge, &of_merge, &e));
+	assert_int_equal(0, of_merge.n);
+	must_err(store_run_sha(w.app.store, w.repo_id, "a1ad3b5", sha, &e));
+	assert_string_equal(SHA_A, sha);
+	assert_int_equal(-1, store_run_sha(w.app.store, w.repo_id, "b1ad3b5", sha, &e));
+	world_close(&w);
+}
+
 static void test_badge_of_hostile_label(void **state UNUSED)
 {
 	CLEAN_BUF struct buf svg = BUF_INIT(BADGE_MAX);
@@ -166,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_what_a_job_waits_for),
 		cmocka_unit_test(test_newest_run_counts),
 		cmocka_unit_test(test_digits_of_a_commit),
+		cmocka_unit_test(test_pull_request_stands_at_its_head),
 		cmocka_unit_test(test_badge_of_hostile_label),
 	};
 

@@ -1,0 +1,60 @@
+/* What a webhook is told of a run, and where a commit status goes. */
+#include "tests/unit/help/coordinator_help.h"
+
+#include "coordinator/store/sql.h"
+#include "coordinator/store/webhook.h"
+#include "coordinator/webhook/payload.h"
+
+#define FORGE "https://forge.example/api/v1/repos/alice/demo"
+
+/* The first change of the run's job as a hook of that format gets it. */
+static char *tell(struct world *w, int64_t run_id, const char *format, struct buf *out)
+{
+	const struct webhook_row hook = {
+		.repo_id = w->repo_id, .url = (char *)FORGE, .format = (char *)format
+	};
+	const struct delivery_row d = { .run_id = run_id,
+		.job_id = world_job(w, run_id, "a"),
+		.has_state = true,
+		.state = { STATUS_QUEUED, CONCLUSION_NONE } };
+	char *url = NULL;
+	struct err e = { 0 };
+
+	assert_int_equal(
+		1, payload_write(w->app.store, &hook, &d, w->app.public_url, out, &url, &e));
+	return url;
+}
+
+/* The merge of a pull request runs, and the head is told of it. */
+static void test_a_pull_request_is_told_at_its_head(void **state UNUSED)
+{
+	static const char merge[] = "b1ad3b5f070c26ae9286b36f9a13c0d850b18cf4";
+	struct world w;
+	CLEAN_BUF struct buf status = BUF_INIT(KIB(8)), json = BUF_INIT(KIB(8));
+	struct err e = { 0 };
+
+	world_open(&w);
+	struct run_created run = RUN(&w, "a:linux");
+	must_err(sql_run(w.app.store, &e,
+		"UPDATE workflow_runs SET head_sha = ?2, pull_number = 7, pull_head = ?3"
+		" WHERE id = ?1",
+		"itt", run.run_id, merge, SHA_A));
+	CLEAN_STR char *forge = tell(&w, run.run_id, "forge", &status);
+	assert_string_equal(FORGE "/statuses/" SHA_A, forge);
+	CLEAN_STR char *plain = tell(&w, run.run_id, "json", &json);
+	assert_string_equal(FORGE, plain);
+	CLEAN_JSON struct json_doc *d = json_parse(json.data, json.len, NULL, &e);
+	assert_non_null(d);
+	assert_string_equal(
+		SHA_A, json_get_string(json_get(json_root(d), "workflow_job"), "head_sha"));
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_pull_request_is_told_at_its_head),
+	};
+
+	return cmocka_run_group_tests_name("payload", tests, NULL, NULL);
+}
