@@ -11,7 +11,7 @@
 
 static const struct column columns[] = {
 	COLUMN("a.id", COLUMN_INT, annotation_row, id),
-	COLUMN("a.job_id", COLUMN_INT, annotation_row, job_id),
+	COLUMN("j.id", COLUMN_INT, annotation_row, job_id),
 	COLUMN("a.step_id", COLUMN_INT, annotation_row, step_id),
 	COLUMN("t.position", COLUMN_INT, annotation_row, step_index),
 	COLUMN("j.name", COLUMN_TEXT, annotation_row, job_name),
@@ -38,25 +38,24 @@ void annotation_list_release(struct annotation_list *l)
 	LIST_RELEASE(&annotation_type, l);
 }
 
-#define FROM_ANNOTATIONS                                             \
-	"FROM annotations a JOIN workflow_jobs j ON j.id = a.job_id" \
-	" JOIN workflow_steps t ON t.id = a.step_id"
+/* Of the jobs j of a run; they stand with the job that ran, which may be one of an earlier attempt.
+ * The order of the tables is fixed: a run has few jobs, each of them few annotations. */
+#define FROM_JOBS                                       \
+	"FROM workflow_jobs j CROSS JOIN annotations a" \
+	" ON a.job_id = ifnull(j.kept_from, j.id)"
+#define OF_RUN " WHERE j.run_id = ?1 AND (?2 = 0 OR j.id = ?2)"
 
 int store_annotation_list(struct store *s, const struct annotation_spec *spec,
 	struct annotation_list *ret, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
-	int rc = spec->job_id
-			 ? row_select(s, &q, e, &annotation_type,
-				   FROM_ANNOTATIONS " WHERE a.job_id = ? AND a.run_id = ?"
-						    " ORDER BY a.id LIMIT ? OFFSET ?",
-				   "iiii", spec->job_id, spec->run_id, spec->limit, spec->offset)
-			 : row_select(s, &q, e, &annotation_type,
-				   FROM_ANNOTATIONS " WHERE a.run_id = ? ORDER BY a.id"
-						    " LIMIT ? OFFSET ?",
-				   "iii", spec->run_id, spec->limit, spec->offset);
 
-	return rc < 0 ? -1 : LIST_READ(&q, &annotation_type, ret, e);
+	if (row_select(s, &q, e, &annotation_type,
+		    FROM_JOBS " JOIN workflow_steps t ON t.id = a.step_id" OF_RUN
+			      " ORDER BY a.id LIMIT ?3 OFFSET ?4",
+		    "iiii", spec->run_id, spec->job_id, spec->limit, spec->offset) < 0)
+		return -1;
+	return LIST_READ(&q, &annotation_type, ret, e);
 }
 
 static int count_levels(struct query *q, struct annotation_counts *ret, struct err *e)
@@ -76,32 +75,22 @@ static int count_levels(struct query *q, struct annotation_counts *ret, struct e
 
 static int dropped_of(struct store *s, int64_t run_id, int64_t job_id, int64_t *ret, struct err *e)
 {
-	int rc = job_id ? sql_int(s, ret, e,
-				  "SELECT annotations_dropped FROM workflow_jobs WHERE id = ?"
-				  " AND run_id = ?",
-				  "ii", job_id, run_id)
-			: sql_int(s, ret, e,
-				  "SELECT ifnull(sum(annotations_dropped), 0) FROM workflow_jobs"
-				  " WHERE run_id = ?",
-				  "i", run_id);
-
-	return rc < 0 ? -1 : 0;
+	return sql_int(s, ret, e,
+		       "SELECT ifnull(sum(k.annotations_dropped), 0) FROM workflow_jobs j"
+		       " CROSS JOIN workflow_jobs k ON k.id = ifnull(j.kept_from, j.id)" OF_RUN,
+		       "ii", run_id, job_id) < 0
+		       ? -1
+		       : 0;
 }
 
 int store_annotation_counts(struct store *s, int64_t run_id, int64_t job_id,
 	struct annotation_counts *ret, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
-	int rc = job_id ? sql_query(s, &q, e,
-				  "SELECT level, count(*) FROM annotations WHERE job_id = ?"
-				  " AND run_id = ? GROUP BY level",
-				  "ii", job_id, run_id)
-			: sql_query(s, &q, e,
-				  "SELECT level, count(*) FROM annotations WHERE run_id = ?"
-				  " GROUP BY level",
-				  "i", run_id);
 
-	if (rc < 0 || count_levels(&q, ret, e) < 0)
+	if (sql_query(s, &q, e, "SELECT a.level, count(*) " FROM_JOBS OF_RUN " GROUP BY a.level",
+		    "ii", run_id, job_id) < 0 ||
+		count_levels(&q, ret, e) < 0)
 		return -1;
 	return dropped_of(s, run_id, job_id, &ret->dropped, e);
 }

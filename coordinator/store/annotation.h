@@ -4,7 +4,8 @@
  * in the log is masked here.
  *
  * A step keeps the first ANNOTATIONS_STEP of each level, a job ANNOTATIONS_JOB, a run
- * ANNOTATIONS_RUN; the others are counted.
+ * ANNOTATIONS_RUN; the others are counted. A job whose result an earlier attempt gave has that
+ * attempt's annotations, beside those that its own run keeps.
  */
 #ifndef COORDINATOR_STORE_ANNOTATION_H
 #define COORDINATOR_STORE_ANNOTATION_H

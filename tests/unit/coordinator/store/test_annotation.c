@@ -3,9 +3,11 @@
 
 #include "coordinator/queue/claim.h"
 #include "coordinator/queue/report.h"
+#include "coordinator/queue/rerun.h"
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/log.h"
 #include "coordinator/store/step.h"
+#include "coordinator/view/run.h"
 
 static void append(struct world *w, int64_t job_id, int64_t step_id, int64_t seq, const char *text)
 {
@@ -179,6 +181,49 @@ static void test_handed_back_job_forgets(void **state UNUSED)
 	world_close(&w);
 }
 
+/* A job that an attempt keeps says what it said when it ran. */
+static void test_kept_job_keeps_what_it_said(void **state UNUSED)
+{
+	struct world w;
+	CLEANUP(job_row_release) struct job_row a = { 0 };
+	CLEANUP(job_row_release) struct job_row b = { 0 };
+	CLEANUP(annotation_list_release) struct annotation_list l = { 0 };
+	CLEANUP(run_view_release) struct run_view view = { 0 };
+	struct run_created again;
+	struct err e = { 0 };
+
+	world_open(&w);
+	struct run_created run = RUN(&w, "a:linux", "b:linux");
+	world_claim(&w, "linux", &a);
+	world_claim(&w, "linux", &b);
+	flood(&w, a.id, step_of(&w, a.id, 0), "error");
+	append(&w, b.id, 0, 0, "::warning::of the first attempt\n");
+	world_finish(&w, a.id, CONCLUSION_SUCCESS);
+	world_finish(&w, b.id, CONCLUSION_FAILURE);
+	const struct rerun_spec failed = { .run_id = run.run_id, .what = RERUN_FAILED };
+	must_err(store_run_rerun(w.app.store, &failed, wall_now(), &again, &e));
+	append(&w, world_job(&w, again.run_id, "b"), 0, 0, "::notice::of the second\n");
+
+	int64_t kept = world_job(&w, again.run_id, "a");
+	struct annotation_counts all = counts(&w, again.run_id, 0);
+	struct annotation_counts one = counts(&w, again.run_id, kept);
+	assert_int_equal(ANNOTATIONS_STEP, all.failures);
+	assert_int_equal(0, all.warnings);
+	assert_int_equal(1, all.notices);
+	assert_int_equal(ANNOTATIONS_STEP, one.failures);
+	assert_int_equal(24 - ANNOTATIONS_STEP, one.dropped);
+	list(&w, again.run_id, &l);
+	assert_int_equal(ANNOTATIONS_STEP + 1, l.n);
+	assert_int_equal(kept, l.v[0].job_id);
+	assert_string_equal("of the second", l.v[ANNOTATIONS_STEP].message);
+
+	must_err(run_view_load(w.app.store, again.run_id, &view, &e));
+	assert_int_equal(ANNOTATIONS_STEP + 1, view.annotations.n);
+	assert_int_equal(ANNOTATIONS_STEP, view.job_counts[0].failures);
+	assert_int_equal(1, view.counts.notices);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_held_back_end_of_a_log),
 		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_handed_back_job_forgets),
+		cmocka_unit_test(test_kept_job_keeps_what_it_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
