@@ -117,8 +117,8 @@ static int step_round(
 	char block[BLOCK];
 	ssize_t n;
 
-	if (step->log_bytes < l->given)
-		stored_step_restart(l); /* handed back and run again: the old log is gone */
+	if (stored_step_follow(l, step, job->returns))
+		r->shown = 0; /* what comes now deserves a title of its own */
 	while ((n = stored_step_read(l, step, block, sizeof(block), e)) > 0) {
 		if (r->titled && r->shown != step->id && put_title(r, job, step, e) < 0)
 			return -1;

@@ -50,6 +50,18 @@ void stored_step_restart(struct stored_step *l)
 	l->given = 0;
 }
 
+/* The new log may be longer than what was read of the old one, so its size alone says nothing. */
+bool stored_step_follow(struct stored_step *l, const struct step_row *step, int64_t returns)
+{
+	bool again = returns != l->returns || step->log_bytes < l->given;
+	bool begun = l->given > 0;
+
+	l->returns = returns;
+	if (again)
+		stored_step_restart(l);
+	return again && begun;
+}
+
 static ssize_t read_object(
 	struct stored_step *l, const struct step_row *step, char *out, size_t max, struct err *e)
 {

@@ -23,12 +23,16 @@ struct stored_step {
 	struct buf chunk;
 	size_t sent;                  /* of chunk */
 	int64_t given;                /* bytes so far */
+	int64_t returns;              /* of its job (store/job.h), when they were written */
 	struct object_reader *object; /* NULL: not open */
 };
 /* data_dir and the store must outlive it. */
 void stored_step_init(struct stored_step *l, struct store *s, const char *data_dir, int64_t run_id);
 void stored_step_release(struct stored_step *l);
 void stored_step_restart(struct stored_step *l); /* from the first byte, or for another step */
+/* Before more is read of a step that is followed. True: its job came back to the queue (returns: of
+ * the job), its old log is gone, and reading starts with the first byte of the new one. */
+bool stored_step_follow(struct stored_step *l, const struct step_row *step, int64_t returns);
 /* Bytes put into out, 0: none for now, -1. Always with the same step. */
 ssize_t stored_step_read(struct stored_step *l, const struct step_row *step, char *out, size_t max,
 	struct err *e) CHECK_RESULT;

@@ -49,7 +49,8 @@ int store_log_note(struct store *s, int64_t job_id, const char *line, struct wal
 int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
 	void *data, struct err *e) CHECK_RESULT;
 
-#define LOG_START (-1)
+/* No chunk has this number: what old programs stored has the numbers that runners gave it. */
+#define LOG_START INT64_MIN
 /* The first chunk with a number above `after` (LOG_START: from the start) appended to out: 1 and
  * *ret_seq, 0 there is none, -1. */
 int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *out,
