@@ -92,14 +92,13 @@ static int jobs_end(const char *to, struct restore_done *done, struct err *e)
 {
 	CLEAN_STR char *db = path_join(to, "shithubd.db");
 	CLEAN_STORE struct store *s = store_open(db, e);
-	CLEAN_STR char *line = xasprintf("\nRunner lost: the coordinator was restored from a "
-					 "backup of %s. What this job did "
-					 "since then is unknown.\n",
+	CLEAN_STR char *why = xasprintf("the coordinator was restored from a backup of %s. What "
+					"this job did since then is unknown",
 		done->created_at);
 	struct app a = { .store = s };
 	size_t n = 0;
 
-	if (!s || restored_jobs_end(&a, line, wall_now(), &n, e) < 0)
+	if (!s || restored_jobs_end(&a, why, wall_now(), &n, e) < 0)
 		return -1;
 	done->to_schema = store_schema_version(s);
 	done->jobs_lost = (int64_t)n;

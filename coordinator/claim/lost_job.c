@@ -1,7 +1,6 @@
 /*
- * Ending jobs that nobody will report on. The line in the log comes first, in the same transaction
- * as the end: who reads why the job failed finds it where the log stops. One job that cannot be
- * ended must not keep the others, so each has a transaction and an error of its own.
+ * Ending jobs that nobody will report on. One job that cannot be ended must not keep the others, so
+ * each has a transaction and an error of its own.
  */
 #include "coordinator/claim/lost_job.h"
 
@@ -9,7 +8,6 @@
 #include "base/log.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/store/job.h"
-#include "coordinator/store/log.h"
 #include "coordinator/queue/report.h"
 #include "coordinator/scrub/scrub.h"
 #include "coordinator/store/runner.h"
@@ -21,18 +19,15 @@ static struct wall last_sign(const struct job_row *job)
 	return job->last_seen_at.us ? job->last_seen_at : job->claimed_at;
 }
 
-/* Everything in one transaction: the line, the end, and what follows for the run. */
-static int job_end(struct app *a, const struct job_row *job, struct state end, const char *line,
+/* What is held back of its log is decided at once where that is possible. */
+static int job_end(struct app *a, const struct job_row *job, const struct job_end *end,
 	struct wall now, struct err *e)
 {
-	struct state_report r = { .state = end };
 	CLEAN_TX struct store_tx tx = { 0 };
-	struct state st, run;
 
 	if (store_begin(a->store, &tx, e) < 0 ||
 		(a->scrub && scrub_end(a, job->id, 0, now, e) < 0) ||
-		store_log_note(a->store, job->id, line, now, e) < 0 ||
-		store_job_report(a->store, job->id, &r, now, &st, &run, e) < 0)
+		store_job_end(a->store, job->id, end, now, e) < 0)
 		return -1;
 	return store_commit(&tx, e);
 }
@@ -53,7 +48,6 @@ static int lost_job_retry(struct app *a, const struct job_row *job, const char *
 
 static int lost_job_end(struct app *a, const struct job_row *job, struct wall now, struct err *e)
 {
-	static const struct state end = { STATUS_COMPLETED, CONCLUSION_FAILURE };
 	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
 	char since[WALL_TEXT_MAX];
 
@@ -61,12 +55,12 @@ static int lost_job_end(struct app *a, const struct job_row *job, struct wall no
 		return -1;
 	const char *name = runner.name ? runner.name : "its runner";
 	wall_format(last_sign(job), since);
-	CLEAN_STR char *line =
-		xasprintf("\nRunner lost: %s has sent nothing for this job since %s. "
-			  "Its later actions are unknown.\n",
-			name, since);
+	CLEAN_STR char *why = xasprintf("%s has sent nothing for this job since %s. Its later "
+					"actions are unknown",
+		name, since);
+	const struct job_end end = { { STATUS_COMPLETED, CONCLUSION_FAILURE }, "Runner lost", why };
 	int retried = lost_job_retry(a, job, name, since, now, e);
-	if (retried < 0 || (retried == 0 && job_end(a, job, end, line, now, e) < 0))
+	if (retried < 0 || (retried == 0 && job_end(a, job, &end, now, e) < 0))
 		return -1;
 	log_warn("job", retried ? "runner_lost_job_queued_again" : "runner_lost",
 		F_INT("job", job->id), F_INT("run", job->run_id), F_INT("runner", job->runner_id),
@@ -99,12 +93,10 @@ int absent_jobs_list(
 
 static int absent_job_end(struct app *a, const struct job_row *job, struct wall now, struct err *e)
 {
-	static const struct state end = { STATUS_CANCELLED, CONCLUSION_CANCELLED };
+	static const struct job_end end = { { STATUS_CANCELLED, CONCLUSION_CANCELLED }, "Cancelled",
+		"the runner says that it has this job no longer, and has not reported its end" };
 
-	if (job_end(a, job, end,
-		    "\nCancelled: the runner says that it has this job no longer, and has not "
-		    "reported its end.\n",
-		    now, e) < 0)
+	if (job_end(a, job, &end, now, e) < 0)
 		return -1;
 	log_warn("job", "job_absent", F_INT("job", job->id), F_INT("run", job->run_id),
 		F_INT("runner", job->runner_id));
@@ -168,16 +160,16 @@ int lost_jobs_end(
 /* ---- after a restore ---- */
 
 int restored_jobs_end(
-	struct app *a, const char *line, struct wall now, size_t *ret_count, struct err *e)
+	struct app *a, const char *why, struct wall now, size_t *ret_count, struct err *e)
 {
-	static const struct state end = { STATUS_COMPLETED, CONCLUSION_FAILURE };
+	const struct job_end end = { { STATUS_COMPLETED, CONCLUSION_FAILURE }, "Runner lost", why };
 	const struct running_spec all = { .page = { .limit = INT64_MAX } };
 	CLEANUP(job_list_release) struct job_list l = { 0 };
 
 	if (store_running_list(a->store, &all, &l, e) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++)
-		if (job_end(a, &l.v[i], end, line, now, e) < 0)
+		if (job_end(a, &l.v[i], &end, now, e) < 0)
 			return -1;
 	*ret_count = l.n;
 	return 0;

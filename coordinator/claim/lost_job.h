@@ -40,8 +40,8 @@ int lost_jobs_end(struct app *a, int64_t expiry_us, struct wall now, size_t *ret
 	struct err *e) CHECK_RESULT;
 
 /* After the store was restored from a backup: ends all running jobs as lost. Nobody can say what
- * they did since then, so none is started again. a: store alone. line: what their logs say. */
-int restored_jobs_end(struct app *a, const char *line, struct wall now, size_t *ret_count,
+ * they did since then, so none is started again. a: store alone. why: as in struct job_end. */
+int restored_jobs_end(struct app *a, const char *why, struct wall now, size_t *ret_count,
 	struct err *e) CHECK_RESULT;
 
 #endif

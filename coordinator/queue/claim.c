@@ -263,7 +263,7 @@ static int steps_renew(struct store *s, int64_t job_id, struct err *e)
 		       : sql_run(s, e,
 				 "UPDATE workflow_steps SET status = 'queued', conclusion = NULL,"
 				 " started_at = NULL, completed_at = NULL, log_bytes = 0,"
-				 " log_seq = -1, log_held = NULL WHERE job_id = ?",
+				 " log_seq = -1, log_held = NULL, log_note = NULL WHERE job_id = ?",
 				 "i", job_id);
 }
 

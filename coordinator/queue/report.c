@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "coordinator/store/annotation.h"
+#include "coordinator/store/log.h"
 #include "coordinator/store/row.h"
 #include "coordinator/store/run.h"
 #include "coordinator/store/runner.h"
@@ -87,6 +88,22 @@ int store_job_report(struct store *s, int64_t job_id, const struct state_report 
 		return -1;
 	*ret_job = next;
 	return 0;
+}
+
+int store_job_end(
+	struct store *s, int64_t job_id, const struct job_end *end, struct wall now, struct err *e)
+{
+	const struct state_report r = { .state = end->state };
+	CLEAN_STR char *line = xasprintf("\n%s: %s.\n", end->what, end->why);
+	CLEAN_TX struct store_tx tx = { 0 };
+	struct state job, run;
+
+	if (store_begin(s, &tx, e) < 0 || store_log_note(s, job_id, line, now, e) < 0 ||
+		sql_run(s, e, "UPDATE workflow_jobs SET reason = ?2 WHERE id = ?1", "it", job_id,
+			end->why) < 0 ||
+		store_job_report(s, job_id, &r, now, &job, &run, e) < 0)
+		return -1;
+	return store_commit(&tx, e);
 }
 
 static int step_state(

@@ -23,6 +23,15 @@ int state_report_times(
  * ready whose needs succeeded, rolls the run up. */
 int store_job_report(struct store *s, int64_t job_id, const struct state_report *r, struct wall now,
 	struct state *ret_job, struct state *ret_run, struct err *e) CHECK_RESULT;
+/* How the coordinator ends a job on which no runner will report. */
+struct job_end {
+	struct state state;
+	const char *what, *why; /* "Runner lost", "r1 has sent nothing …": without a full stop */
+};
+/* "WHAT: WHY." is the last line of its log and WHY its reason, in the transaction of its end: who
+ * reads that the job is over can read why. */
+int store_job_end(struct store *s, int64_t job_id, const struct job_end *end, struct wall now,
+	struct err *e) CHECK_RESULT;
 /* ERR_NOT_FOUND when the step is not of this job. */
 int store_step_report(struct store *s, int64_t job_id, int64_t step_id,
 	const struct state_report *r, struct wall now, struct state *ret, bool *ret_changed,

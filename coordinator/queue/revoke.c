@@ -7,25 +7,9 @@
 
 #include "coordinator/queue/report.h"
 #include "coordinator/store/job.h"
-#include "coordinator/store/log.h"
 #include "coordinator/store/runner.h"
-#include "coordinator/store/sql.h"
 
 enum { JOBS_MAX = 100000 };
-
-static int job_end(
-	struct store *s, const struct job_row *job, const char *why, struct wall now, struct err *e)
-{
-	static const struct state_report r = { .state = { STATUS_COMPLETED, CONCLUSION_FAILURE } };
-	CLEAN_STR char *line = xasprintf("\nFailed: %s.\n", why);
-	struct state job_state, run;
-
-	if (store_log_note(s, job->id, line, now, e) < 0 ||
-		sql_run(s, e, "UPDATE workflow_jobs SET reason = ?2 WHERE id = ?1", "it", job->id,
-			why) < 0)
-		return -1;
-	return store_job_report(s, job->id, &r, now, &job_state, &run, e);
-}
 
 int runner_revoke(struct store *s, int64_t id, const char *reason, struct wall now,
 	int64_t *ret_jobs, struct err *e)
@@ -41,8 +25,9 @@ int runner_revoke(struct store *s, int64_t id, const char *reason, struct wall n
 		return -1;
 	CLEAN_STR char *why = xasprintf("its runner %s was revoked%s%s", runner.name,
 		reason ? ": " : "", reason ? reason : "");
+	const struct job_end end = { { STATUS_COMPLETED, CONCLUSION_FAILURE }, "Failed", why };
 	for (size_t i = 0; i < jobs.n; i++)
-		if (job_end(s, &jobs.v[i], why, now, e) < 0)
+		if (store_job_end(s, jobs.v[i].id, &end, now, e) < 0)
 			return -1;
 	*ret_jobs = (int64_t)jobs.n;
 	return store_commit(&tx, e);

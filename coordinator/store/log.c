@@ -69,16 +69,12 @@ static int row_add(
 		"ibw", step_id, p, n, now);
 }
 
-int store_log_put(struct store *s, const struct log_step *t, int64_t seq, struct slice text,
+static int put(struct store *s, const struct log_step *t, int64_t seq, struct slice text,
 	struct slice held, struct wall now, struct err *e)
 {
-	CLEAN_TX struct store_tx tx = { 0 };
-
 	if (t->bytes + (int64_t)text.len > LOG_STEP_MAX)
 		return err_set(e, ERR_LIMIT, "the log of step %" PRId64 " is full (%d bytes)",
 			t->id, LOG_STEP_MAX);
-	if (store_begin(s, &tx, e) < 0)
-		return -1;
 	for (size_t at = 0, n; at < text.len; at += n) {
 		n = text.len - at < LIMIT_LOG_CHUNK ? text.len - at : LIMIT_LOG_CHUNK;
 		if (row_add(s, t->id, text.ptr + at, n, now, e) < 0)
@@ -87,10 +83,53 @@ int store_log_put(struct store *s, const struct log_step *t, int64_t seq, struct
 	if (sql_run(s, e,
 		    "UPDATE workflow_steps SET log_bytes = log_bytes + ?2, log_seq = ?3,"
 		    " log_held = nullif(?4, x'') WHERE id = ?1",
-		    "iiib", t->id, (int64_t)text.len, seq, held.len ? held.ptr : "",
-		    held.len) < 0 ||
-		annotations_take(s, t->job_id, t->id, text, e) < 0 ||
-		(t->held_len && !held.len && annotations_decided(s, t->job_id, t->id, e) < 0))
+		    "iiib", t->id, (int64_t)text.len, seq, held.len ? held.ptr : "", held.len) < 0)
+		return -1;
+	return annotations_take(s, t->job_id, t->id, text, e);
+}
+
+static int put_note(
+	struct store *s, const struct log_step *t, const char *note, struct wall now, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (put(s, t, t->seq, slice_of(note), (struct slice){ 0 }, now, &why) < 0 &&
+		!err_is(&why, ERR_LIMIT))
+		return err_set(e, why.class, "%s", why.text);
+	return 0;
+}
+
+/* Nothing of the step is held back any more. */
+static int decided(struct store *s, int64_t job_id, int64_t step_id, struct wall now, struct err *e)
+{
+	CLEANUP(log_step_release) struct log_step t = { 0 };
+	CLEAN_STR char *note = NULL;
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (annotations_decided(s, job_id, step_id, e) < 0 ||
+		sql_query(s, &q, e,
+			"SELECT log_note FROM workflow_steps WHERE id = ? AND log_note IS NOT NULL",
+			"i", step_id) < 0)
+		return -1;
+	int rc = sql_next(&q, e);
+	if (rc <= 0)
+		return rc;
+	note = col_text(&q, 0);
+	query_end(&q);
+	if (sql_run(s, e, "UPDATE workflow_steps SET log_note = NULL WHERE id = ?", "i", step_id) <
+			0 ||
+		store_log_step(s, job_id, step_id, &t, e) < 0)
+		return -1;
+	return put_note(s, &t, note, now, e);
+}
+
+int store_log_put(struct store *s, const struct log_step *t, int64_t seq, struct slice text,
+	struct slice held, struct wall now, struct err *e)
+{
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (store_begin(s, &tx, e) < 0 || put(s, t, seq, text, held, now, e) < 0 ||
+		(t->held_len && !held.len && decided(s, t->job_id, t->id, now, e) < 0))
 		return -1;
 	return store_commit(&tx, e);
 }
@@ -130,18 +169,18 @@ int store_log_note(
 {
 	CLEANUP(log_step_release) struct log_step t = { 0 };
 	CLEAN_TX struct store_tx tx = { 0 };
-	struct err why = { 0 };
 
 	if (store_begin(s, &tx, e) < 0)
 		return -1;
 	int rc = step_to_note(s, job_id, &t, e);
 	if (rc <= 0)
 		return rc;
-	if (store_log_put(s, &t, t.seq, slice_of(line), (struct slice){ t.held, t.held_len }, now,
-		    &why) < 0 &&
-		!err_is(&why, ERR_LIMIT))
-		return err_set(e, why.class, "%s", why.text);
-	return store_commit(&tx, e);
+	rc = t.held_len ? sql_run(s, e,
+				  "UPDATE workflow_steps SET log_note = ifnull(log_note, '') || ?2"
+				  " WHERE id = ?1",
+				  "it", t.id, line)
+			: put_note(s, &t, line, now, e);
+	return rc < 0 ? -1 : store_commit(&tx, e);
 }
 
 int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),

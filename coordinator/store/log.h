@@ -31,7 +31,8 @@ static inline bool log_seq_is_new(const struct log_step *t, int64_t seq)
 {
 	return seq > t->seq;
 }
-/* Adds text (it may be empty), notes seq as the runner's last and replaces what is held back. */
+/* Adds text (it may be empty), notes seq as the runner's last and replaces what is held back; when
+ * nothing is any more, notes that waited for that come behind the text. */
 int store_log_put(struct store *s, const struct log_step *t, int64_t seq, struct slice text,
 	struct slice held, struct wall now, struct err *e) CHECK_RESULT;
 /* Steps of a job that hold something back; job_id 0: all such steps that have ended. */
@@ -42,7 +43,9 @@ int store_log_held(
 int store_log_append(struct store *s, int64_t job_id, int64_t step_id, int64_t seq, const void *p,
 	size_t n, struct wall now, struct err *e) CHECK_RESULT;
 /* Adds a line of the coordinator's own behind the last chunk of the job's open step, else of the
- * last one that began, else of its first. A full log takes no more; that is no error. */
+ * last one that began, else of its first. Where something is held back it waits until that is
+ * decided, as it would stand in the middle of a line. A full log takes no more; that is no error.
+ */
 int store_log_note(struct store *s, int64_t job_id, const char *line, struct wall now,
 	struct err *e) CHECK_RESULT;
 /* Calls fn with each chunk in order; fn's -1 ends the walk and is returned. */

@@ -486,6 +486,8 @@ static const char *const migrations[] = {
 	"DROP INDEX workflow_runs_commit;"
 	"CREATE INDEX workflow_runs_checked ON workflow_runs"
 	" (repo_id, ifnull(pull_head, head_sha), workflow_file, event, id DESC);",
+	/* 32: what the coordinator says behind the bytes of a log that are held back */
+	"ALTER TABLE workflow_steps ADD COLUMN log_note TEXT;",
 };
 
 const char *schema_step(size_t number)

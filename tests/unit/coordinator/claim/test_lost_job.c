@@ -12,7 +12,9 @@
 #include "coordinator/queue/claim.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/log.h"
+#include "coordinator/queue/revoke.h"
 #include "coordinator/queue/run_create.h"
+#include "coordinator/scrub/scrub.h"
 #include "coordinator/store/runner.h"
 #include "coordinator/store/schema.h"
 #include "coordinator/environment/secret.h"
@@ -296,6 +298,34 @@ static void test_lost_job(void **state UNUSED)
 	world_close(&w);
 }
 
+/* Nobody but serve can decide what is held back of its log, and that comes first. */
+static void test_revoked_while_bytes_are_held_back(void **state UNUSED)
+{
+	struct world w;
+	struct claimed c;
+	struct err e = { 0 };
+	int64_t jobs = 0;
+	CLEANUP(pairs_release) struct pairs secrets = { 0 };
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+	CLEAN_BUF struct buf log = BUF_INIT(4096);
+
+	world_open(&w);
+	RUN(&w, "a:linux");
+	claim_now(&w, &c);
+	pairs_set(&secrets, "KEY", "password");
+	must_err(scrub_claimed(&w.app, c.job_id, &secrets, &e));
+	must_err(scrub_log(&w.app, c.job_id, 0, 0, SLICE("my pass"), wall_now(), &e));
+	must_err(runner_revoke(w.app.store, w.runner_id, "stolen", wall_now(), &jobs, &e));
+	assert_int_equal(1, jobs);
+	must_err(scrub_sweep(&w.app, wall_now(), &e));
+	must_err(store_log_each(w.app.store, c.step_ids[0], collect, &log, &e));
+	assert_string_equal(
+		"my pass\nFailed: its runner r1 was revoked: stolen.\n", buf_cstr(&log));
+	must_err(store_job_get(w.app.store, c.job_id, &job, &e));
+	assert_string_equal("its runner r1 was revoked: stolen", job.reason);
+	world_close(&w);
+}
+
 /* Nothing has happened yet: another runner gets it, once. The one that was lost gets no word in. */
 static void test_lost_before_a_step_ended(void **state UNUSED)
 {
@@ -557,6 +587,7 @@ int main(void)
 		cmocka_unit_test(test_claim_delivered),
 		cmocka_unit_test(test_claims_after_a_crash),
 		cmocka_unit_test(test_lost_job),
+		cmocka_unit_test(test_revoked_while_bytes_are_held_back),
 		cmocka_unit_test(test_lost_before_a_step_ended),
 		cmocka_unit_test(test_old_token_of_a_job_that_came_back),
 		cmocka_unit_test(test_absent_jobs),

@@ -365,6 +365,38 @@ static void test_logs(void **state UNUSED)
 	world_close(&w);
 }
 
+/* Bytes of a step's log, the text of which the scrub has not decided yet, come before it. */
+static void test_note_behind_what_is_held_back(void **state UNUSED)
+{
+	struct world w;
+	struct err e = { 0 };
+	struct wall now = wall_now();
+	CLEAN_BUF struct buf all = BUF_INIT(1000);
+	CLEANUP(log_step_release) struct log_step t = { 0 };
+	CLEANUP(log_step_release) struct log_step held = { 0 };
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+
+	world_open(&w);
+	RUN(&w, "a:linux");
+	world_claim(&w, "linux", &job);
+	must_err(store_log_step(w.app.store, job.id, 0, &t, &e));
+	must_err(store_log_put(w.app.store, &t, 0, SLICE("pass"), SLICE("sealed"), now, &e));
+	must_err(store_log_note(w.app.store, job.id, "\none\n", now, &e));
+	must_err(store_log_note(w.app.store, job.id, "two\n", now, &e));
+	must_err(store_log_each(w.app.store, t.id, collect, &all, &e));
+	assert_string_equal("pass", buf_cstr(&all));
+	buf_clear(&all);
+	must_err(store_log_step(w.app.store, job.id, 0, &held, &e));
+	must_err(store_log_put(w.app.store, &held, 1, SLICE("word"), SLICE(""), now, &e));
+	must_err(store_log_each(w.app.store, t.id, collect, &all, &e));
+	assert_string_equal("password\none\ntwo\n", buf_cstr(&all));
+	log_step_release(&held);
+	must_err(store_log_step(w.app.store, job.id, 0, &held, &e));
+	assert_int_equal(all.len, held.bytes);
+	assert_int_equal(1, held.seq);
+	world_close(&w);
+}
+
 static void test_runner_life(void **state UNUSED)
 {
 	struct world w;
@@ -469,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_skip_chain),
 		cmocka_unit_test(test_cancel_and_rerun),
 		cmocka_unit_test(test_logs),
+		cmocka_unit_test(test_note_behind_what_is_held_back),
 		cmocka_unit_test(test_runner_life),
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_transaction_rolls_back),
