@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "coordinator/store/row.h"
 
 #define SELECT_MAX KIB(16)
@@ -52,6 +53,20 @@ static int statement_compile(struct store *s, struct query *q, const struct row_
 	return 0;
 }
 
+static void statement_keep(
+	struct store *s, struct query *q, const struct row_type *type, const char *sql)
+{
+	if (s->n_cache < STATEMENTS_MAX) {
+		q->cached = &s->cache[s->n_cache++];
+		*q->cached =
+			(struct statement){ .sql = sql, .type = type, .st = q->st, .busy = true };
+	} else if (!s->cache_full) {
+		s->cache_full = true;
+		log_warn("store", "statement_cache_full", F_INT("statements", STATEMENTS_MAX),
+			F_STR("first_without", sql));
+	}
+}
+
 static int statement_take(struct store *s, struct query *q, const struct row_type *type,
 	const char *sql, struct err *e)
 {
@@ -66,11 +81,8 @@ static int statement_take(struct store *s, struct query *q, const struct row_typ
 	}
 	if (statement_compile(s, q, type, sql, e) < 0)
 		return -1;
-	if (!c && s->n_cache < STATEMENTS_MAX) {
-		q->cached = &s->cache[s->n_cache++];
-		*q->cached =
-			(struct statement){ .sql = sql, .type = type, .st = q->st, .busy = true };
-	}
+	if (!c)
+		statement_keep(s, q, type, sql);
 	return 0;
 }
 

@@ -19,7 +19,8 @@
 
 struct row_type; /* row.h */
 
-enum { STATEMENTS_MAX = 160 };
+/* More than this program has; beyond it a statement is compiled each time, with one warning. */
+enum { STATEMENTS_MAX = 384 };
 struct statement {
 	const char *sql;
 	const struct row_type *type; /* NULL: sql is the whole statement */
@@ -30,6 +31,7 @@ struct store {
 	sqlite3 *db;
 	struct statement cache[STATEMENTS_MAX];
 	size_t n_cache;
+	bool cache_full; /* said so */
 	struct {
 		atomic_int_fast64_t since_us;     /* another process has the lock; 0: none */
 		struct mono until, default_until; /* until.us 0: the default, ten seconds */

@@ -11,10 +11,12 @@
 #include "coordinator/queue/run_create.h"
 #include "coordinator/store/runner.h"
 #include "coordinator/store/schema.h"
+#include "coordinator/store/sql.h"
 #include "coordinator/store/state.h"
 #include "coordinator/store/step.h"
 #include "coordinator/store/store.h"
 #include "tests/unit/help/coordinator_help.h"
+#include "tests/unit/help/output.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -397,6 +399,32 @@ static void test_note_behind_what_is_held_back(void **state UNUSED)
 	world_close(&w);
 }
 
+/* One statement more than are kept: each still gives its answer, and the log says it once. */
+static void test_more_statements_than_are_kept(void **state UNUSED)
+{
+	static char texts[STATEMENTS_MAX + 8][16];
+	struct world w;
+	struct err e = { 0 };
+	CLEAN_BUF struct buf said = BUF_INIT(KIB(64));
+	int64_t n = 0;
+
+	world_open(&w);
+	struct output o = output_catch(STDERR_FILENO);
+	for (size_t round = 0; round < 2; round++)
+		for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+			snprintf(texts[i], sizeof(texts[i]), "SELECT %zu", i);
+			if (sql_int(w.app.store, &n, &e, texts[i], "") != 1 || n != (int64_t)i)
+				break;
+		}
+	output_give_back(&o, &said);
+	assert_int_equal(ARRAY_LEN(texts) - 1, n);
+	assert_int_equal(STATEMENTS_MAX, w.app.store->n_cache);
+	const char *first = strstr(buf_cstr(&said), "statement_cache_full");
+	assert_non_null(first);
+	assert_null(strstr(first + 1, "statement_cache_full"));
+	world_close(&w);
+}
+
 static void test_runner_life(void **state UNUSED)
 {
 	struct world w;
@@ -502,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_cancel_and_rerun),
 		cmocka_unit_test(test_logs),
 		cmocka_unit_test(test_note_behind_what_is_held_back),
+		cmocka_unit_test(test_more_statements_than_are_kept),
 		cmocka_unit_test(test_runner_life),
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_transaction_rolls_back),
