@@ -10,8 +10,8 @@
 #include "coordinator/admin/admin.h"
 #include "coordinator/admin/run_show.h"
 #include "coordinator/app/metrics.h"
-#include "coordinator/queue/rerun.h"
 #include "coordinator/store/job.h"
+#include "coordinator/trigger/rerun.h"
 #include "coordinator/view/explain.h"
 
 struct target {
@@ -90,6 +90,20 @@ static int spec_of(struct admin *a, const struct target *t, struct rerun_spec *r
 	return 0;
 }
 
+static int start_again(
+	struct admin *a, const struct rerun_spec *spec, struct run_created *ret, struct err *e)
+{
+	CLEAN_STR char *url = admin_public_url(a);
+	const struct trigger t = {
+		.store = a->store, .data_dir = a->data_dir, .public_url = url, .now = wall_now()
+	};
+
+	repo_library_init();
+	int rc = trigger_rerun(&t, spec, ret, e);
+	repo_library_shutdown();
+	return rc;
+}
+
 static int rerun(struct admin *a, void *options, struct err *e)
 {
 	struct rerun_spec spec;
@@ -99,7 +113,7 @@ static int rerun(struct admin *a, void *options, struct err *e)
 	if (spec_of(a, options, &spec, e) < 0)
 		return -1;
 	spec.actor = caller ? caller->login : NULL;
-	if (store_run_rerun(a->store, &spec, wall_now(), &made, e) < 0)
+	if (start_again(a, &spec, &made, e) < 0)
 		return -1;
 	admin_wake(a);
 	if (metric_count_now(a->store, METRIC_RUNS, e) < 0)

@@ -9,7 +9,7 @@
 #include "coordinator/api/body.h"
 #include "coordinator/api/caller.h"
 #include "coordinator/queue/cancel.h"
-#include "coordinator/queue/rerun.h"
+#include "coordinator/trigger/rerun.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/store/run.h"
@@ -43,9 +43,13 @@ static void created_answer(
 
 static void rerun(struct app *a, struct httpd_request *r, struct rerun_spec *spec, struct err *e)
 {
+	const struct trigger t = { .store = a->store,
+		.data_dir = a->data_dir,
+		.public_url = a->public_url,
+		.now = wall_now() };
 	struct run_created run;
 
-	if (store_run_rerun(a->store, spec, wall_now(), &run, e) < 0)
+	if (trigger_rerun(&t, spec, &run, e) < 0)
 		httpd_reply_err(r, e);
 	else
 		created_answer(a, r, &run, spec->run_id);

@@ -53,7 +53,8 @@ int store_policy_load(struct store *s, const char *owner, int64_t repo_id, struc
 int64_t policy_cap(const struct policy *p, enum policy_cap cap, enum policy_level *ret_level);
 
 /* May this event start a run now? ERR_LIMIT with the cap, its level and the remedy. actor NULL and
- * schedules: nobody started it. Inside the transaction that makes the run. */
+ * schedules: nobody started it. Once for each run, before it is planned, and inside the transaction
+ * that makes it. */
 int policy_admits(struct store *s, int64_t repo_id, const char *event, const char *actor,
 	struct wall now, struct err *e) CHECK_RESULT;
 

@@ -87,7 +87,7 @@ static int selection_make(struct store *s, struct selection *x, struct err *e)
 	if (!n && x->spec->what == RERUN_JOB)
 		return err_set(e, ERR_NOT_FOUND, "run %" PRId64 " has no job %" PRId64,
 			x->spec->run_id, x->spec->job_id);
-	if (!n && x->spec->what == RERUN_FAILED && x->jobs.n)
+	if (!n && x->spec->what == RERUN_FAILED)
 		return err_set(e, ERR_CONFLICT,
 			"run %" PRId64 " has no job that failed; run all of it again instead",
 			x->spec->run_id);
@@ -114,40 +114,55 @@ static int jobs_copy(
 	return 0;
 }
 
+static int may_rerun(const struct run_row *old, struct err *e)
+{
+	if (!status_terminal(old->state.status))
+		return err_set(e, ERR_CONFLICT,
+			"run %" PRId64 " is %s; only finished runs can run again", old->id,
+			status_text(old->state.status));
+	if (old->problems)
+		return err_set(e, ERR_CONFLICT,
+			"run %" PRId64 " has no jobs that could run again, its problems are those "
+			"of its commit: push one without them",
+			old->id);
+	return 0;
+}
+
+int rerun_run_spec(struct store *s, const struct run_row *old, const char *actor,
+	struct run_spec *ret, struct err *e)
+{
+	*ret = (struct run_spec){
+		.repo_id = old->repo_id,
+		.workflow_file = old->workflow_file,
+		.workflow_name = old->workflow_name,
+		.run_name = old->run_name,
+		.event = old->event,
+		.event_payload = old->event_payload,
+		.head_sha = old->head_sha,
+		.head_ref = old->head_ref,
+		.inputs = old->inputs,
+		.actor = actor,
+		.attempt = old->attempt + 1,
+		.first_actor = old->first_actor,
+		.parent_run_id = old->id,
+		.concurrency = { old->concurrency_group, old->cancel_in_progress },
+	};
+	return run_trust_again(s, old, ret, e);
+}
+
 int store_run_rerun(struct store *s, const struct rerun_spec *spec, struct wall now,
 	struct run_created *ret, struct err *e)
 {
 	CLEAN_TX struct store_tx tx = { 0 };
 	CLEANUP(run_row_release) struct run_row old = { 0 };
 	CLEANUP(selection_release) struct selection x = { .spec = spec };
-
-	if (store_begin(s, &tx, e) < 0 || store_run_get(s, spec->run_id, &old, e) < 0)
-		return -1;
-	if (!status_terminal(old.state.status))
-		return err_set(e, ERR_CONFLICT,
-			"run %" PRId64 " is %s; only finished runs can run again", old.id,
-			status_text(old.state.status));
-	struct run_spec run = {
-		.repo_id = old.repo_id,
-		.workflow_file = old.workflow_file,
-		.workflow_name = old.workflow_name,
-		.run_name = old.run_name,
-		.event = old.event,
-		.event_payload = old.event_payload,
-		.head_sha = old.head_sha,
-		.head_ref = old.head_ref,
-		.inputs = old.inputs,
-		.actor = spec->actor,
-		.attempt = old.attempt + 1,
-		.first_actor = old.first_actor,
-		.parent_run_id = old.id,
-		.problems = old.problems,
-		.concurrency = { old.concurrency_group, old.cancel_in_progress },
-	};
 	struct run_created at = { 0 };
-	if (selection_make(s, &x, e) < 0 || run_trust_again(s, &old, &run, e) < 0 ||
-		(!run.problems &&
-			policy_admits(s, run.repo_id, run.event, run.actor, now, e) < 0) ||
+	struct run_spec run;
+
+	if (store_begin(s, &tx, e) < 0 || store_run_get(s, spec->run_id, &old, e) < 0 ||
+		may_rerun(&old, e) < 0 || selection_make(s, &x, e) < 0 ||
+		rerun_run_spec(s, &old, spec->actor, &run, e) < 0 ||
+		policy_admits(s, run.repo_id, run.event, run.actor, now, e) < 0 ||
 		store_run_reserve(s, run.repo_id, &at, e) < 0 ||
 		run_row_insert(s, &run, &at, now, e) < 0 ||
 		jobs_copy(s, &x, at.run_id, now, e) < 0 ||

@@ -20,8 +20,13 @@ struct rerun_spec {
 	int64_t job_id;    /* RERUN_JOB: of that run */
 	const char *actor; /* NULL: unknown */
 };
-/* ERR_CONFLICT unless the run is over, and when RERUN_FAILED finds nothing that failed. */
+/* ERR_CONFLICT unless the run is over and has jobs, and when RERUN_FAILED finds nothing that
+ * failed. A run that was refused is judged anew: trigger/rerun.h. */
 int store_run_rerun(struct store *s, const struct rerun_spec *spec, struct wall now,
 	struct run_created *ret, struct err *e) CHECK_RESULT;
+
+/* What every new attempt of the run has, but for its jobs; borrows from `old`. */
+int rerun_run_spec(struct store *s, const struct run_row *old, const char *actor,
+	struct run_spec *ret, struct err *e) CHECK_RESULT;
 
 #endif

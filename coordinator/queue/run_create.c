@@ -9,7 +9,6 @@
 #include "base/limits.h"
 #include "coordinator/queue/concurrency.h"
 #include "coordinator/queue/job_rows.h"
-#include "coordinator/queue/policy.h"
 #include "coordinator/queue/settle.h"
 #include "coordinator/store/sql.h"
 
@@ -86,16 +85,16 @@ int run_row_insert(struct store *s, const struct run_spec *r, const struct run_c
 		" event, event_payload, head_sha, head_ref, actor, problems, parent_run_id,"
 		" status, conclusion, created_at, started_at, completed_at, concurrency_group,"
 		" cancel_in_progress, pending, inputs, attempt, first_actor, run_name,"
-		" pull_number, pull_head, trust, awaits_approval)"
+		" pull_number, pull_head, trust, awaits_approval, refused)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, max(?, 1), ?, ?, ?, ?, ?, ?)",
-		"iiittttttttittwwwtyytittitiy", at->run_id, r->repo_id, at->run_index,
+		" ?, max(?, 1), ?, ?, ?, ?, ?, ?, ?)",
+		"iiittttttttittwwwtyytittitiyy", at->run_id, r->repo_id, at->run_index,
 		r->workflow_file, str_empty(r->workflow_name) ? r->workflow_file : r->workflow_name,
 		r->event, r->event_payload, r->head_sha, r->head_ref, r->actor, r->problems,
 		r->parent_run_id, broken ? "completed" : "queued", broken ? "failure" : NULL, now,
 		ended, ended, r->concurrency.group, r->concurrency.cancel_in_progress,
 		r->concurrency.group != NULL, r->inputs, r->attempt, r->first_actor, r->run_name,
-		r->pull_number, r->pull_head, (int64_t)r->trust, r->awaits_approval && !broken);
+		r->pull_number, r->pull_head, (int64_t)r->trust, r->awaits_approval, r->refused);
 }
 
 int run_let_start(struct store *s, int64_t run_id, bool has_group, struct wall now, struct err *e)
@@ -123,8 +122,6 @@ int store_run_create(struct store *s, const struct run_spec *spec, struct wall n
 	CLEAN_TX struct store_tx tx = { 0 };
 	struct run_created at = spec->reserved;
 	if (store_begin(s, &tx, e) < 0 ||
-		(!spec->problems &&
-			policy_admits(s, spec->repo_id, spec->event, spec->actor, now, e) < 0) ||
 		(!at.run_id && store_run_reserve(s, spec->repo_id, &at, e) < 0) ||
 		run_row_insert(s, spec, &at, now, e) < 0)
 		return -1;

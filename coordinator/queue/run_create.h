@@ -69,9 +69,11 @@ struct run_spec {
 	int64_t attempt;         /* of the same run again; 0 and 1: the first */
 	const char *first_actor; /* who caused the first; NULL: the actor */
 	int64_t parent_run_id;   /* 0: no re-run */
-	/* Not NULL: the workflow file is broken. The run is stored as completed/failure with this
-	 * text (lines) and has no jobs. */
+	/* Not NULL: the run is stored as completed/failure with this text (lines) and has no jobs,
+	 * because its workflow file is broken, or (refused) because the run was not admitted or
+	 * could not be planned when its event came. */
 	const char *problems;
+	bool refused;
 	struct concurrency_spec concurrency;
 	const struct run_job_spec *jobs;
 	size_t n_jobs;
@@ -89,7 +91,7 @@ int store_run_reserve(
  * group. For this folder. */
 int run_let_start(struct store *s, int64_t run_id, bool has_group, struct wall now,
 	struct err *e) CHECK_RESULT;
-/* ERR_LIMIT: a policy refuses it (policy.h); a broken file's run is always stored. */
+/* Whoever plans a run has asked policy_admits before; one with problems is always stored. */
 int store_run_create(struct store *s, const struct run_spec *spec, struct wall now,
 	struct run_created *ret, struct err *e) CHECK_RESULT;
 

@@ -23,6 +23,7 @@ static const struct column columns[] = {
 	COLUMN("actor", COLUMN_TEXT, run_row, actor),
 	COLUMN("run_name", COLUMN_TEXT, run_row, run_name),
 	COLUMN("problems", COLUMN_TEXT, run_row, problems),
+	COLUMN("refused", COLUMN_BOOL, run_row, refused),
 	COLUMN("inputs", COLUMN_TEXT, run_row, inputs),
 	COLUMN("attempt", COLUMN_INT, run_row, attempt),
 	COLUMN("ifnull(first_actor, actor)", COLUMN_TEXT, run_row, first_actor),

@@ -18,12 +18,13 @@ enum run_trust {
 struct run_row {
 	int64_t id, repo_id, run_index, parent_run_id;
 	char *workflow_file, *workflow_name, *event, *event_payload, *head_sha, *head_ref, *actor;
-	char *run_name;          /* what its workflow calls it; NULL: nothing */
-	char *problems;          /* NULL: none */
-	char *inputs;            /* JSON text, typed; NULL: not started by hand */
-	int64_t attempt;         /* 1, and one more each time it runs again */
-	char *first_actor;       /* who caused the first attempt; NULL: unknown */
-	int64_t cancels;         /* how often somebody cancelled it */
+	char *run_name;    /* what its workflow calls it; NULL: nothing */
+	char *problems;    /* NULL: none */
+	bool refused;      /* what the problems are about may be another time (run_create.h) */
+	char *inputs;      /* JSON text, typed; NULL: not started by hand */
+	int64_t attempt;   /* 1, and one more each time it runs again */
+	char *first_actor; /* who caused the first attempt; NULL: unknown */
+	int64_t cancels;   /* how often somebody cancelled it */
 	char *concurrency_group; /* NULL: none */
 	bool cancel_in_progress;
 	bool pending;         /* waits for its concurrency group */
@@ -72,8 +73,8 @@ int store_run_count(
 	struct store *s, const struct run_filter *f, int64_t *ret, struct err *e) CHECK_RESULT;
 
 /* A commit in full from at least RUN_SHA_LEAST of its digits: all 40 are taken as they are, fewer
- * must fit exactly one commit at which the repository has a run (run_checked_sha). ERR_INPUT, ERR_NOT_FOUND,
- * ERR_CONFLICT when they fit several. */
+ * must fit exactly one commit at which the repository has a run (run_checked_sha). ERR_INPUT,
+ * ERR_NOT_FOUND, ERR_CONFLICT when they fit several. */
 enum { RUN_SHA_MAX = 41, RUN_SHA_LEAST = 7 };
 int store_run_sha(struct store *s, int64_t repo_id, const char *text, char out[RUN_SHA_MAX],
 	struct err *e) CHECK_RESULT;

@@ -488,6 +488,8 @@ static const char *const migrations[] = {
 	" (repo_id, ifnull(pull_head, head_sha), workflow_file, event, id DESC);",
 	/* 32: what the coordinator says behind the bytes of a log that are held back */
 	"ALTER TABLE workflow_steps ADD COLUMN log_note TEXT;",
+	/* 33: runs whose file was fine, but which were not admitted or could not be planned */
+	"ALTER TABLE workflow_runs ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;",
 };
 
 const char *schema_step(size_t number)

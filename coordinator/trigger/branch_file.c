@@ -4,6 +4,7 @@
  */
 #include "coordinator/trigger/branch_file.h"
 
+#include "coordinator/queue/policy.h"
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/plan.h"
 #include "coordinator/trigger/quota.h"
@@ -73,6 +74,7 @@ int branch_file_run(const struct branch_file *b, const struct trigger *t,
 	CLEAN_TX struct store_tx tx = { 0 };
 
 	if (store_begin(t->store, &tx, e) < 0 ||
+		policy_admits(t->store, repo->id, ev->name, ev->actor, t->now, e) < 0 ||
 		store_run_reserve(t->store, repo->id, &spec.reserved, e) < 0)
 		return -1;
 	const struct plan_event event = { .name = ev->name,
@@ -102,5 +104,6 @@ int branch_file_fail(const struct branch_file *b, const struct trigger *t,
 	struct run_spec spec = spec_of(b, repo, ev);
 
 	spec.problems = line;
+	spec.refused = true;
 	return store_run_create(t->store, &spec, t->now, ret, e);
 }

@@ -90,6 +90,7 @@ int file_run_make(const struct file_event *ev, const char *file, const struct wo
 		make_plan(ev, file, w, &spec.reserved, &plan, &why) < 0 ||
 		quota_check(ev->t, ev->repo, &plan, made->jobs, &why) < 0) {
 		strv_addf(&problems, "%s: %s", file, why.text);
+		spec.refused = true;
 		return store_broken(ev, &spec, &problems, made, e);
 	}
 	spec.workflow_name = w->name;

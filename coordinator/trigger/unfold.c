@@ -13,6 +13,7 @@
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/plan.h"
 #include "coordinator/trigger/quota.h"
+#include "coordinator/trigger/stored_run.h"
 
 /* The job, its run, and what its plan is made from. */
 struct unfolding {
@@ -48,44 +49,13 @@ static int read_needs(struct unfolding *u, struct err *e)
 	return 0;
 }
 
-static int read_workflow(const struct unfolding *u, struct workflow *ret, struct err *e)
-{
-	CLEAN_STR char *path = repo_path(u->t->data_dir, &u->repo);
-	CLEAN_REPO struct repo *repo = repo_open(path, e);
-	CLEANUP(repo_files_release) struct repo_files files = { 0 };
-	CLEANUP(strv_release) struct strv problems = { 0 };
-
-	if (!repo || repo_workflows(repo, u->run.head_sha, &files, e) < 0)
-		return -1;
-	for (size_t i = 0; i < files.n; i++) {
-		const struct repo_file *f = &files.v[i];
-
-		if (!str_eq(f->path, u->run.workflow_file))
-			continue;
-		if (workflow_parse(f->path, f->data, f->len, ret, &problems) < 0)
-			return err_set(e, ERR_INPUT, "%s", problems.v[0]);
-		return 0;
-	}
-	return err_set(e, ERR_NOT_FOUND, "%s: no longer in the repository", u->run.workflow_file);
-}
-
 static int make_plan(
 	const struct unfolding *u, const struct workflow *w, struct run_plan *ret, struct err *e)
 {
-	const struct run_row *r = &u->run;
-	const struct plan_event ev = { .name = r->event,
-		.payload = r->event_payload,
-		.inputs = r->inputs,
-		.file = r->workflow_file,
-		.run = { r->id, r->run_index },
-		.sha = r->head_sha,
-		.ref = r->head_ref,
-		.actor = r->first_actor,
-		.untrusted = !run_gets_secrets(r),
-		.group_pull = r->trust == TRUST_OWN ? 0 : r->pull_number,
-		.needs = u->needs,
-		.needs_status = u->status };
+	struct plan_event ev = stored_run_event(&u->run);
 
+	ev.needs = u->needs;
+	ev.needs_status = u->status;
 	if (trigger_plan(u->t, &u->repo, w, u->job->key, &ev, ret, e) < 0)
 		return -1;
 	return quota_check(u->t, &u->repo, ret, 0, e);
@@ -100,7 +70,8 @@ static int plan_job(struct unfolding *u, struct workflow *w, struct run_plan *pl
 	if (store_run_get(s, u->job->run_id, &u->run, e) < 0 ||
 		store_repo_get(s, u->run.repo_id, &u->repo, e) < 0 || read_needs(u, e) < 0)
 		return -1;
-	if (read_workflow(u, w, why) < 0 || make_plan(u, w, plan, why) < 0)
+	if (stored_run_workflow(u->t, &u->repo, &u->run, w, why) < 0 ||
+		make_plan(u, w, plan, why) < 0)
 		log_info("trigger", "job_not_unfolded", F_INT("job", u->job->id), F_ERR(why));
 	return 0;
 }

@@ -95,10 +95,11 @@ static char *waiting_text(const struct run_row *run, const struct job_row *job)
 
 char *check_description(const struct run_row *run, const struct job_row *job)
 {
+	if (!job && !status_terminal(run->state.status))
+		return xstrdup("the run has no jobs yet");
 	if (!job)
-		return xstrdup(status_terminal(run->state.status)
-				       ? "the run has no jobs: its workflow file is broken"
-				       : "the run has no jobs yet");
+		return xstrdup(run->refused ? "the run was refused: its problems say why"
+					    : "the run has no jobs: its workflow file is broken");
 	if (!status_terminal(job->state.status))
 		return waiting_text(run, job);
 	if (is_allowed_failure(job))
