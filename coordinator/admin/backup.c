@@ -124,6 +124,7 @@ static void restore_write(struct json_writer *w, const void *data)
 	json_kv_int(w, "files", d->files);
 	json_kv_int(w, "bytes", d->bytes);
 	json_kv_int(w, "jobs_lost", d->jobs_lost);
+	json_kv_int(w, "ids_skipped", d->ids_skipped);
 	json_kv_int(w, "from_schema", d->from_schema);
 	json_kv_int(w, "to_schema", d->to_schema);
 }
@@ -157,9 +158,10 @@ int verb_restore(int argc, char **argv)
 		code = json_print(restore_write, &done);
 	else if (code == EXIT_OK)
 		printf("%s: backup of %s, %" PRId64 " files; %" PRId64
-		       " running jobs ended as lost; schema %" PRId64 " to %" PRId64 "\n",
-			data_dir, done.created_at, done.files, done.jobs_lost, done.from_schema,
-			done.to_schema);
+		       " running jobs ended as lost; new ids begin %" PRId64
+		       " higher; schema %" PRId64 " to %" PRId64 "\n",
+			data_dir, done.created_at, done.files, done.jobs_lost, done.ids_skipped,
+			done.from_schema, done.to_schema);
 	free(done.created_at);
 	return code;
 }

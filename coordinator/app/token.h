@@ -20,7 +20,7 @@ void token_hash(const char *token, unsigned char out[SHA256_LEN]);
 enum purpose { PURPOSE_API, PURPOSE_CHECKOUT };
 struct jwt_claims {
 	int64_t runner_id, job_id, run_id, repo_id;
-	int64_t returns; /* how often the job came back to the queue before the claim it is of */
+	int64_t returns; /* struct job_row, at the claim that it is of */
 	enum purpose purpose;
 	struct wall expires_at; /* whole seconds on the wire */
 	char jti[UUID_TEXT_MAX];

@@ -10,6 +10,7 @@
 #include "coordinator/backup/copy.h"
 #include "coordinator/claim/lost_job.h"
 #include "coordinator/serve/config.h"
+#include "coordinator/store/file.h"
 #include "coordinator/store/schema.h"
 
 #define ROOT_KEY_ENV "SHITHUB_TOTP_KEY"
@@ -88,7 +89,7 @@ static int key_install(const char *to, const char *root_key, struct err *e)
 	return rc < 0 ? err_wrap(e, "the backup was made with another root key") : 0;
 }
 
-static int jobs_end(const char *to, struct restore_done *done, struct err *e)
+static int rows_renew(const char *to, struct restore_done *done, struct err *e)
 {
 	CLEAN_STR char *db = path_join(to, "shithubd.db");
 	CLEAN_STORE struct store *s = store_open(db, e);
@@ -96,9 +97,12 @@ static int jobs_end(const char *to, struct restore_done *done, struct err *e)
 					"this job did since then is unknown",
 		done->created_at);
 	struct app a = { .store = s };
+	struct wall now = wall_now(), backup_at;
 	size_t n = 0;
 
-	if (!s || restored_jobs_end(&a, why, wall_now(), &n, e) < 0)
+	if (!s || wall_parse(done->created_at, &backup_at, e) < 0 ||
+		restored_jobs_end(&a, why, now, &n, e) < 0 ||
+		store_restored(s, backup_at, now, &done->ids_skipped, e) < 0)
 		return -1;
 	done->to_schema = store_schema_version(s);
 	done->jobs_lost = (int64_t)n;
@@ -118,7 +122,7 @@ static int files_restore(
 	struct target *t, const char *data_dir, const char *root_key, struct err *e)
 {
 	if (manifest_read(t->from, NULL, entry_restore, t, e) < 0 ||
-		key_install(t->to, root_key, e) < 0 || jobs_end(t->to, t->done, e) < 0)
+		key_install(t->to, root_key, e) < 0 || rows_renew(t->to, t->done, e) < 0)
 		return -1;
 	return named(t->to, data_dir, e);
 }

@@ -1,7 +1,8 @@
 /*
  * `shithubd restore DIR --data NEWDIR`: a data folder from a backup. It is made beside NEWDIR, each
  * file checked against the manifest while it is copied, and gets its name when all is well: a
- * NEWDIR that is there is whole. Jobs that ran at the time of the backup end as lost.
+ * NEWDIR that is there is whole. Jobs that ran at the time of the backup end as lost, and no id is
+ * handed out a second time (store/file.h).
  */
 #ifndef COORDINATOR_BACKUP_RESTORE_H
 #define COORDINATOR_BACKUP_RESTORE_H
@@ -9,7 +10,7 @@
 #include "base/err.h"
 
 struct restore_done {
-	int64_t files, bytes, jobs_lost, from_schema, to_schema;
+	int64_t files, bytes, jobs_lost, ids_skipped, from_schema, to_schema;
 	char *created_at; /* of the backup; the caller's */
 };
 /* root_key: a file, for backups that have none; NULL: SHITHUB_TOTP_KEY. NEWDIR must not be there or

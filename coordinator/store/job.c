@@ -53,7 +53,7 @@ static const struct column columns[] = {
 	COLUMN("j.unfold = 2", COLUMN_BOOL, job_row, unfolded),
 	COLUMN("ifnull(j.handed_back_by, 0)", COLUMN_INT, job_row, handed_back_by),
 	COLUMN("j.handed_back_at", COLUMN_WALL, job_row, handed_back_at),
-	COLUMN("j.hand_backs + j.retries", COLUMN_INT, job_row, returns),
+	COLUMN("j.hand_backs + j.retries + j.restored", COLUMN_INT, job_row, returns),
 	COLUMN("ifnull(j.kept_from, j.id)", COLUMN_INT, job_row, source_id),
 	COLUMN("ifnull((SELECT k.run_id FROM workflow_jobs k WHERE k.id = j.kept_from), j.run_id)",
 		COLUMN_INT, job_row, source_run_id),

@@ -36,7 +36,9 @@ struct job_row {
 	bool unfolded;          /* its legs were made when its needs were over */
 	int64_t handed_back_by; /* the last runner that gave it back or was lost; 0: none */
 	struct wall handed_back_at;
-	int64_t returns; /* how often it was handed back, or its runner lost */
+	/* Another number each time it comes back to the queue: handed back, its runner lost, or
+	 * with a store that was restored. */
+	int64_t returns;
 	/* Where its steps, logs and artifacts stand: the job itself, or the one of an earlier
 	 * attempt whose result this row repeats. */
 	int64_t source_id, source_run_id;

@@ -490,6 +490,8 @@ static const char *const migrations[] = {
 	"ALTER TABLE workflow_steps ADD COLUMN log_note TEXT;",
 	/* 33: runs whose file was fine, but which were not admitted or could not be planned */
 	"ALTER TABLE workflow_runs ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;",
+	/* 34: when the job waited in a store that was restored, seconds since 1970; 0: never */
+	"ALTER TABLE workflow_jobs ADD COLUMN restored INTEGER NOT NULL DEFAULT 0;",
 };
 
 const char *schema_step(size_t number)
