@@ -26,9 +26,15 @@ DESTDIR ?=
 
 CC := gcc
 MUSL_CC := musl-gcc
-PKGS := libcurl yajl libseccomp libcap libgit2 libsystemd yaml-0.1 sqlite3 libmicrohttpd gnutls libcrypto zlib
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKGS := yajl libseccomp libcap libsystemd yaml-0.1 sqlite3 libmicrohttpd gnutls libcrypto zlib
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) $(LATE_PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+# Loaded at their first call (base/late/late.h), under the file names that the linker would have
+# written into the program; LATE_WHOLE=1: with their folders, where the loader would not look.
+LATE_PKGS := libcurl libgit2
+libdir = $(shell pkg-config --variable=libdir $(1) 2>/dev/null)
+soname = $(if $(LATE_WHOLE),$(libdir)/)$(shell objdump -p $(libdir)/$(1).so 2>/dev/null | sed -n 's/ *SONAME *//p')
+LATE_FLAGS := -DLATE_CURL='"$(call soname,libcurl)"' -DLATE_GIT2='"$(call soname,libgit2)"'
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
 	-Wno-missing-field-initializers -Wno-format-nonliteral
@@ -37,6 +43,7 @@ CFLAGS ?= -O2 -g
 SAME_BYTES = -ffile-prefix-map=$(CURDIR)=.
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE $(SAME_BYTES) \
 	-fno-common -ffunction-sections -fdata-sections $(WARN) -Werror -I. -I$(B)/made $(PKG_CFLAGS) \
+	$(LATE_FLAGS) \
 	-DPROJECT_VERSION='"$(VERSION)"' $(CFLAGS) $(SAN_CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections $(LDFLAGS) $(SAN_CFLAGS)
 ifeq ($(SAN),asan)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/exits.h"
+#include "base/late/late.h"
 #include "base/message/frame.h"
 #include "base/proc.h"
 #include "checkout/fetch.h"
@@ -59,7 +60,7 @@ static int confine_fetcher(const char *ca_file, struct err *e)
 		{ ca_file ? ca_file : "/dev/null", false },
 	};
 
-	if (role_limits(false, e) < 0)
+	if (late_load(&late_curl, e) < 0 || role_limits(false, e) < 0)
 		return err_wrap(e, "fetcher");
 	if (landlock_restrict(paths, ARRAY_LEN(paths), false, e) < 0)
 		return -1;

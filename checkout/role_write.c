@@ -13,6 +13,7 @@
 #include "base/codec.h"
 #include "base/exits.h"
 #include "base/fs.h"
+#include "base/late/late.h"
 #include "base/message/frame.h"
 #include "base/limits.h"
 #include "checkout/convert.h"
@@ -67,7 +68,7 @@ static int confine_writer(struct err *e)
 		{ "/etc/localtime", false },
 	};
 
-	if (role_limits(true, e) < 0)
+	if (late_load(&late_git2, e) < 0 || role_limits(true, e) < 0)
 		return err_wrap(e, "tree writer");
 	if (landlock_restrict(paths, ARRAY_LEN(paths), true, e) < 0)
 		return -1;

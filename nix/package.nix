@@ -20,6 +20,7 @@ stdenv.mkDerivation {
     "CC=${stdenv.cc.targetPrefix}cc"
     "MUSL_CC=${static}/bin/${static.targetPrefix}cc"
     "PREFIX=${placeholder "out"}"
+    "LATE_WHOLE=1" # dlopen finds nothing by its name alone
   ];
   enableParallelBuilding = true;
 

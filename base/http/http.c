@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "base/late/late.h"
 #include "base/limits.h"
 #include "base/log.h"
 
@@ -380,8 +381,9 @@ const struct http_result *http_result(const struct http_exchange *x)
 
 struct http *http_new(struct loop *l, const struct http_config *c, struct err *e)
 {
+	if (late_load(&late_curl, e) < 0)
+		return NULL;
 	CURLcode rc = curl_global_init(CURL_GLOBAL_DEFAULT);
-
 	if (rc != CURLE_OK) {
 		err_set(e, ERR_INTERNAL, "http: %s", curl_easy_strerror(rc));
 		return NULL;

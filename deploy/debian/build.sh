@@ -56,7 +56,8 @@ documents() { # documents PACKAGE
 shared_libraries() { # of the package's programs, as dependencies
 	mkdir -p "$work/shlibs/debian"
 	printf 'Source: shithub\n\nPackage: %s\nArchitecture: any\n' "$1" >"$work/shlibs/debian/control"
-	(cd "$work/shlibs" && dpkg-shlibdeps -O "$work/$1"/usr/bin/* 2>/dev/null) | sed 's/^shlibs:Depends=//'
+	(cd "$work/shlibs" && dpkg-shlibdeps -O "$work/$1"/usr/bin/* 2>/dev/null) |
+		sed "s/^shlibs:Depends=//; s/$/, $(/usr/bin/python3 "$here/late.py" "$work/$1"/usr/bin/*)/"
 }
 
 control() { # control PACKAGE

@@ -1,6 +1,6 @@
 """sbom.py PACKAGE VERSION FOLDER: the libraries of the package's programs as an SPDX 2.3 document.
 
-The loader says which libraries a program gets, dpkg which package they are from. The static programs have
+The loader and the program's notes say which libraries it gets, dpkg which package they are from. The static programs have
 musl in them. Times come from SOURCE_DATE_EPOCH, so that the same source gives the same bytes.
 """
 import datetime
@@ -12,20 +12,23 @@ import re
 import subprocess
 import sys
 
+import late
+
 
 def said(*argv):
     return subprocess.run([str(a) for a in argv], check=True, stdout=subprocess.PIPE).stdout.decode()
 
 
 def needed(program):
-    """Names of the libraries that the program itself asks for."""
-    return re.findall(r"\(NEEDED\).*\[(.+)\]", said("readelf", "-dW", program))
+    """Names of the libraries that the program itself asks for, at its start or later."""
+    return re.findall(r"\(NEEDED\).*\[(.+)\]", said("readelf", "-dW", program)) + late.libraries(program)
 
 
 def loaded(program):
     """{name: real path} of all libraries in the program's process."""
-    found = re.findall(r"^\s*(\S+) => (/\S+)", said("ldd", program), re.M)
-    return {name: os.path.realpath(path) for name, path in found}
+    later = {name: late.path(name) for name in late.libraries(program)}
+    found = re.findall(r"^\s*(\S+) => (/\S+)", said("ldd", program, *later.values()), re.M)
+    return {name: os.path.realpath(path) for name, path in [*found, *later.items()]}
 
 
 def debian_packages(paths):
