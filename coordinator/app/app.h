@@ -18,6 +18,7 @@
 struct waiters; /* claim.h: held heartbeats */
 struct scrub;   /* scrub/scrub.h: maskers of running jobs */
 struct git_session;
+struct planner;
 
 /* What artifacts may take; 0: the defaults of artifact.h. */
 struct artifact_limits {
@@ -44,6 +45,7 @@ struct app {
 	struct metrics metrics;
 	struct metrics_access metrics_access;
 	atomic_bool store_fails; /* the last commit did */
+	struct planner *planner; /* trigger/planner.h; NULL: runs are made where a push ends */
 	struct waiters *waiters;
 	struct scrub *scrub;              /* NULL: not serve, nothing is received */
 	struct git_session *git_sessions; /* git/session.h: all that are open */

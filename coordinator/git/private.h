@@ -10,6 +10,7 @@
 #include "base/proc.h"
 #include "coordinator/git/session.h"
 #include "coordinator/store/repo.h"
+#include "coordinator/trigger/planner.h"
 #include "coordinator/trigger/push.h"
 
 /* In all: a child that takes longer is ended, whoever is the slow one. */
@@ -47,6 +48,7 @@ struct git_session {
 	struct repo_row repo;
 	char *pusher;
 	int64_t pat_id;
+	struct plan_task plan;
 	bool refused;       /* the pusher may not push any more */
 	int64_t journal_id; /* of the push (push_journal.h), 0: none yet */
 	enum git_service service;

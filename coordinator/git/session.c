@@ -55,6 +55,8 @@ void git_session_free(struct git_session *s)
 	free(s);
 }
 
+static void session_ended(struct git_session *s);
+
 /* ---- the child's end ---- */
 
 /* The first words of its stderr, for our log. */
@@ -92,14 +94,28 @@ static int on_commands(void *data, struct err *e)
 	return 0;
 }
 
-static void push_ended(struct git_session *s)
+static void push_planned(void *session)
 {
-	struct push_row p = push_of(s);
+	session_ended(session);
+}
 
-	if (p.id && s->refused)
-		push_journal_drop(s->app, &p);
-	else if (p.id) /* else git saw no whole command */
-		push_journal_close(s->app, &s->repo, &p);
+/* True: its runs are being made, and push_planned follows. */
+static bool push_ended(struct git_session *s)
+{
+	struct app *a = s->app;
+
+	s->plan = (struct plan_task){
+		.repo = &s->repo, .push = push_of(s), .done = push_planned, .data = s
+	};
+	if (!s->plan.push.id) /* git saw no whole command */
+		return false;
+	if (s->refused)
+		push_journal_drop(a, &s->plan.push);
+	else if (a->planner)
+		planner_submit(a->planner, &s->plan);
+	else
+		push_journal_made(a, push_journal_file(a, &s->repo, &s->plan.push));
+	return !s->refused && a->planner != NULL;
 }
 
 /* ---- the answer ---- */
@@ -218,11 +234,16 @@ static void on_exit_seen(
 	if (!proc_reap(&s->proc, &s->status))
 		return;
 	loop_source_unref(&s->on_exit);
-	s->exited = true;
 	if (s->status != 0)
 		log_failure(s);
-	if (s->service == GIT_RECEIVE_PACK && !s->advertise)
-		push_ended(s);
+	if (s->service != GIT_RECEIVE_PACK || s->advertise || !push_ended(s))
+		session_ended(s);
+}
+
+/* The child and what follows from it: a push is answered when its runs are made. */
+static void session_ended(struct git_session *s)
+{
+	s->exited = true;
 	if (!s->request)
 		git_session_free(s);
 	else if (s->answered)

@@ -29,6 +29,7 @@
 #include "coordinator/serve/metrics_access.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/store.h"
+#include "coordinator/trigger/planner.h"
 #include "coordinator/trigger/push_journal.h"
 #include "coordinator/trigger/schedule.h"
 #include "coordinator/webhook/sender.h"
@@ -224,6 +225,12 @@ static int url_publish(const struct serve *v, const char *ready_file, struct err
 	return ready_file ? file_replace(ready_file, base, strlen(base), 0644, e) : 0;
 }
 
+static int planner_begin(struct serve *v, struct err *e)
+{
+	v->app.planner = planner_start(&v->app, e);
+	return v->app.planner ? 0 : -1;
+}
+
 static int sender_begin(struct serve *v, struct err *e)
 {
 	CLEAN_STR char *db = path_join(v->app.data_dir, "shithubd.db");
@@ -244,6 +251,7 @@ static void serve_release(struct serve *v)
 	waiters_free(a);
 	httpd_free(a->httpd);
 	certificate_close();
+	planner_stop(a->planner);
 	git_http_stop(a);
 	if (a->store && metrics_flush(&a->metrics, a->store, &e) < 0)
 		log_warn("serve", "housekeeping_failed", F_ERR(&e));
@@ -291,8 +299,8 @@ int verb_serve(int argc, char **argv)
 	repo_library_init();
 	int code = EXIT_FINDINGS;
 	if (data_open(&v, &e) < 0 || loop_start(&v, &e) < 0 || http_listen(&v, &e) < 0 ||
-		push_journal_sweep(&v.app, &e) < 0 || sender_begin(&v, &e) < 0 ||
-		url_publish(&v, ready_file, &e) < 0) {
+		push_journal_sweep(&v.app, &e) < 0 || planner_begin(&v, &e) < 0 ||
+		sender_begin(&v, &e) < 0 || url_publish(&v, ready_file, &e) < 0) {
 		code = cli_fail(exit_code(&e), "%s", e.text);
 	} else {
 		confinement_tell();

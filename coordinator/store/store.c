@@ -235,6 +235,11 @@ int store_group_flush(struct store *s, struct err *e)
 	return group_commit(s, e);
 }
 
+void store_group_drop(struct store *s)
+{
+	s->group.kept = false;
+}
+
 int store_group_end(struct store *s, struct err *e)
 {
 	bool lost = s->group.lost;

@@ -67,6 +67,8 @@ bool store_group_changed(const struct store *s); /* something waits for the end 
 /* For an effect outside that needs what was changed on the disk before: commits that much. Without
  * a group it is a no-op. */
 int store_group_flush(struct store *s, struct err *e) CHECK_RESULT;
+/* What was changed since the begin (or since a flush) will not be kept: the end rolls it back. */
+void store_group_drop(struct store *s);
 /* -1: what was changed since the begin (or since a flush) is lost. */
 int store_group_end(struct store *s, struct err *e) CHECK_RESULT;
 

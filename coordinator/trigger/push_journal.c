@@ -1,7 +1,8 @@
 /*
- * One push is closed in one transaction: its runs are made and its row goes. A push whose runs
- * cannot be made is tried again at the next starts and given up after a few, so that one bad push
- * does not delay serve for ever.
+ * One push is closed in one transaction: its runs are made and its row goes. It is a group of the
+ * store, so that the write lock is taken after the workflow files were read, not before. A push
+ * whose runs cannot be made is tried again at the next starts and given up after a few, so that one
+ * bad push does not delay serve for ever.
  */
 #include "coordinator/trigger/push_journal.h"
 
@@ -27,16 +28,18 @@ static int runs_make(struct app *a, const struct repo_row *repo, const struct pu
 		.data_dir = a->data_dir,
 		.public_url = a->public_url,
 		.now = wall_now() };
-	CLEAN_TX struct store_tx tx = { 0 };
 	CLEAN_PUSH struct push push = { 0 };
 
-	if (push_parse(p->commands, p->commands_len, &push, e) < 0 ||
-		store_begin(a->store, &tx, e) < 0 ||
-		trigger_push(&t, repo, &push, p->pusher, ret_runs, e) < 0 ||
-		store_push_done(a->store, p->id, e) < 0)
+	if (push_parse(p->commands, p->commands_len, &push, e) < 0)
 		return -1;
+	store_group_begin(a->store);
+	int rc = trigger_push(&t, repo, &push, p->pusher, ret_runs, e);
+	if (rc == 0)
+		rc = store_push_done(a->store, p->id, e);
+	if (rc < 0)
+		store_group_drop(a->store);
 	*ret_refs = push.n;
-	return store_commit(&tx, e);
+	return store_group_end(a->store, rc < 0 ? NULL : e) < 0 ? -1 : rc;
 }
 
 static void push_failed(struct app *a, const struct push_row *p, const struct err *why)
@@ -51,21 +54,26 @@ static void push_failed(struct app *a, const struct push_row *p, const struct er
 		log_error("git", "push_journal_failed", F_INT("push", p->id), F_ERR(&e));
 }
 
-void push_journal_close(struct app *a, const struct repo_row *repo, const struct push_row *p)
+size_t push_journal_file(struct app *a, const struct repo_row *repo, const struct push_row *p)
 {
 	struct err e = { 0 };
 	size_t refs = 0, runs = 0;
 
 	if (runs_make(a, repo, p, &refs, &runs, &e) < 0) {
 		push_failed(a, p, &e);
-		return;
+		return 0;
 	}
 	log_info("git", "push", F_INT("repo", repo->id), F_STR("pusher", p->pusher),
 		F_INT("refs", (int64_t)refs), F_INT("runs", (int64_t)runs));
-	if (runs > 0) {
-		metric_add(&a->metrics, METRIC_RUNS, (int64_t)runs);
-		app_wake(a);
-	}
+	return runs;
+}
+
+void push_journal_made(struct app *a, size_t runs)
+{
+	if (!runs)
+		return;
+	metric_add(&a->metrics, METRIC_RUNS, (int64_t)runs);
+	app_wake(a);
 }
 
 void push_journal_drop(struct app *a, const struct push_row *p)
@@ -89,7 +97,7 @@ int push_journal_sweep(struct app *a, struct err *e)
 			return -1;
 		log_warn("git", "push_unfinished", F_INT("push", left.v[i].id),
 			F_INT("repo", repo.id));
-		push_journal_close(a, &repo, &left.v[i]);
+		push_journal_made(a, push_journal_file(a, &repo, &left.v[i]));
 	}
 	return 0;
 }

@@ -26,8 +26,8 @@ struct trigger {
 	struct wall now;
 };
 
-/* For each branch and tag of the push that really has its new value now. All runs of one push are
- * stored together or not at all. */
+/* For each branch and tag of the push that really has its new value now. All runs of one push
+ * belong together: the caller has a transaction or a group, and drops it after an error. */
 int trigger_push(const struct trigger *t, const struct repo_row *repo, const struct push *push,
 	const char *pusher, size_t *ret_runs, struct err *e) CHECK_RESULT;
 

@@ -1,6 +1,7 @@
 """Another process holds the write lock of the store: who waits, for how long, and who does not."""
 import concurrent.futures
 import contextlib
+import pathlib
 import sqlite3
 import statistics
 import time
@@ -8,6 +9,11 @@ import time
 import driver
 import pytest
 
+WORKFLOW = """\
+on: push
+jobs:
+  nope: {runs-on: nobody, steps: [{run: "true"}]}
+"""
 CALLERS = 12
 QUICK = 0.1     # seconds for an answer that needs no store
 PATIENCE = 5.0  # of a call that does
@@ -101,3 +107,33 @@ def test_how_long_threads_are_away_is_measured(coordinator, tokens):
     assert first[longest + '{thread="connections"}'] < QUICK
     assert first[slow + '{thread="app"}'] >= 1
     assert read()[longest + '{thread="app"}'] < PATIENCE - 1
+
+
+def test_runs_of_a_push_are_made_beside_the_calls(monkeypatch, build, folder):
+    hooks = folder / "hooks"
+    hooks.mkdir()
+    (hooks / "post-receive").write_text(
+        "#!/bin/sh\n: >reached\nwhile [ ! -e go ]; do sleep 0.05; done\n")
+    (hooks / "post-receive").chmod(0o755)
+    monkeypatch.setenv("SHITHUBD_GIT__HOOKS_PATH", str(hooks))
+    coordinator = driver.Coordinator(build, folder / "coordinator").start()
+    token = coordinator.register_runner("calm", labels="linux")["token"]
+    repo = coordinator.repository("demo/sample", coordinator.create_token())
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
+    place = coordinator.data / "repos/demo/sample.git"
+    pid = coordinator.program.process.pid
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        push = pool.submit(repo.push)
+        driver.wait_for((place / "reached").exists, what="the hook")
+        with locked(coordinator):
+            (place / "go").touch()
+            driver.wait_for(lambda: not children.read_text().strip(), what="the end of git")
+            began = time.monotonic()
+            # reads only: it needs no lock, but the application's thread
+            assert coordinator.request("GET", "/api/v1/runners/self", token=token).status == 200
+            assert time.monotonic() - began < 10 * QUICK
+            assert not push.done()
+        push.result()
+    assert len(coordinator.runs()) == 1
+    assert coordinator.stop() == 0

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/fs.h"
+#include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/git/git_http.h"
 #include "coordinator/repo/repo.h"
@@ -18,6 +19,7 @@
 #include "coordinator/rights/pat.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/store/runner.h"
+#include "coordinator/trigger/planner.h"
 
 void git_http_check(int rc, const struct err *e)
 {
@@ -86,13 +88,17 @@ static void listen_http(struct git_http *f)
 		.tables = tables,
 		.table_sizes = sizes,
 		.n_tables = 1,
-		.app = &f->app };
+		.app = &f->app,
+		.turn = &app_turn };
 	struct err e = { 0 };
 
 	f->app.httpd = httpd_new(f->app.loop, &c, &e);
 	if (!f->app.httpd)
 		fail_msg("%s", e.text);
 	f->app.public_url = xasprintf("http://%s", httpd_address(f->app.httpd));
+	f->app.planner = planner_start(&f->app, &e);
+	if (!f->app.planner)
+		fail_msg("%s", e.text);
 	f->http = http_new(f->app.loop, &(struct http_config){ .user_agent = "test" }, &e);
 	assert_non_null(f->http);
 }
@@ -107,7 +113,7 @@ int git_http_setup(void **state)
 	f->app.loop = f->g->loop;
 	f->app.data_dir = path_join(f->g->root, "data");
 	git_http_check(dir_ensure(f->app.data_dir, 0700, &e), &e);
-	CLEAN_STR char *db = path_join(f->app.data_dir, "db");
+	CLEAN_STR char *db = path_join(f->app.data_dir, "shithubd.db");
 	f->app.store = store_open(db, &e);
 	if (!f->app.store)
 		fail_msg("%s", e.text);
@@ -133,6 +139,7 @@ int git_http_teardown(void **state)
 	http_free(f->http);
 	waiters_free(&f->app);
 	httpd_free(f->app.httpd);
+	planner_stop(f->app.planner);
 	git_http_stop(&f->app);
 	store_free(f->app.store);
 	free(f->app.data_dir);

@@ -1,0 +1,185 @@
+/*
+ * Two queues under one mutex: tasks, and tasks that are done. The application's loop hears of the
+ * latter through an event descriptor.
+ */
+#include "coordinator/trigger/planner.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+
+#include "base/fs.h"
+#include "coordinator/store/store.h"
+#include "coordinator/trigger/push_journal.h"
+
+struct tasks {
+	struct plan_task *first, **last;
+};
+
+struct planner {
+	struct app *app; /* of the application's thread */
+	struct app own;  /* of this thread: what making runs needs of it */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct tasks todo, finished;
+	bool stop;
+	int fd; /* readable: some are finished */
+	struct loop_source *on_finished;
+};
+
+static void tasks_add(struct tasks *l, struct plan_task *t)
+{
+	t->next = NULL;
+	*l->last = t;
+	l->last = &t->next;
+}
+
+static struct plan_task *tasks_take(struct tasks *l)
+{
+	struct plan_task *t = l->first;
+
+	if (!t)
+		return NULL;
+	l->first = t->next;
+	if (!l->first)
+		l->last = &l->first;
+	return t;
+}
+
+/* ---- the thread ---- */
+
+/* NULL: it shall end. */
+static struct plan_task *task_wait(struct planner *p)
+{
+	struct plan_task *t = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->stop && !p->todo.first)
+		pthread_cond_wait(&p->more, &p->lock);
+	if (!p->stop)
+		t = tasks_take(&p->todo);
+	pthread_mutex_unlock(&p->lock);
+	return t;
+}
+
+static void task_finish(struct planner *p, struct plan_task *t)
+{
+	const uint64_t one = 1;
+
+	pthread_mutex_lock(&p->lock);
+	tasks_add(&p->finished, t);
+	pthread_mutex_unlock(&p->lock);
+	IGNORE_RESULT(write(p->fd, &one, sizeof(one)), "it is readable already");
+}
+
+static void *thread_main(void *data)
+{
+	struct planner *p = data;
+	struct plan_task *t;
+
+	while ((t = task_wait(p))) {
+		t->runs = push_journal_file(&p->own, t->repo, &t->push);
+		task_finish(p, t);
+	}
+	return NULL;
+}
+
+/* ---- the application ---- */
+
+static struct plan_task *finished_take(struct planner *p)
+{
+	pthread_mutex_lock(&p->lock);
+	struct plan_task *t = tasks_take(&p->finished);
+	pthread_mutex_unlock(&p->lock);
+	return t;
+}
+
+static void on_finished(struct loop_source *s UNUSED, int fd, uint32_t events UNUSED, void *data)
+{
+	struct planner *p = data;
+	struct plan_task *t;
+	uint64_t n;
+
+	IGNORE_RESULT(read(fd, &n, sizeof(n)), "it was not readable any more");
+	while ((t = finished_take(p))) {
+		push_journal_made(p->app, t->runs);
+		t->done(t->data);
+	}
+}
+
+void planner_submit(struct planner *p, struct plan_task *t)
+{
+	pthread_mutex_lock(&p->lock);
+	tasks_add(&p->todo, t);
+	pthread_cond_signal(&p->more);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- life ---- */
+
+static void planner_free(struct planner *p)
+{
+	loop_source_unref(&p->on_finished);
+	close_fdp(&p->fd);
+	store_free(p->own.store);
+	pthread_cond_destroy(&p->more);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+static int planner_open(struct planner *p, struct err *e)
+{
+	CLEAN_STR char *db = path_join(p->app->data_dir, "shithubd.db");
+
+	p->own.data_dir = p->app->data_dir;
+	p->own.public_url = p->app->public_url;
+	p->own.store = store_open(db, e);
+	if (!p->own.store)
+		return -1;
+	p->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->fd < 0)
+		return err_set_errno(e, errno, "eventfd");
+	p->on_finished = loop_io(p->app->loop, p->fd, EPOLLIN, on_finished, p);
+	return 0;
+}
+
+static int thread_start(struct planner *p, struct err *e)
+{
+	sigset_t all, was;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	int rc = pthread_create(&p->thread, NULL, thread_main, p);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return rc == 0 ? 0 : err_set_errno(e, rc, "planner thread");
+}
+
+struct planner *planner_start(struct app *a, struct err *e)
+{
+	struct planner *p = xcalloc(1, sizeof(*p));
+
+	p->app = a;
+	p->fd = -1;
+	p->todo.last = &p->todo.first;
+	p->finished.last = &p->finished.first;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->more, NULL);
+	if (planner_open(p, e) == 0 && thread_start(p, e) == 0)
+		return p;
+	planner_free(p);
+	return NULL;
+}
+
+void planner_stop(struct planner *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->stop = true;
+	pthread_cond_signal(&p->more);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->thread, NULL);
+	planner_free(p);
+}

@@ -1,0 +1,32 @@
+/*
+ * The thread that makes the runs of pushes: it reads git objects and parses and expands workflow
+ * files, which may take longer than calls should wait. It has a connection to the store of its own
+ * and takes the write lock only when there is something to store.
+ *
+ * Tasks are as many as there are pushes under way, which coordinator/git limits. One that is not
+ * done when serve ends stands in the push journal and is done at the next start.
+ */
+#ifndef COORDINATOR_TRIGGER_PLANNER_H
+#define COORDINATOR_TRIGGER_PLANNER_H
+
+#include "coordinator/app/app.h"
+#include "coordinator/store/push.h"
+#include "coordinator/store/repo.h"
+
+struct planner;
+struct plan_task {
+	/* these stay where they are until `done` is called or the planner has stopped */
+	const struct repo_row *repo;
+	struct push_row push;
+	void (*done)(void *data); /* on the application's loop, after the commit */
+	void *data;
+	/* the planner's */
+	struct plan_task *next;
+	size_t runs;
+};
+/* When a->public_url is known. */
+struct planner *planner_start(struct app *a, struct err *e) CHECK_RESULT;
+void planner_submit(struct planner *p, struct plan_task *t);
+void planner_stop(struct planner *p); /* waits for the task at hand. NULL fine */
+
+#endif
