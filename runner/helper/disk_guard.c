@@ -17,6 +17,13 @@
 #include "hygiene/disk/guard_record.h"
 #include "runner/helper/janitor.h"
 
+static const char *const report_words[] = {
+	[REPORT_TEXT] = "text",
+	[REPORT_JSON] = "json",
+	[REPORT_LOG] = "log",
+	NULL,
+};
+
 void disk_guard_argv(const struct disk_guard_order *o, struct strv *argv)
 {
 	const struct runner_config *c = o->config;
@@ -35,7 +42,7 @@ void disk_guard_argv(const struct disk_guard_order *o, struct strv *argv)
 		buf_addf(&names, "%s%s", names.len ? "," : "", name);
 	if (names.len)
 		strv_addf(argv, "--protected=%s", buf_cstr(&names));
-	strv_addf(argv, "--output=%s", o->output);
+	strv_addf(argv, "--output=%s", report_words[o->output]);
 	strv_addf(argv, "--log-format=%s", c->runner.log_format == LOG_JSON ? "json" : "text");
 	if (o->dry_run)
 		strv_add(argv, "--dry-run");
@@ -276,8 +283,6 @@ static void log_refused(struct guard_report *r, const char *why, const struct er
 	log_warn("disk", why, F_ERR(e));
 }
 
-enum report_kind { REPORT_TEXT, REPORT_JSON, REPORT_LOG };
-static const char *const report_words[] = { "text", "json", "log", NULL };
 static const struct report_form forms[] = {
 	[REPORT_TEXT] = { text_measured, text_tell, text_end, text_refused },
 	[REPORT_JSON] = { json_measured, json_tell, json_end, json_refused },

@@ -17,11 +17,14 @@ enum { DISK_GUARD_FD_LOCK = 3 };
 
 int disk_guard_role_main(int argc, char **argv);
 
+/* Words of its own: the verb's --output says "table" where this says "text". */
+enum report_kind { REPORT_TEXT, REPORT_JSON, REPORT_LOG };
+
 struct disk_guard_order {
 	const struct runner_config *config;
 	enum guard_mode mode;
 	bool dry_run, locked;
-	const char *output; /* "text", "json", "log" */
+	enum report_kind output;
 };
 /* The role's command line, verb first. */
 void disk_guard_argv(const struct disk_guard_order *o, struct strv *argv);

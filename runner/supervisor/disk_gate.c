@@ -103,7 +103,7 @@ static void on_guard_exit(struct loop_source *src, int fd, uint32_t events, void
 static bool start_guard(struct disk_gate *g)
 {
 	const struct disk_guard_order order = {
-		.config = config(g), .mode = GUARD_PRE_JOB, .output = "log"
+		.config = config(g), .mode = GUARD_PRE_JOB, .output = REPORT_LOG
 	};
 	CLEANUP(strv_release) struct strv argv = { 0 };
 	struct err e = { 0 };

@@ -140,7 +140,7 @@ static int wait_for(struct proc *p)
 static int guard_one(const struct disk_verb *v, const struct instance *i)
 {
 	const struct disk_guard_order order = { &i->config, v->mode, v->dry_run, i->lock >= 0,
-		cli_output_words[v->output] };
+		v->output == OUTPUT_JSON ? REPORT_JSON : REPORT_TEXT };
 	const struct proc_fd fds[] = { { STDOUT_FILENO, STDOUT_FILENO },
 		{ STDERR_FILENO, STDERR_FILENO }, { i->lock, DISK_GUARD_FD_LOCK } };
 	CLEANUP(strv_release) struct strv argv = { 0 };
