@@ -51,12 +51,21 @@ def run(argv, stdin=None, env=None, cwd=None, timeout=120, check=True):
 class Program:
     """A long-running program with its output in a log file."""
 
+    started = []  # all of them, for tests that make sure that none is left
+
     def __init__(self, argv, log, env=None, cwd=None):
         self.log_path = pathlib.Path(log)
         self.argv = [str(a) for a in argv]
         with open(self.log_path, "ab") as out:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=subprocess.STDOUT, env=env, cwd=cwd)
+        self.started.append(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def alive(self):
         return self.process.poll() is None
@@ -112,7 +121,7 @@ def request(method, url, body=None, token=None, headers=None, timeout=60, ca=Non
 
 class Coordinator:
     """`shithubd serve` on a free loopback port with its own data folder. ca: file of the authority
-    that its certificate is from, if it has one."""
+    that its certificate is from, if it has one. As a context it serves, and has ended afterwards."""
 
     def __init__(self, build, folder, *flags, ca=None):
         self.flags, self.ca = flags, ca
@@ -124,12 +133,23 @@ class Coordinator:
         self.program = None
         self.base = None
 
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
     def start(self, listen="127.0.0.1:0"):
+        assert not (self.program and self.program.alive()), "it serves already"
         self.ready.unlink(missing_ok=True)
         self.program = Program([self.binary, "serve", "--data", self.data, "--listen", listen,
                                 "--ready-file", self.ready, *self.flags], self.folder / "shithubd.log")
-        wait_for(lambda: self.ready.exists() or not self.program.alive(), 30,
-                 f"{self.ready} (log: {self.program.log_path})")
+        try:
+            wait_for(lambda: self.ready.exists() or not self.program.alive(), 30,
+                     f"{self.ready} (log: {self.program.log_path})")
+        except BaseException:  # a time limit of the caller's too
+            self.program.stop()
+            raise
         if not self.program.alive():
             raise CommandFailed(f"shithubd serve ended: {self.program.log()}")
         self.base = self.ready.read_text().strip()
@@ -160,6 +180,28 @@ class Coordinator:
 
     def show(self, run_id):
         return self.admin_json("run", "show", "--id", str(run_id))
+
+    def ended(self, run_id=None, timeout=120):
+        """Waits for the end of a run, the newest one if none is named; the run. One process waits:
+        asking ten times a second would cost as much as a small job."""
+        if run_id is None:
+            run_id = max(run["id"] for run in self.runs())
+        argv = [self.binary, "admin", "run", "watch", str(run_id), "--data", self.data]
+        try:
+            done = run(argv, timeout=timeout, check=False)
+        except subprocess.TimeoutExpired as late:
+            told = (late.stdout or b"").decode(errors="replace")
+            raise TimeoutError(f"waited {timeout:g} s for the end of run {run_id}:\n{told}") from None
+        shown = self.show(run_id)
+        assert shown["status"] in ("completed", "cancelled"), (shown, done.stderr)
+        return shown
+
+    def metric(self, name):
+        """A sample without labels of its metrics page."""
+        for line in self.request("GET", "/metrics").body.decode().splitlines():
+            if line.startswith(f"shithub_actions_{name} "):
+                return int(line.split()[1])
+        raise KeyError(name)
 
     def step_log(self, job_id, index=None):
         words = ["run", "log", "--job", str(job_id)]

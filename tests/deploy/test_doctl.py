@@ -140,9 +140,8 @@ class Pool:
 
 @pytest.fixture
 def pool(account, build, tmp_path):
-    coordinator = driver.Coordinator(build, tmp_path / "coordinator").start()
-    yield Pool(account, coordinator)
-    coordinator.stop()
+    with driver.Coordinator(build, tmp_path / "coordinator") as coordinator:
+        yield Pool(account, coordinator)
 
 
 def test_destroy_revokes_the_runner_and_leaves_the_others(pool, account, report):

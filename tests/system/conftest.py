@@ -8,15 +8,21 @@ flavor (engine, step_io, isolation) that it could tell apart:
 
     once     what the runner decides without looking at its engine: one flavor
     few      what each engine and each transport has to do, but not each pair of them: two flavors
+    others   likewise, in the two that are left: tests of one mechanism take turns, so that together
+             they meet each pair
     default  what depends on how a step's container is made, fed, watched and ended: four flavors,
              in which every engine meets every value of the others
     @pytest.mark.flavors("docker-gate-step", ...) or flavors(step_io="gate") choose themselves
 
-SHITHUB_TEST_FLAVORS=all runs `few` and `default` in all eight, a name or several
+SHITHUB_TEST_FLAVORS=all runs `few`, `others` and `default` in all eight, a name or several
 ("podman-gate-job,...") in just those.
 
+`offline` jobs have no network, which halves the containers of a job with one step. Every flavor
+meets the network in test_smoke.py, what becomes of its container in test_recovery.py and faults/.
+
 Other marks: `early` starts first, because it waits long; `everyday` belongs to make check;
-xdist_group keeps tests with an expensive fixture in one process.
+timeout(seconds) stands at what is heavy by nature, for a machine three times slower than one on
+which it takes half a minute or more; xdist_group keeps tests with an expensive fixture in one process.
 """
 import collections
 import contextlib
@@ -56,10 +62,13 @@ FLAVORS = {"-".join(words): Flavor(*words) for words in itertools.product(
 PAIRWISE = ("docker-gate-step", "docker-attach-job", "podman-gate-job", "podman-attach-step")
 CHOSEN = {"": PAIRWISE, "all": tuple(FLAVORS)}
 once = pytest.mark.flavors("docker-gate-step")
-few = pytest.mark.flavors(few=True)
+few = pytest.mark.flavors(some="few")
+others = pytest.mark.flavors(some="others")
 early = pytest.mark.early
+offline = pytest.mark.offline
 everyday = pytest.mark.everyday
-FEW = ("docker-gate-step", "podman-attach-step")
+SOME = {"few": ("docker-gate-step", "podman-attach-step"),
+        "others": ("docker-attach-job", "podman-gate-job")}
 
 
 def flavors_of(marks):
@@ -68,9 +77,10 @@ def flavors_of(marks):
     names = CHOSEN.get(chosen) or tuple(chosen.split(","))
     for mark in marks:
         axes = dict(mark.kwargs)
-        assert set(mark.args) <= set(FLAVORS) and set(axes) <= {*Flavor._fields, "few"}, mark
-        if axes.pop("few", False) and not chosen:
-            names = FEW
+        assert set(mark.args) <= set(FLAVORS) and set(axes) <= {*Flavor._fields, "some"}, mark
+        some = axes.pop("some", None)
+        if some and not chosen:
+            names = SOME[some]
         if mark.args:
             names = [name for name in mark.args if chosen in ("", "all") or name in names]
         names = [name for name in names if all(
@@ -80,12 +90,17 @@ def flavors_of(marks):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "flavors(*names, **axes): what a test can tell apart")
+    config.addinivalue_line("markers", "offline: the steps need no network, so their jobs have none")
     config.addinivalue_line("markers", "early: starts first, because it waits long")
     config.addinivalue_line("markers", "everyday: belongs to make check")
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+    """Early ones first, of these the heaviest, which have the longest time limits of their own."""
+    def rank(item):
+        limit = item.get_closest_marker("timeout")
+        return item.get_closest_marker("early") is None, -(limit.args[0] if limit else 0)
+    items.sort(key=rank)
 
 
 def pytest_generate_tests(metafunc):
@@ -235,12 +250,24 @@ def folder(request):
     made = pathlib.Path(tempfile.mkdtemp(prefix="sht-"))
     made.chmod(0o711)
     yield made
+    left = end_programs(made)
     logs = sorted(made.rglob("*.log"))
     dirty = [log for log in logs if SANITIZER.search(log.read_text(errors="replace"))]
     if dirty or has_failed(request):
         keep_logs(request.node.name, logs)
     shutil.rmtree(made, ignore_errors=True)
     assert not dirty, f"sanitizer reports in {[log.name for log in dirty]}, kept in {LOGS}"
+    assert has_failed(request) or not left, f"still running after the test: {left}"
+
+
+def end_programs(folder):
+    """Ends what still runs with its log in that folder; the command lines."""
+    mine = [one for one in driver.Program.started if one.log_path.is_relative_to(folder)]
+    driver.Program.started = [one for one in driver.Program.started if one not in mine]
+    left = [one for one in mine if one.alive()]
+    for one in left:
+        one.stop()
+    return [one.argv for one in left]
 
 
 def keep_logs(name, logs):
@@ -253,10 +280,26 @@ def keep_logs(name, logs):
 
 
 @pytest.fixture
-def coordinator(build, folder):
-    made = driver.Coordinator(build, folder / "coordinator")
-    yield made.start()
-    assert made.stop() == 0, "shithubd serve must end with 0 on SIGTERM"
+def coordinators(build, folder):
+    """coordinators(*flags, **options): one that does not serve yet. Whatever becomes of the test,
+    none of them serves after it."""
+    made = []
+
+    def make(*flags, **options):
+        name = f"coordinator-{len(made)}" if made else "coordinator"
+        made.append(driver.Coordinator(build, folder / name, *flags, **options))
+        ends.callback(made[-1].stop)
+        return made[-1]
+
+    with contextlib.ExitStack() as ends:
+        yield make
+    codes = [one.program.process.returncode for one in made if one.program]
+    assert not any(codes), f"shithubd serve must end with 0 on SIGTERM: {codes}"
+
+
+@pytest.fixture
+def coordinator(coordinators):
+    return coordinators().start()
 
 
 @pytest.fixture
@@ -282,10 +325,12 @@ def runner(request, build, folder, image, engine, flavor):
     """runner(base, token, **flags): a runner of this flavor with its own state; checks that it
     leaves nothing."""
     made = []
+    network = [("network", "none")] if request.node.get_closest_marker("offline") else []
 
     def make(base, token, **flags):
         for flag, value in (("engine_socket", engine.socket), ("dns_servers", engine.dns),
-                            ("step_io", flavor.step_io), ("isolation", flavor.isolation)):
+                            ("step_io", flavor.step_io), ("isolation", flavor.isolation),
+                            *network):
             flags.setdefault(flag, value)
         one = driver.Runner(build, folder / f"runner-{len(made)}", base, token,
                             flags.pop("image", image), **flags)

@@ -1,15 +1,19 @@
 """The command line as somebody meets it who has only --help: tables, pages, ids, colours, live views."""
-import base64
+import codecs
+import contextlib
 import fcntl
 import json
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
 import termios
+import time
 
+import byhand
 import driver
 import pytest
 
@@ -22,33 +26,8 @@ jobs:
     steps: [{name: First, run: echo hi}, {id: second, run: make all}]
   after: {runs-on: linux, needs: work, steps: [{run: echo never}]}
 """
+PATIENCE = 60  # seconds
 ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-class Job:
-    """A job as its runner holds it: one token after the other."""
-
-    def __init__(self, coordinator, token):
-        claimed = coordinator.request("POST", "/api/v1/runners/heartbeat", {}, token).json()
-        self.coordinator, self.token, self.job = coordinator, claimed["token"], claimed["job"]
-        self.id, self.run_id = self.job["id"], self.job["run_id"]
-        self.seq = {}
-
-    def call(self, path, body):
-        answer = self.coordinator.request("POST", f"/api/v1/jobs/{self.id}{path}", body, self.token)
-        assert answer.status < 300, answer.body
-        self.token = answer.json().get("next_token")
-
-    def log(self, step, text):
-        seq = self.seq[step] = self.seq.get(step, -1) + 1
-        self.call("/logs", {"seq": seq, "chunk": base64.b64encode(text.encode()).decode(),
-                            "step_id": self.job["steps"][step]["id"]})
-
-    def step(self, step, status, **more):
-        self.call(f"/steps/{self.job['steps'][step]['id']}/status", {"status": status, **more})
-
-    def end(self, conclusion):
-        self.call("/status", {"status": "completed", "conclusion": conclusion})
 
 
 @pytest.fixture
@@ -70,31 +49,94 @@ class Desk:
         clean = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "TERM")}
         self.process = subprocess.Popen(
             [coordinator.binary, "admin", *words, "--data", coordinator.data], stdout=slave,
-            stdin=slave, stderr=subprocess.PIPE, env={**clean, "TERM": "xterm", **env})
+            stdin=slave, stderr=subprocess.DEVNULL, env={**clean, "TERM": "xterm", **env})
         os.close(slave)
-        self.text = ""
+        self.text, self.decoder = "", codecs.getincrementaldecoder("utf-8")()
+
+    def read(self, deadline):
+        """What came by then; False at the end, when nobody has the other end any more."""
+        ready, _, _ = select.select([self.master], [], [], max(0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError(f"nothing more came after {self.text[-300:]!r}")
+        with contextlib.suppress(OSError):
+            data = os.read(self.master, 65536)
+            self.text += self.decoder.decode(data)
+            return bool(data)
+        return False
 
     def read_until(self, wanted):
-        driver.wait_for(lambda: self.read() and wanted in self.text, what=repr(wanted))
-
-    def read(self):
-        try:
-            self.text += os.read(self.master, 65536).decode()
-        except OSError:  # nobody has the other end any more
-            pass
-        return True
+        deadline = time.monotonic() + PATIENCE
+        while wanted not in self.text:
+            assert self.read(deadline), (wanted, self.text)
 
     def end(self):
         """(exit code, all that came)."""
-        while True:
-            had = len(self.text)
-            self.read()
-            if len(self.text) == had:
-                break
-        code = self.process.wait(timeout=60)
+        deadline = time.monotonic() + PATIENCE
+        while self.read(deadline):
+            pass
+        self.decoder.decode(b"", final=True)
+        return self.process.wait(timeout=PATIENCE), self.text
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
         os.close(self.master)
-        self.process.stderr.close()
-        return code, self.text
+
+
+@pytest.fixture
+def desk(coordinator):
+    """desk(*words, **options): a Desk; its verb has ended after the test."""
+    with contextlib.ExitStack() as ends:
+        def make(*words, **options):
+            made = Desk(coordinator, *words, **options)
+            ends.callback(made.close)
+            return made
+        yield make
+
+
+class Followed:
+    """A live verb whose standard output is a pipe."""
+
+    def __init__(self, coordinator, *words):
+        self.process = subprocess.Popen(
+            [coordinator.binary, "admin", *words, "--data", coordinator.data], stdout=subprocess.PIPE)
+        self.data = b""
+
+    def read(self):
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+        if not ready:
+            raise TimeoutError(f"nothing more came after {self.data[-300:]!r}")
+        got = os.read(self.process.stdout.fileno(), 65536)
+        self.data += got
+        return bool(got)
+
+    def line(self):
+        while b"\n" not in self.data:
+            assert self.read(), self.data
+        line, self.data = self.data.split(b"\n", 1)
+        return line.decode()
+
+    def end(self):
+        """(exit code, what came after the lines that were taken)."""
+        while self.read():
+            pass
+        return self.process.wait(timeout=PATIENCE), self.data.decode()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def follow(coordinator):
+    """follow(*words): a Followed; its verb has ended after the test."""
+    with contextlib.ExitStack() as ends:
+        def make(*words):
+            made = Followed(coordinator, *words)
+            ends.callback(made.close)
+            return made
+        yield make
 
 
 def text_of(coordinator, *words, code=0):
@@ -178,8 +220,8 @@ def test_runs_are_found_by_what_one_remembers(coordinator, token):
 
     for words in (("--status", "queued"), ("--branch", "trunk"), ("--branch", "refs/heads/trunk"),
                   ("--event", "push"), ("--workflow", "ci.yml"), ("--repo", run_repo(coordinator)),
-                  ("--workflow", ".shithub/workflows/ci.yml"), ("--actor", run["actor"] or "")):
-        assert found(*words) == [run["id"]] or words[1] == "", words
+                  ("--workflow", ".shithub/workflows/ci.yml"), ("--actor", "driver")):
+        assert found(*words) == [run["id"]], words
     for words in (("--status", "success"), ("--branch", "other"), ("--event", "schedule"),
                   ("--workflow", "i.yml"), ("--actor", "nobody")):
         assert found(*words) == [], words
@@ -190,47 +232,48 @@ def run_repo(coordinator):
     return coordinator.admin_json("repo", "list")[0]["full_name"]
 
 
-def test_colours_are_for_terminals(coordinator, token):
+def test_colours_are_for_terminals(coordinator, token, desk):
     words = ("runner", "list")
     plain = text_of(coordinator, *words)
     assert "\x1b" not in plain
-    code, text = Desk(coordinator, *words).end()
+    code, text = desk(*words).end()
     assert code == 0 and "\x1b[31moffline\x1b[0m" in text
     assert ESCAPE.sub("", text).replace("\r\n", "\n") == plain, "and only those"
-    for desk in (Desk(coordinator, *words, NO_COLOR="1"), Desk(coordinator, *words, TERM="dumb"),
-                 Desk(coordinator, *words, "--color", "never")):
-        assert "\x1b" not in desk.end()[1]
+    for shown in (desk(*words, NO_COLOR="1"), desk(*words, TERM="dumb"),
+                  desk(*words, "--color", "never")):
+        code, text = shown.end()
+        assert code == 0 and "offline" in text and "\x1b" not in text
     assert "\x1b[31moffline" in text_of(coordinator, *words, "--color", "always")
 
 
-def test_a_table_fits_its_terminal_and_is_whole_in_a_pipe(coordinator):
+def test_a_table_fits_its_terminal_and_is_whole_in_a_pipe(coordinator, desk):
     coordinator.admin("runner", "register", "--name", "n" * 90, "--labels", "a" * 90)
-    _, text = Desk(coordinator, "runner", "list", columns=100, NO_COLOR="1").end()
+    _, text = desk("runner", "list", columns=100, NO_COLOR="1").end()
     lines = text.splitlines()
     assert len(lines) == 2 and all(len(line) <= 100 for line in lines) and "…" in lines[1]
     assert "n" * 90 in text_of(coordinator, "runner", "list")
 
 
-def test_names_of_strangers_cannot_steer_a_terminal(coordinator, token):
+def test_names_of_strangers_cannot_steer_a_terminal(coordinator, token, desk):
     [run] = coordinator.runs()
     number = str(run["id"])
     for words in (("run", "show", number), ("run", "list")):
-        for text in (text_of(coordinator, *words), Desk(coordinator, *words).end()[1]):
+        for text in (text_of(coordinator, *words), desk(*words).end()[1]):
             assert not set("\a\x85") & set(text) and "\x1b]" not in text, words
     assert "Nightly ?]0;owned??31m 日本" in text_of(coordinator, "run", "show", number)
-    job = Job(coordinator, token)
-    job.log(0, "\x1b]0;owned\a\x1b[31mred\n")
+    job = byhand.claim(coordinator, token)
+    job.logs(b"\x1b]0;owned\a\x1b[31mred\n")
     stored = coordinator.admin("run", "log", "--job", str(job.id)).stdout
     assert stored == b"\x1b]0;owned\a\x1b[31mred\n", "a pipe gets the bytes as stored"
-    code, text = Desk(coordinator, "run", "log", number).end()
+    code, text = desk("run", "log", number).end()
     assert code == 0 and "\\x1b]0;owned\\x07\x1b[31mred" in text and text.endswith("\x1b[0m")
 
 
 def test_log_of_a_run_a_job_and_a_step(coordinator, token):
-    job = Job(coordinator, token)
+    job = byhand.claim(coordinator, token)
     run, number = str(job.run_id), str(job.id)
-    job.log(0, "one\ntwo")
-    job.log(1, "three\n")
+    job.logs(b"one\ntwo")
+    job.logs(b"three\n", step=1)
     title = f"==> job {number} work, step"
     assert text_of(coordinator, "run", "log", run) == (
         f"{title} 0 First <==\none\ntwo\n{title} 1 Run make all <==\nthree\n")
@@ -245,36 +288,29 @@ def test_log_of_a_run_a_job_and_a_step(coordinator, token):
     assert "a run before it" in refusal(coordinator, "run", "log", "--job", "work")
 
 
-def follow(coordinator, *words):
-    return subprocess.Popen([coordinator.binary, "admin", *words, "--data", coordinator.data],
-                            stdout=subprocess.PIPE)
-
-
 @pytest.mark.parametrize("conclusion, code", [("success", 0), ("failure", 1), ("cancelled", 1)])
-def test_log_follows_to_the_end(coordinator, token, conclusion, code):
-    job = Job(coordinator, token)
-    followed = follow(coordinator, "run", "log", "--job", str(job.id), "--follow")
-    for text in ("one\n", "two\n"):
-        job.log(0, text)
-        assert followed.stdout.readline().decode() == text, "while the job runs"
-    job.log(1, "last words")
+def test_log_follows_to_the_end(coordinator, token, follow, conclusion, code):
+    job = byhand.claim(coordinator, token)
+    followed = follow("run", "log", "--job", str(job.id), "--follow")
+    for text in ("one", "two"):
+        job.logs(text.encode() + b"\n")
+        assert followed.line() == text, "while the job runs"
+    job.logs(b"last words", step=1)
     job.end(conclusion)
-    assert followed.stdout.read() == b"last words"
-    assert followed.wait(timeout=60) == code
-    followed.stdout.close()
+    assert followed.end() == (code, "last words")
     again = coordinator.admin("run", "log", "--job", str(job.id), "--follow", check=False)
     assert (again.returncode, again.stdout) == (code, b"one\ntwo\nlast words"), "also afterwards"
 
 
-def test_watch_tells_each_change_and_how_it_ended(coordinator, token):
+def test_watch_tells_each_change_and_how_it_ended(coordinator, token, follow):
     [run] = coordinator.runs()
-    watched = follow(coordinator, "run", "watch", str(run["id"]))
+    watched = follow("run", "watch", str(run["id"]))
 
     def line():
-        return watched.stdout.readline().decode().split(" ", 1)[1].rstrip("\n")
+        return watched.line().split(" ", 1)[1]
 
     assert [line() for _ in range(3)][-1] == f"run {run['id']}: queued"
-    job = Job(coordinator, token)
+    job = byhand.claim(coordinator, token)
     assert line() == f"job {job.id} work: running on r1"
     assert line() == f"run {run['id']}: running"
     job.step(0, "running")
@@ -282,36 +318,33 @@ def test_watch_tells_each_change_and_how_it_ended(coordinator, token):
     job.step(0, "completed", conclusion="success")
     assert line() == f"job {job.id} work: step 0 First: success"
     job.end("failure")
-    rest = watched.stdout.read().decode()
+    code, rest = watched.end()
     assert f"job {job.id} work: failure\n" in rest and "after: skipped\n" in rest
-    assert rest.endswith(f"run {run['id']}: failure\n")
-    assert watched.wait(timeout=60) == 1
-    watched.stdout.close()
+    assert code == 1 and rest.endswith(f"run {run['id']}: failure\n")
 
 
-def test_watch_on_a_terminal_draws_over_itself(coordinator, token):
+def test_watch_on_a_terminal_draws_over_itself(coordinator, token, desk):
     [run] = coordinator.runs()
-    desk = Desk(coordinator, "run", "watch", str(run["id"]))
-    desk.read_until("waits for linux")
-    job = Job(coordinator, token)
-    desk.read_until("r1")
-    assert "\x1b[4F\x1b[J" in desk.text, "two jobs, titles and the run"
-    job.end("success")
-    other = Job(coordinator, token)
-    other.end("success")
-    code, text = desk.end()
+    watch = desk("run", "watch", str(run["id"]))
+    watch.read_until("waits for linux")
+    job = byhand.claim(coordinator, token)
+    watch.read_until("r1")
+    assert "\x1b[4F\x1b[J" in watch.text, "two jobs, titles and the run"
+    job.end()
+    byhand.claim(coordinator, token).end()
+    code, text = watch.end()
     assert code == 0 and "\x1b[32msuccess\x1b[0m" in text
     assert text.endswith("\r\n"), "the prompt comes below it"
 
 
 @pytest.mark.parametrize("words", [("run", "watch"), ("run", "log", "--follow")], ids=" ".join)
-def test_interrupt_ends_a_live_verb_at_once(coordinator, token, words):
-    job = Job(coordinator, token)
-    job.log(0, "half a line")
-    desk = Desk(coordinator, *words, str(job.run_id))
-    desk.read_until("First")
-    desk.process.send_signal(signal.SIGINT)
-    code, text = desk.end()
+def test_interrupt_ends_a_live_verb_at_once(coordinator, token, desk, words):
+    job = byhand.claim(coordinator, token)
+    job.logs(b"half a line")
+    live = desk(*words, str(job.run_id))
+    live.read_until("First")
+    live.process.send_signal(signal.SIGINT)
+    code, text = live.end()
     assert code == -signal.SIGINT and text.endswith("\n"), "as a shell expects, and a prompt of its own"
 
 
@@ -360,7 +393,7 @@ def test_one_runner_and_one_repository(coordinator, token):
 
 @pytest.mark.parametrize("words", KEYS, ids=lambda words: " ".join(words[:2]))
 def test_keys_are_those_of_the_hosted_service(coordinator, token, words):
-    coordinator.request("POST", "/api/v1/runners/heartbeat", {"capacity": 0}, token)
+    byhand.heartbeat(coordinator, token, capacity=0)
     done = coordinator.admin(*words, "--output", "json", check=False)
     answer = json.loads(done.stdout)
     row = answer[0] if isinstance(answer, list) else answer
@@ -427,7 +460,7 @@ def test_relative_paths(build, folder):
     done = driver.run([build / "shithubd", "admin", "repo", "list", "--data", folder / "here/d"])
     assert done.stdout.count(b"demo/r") >= 3
     (folder / "here/shithubd.toml").write_text('[server]\ndata_dir = "../data"\nlisten = "127.0.0.1:0"\n')
-    program = driver.Program([build / "shithubd", "serve", "--config", folder / "here/shithubd.toml",
-                              "--ready-file", folder / "ready"], folder / "log")
-    driver.wait_for((folder / "ready").exists, what="serve")
-    assert program.stop() == 0 and (folder / "data/shithubd.db").exists(), "at the file's folder"
+    with driver.Program([build / "shithubd", "serve", "--config", folder / "here/shithubd.toml",
+                         "--ready-file", folder / "ready"], folder / "log") as program:
+        driver.wait_for((folder / "ready").exists, what="serve")
+        assert program.stop() == 0 and (folder / "data/shithubd.db").exists(), "at the file's folder"

@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 
+import byhand
 import driver
 import pytest
 
@@ -27,7 +28,7 @@ def pool(coordinator, repository):
     made = coordinator.register_runner("r1", labels="linux", capacity=2)
 
     def heartbeat(**body):
-        answer = coordinator.request("POST", "/api/v1/runners/heartbeat", body, made["token"])
+        answer = byhand.heartbeat(coordinator, made["token"], **body)
         return answer.json() if answer.status == 200 else answer.status
     heartbeat.id = made["id"]
     return heartbeat

@@ -1,6 +1,7 @@
 """What shithubd does beyond the protocol: lost runners, reading runs, evidence, deaf runners."""
 import json
 
+import byhand
 import driver
 import pytest
 
@@ -22,32 +23,23 @@ def queued(coordinator, repository):
     return coordinator.register_runner("silent", labels="linux")["token"]
 
 
-def claim(coordinator, token):
-    return coordinator.request("POST", "/api/v1/runners/heartbeat", {}, token).json()
-
-
-def test_runner_that_vanishes(monkeypatch, build, folder):
+def test_runner_that_vanishes(monkeypatch, coordinators):
     monkeypatch.setenv("SHITHUBD_JOBS__EXPIRY", "1s")
-    coordinator = driver.Coordinator(build, folder / "coordinator").start()
+    coordinator = coordinators().start()
     repo = coordinator.repository("demo/sample", coordinator.create_token())
     repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
     repo.push()
     token = coordinator.register_runner("silent", labels="linux")["token"]
     driver.wait_for(coordinator.runs, what="a run")
-    claimed = claim(coordinator, token)
-    job = claimed["job"]
-    coordinator.request("POST", f"/api/v1/jobs/{job['id']}/steps/{job['steps'][0]['id']}/status",
-                        {"status": "completed", "conclusion": "success"}, claimed["token"])
-    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
-                                        if r["status"] == "completed"), None), 60, "the end")
+    job = byhand.claim(coordinator, token)
+    job.step(0, "completed", conclusion="success")
+    run = coordinator.ended(job.run_id, 60)
     assert run["conclusion"] == "failure"
-    jobs = coordinator.show(run["id"])["jobs"]
+    jobs = run["jobs"]
     assert [one["conclusion"] for one in jobs] == ["failure", "skipped"]
     assert [step["conclusion"] for step in jobs[0]["steps"]] == ["success", "skipped"]
-    assert b"Runner lost: silent has sent nothing" in coordinator.step_log(job["id"], 0)
-    page = coordinator.request("GET", "/metrics").body.decode()
-    assert "shithub_actions_jobs_lost_total 1\n" in page
-    assert coordinator.stop() == 0
+    assert b"Runner lost: silent has sent nothing" in coordinator.step_log(job.id, 0)
+    assert coordinator.metric("jobs_lost_total") == 1
 
 
 @pytest.mark.parametrize("text", ["0s", "soon", "400d"])
@@ -68,9 +60,9 @@ def status_of_metrics(coordinator, address="127.0.0.1", token=None, headers=None
     return driver.request("GET", f"http://{address}:{port}/metrics", token=token, headers=headers).status
 
 
-def test_who_may_read_metrics(build, folder):
+def test_who_may_read_metrics(coordinators, folder):
     """Without a token this machine alone, by address; with one whoever shows it, from everywhere."""
-    coordinator = driver.Coordinator(build, folder / "open").start("0.0.0.0:0")
+    coordinator = coordinators().start("0.0.0.0:0")
     assert status_of_metrics(coordinator) == 200
     assert status_of_metrics(coordinator, own_address()) == 403
     assert driver.request("GET", coordinator.base.replace("0.0.0.0", own_address()) + "/healthz").status == 200
@@ -80,22 +72,20 @@ def test_who_may_read_metrics(build, folder):
     file.chmod(0o640)
     config = folder / "config.toml"
     config.write_text('[server]\nmetrics_token_file = "metrics-token"\n')
-    coordinator = driver.Coordinator(build, folder / "closed", "--config", config).start("0.0.0.0:0")
+    coordinator = coordinators("--config", config).start("0.0.0.0:0")
     for address in ("127.0.0.1", own_address()):
         assert status_of_metrics(coordinator, address) == 401
         assert status_of_metrics(coordinator, address, "a-token-of-twenty-six-byteS") == 401
         assert status_of_metrics(coordinator, address, "a-token-of-twenty-six-bytes") == 200
-    assert coordinator.stop() == 0
 
 
 @pytest.mark.parametrize("url, status", [
     ("https://ci.example.org", 403), ("http://127.0.0.1.example.org", 403), ("http://localhost.org", 403),
     ("http://localhost:8080/x", 200), ("http://127.0.0.1:1", 200), ("https://[::1]:8443", 200)])
-def test_a_proxy_makes_everybody_local(build, folder, url, status):
+def test_a_proxy_makes_everybody_local(coordinators, url, status):
     """So nobody may read the page without a token when another host's URL is the public one."""
-    coordinator = driver.Coordinator(build, folder / "coordinator", "--public-url", url).start()
+    coordinator = coordinators("--public-url", url).start()
     assert status_of_metrics(coordinator) == status
-    assert coordinator.stop() == 0
 
 
 @pytest.mark.parametrize("text, mode, said", [
@@ -116,7 +106,7 @@ def test_a_bad_metrics_token_is_refused(build, folder, text, mode, said):
 
 
 def test_runs_are_readable(coordinator, queued, pat):
-    job = claim(coordinator, queued)["job"]
+    job = byhand.claim(coordinator, queued).job
     got = coordinator.request("GET", f"/api/v1/runs/{job['run_id']}", token=pat).json()
     assert got == coordinator.show(job["run_id"])
     assert got["jobs"][0]["runner"]["name"] == "silent"
@@ -159,26 +149,21 @@ def test_waiting_jobs_show_at_the_runner(coordinator, queued):
     assert row["queued_matching_total"] == 1 and row["deaf"] is False
     titles, line = coordinator.admin("runner", "list").stdout.decode().splitlines()
     assert line[:titles.index("WAITING") + len("WAITING")].endswith(" 1")
-    page = coordinator.request("GET", "/metrics").body.decode()
-    assert "shithub_actions_runners_deaf 0\n" in page
+    assert coordinator.metric("runners_deaf") == 0
 
 
 def test_cleanup_keeps_logs_readable(coordinator, queued, pat):
-    claimed = claim(coordinator, queued)
-    job, token = claimed["job"], claimed["token"]
-    chunk = {"seq": 0, "chunk": "aGVsbG8K"}
-    token = coordinator.request("POST", f"/api/v1/jobs/{job['id']}/logs", chunk,
-                                token).json()["next_token"]
+    job = byhand.claim(coordinator, queued)
+    job.must("logs", {"seq": 0, "chunk": "aGVsbG8K"})
     words = ["run-job", "workflow:cleanup", "--keep-chunks-days", "0", "--data", coordinator.data]
     argv = [coordinator.binary, *words, "--output", "json"]
     assert json.loads(driver.run(argv).stdout)["chunks"] == 0  # it runs
-    coordinator.request("POST", f"/api/v1/jobs/{job['id']}/status",
-                        {"status": "completed", "conclusion": "success"}, token)
+    job.end()
     assert json.loads(driver.run(argv).stdout) == {"chunks": 1, "blobs": 0, "runs": 0,
                                                    "jwt_used": 0}
-    path = f"/api/v1/jobs/{job['id']}/log"
+    path = f"/api/v1/jobs/{job.id}/log"
     assert coordinator.request("GET", path, token=pat).body == b"hello\n"
-    assert coordinator.step_log(job["id"]) == b"hello\n"
+    assert coordinator.step_log(job.id) == b"hello\n"
     done = driver.run([coordinator.binary, "run-job", "nope"], check=False)
     assert done.returncode == 2 and b"expected workflow:cleanup" in done.stderr
 
@@ -186,12 +171,10 @@ def test_cleanup_keeps_logs_readable(coordinator, queued, pat):
 def test_a_repeated_key_brings_the_same_job(coordinator, queued):
     """The runner died with the answer in its hands, and serve was restarted meanwhile."""
     def heartbeat(key):
-        return coordinator.request("POST", "/api/v1/runners/heartbeat", {}, queued,
-                                   {"Idempotency-Key": key})
+        return byhand.heartbeat(coordinator, queued, {"Idempotency-Key": key})
 
-    def cancel_check(claimed):
-        return coordinator.request("POST", f"/api/v1/jobs/{claimed['job']['id']}/cancel-check", {},
-                                   claimed["token"]).status
+    def cancel_check(claim):
+        return byhand.Claimed(coordinator, claim).call("cancel-check", {}).status
 
     first = heartbeat("key-1").json()
     coordinator.stop()

@@ -22,13 +22,12 @@ def authority(folder):
 class Served:
     """A coordinator whose certificate stands in two files that a test may exchange."""
 
-    def __init__(self, build, folder, authority):
+    def __init__(self, coordinators, folder, authority):
         self.authority = authority
         self.cert, self.key = folder / "server.pem", folder / "server.key"
         self.install(*authority.issue("first"))
-        self.coordinator = driver.Coordinator(
-            build, folder / "coordinator", "--tls-cert-file", self.cert,
-            "--tls-key-file", self.key, ca=authority.file)
+        self.coordinator = coordinators("--tls-cert-file", self.cert, "--tls-key-file", self.key,
+                                        ca=authority.file)
 
     def install(self, cert, key):
         for source, target in ((cert, self.cert), (key, self.key)):
@@ -57,11 +56,10 @@ class Served:
 
 
 @pytest.fixture
-def served(build, folder, authority):
-    made = Served(build, folder, authority)
+def served(coordinators, folder, authority):
+    made = Served(coordinators, folder, authority)
     made.coordinator.start()
-    yield made
-    assert made.coordinator.stop() == 0, "shithubd serve must end with 0 on SIGTERM"
+    return made
 
 
 def heartbeat(token, *more):
@@ -112,8 +110,7 @@ def test_a_job_over_tls_while_certificates_change(served, runner):
     served.reload("certificate_reloaded")
     assert served.shown() == "third"
     (mark.parent / "go").touch()
-    driver.wait_for(lambda: coordinator.show(run)["status"] == "completed", 90, "the run")
-    shown = coordinator.show(run)
+    shown = coordinator.ended(run, 90)
     assert shown["conclusion"] == "success", json.dumps(shown)
     assert b"done" in coordinator.step_log(shown["jobs"][0]["id"], 1)
     assert "heartbeat_failed" not in program.log() and "call_failed" not in program.log()
@@ -188,7 +185,7 @@ def test_a_client_that_goes_is_seen(served):
     for number, unwrap in enumerate((True, False), 1):
         one = served.connect()
         one.sendall(heartbeat(gone, "Prefer: wait=60"))
-        driver.wait_for(lambda: counted(coordinator, "runner_heartbeats_total") == number, 20,
+        driver.wait_for(lambda: coordinator.metric("runner_heartbeats_total") == number, 20,
                         "the held heartbeat")
         if unwrap:
             one.settimeout(0)
@@ -199,14 +196,8 @@ def test_a_client_that_goes_is_seen(served):
     last = served.connect()
     last.sendall(heartbeat(stays))
     assert last.recv(100).startswith(b"HTTP/1.1 200")
-    assert counted(coordinator, "claims_total") == 1
-    assert counted(coordinator, "claims_returned_total") == 0
-
-
-def counted(coordinator, name):
-    text = coordinator.request("GET", "/metrics").body.decode()
-    return next(int(line.split()[1]) for line in text.splitlines()
-                if line.startswith(f"shithub_actions_{name} "))
+    assert coordinator.metric("claims_total") == 1
+    assert coordinator.metric("claims_returned_total") == 0
 
 
 def test_half_a_handshake_is_ended(served):

@@ -1,10 +1,10 @@
 """Secrets and variables of each scope, and environments with rules, against a real serve."""
 import sqlite3
 
+import byhand
 import driver
 import pytest
 from conftest import once
-from test_scrub import Wire
 
 WORKFLOW = """\
 on: {workflow_dispatch: {inputs: {where: {type: string, default: production}}}, push: {}}
@@ -51,11 +51,10 @@ class Site:
         return next(job for job in self.coordinator.show(run)["jobs"] if job["key"] == key)
 
     def heartbeat(self, labels="big"):
-        return self.coordinator.request("POST", "/api/v1/runners/heartbeat", {},
-                                        self.tokens[labels])
+        return byhand.heartbeat(self.coordinator, self.tokens[labels])
 
     def claim(self, labels="big"):
-        return Wire(self.coordinator, self.tokens[labels])
+        return byhand.claim(self.coordinator, self.tokens[labels])
 
 
 @pytest.fixture
@@ -265,7 +264,6 @@ jobs:
     driver.wait_for(lambda: coordinator.request("GET", path, token=bob).json(), what="it waits")
     assert coordinator.show(run)["jobs"][0]["status"] == "queued"
     coordinator.request("POST", path, {"environment": "production", "state": "approved"}, bob)
-    done = driver.wait_for(lambda: next((r for r in coordinator.runs()
-                                         if r["status"] == "completed"), None), 120, "the end")
+    done = coordinator.ended(run)
     log = coordinator.step_log(coordinator.show(run)["jobs"][0]["id"])
     assert done["conclusion"] == "success" and b"right\n" in log, log

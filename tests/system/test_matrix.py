@@ -1,10 +1,11 @@
 """Jobs with a matrix through coordinator and runner: legs, their contexts, what needs them."""
 import driver
 import pytest
+from conftest import offline
 
 from test_exec import DYNAMIC
 
-pytestmark = pytest.mark.flavors("docker-gate-step")  # the legs are the coordinator's
+pytestmark = [pytest.mark.flavors("docker-gate-step"), offline]  # the legs are the coordinator's
 
 WORKFLOW = """\
 on:
@@ -56,9 +57,8 @@ def test_matrix(coordinator, repository, joined):
     repo.push()
     one = joined()
     one.start()
-    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
-                                        if r["status"] == "completed"), None), 120, "the run")
-    jobs = coordinator.show(run["id"])["jobs"]
+    run = coordinator.ended()
+    jobs = run["jobs"]
     said = {job["name"]: coordinator.step_log(job["id"]).decode() for job in jobs}
     assert [(job["key"], job["name"], job["conclusion"]) for job in jobs] == [
         ("build", "build one", "success"), ("build", "build two", "failure"),
@@ -92,9 +92,8 @@ jobs:
     repo.commit({".shithub/workflows/ci.yml": text})
     repo.push()
     joined(capacity=2).start()
-    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
-                                        if r["status"] == "completed"), None), 120, "the run")
-    assert [job["conclusion"] for job in coordinator.show(run["id"])["jobs"]] == [
+    run = coordinator.ended()
+    assert [job["conclusion"] for job in run["jobs"]] == [
         "failure", "cancelled", "cancelled"]
 
 
@@ -104,9 +103,8 @@ def test_matrix_of_an_output(coordinator, repository, joined):
     repo.commit({".shithub/workflows/ci.yml": DYNAMIC})
     repo.push()
     joined(capacity=2).start()
-    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
-                                        if r["status"] == "completed"), None), 120, "the run")
-    jobs = coordinator.show(run["id"])["jobs"]
+    run = coordinator.ended()
+    jobs = run["jobs"]
     assert [(job["key"], job["name"], job["conclusion"]) for job in jobs] == [
         ("make", "make", "success"), ("test", "leg 0 after success", "success"),
         ("test", "leg 1 after success", "success"), ("last", "last", "success")]
@@ -151,9 +149,8 @@ jobs:
     repo.commit({".shithub/workflows/ci.yml": text}, 'x"; touch /tmp/pwned; echo "`id`')
     repo.push()
     joined().start()
-    run = driver.wait_for(lambda: next((r for r in coordinator.runs()
-                                        if r["status"] == "completed"), None), 120, "the run")
-    make, use = coordinator.show(run["id"])["jobs"]
+    run = coordinator.ended()
+    make, use = run["jobs"]
     assert (make["conclusion"], use["conclusion"]) == ("success", "success")
     said = coordinator.step_log(use["id"]).decode()
     assert 'where=<out here> said=<x"; touch /tmp/pwned; echo "`id`' in said
@@ -197,8 +194,9 @@ jobs:
         return coordinator.show(run_id)["jobs"][0]["id"]
     driver.wait_for(lambda: b"started" in coordinator.step_log(work()), 60, "the step")
     coordinator.admin("run", "cancel", "--id", str(run_id))
-    driver.wait_for(lambda: coordinator.show(run_id)["status"] == "cancelled", 90, "the end")
-    jobs = {job["key"]: job for job in coordinator.show(run_id)["jobs"]}
+    run = coordinator.ended(run_id, 90)
+    assert run["status"] == "cancelled"
+    jobs = {job["key"]: job for job in run["jobs"]}
     assert {key: job["conclusion"] for key, job in jobs.items()} == {
         "work": "cancelled", "cleanup": "success", "notify": "success", "broken": "skipped",
         "plain": "cancelled"}
@@ -237,8 +235,9 @@ jobs:
     driver.wait_for(lambda: b"cleaning" in coordinator.step_log(work, 1), 60, "the cleanup")
     assert [job["status"] for job in coordinator.show(run_id)["jobs"]] == ["running", "queued"]
     coordinator.admin("run", "cancel", "--id", str(run_id))
-    driver.wait_for(lambda: coordinator.show(run_id)["status"] == "cancelled", 60, "the end")
-    rows = coordinator.show(run_id)["jobs"]
+    run = coordinator.ended(run_id, 60)
+    assert run["status"] == "cancelled"
+    rows = run["jobs"]
     assert [job["conclusion"] for job in rows] == ["cancelled", "cancelled"]
     assert [step["conclusion"] for step in rows[0]["steps"]] == ["cancelled", "cancelled", "skipped"]
     assert coordinator.step_log(work, 1) == b"cleaning\n[shithub] cancelled a second time\n"

@@ -5,7 +5,6 @@ import pathlib
 import re
 import subprocess
 
-import driver
 import pages_world
 import pytest
 from conftest import ROOT
@@ -200,14 +199,11 @@ def test_assets(coordinator):
     assert b"url(" not in got.body and b"@import" not in got.body
 
 
-def test_off(build, folder):
-    made = driver.Coordinator(build, folder / "off", "--pages", "off").start()
-    try:
-        for path in ("/", "/runners", "/demo/x"):
-            got = browse(made, path)
-            assert (got.status, got.json()) == (404, {"error": "there is nothing at this path"})
-    finally:
-        assert made.stop() == 0
+def test_off(coordinators):
+    made = coordinators("--pages", "off").start()
+    for path in ("/", "/runners", "/demo/x"):
+        got = browse(made, path)
+        assert (got.status, got.json()) == (404, {"error": "there is nothing at this path"})
 
 
 def test_long_logs(coordinator, repository):

@@ -2,6 +2,7 @@
 import json
 import uuid
 
+import byhand
 import driver
 import pytest
 from conftest import once
@@ -60,7 +61,7 @@ class Host:
 
     def claim(self):
         """The job that a runner gets, None without one."""
-        answer = self.coordinator.request("POST", "/api/v1/runners/heartbeat", LABELS, self.runner)
+        answer = byhand.heartbeat(self.coordinator, self.runner, **LABELS)
         return answer.json()["job"] if answer.status == 200 else None
 
     def status(self, run_id):

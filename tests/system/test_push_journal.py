@@ -15,13 +15,13 @@ jobs:
     ("post-receive", 1),  # the ref has moved
     ("pre-receive", 0),   # it has not
 ])
-def test_crash_during_a_push(monkeypatch, build, folder, name, runs):
+def test_crash_during_a_push(monkeypatch, coordinators, folder, name, runs):
     hooks = folder / "hooks"
     hooks.mkdir()
     (hooks / name).write_text("#!/bin/sh\n: >reached\nsleep 60\n")
     (hooks / name).chmod(0o755)
     monkeypatch.setenv("SHITHUBD_GIT__HOOKS_PATH", str(hooks))
-    coordinator = driver.Coordinator(build, folder / "coordinator").start()
+    coordinator = coordinators().start()
     repo = coordinator.repository("demo/sample", coordinator.create_token())
     repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
     with concurrent.futures.ThreadPoolExecutor() as pool:

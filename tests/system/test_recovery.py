@@ -467,9 +467,7 @@ def test_a_claim_is_not_lost_between_answer_and_journal(joined, repository, coor
     program.signal(signal.SIGKILL)
     program.wait(10)
     program = one.start()
-    job = driver.wait_for(lambda: next(
-        (job for job in coordinator.show(newest_run(coordinator))["jobs"]
-         if job["status"] == "completed"), None), 30, "the job's end")
+    [job] = coordinator.ended(timeout=60)["jobs"]
     assert job["conclusion"] == "success", program.log()
     assert coordinator.step_log(job["id"], 0) == b"ran\n"
     assert "heartbeats_repeated keys=1" in program.log()
@@ -620,12 +618,9 @@ def test_killed_against_the_real_coordinator(coordinator, repository, joined, en
     repo.push()
     one.start()
     newest = newest_run(coordinator)
-
-    def ended(number):
-        return coordinator.show(number)["status"] == "completed" and coordinator.show(number)
-    run = driver.wait_for(lambda: ended(newest - 1), 60, "the run that was killed")
+    run = coordinator.ended(newest - 1, 60)
     row = run["jobs"][0]
     assert row["conclusion"] == "failure"
     assert [step["conclusion"] for step in row["steps"]] == ["success", "failure", "skipped"]
     assert coordinator.step_log(row["id"], 1) == LINES.encode() + RESTARTED
-    assert driver.wait_for(lambda: ended(newest), 60, "the next run")["conclusion"] == "success"
+    assert coordinator.ended(newest, 60)["conclusion"] == "success"

@@ -1,6 +1,9 @@
 """Running a part of a run again, the retry of a job that its runner lost, and why jobs wait."""
+import byhand
 import driver
-from conftest import everyday, newest_run, once
+from conftest import everyday, newest_run, offline, once
+
+pytestmark = offline
 
 # `flaky` fails in the first attempt only; `after` needs what `build` gave there
 ATTEMPTS = """\
@@ -48,16 +51,14 @@ def test_only_what_failed_runs_again(coordinator, repository, joined):
     pushed(repository, ATTEMPTS)
     first = newest_run(coordinator)
     program = joined(capacity=2).start()
-    run = driver.wait_for(lambda: coordinator.show(first)["status"] == "completed" and
-                          coordinator.show(first), 120, "the first attempt")
+    run = coordinator.ended(first)
     assert {key: job["conclusion"] for key, job in jobs_of(run).items()} == {
         "build": "success", "flaky": "failure", "after": "skipped"}, run
     built = jobs_of(run)["build"]
 
     made = coordinator.admin_json("run", "rerun", "--id", str(first), "--failed")
     assert made["parent_run_id"] == first
-    run = driver.wait_for(lambda: coordinator.show(made["run_id"])["status"] == "completed" and
-                          coordinator.show(made["run_id"]), 120, "the second attempt")
+    run = coordinator.ended(made["run_id"])
     program.stop()
     jobs = jobs_of(run)
     assert run["conclusion"] == "success", run
@@ -129,20 +130,19 @@ ONE = "on: push\njobs:\n  work: {runs-on: ubuntu-latest, steps: [{run: echo at l
 
 
 @once
-def test_job_of_a_runner_that_was_lost_early(monkeypatch, build, folder, runner):
+def test_job_of_a_runner_that_was_lost_early(monkeypatch, coordinators, runner):
     monkeypatch.setenv("SHITHUBD_JOBS__EXPIRY", "1s")
-    coordinator = driver.Coordinator(build, folder / "coordinator").start()
+    coordinator = coordinators().start()
     repo = coordinator.repository("demo/sample", coordinator.create_token())
     repo.commit({".shithub/workflows/ci.yml": ONE})
     repo.push()
     run = newest_run(coordinator)
     silent = coordinator.register_runner("silent")["token"]
-    claimed = coordinator.request("POST", "/api/v1/runners/heartbeat", {}, silent).json()
-    job = claimed["job"]["id"]
+    claimed = byhand.claim(coordinator, silent)
+    job = claimed.id
     driver.wait_for(lambda: coordinator.show(run)["jobs"][0]["status"] == "queued", 30, "the retry")
     assert "Started again: runner lost" in coordinator.show(run)["jobs"][0]["reason"]
-    late = coordinator.request("POST", f"/api/v1/jobs/{job}/status",
-                               {"status": "completed", "conclusion": "success"}, claimed["token"])
+    late = claimed.call("status", {"status": "completed", "conclusion": "success"})
     assert late.status == 404, late.body
 
     # a runner that is at work needs more than that second between two calls
@@ -155,7 +155,6 @@ def test_job_of_a_runner_that_was_lost_early(monkeypatch, build, folder, runner)
     log = coordinator.step_log(job, 0)
     assert log.startswith(b"Started again: runner lost. silent has sent nothing for this job since")
     assert log.endswith(b"\nat last\n")
-    assert coordinator.stop() == 0
 
 
 # ---- why jobs wait -------------------------------------------------------------------------------
@@ -195,13 +194,12 @@ def test_explain(coordinator, repository):
     token = coordinator.register_runner("r1")
     assert reasons()["first"] == [("runners_offline", labels + "ubuntu-latest (offline: r1)")]
     coordinator.admin("runner", "drain", "--id", str(token["id"]))
-    heartbeat = ["POST", "/api/v1/runners/heartbeat", {"capacity": 1}, token["token"]]
-    assert coordinator.request(*heartbeat).status == 204
+    assert byhand.heartbeat(coordinator, token["token"], capacity=1).status == 204
     assert reasons()["first"] == [("runners_drained", labels + "ubuntu-latest (drained: r1)")]
     coordinator.admin("runner", "undrain", "--id", str(token["id"]))
     assert reasons()["first"] == [
         ("soon", "Nothing keeps it back: r1 may take it at the next heartbeat")]
-    assert coordinator.request(*heartbeat).status == 200
+    assert byhand.heartbeat(coordinator, token["token"], capacity=1).status == 200
     seen = reasons()
     assert "first" not in seen, "it runs"
     assert seen["legs (1)"] == [("runners_busy", labels + "ubuntu-latest (busy: r1)")]

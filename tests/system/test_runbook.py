@@ -5,6 +5,7 @@ and `<printed-token>` is filled in as an operator would; nothing else of a comma
 hosts of the document's droplets are recorded in tests/deploy/test_doctl.py, its timers booted in
 tests/deploy/test_systemd.py, and its token smoke with curl is test_curl_smoke.py's.
 """
+import contextlib
 import fcntl
 import json
 import os
@@ -14,13 +15,11 @@ import shutil
 import pytest
 
 import driver
-from conftest import ROOT, newest_run, once
+from conftest import ROOT, early, end_runners, has_failed, newest_run, once
 
 RUNNER_HOME = pathlib.Path("/var/lib/shithubd-runner")
 COORDINATOR_HOME = pathlib.Path("/var/lib/shithubd")
 SMOKE = (ROOT / "deploy/local/smoke.yml").read_text()
-ENDED = ("completed", "cancelled")
-
 REGISTER = """
 shithubd admin runner register \\
 --name runner-1 \\
@@ -103,11 +102,9 @@ def homes():
 class Operator:
     """Somebody with a shell on the coordinator's host and on a runner's."""
 
-    def __init__(self, build, folder, image):
-        self.coordinator = driver.Coordinator(build, folder / "coordinator")
-        self.coordinator.data = COORDINATOR_HOME
-        self.coordinator.start()
-        self.folder, self.program, self.logs = folder, None, 0
+    def __init__(self, coordinator, build, folder, image):
+        self.coordinator = coordinator
+        self.folder, self.programs = folder, []
         self.env = {**os.environ, "PATH": f"{build}:{os.environ['PATH']}",
                     "BASE": self.coordinator.base, "no_proxy": "*",
                     # what the host's config.toml says besides
@@ -121,29 +118,40 @@ class Operator:
     def json(self, text, **variables):
         return json.loads(self.sh(text, **variables))
 
+    @property
+    def program(self):
+        """The runner that was started last."""
+        return self.programs[-1]
+
     def start_runner(self):
-        self.logs += 1
-        self.program = driver.Program(["bash", "-c", RUN], self.folder / f"runner-{self.logs}.log",
-                                      env=self.env, cwd="/")
+        log = self.folder / f"runner-{len(self.programs)}.log"
+        self.programs.append(driver.Program(["bash", "-c", RUN], log, env=self.env, cwd="/"))
 
     def runner(self):
         return next(row for row in self.json(LIST) if row["name"] == "runner-1")
 
-    def ended(self, run_id, seconds=90):
-        return driver.wait_for(lambda: self.coordinator.show(run_id)["status"] in ENDED and
-                               self.coordinator.show(run_id), seconds, f"the end of run {run_id}")
+    # what conftest.end_runners asks of a runner
 
     def stop(self):
-        if self.program:
-            self.program.stop()
-        self.coordinator.stop()
+        for program in self.programs:
+            program.stop()
+
+    def instance_ids(self):
+        with contextlib.suppress(FileNotFoundError):
+            return [(RUNNER_HOME / "instance_id").read_text().strip()]
+        return []
+
+    def left_over(self):
+        return [str(path) for path in RUNNER_HOME.glob("workspaces/[0-9]*/*")]
 
 
 @pytest.fixture
-def operator(build, folder, image, engine, homes):
-    made = Operator(build, folder, image)
+def operator(request, coordinators, build, folder, image, engine, homes):
+    coordinator = coordinators()
+    coordinator.data = COORDINATOR_HOME
+    made = Operator(coordinator.start(), build, folder, image)
     yield made
-    made.stop()
+    end_runners([made], engine, has_failed(request))
 
 
 def one_of(pairs, **wanted):
@@ -152,8 +160,9 @@ def one_of(pairs, **wanted):
     return found
 
 
+@early
 @once
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)  # a minute of it is the document's own time limit
 def test_the_runbook(operator):
     coordinator = operator.coordinator
     pat = operator.env["PAT_WITH_REPO_WRITE"] = coordinator.create_token()
@@ -197,7 +206,7 @@ def arbitrary_repository_smoke(operator, pat):
         repo = operator.repos[name] = coordinator.repository(name, pat, private)
         head = repo.commit({"README.md": f"# {name}\n", ".shithub/workflows/smoke.yml": SMOKE})
         repo.push()
-        run = operator.ended(newest_run(coordinator))
+        run = coordinator.ended(newest_run(coordinator))
         # the Actions run page shows `Triggered via push` on refs/heads/trunk
         text = coordinator.admin("run", "show", str(run["id"])).stdout.decode()
         assert "Triggered via push on refs/heads/trunk" in text
@@ -229,7 +238,7 @@ def unsupported_label(operator):
     repo.commit({".shithub/workflows/unsupported.yml": UNSUPPORTED,
                  ".shithub/workflows/timeout.yml": TIMEOUT})
     repo.push()
-    operator.ended(newest_run(coordinator))  # the smoke of this push
+    coordinator.ended(newest_run(coordinator))  # the smoke of this push
     made = coordinator.admin_json("run", "dispatch", "--repo", "demo/second",
                                   "--workflow", "unsupported.yml")["run_id"]
     run = coordinator.show(made)
@@ -240,7 +249,7 @@ def unsupported_label(operator):
     assert (row["queued_jobs"], row["matching_runner_count"]) == (1, 0)
     # Cancel the run after confirming the diagnostic.
     operator.sh(CANCEL, JOB_ID=run["jobs"][0]["id"])
-    assert operator.ended(made)["conclusion"] == "cancelled"
+    assert coordinator.ended(made)["conclusion"] == "cancelled"
 
 
 def untrusted_pull_request(operator, pat):
@@ -268,14 +277,14 @@ def untrusted_pull_request(operator, pat):
     run = opened()
     assert coordinator.show(run)["status"] == "waiting"
     coordinator.admin("run", "approve", str(run), "--reason", "harmless")
-    plain = operator.ended(run)
+    plain = coordinator.ended(run)
     assert logs(plain) == ["secret present is false\n", "[]\n"], logs(plain)
     # Only explicit approval lets the run through the trusted secret path; its log masks the value.
     again = coordinator.admin_json("run", "rerun", str(run))["run_id"]
-    assert logs(operator.ended(again)) == ["secret present is false\n", "[]\n"]
+    assert logs(coordinator.ended(again)) == ["secret present is false\n", "[]\n"]
     coordinator.admin("run", "approve", str(run), "--with-secrets", "--reason", "read every line")
     trusted = coordinator.admin_json("run", "rerun", str(run))["run_id"]
-    said = logs(operator.ended(trusted))
+    said = logs(coordinator.ended(trusted))
     assert said[0] == "secret present is true\n" and SECRET not in said[1], said
     repo.git("checkout", "-q", "trunk")
 
@@ -295,26 +304,22 @@ def runner_outage(operator):
     assert coordinator.show(run)["status"] == "queued"
     [job] = coordinator.show(run)["jobs"]
     operator.sh(UNDRAIN)
-    ended = operator.ended(run)
+    ended = coordinator.ended(run)
     assert ended["conclusion"] == "success" and ended["jobs"][0]["id"] == job["id"]
 
 
 def timeout_smoke(operator):
     coordinator = operator.coordinator
 
-    def timeouts():
-        page = coordinator.request("GET", "/metrics").body.decode()
-        return int(page.split("\nshithub_actions_step_timeouts_total ")[1].split("\n")[0])
-
-    before = timeouts()
+    before = coordinator.metric("step_timeouts_total")
     made = coordinator.admin_json("run", "dispatch", "--repo", "demo/second",
                                   "--workflow", "timeout.yml")["run_id"]
-    run = operator.ended(made, 150)
+    run = coordinator.ended(made, 240)
     job, [step] = run["jobs"][0], run["jobs"][0]["steps"]
     assert (step["status"], step["conclusion"]) == ("completed", "timed_out")
     assert (job["status"], job["conclusion"]) == ("completed", "timed_out")
     assert 60_000 <= job["duration_ms"] < 90_000, job["duration_ms"]
-    assert timeouts() == before + 1
+    assert coordinator.metric("step_timeouts_total") == before + 1
 
 
 def rerun_smoke(operator):
@@ -322,7 +327,7 @@ def rerun_smoke(operator):
     source = next(run for run in coordinator.runs() if run["workflow_name"] == "Smoke")
     answer = operator.json(RERUN, RUN_ID=source["id"])
     assert answer["parent_run_id"] == source["id"] and answer["run_index"] > source["run_index"]
-    assert operator.ended(answer["run_id"])["head_sha"] == source["head_sha"]
+    assert coordinator.ended(answer["run_id"])["head_sha"] == source["head_sha"]
 
 
 def pool_operations(operator):
@@ -344,7 +349,7 @@ def pool_operations(operator):
     assert operator.runner()["online"], "it is not stale"
     repo.commit({"README.md": "# rotated\n"})
     repo.push()
-    assert operator.ended(newest_run(coordinator))["conclusion"] == "success"
+    assert coordinator.ended(newest_run(coordinator))["conclusion"] == "success"
 
 
 def emergency_controls(operator):
@@ -362,7 +367,7 @@ def emergency_controls(operator):
                         "a heartbeat that brings nothing")
         assert coordinator.show(run)["status"] == "queued", off
         coordinator.admin(*on)
-        assert operator.ended(run)["conclusion"] == "success", off
+        assert coordinator.ended(run)["conclusion"] == "success", off
     assert "incident 4711" in coordinator.admin("audit").stdout.decode()
     # Hard-revoke a compromised runner.
     operator.sh(REVOKE)

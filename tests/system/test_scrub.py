@@ -1,7 +1,9 @@
 """The coordinator masks what runners send, whatever they send: these send secrets in clear."""
 import base64
 import signal
+import sqlite3
 
+import byhand
 import driver
 import pytest
 
@@ -16,43 +18,6 @@ jobs:
     steps: [{run: echo one}, {run: echo two}, {run: echo three}]
   after: {runs-on: linux, needs: leak, steps: [{run: echo on}]}
 """
-
-
-class Wire:
-    """A runner that masks nothing."""
-
-    def __init__(self, coordinator, registration):
-        self.coordinator = coordinator
-        claimed = coordinator.request("POST", "/api/v1/runners/heartbeat", {}, registration).json()
-        self.token, self.job = claimed["token"], claimed["job"]
-        self.steps = [step["id"] for step in self.job["steps"]]
-        self.seq = {}
-
-    def call(self, path, body):
-        answer = self.coordinator.request("POST", f"/api/v1/jobs/{self.job['id']}/{path}", body,
-                                          self.token)
-        if answer.status < 300:
-            self.token = answer.json().get("next_token")
-        return answer
-
-    def log(self, data, step=0, seq=None):
-        seq = self.seq.get(step, 0) if seq is None else seq
-        answer = self.call("logs", {"seq": seq, "chunk": base64.b64encode(data).decode(),
-                                    "step_id": self.steps[step]})
-        if answer.status == 202:
-            self.seq[step] = seq + 1
-        return answer
-
-    def logs(self, *chunks, step=0):
-        for chunk in chunks:
-            assert self.log(chunk, step).status == 202
-
-    def end_step(self, step=0):
-        for status in ({"status": "running"}, {"status": "completed", "conclusion": "success"}):
-            assert self.call(f"steps/{self.steps[step]}/status", status).status == 200
-
-    def end(self):
-        assert self.call("status", {"status": "completed", "conclusion": "success"}).status == 200
 
 
 class Leak:
@@ -72,7 +37,7 @@ class Leak:
     def claim(self):
         self.coordinator.admin("run", "dispatch", "--repo", "demo/sample", "--workflow",
                                "leak.yml")
-        return Wire(self.coordinator, self.registration)
+        return byhand.claim(self.coordinator, self.registration)
 
     def read(self, wire, step=0):
         path = f"/api/v1/jobs/{wire.job['id']}/steps/{wire.steps[step]}/log"
@@ -89,12 +54,6 @@ def leak(coordinator, repository, pat):
     return Leak(coordinator, repository, pat)
 
 
-def metric(coordinator, name):
-    page = coordinator.request("GET", "/metrics").body.decode()
-    return next(int(line.split()[1]) for line in page.splitlines()
-                if line.startswith(f"shithub_actions_{name} "))
-
-
 def test_every_cut_in_two(leak, coordinator):
     """While it is undecided nobody reads even its first byte; at the end nothing is missing."""
     wire, shown = leak.claim(), b""
@@ -104,7 +63,7 @@ def test_every_cut_in_two(leak, coordinator):
         wire.logs(SECRET[cut:] + b">\n")
         shown += b"<***>\n"
         assert leak.read(wire) == shown, cut
-    assert metric(coordinator, "log_scrubs_total") == len(SECRET) + 1
+    assert coordinator.metric("log_scrubs_total") == len(SECRET) + 1
     assert SECRET not in leak.stored()
 
 
@@ -185,14 +144,12 @@ def test_runner_that_vanishes_with_half_of_it(leak, coordinator):
     """What is held back is decided although no step's end was ever reported."""
     wire = leak.claim()
     wire.logs(b"half: " + SECRET[:6])
-    coordinator.request("POST", "/api/v1/runners/heartbeat", {"active_job_ids": []},
-                        leak.registration)
+    byhand.heartbeat(coordinator, leak.registration, active_job_ids=[])
     log = leak.read(wire)
     assert log.startswith(b"half: " + SECRET[:6] + b"\nCancelled: the runner says"), log
 
 
 def test_nothing_is_kept_of_a_job_that_is_over(leak, coordinator):
-    import sqlite3
     wire = leak.claim()
     wire.logs(SECRET[:4])
 
@@ -229,9 +186,9 @@ def test_outputs_hold_no_secret(leak, coordinator):
     wire.end()
     assert leak.read(wire) == (b"hello\nThe output \"clear\" is not kept: it holds a secret.\n"
                                b"The output \"coded\" is not kept: it holds a secret.\n")
-    after = Wire(coordinator, leak.registration)
+    after = byhand.claim(coordinator, leak.registration)
     assert after.job["needs_context"]["leak"]["outputs"] == {"plain": "fine"}
-    assert metric(coordinator, "outputs_scrubbed_total") == 2
+    assert coordinator.metric("outputs_scrubbed_total") == 2
     assert SECRET not in leak.stored()
 
 
@@ -240,6 +197,6 @@ def test_jobs_without_secrets_are_stored_as_they_come(coordinator, repository, p
     repo.commit({".shithub/workflows/leak.yml": WORKFLOW})
     repo.push()
     coordinator.admin("run", "dispatch", "--repo", "demo/sample", "--workflow", "leak.yml")
-    wire = Wire(coordinator, coordinator.register_runner("leaky", labels="linux")["token"])
+    wire = byhand.claim(coordinator, coordinator.register_runner("leaky", labels="linux")["token"])
     wire.logs(b"\0\xff" + SECRET, SECRET[:3])
     assert coordinator.step_log(wire.job["id"], 0) == b"\0\xff" + SECRET + SECRET[:3]

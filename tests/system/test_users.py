@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+import byhand
 import driver
 from test_admin_manners import MAKERS, NEEDED
 
@@ -219,9 +220,8 @@ def test_changes_from_elsewhere(coordinator, elsewhere, closed):
     assert len(made["token"]) == 64
     assert coordinator.request("GET", "/api/v1/runners/self", token=made["token"]).status == 200
     elsewhere.run("secret", "set", "--repo", "acme/closed", "--name", "KEY", stdin=b"s3cret value\n", check=True)
-    claim = coordinator.request("POST", "/api/v1/runners/heartbeat",
-                                {"labels": ["ubuntu-latest"], "capacity": 1}, made["token"]).json()
-    assert claim["job"]["secrets"] == {"KEY": "s3cret value"}
+    claim = byhand.claim(coordinator, made["token"], labels=["ubuntu-latest"], capacity=1)
+    assert claim.job["secrets"] == {"KEY": "s3cret value"}
     # a flag of the verb has no name of the frame: this one's is --to, --url is the coordinator
     made_hook = elsewhere.json("webhook", "set", "--repo", "acme/closed", "--to",
                                "http://192.0.2.1/hook", stdin=b"hook s3cret\n")
@@ -229,9 +229,9 @@ def test_changes_from_elsewhere(coordinator, elsewhere, closed):
     assert (listed["id"], listed["url"]) == (made_hook["id"], "http://192.0.2.1/hook")
     coordinator.admin("webhook", "delete", str(listed["id"]))
     # the caller is the actor
-    elsewhere.run("run", "cancel", "--id", str(claim["job"]["run_id"]), check=True)
-    asked = coordinator.request("POST", f"/api/v1/jobs/{claim['job']['id']}/cancel-check", {}, claim["token"])
-    assert asked.json()["cancelled"] and asked.json()["reason"] == "cancelled by boss"
+    elsewhere.run("run", "cancel", "--id", str(claim.run_id), check=True)
+    asked = claim.must("cancel-check", {})
+    assert asked["cancelled"] and asked["reason"] == "cancelled by boss"
     ann = elsewhere.json("token", "create", "--name", "ann", "--scopes", "repo:read")["token"]
     assert may(closed, ann) == (False, False)
     elsewhere.run("repo", "grant", "acme/closed", "ann", "--role", "read", check=True)

@@ -2,8 +2,11 @@
 import base64
 import re
 
+import byhand
 import driver
-from conftest import few
+from conftest import few, offline
+
+pytestmark = offline
 
 TIMES = {"started_at", "completed_at"}
 MAY = {"status": {"status", "conclusion"} | TIMES, "step": {"status", "conclusion"} | TIMES,
@@ -72,21 +75,6 @@ def test_what_the_runner_sends(faulty, runner):
         assert headers["Authorization"] == f"Bearer {faulty.token}"
 
 
-class Chain:
-    """Calls about one job, each with the token of the answer before."""
-
-    def __init__(self, coordinator, claim):
-        self.coordinator, self.token = coordinator, claim["token"]
-        self.path = f"/api/v1/jobs/{claim['job']['id']}"
-
-    def call(self, what, body):
-        answer = self.coordinator.request("POST", f"{self.path}/{what}", body, self.token)
-        got = answer.json()
-        if answer.status < 300:
-            self.token = got.get("next_token")
-        return answer.status, got
-
-
 def claimed(coordinator, repository):
     repo = repository()
     repo.commit({"README.md": "x\n", ".shithub/workflows/ci.yml":
@@ -95,30 +83,32 @@ def claimed(coordinator, repository):
     repo.push()
     token = coordinator.register_runner("wire")["token"]
     beat = {"labels": driver.LABELS.split(","), "capacity": 1, "host_name": "h", "version": "0"}
-    assert coordinator.request("POST", "/api/v1/runners/heartbeat", {**beat, "extra": 1},
-                               token).status == 400
-    answer = coordinator.request("POST", "/api/v1/runners/heartbeat", beat, token)
-    assert answer.status == 200
-    return answer.json()
+    assert byhand.heartbeat(coordinator, token, extra=1, **beat).status == 400
+    return byhand.claim(coordinator, token, **beat)
 
 
 def test_what_the_coordinator_answers(coordinator, repository):
-    claim = claimed(coordinator, repository)
+    chain = claimed(coordinator, repository)
+    claim = chain.claim
     assert set(claim) == {"token", "expires_at", "job"}
     assert RFC3339.fullmatch(claim["expires_at"])
-    step = claim["job"]["steps"][0]["id"]
-    chain = Chain(coordinator, claim)
+    step = chain.steps[0]
+
+    def call(what, body):
+        answer = chain.call(what, body)
+        return answer.status, answer.json()
+
     running = {"status": "running"}
     ended = {"status": "completed", "conclusion": "success"}
     log = {"seq": 0, "chunk": base64.b64encode(b"fine\n").decode(), "step_id": step}
     for what, body in (("status", running), ("logs", log), ("cancel-check", {}),
                        (f"steps/{step}/status", running)):
-        status, got = chain.call(what, {**body, "extra": 1})
+        status, got = call(what, {**body, "extra": 1})
         assert (status, set(got)) == (400, {"error"}), what
     for what, body in (("status", {"status": "completed"}), ("status", {"status": "skipped"}),
                        ("status", {"status": "running", "conclusion": "success"}),
                        ("logs", {**log, "seq": -1}), ("logs", {**log, "chunk": ""})):
-        assert chain.call(what, body)[0] == 400, body
+        assert call(what, body)[0] == 400, body
     states = {"status", "conclusion", "run_status", "run_conclusion"}
     for what, body, code, keys in (
             ("status", running, 200, states | NEXT), ("logs", log, 202, {"accepted"} | NEXT),
@@ -127,12 +117,12 @@ def test_what_the_coordinator_answers(coordinator, repository):
             (f"steps/{step}/status", running, 200, {"status", "conclusion"} | NEXT),
             (f"steps/{step}/status", ended, 200, {"status", "conclusion"} | NEXT),
             (f"steps/{step}/status", ended, 200, {"status", "conclusion"} | NEXT)):
-        status, got = chain.call(what, body)
+        status, got = call(what, body)
         assert (status, set(got)) == (code, keys), what
         assert RFC3339.fullmatch(got["next_token_expires_at"])
     used = chain.token
-    status, got = chain.call("status", ended)
+    status, got = call("status", ended)
     assert (status, set(got)) == (200, states), "no token after the end"
     assert (got["run_status"], got["run_conclusion"]) == ("completed", "success")
     chain.token = used
-    assert chain.call("cancel-check", {})[0] == 401, "a used token"
+    assert call("cancel-check", {})[0] == 401, "a used token"

@@ -3,26 +3,18 @@ itself.
 
 Nothing can disagree, and these tests hold that: no two scopes can be given, a job is claimed whatever
 happened before, no hint can keep a runner from asking, no watchdog restarts it. Databases that do
-hold two scopes are the matter of test_scope_doctor.py.
+hold two scopes are the matter of test_scope_doctor.py, registrations that ask for two that of
+test_pool.py::test_a_runner_has_one_scope.
 """
 import re
 
-import pytest
-
 import driver
-from conftest import ROOT, once, workflow
+from conftest import ROOT, offline, once, workflow
+
+pytestmark = offline
 
 POLL = 0.2
 IDLE_POLLS = 12
-
-
-def test_registration_refuses_two_scopes(coordinator, repository):
-    repository("demo/sample")
-    with pytest.raises(driver.CommandFailed) as refused:
-        coordinator.admin("runner", "register", "--name", "scoped", "--labels", "x", "--owner",
-                          "demo", "--repo", "demo/sample")
-    assert "exit 2" in str(refused.value)
-    assert coordinator.admin_json("runner", "list") == []
 
 
 def push(repository, name):
@@ -41,8 +33,7 @@ def test_idle_runner_claims_at_once(coordinator, repository, joined):
         known = {run["id"] for run in coordinator.runs()}
         push(repository, name)
         (new,) = [run for run in coordinator.runs() if run["id"] not in known]
-        driver.wait_for(lambda: coordinator.show(new["id"])["status"] == "completed", 60,
-                        f"the job of {name}, without a restart")
+        assert coordinator.ended(new["id"], 60)["conclusion"] == "success", name
     assert program.log().count("job_claimed") == 3
     assert program.log().count("started") == 1
 

@@ -59,13 +59,12 @@ def test_job_starts_over_a_contaminated_workspace(coordinator, repository, joine
     poison(place, kind)
     try:
         push(repo)
-        driver.wait_for(lambda: coordinator.show(newest_run(coordinator))["status"] == "completed"
-                        and not place.exists(), 60, "the job")
+        run = coordinator.ended(timeout=60)
+        driver.wait_for(lambda: not place.exists(), 60, "the clean-up")
         left = list(place.parent.glob(".stale-*")) if place.parent.exists() else []
     finally:
         program.stop()
         subprocess.run(["chattr", "-R", "-i", one.workspaces], capture_output=True, check=False)
-    run = coordinator.show(newest_run(coordinator))
     assert (run["id"], run["jobs"][0]["id"]) == (1, 1)
     assert run["conclusion"] == "success", program.log()
     assert not place.exists(), "the job's own workspace went with it"
@@ -90,8 +89,7 @@ def test_next_job_succeeds_after_a_kill_in_a_job(coordinator, repository, joined
     push(repo)
     following = newest_run(coordinator)
     program = one.start()
-    driver.wait_for(lambda: coordinator.show(following)["status"] == "completed", 120, "a job")
-    assert coordinator.show(following)["conclusion"] == "success", program.log()
+    assert coordinator.ended(following)["conclusion"] == "success", program.log()
     driver.wait_for(lambda: one.left_over() == [], 60, "the killed job's workspace to go")
 
 
