@@ -366,13 +366,12 @@ def test_one_runner_and_one_repository(coordinator, token):
     """What the lists say of one, and what stands in no list."""
     rows = {row["id"]: row for row in coordinator.admin_json("runner", "list")}
     [row] = rows.values()
-    job = Job(coordinator, token)
+    job = byhand.claim(coordinator, token)
     shown = coordinator.admin_json("runner", "show", str(row["id"]))
     assert set(row) <= set(shown) and shown["active_jobs"] == 1
     assert [(one["job_id"], one["run_id"], one["name"]) for one in shown["jobs"]] == [
         (job.id, job.run_id, "work")]
-    coordinator.request("POST", "/api/v1/runners/heartbeat", {"host_name": "h\x1b[31m", "active_job_ids": [job.id]},
-                        token)
+    byhand.heartbeat(coordinator, token, host_name="h\x1b[31m", active_job_ids=[job.id])
     coordinator.admin("runner", "drain", str(row["id"]), "--reason", "new disk")
     text = coordinator.admin("runner", "show", str(row["id"])).stdout.decode()
     assert "draining, 1 of 1 jobs" in text and "new disk" in text and "\x1b" not in text
