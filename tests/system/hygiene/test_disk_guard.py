@@ -504,6 +504,7 @@ def test_runner_prunes_before_it_claims(folder, faulty, runner):
                      log_format="json")
         one.flags.update({"state-dir": disk / "state", "workspace-root": disk / "ws"})
         one.state, one.workspaces = disk / "state", disk / "ws"
+        one.workspaces.mkdir()  # a sweep that is faster than the first probe would find no root
         faulty.holds = False
         program = one.start()
         driver.wait_for(lambda: (disk / "ws/.owner").exists() and faulty.heartbeats, 30,
