@@ -16,8 +16,10 @@ import threading
 import pytest
 
 import driver
-from conftest import Job, everyday, few, newest_run, once
+from conftest import Job, everyday, few, newest_run, offline, once
 from faulty import Handler
+
+pytestmark = offline
 
 UPLOAD = "shithub/upload-artifact@v1"
 DOWNLOAD = "shithub/download-artifact@v1"

@@ -7,34 +7,41 @@ import subprocess
 import pytest
 
 import driver
-from conftest import few, once
+from conftest import few, offline, once
 from faulty import claim, first_token
+
+pytestmark = offline
 
 JOB = 7
 CHECKOUT = [{"run": "", "uses": "actions/checkout@v4"}]
 
 
-def changed(**changes):
-    return json.dumps(claim(JOB, **changes)).encode()
+def changed(*replaced, **changes):
+    """What makes the claim of a job of a given number; replaced: bytes and what stands for them."""
+    def make(number):
+        text = json.dumps(claim(number, **changes)).encode()
+        return text.replace(*replaced, 1) if replaced else text
+    return make
 
 
-def without(*keys):
-    made = claim(JOB)
-    for key in keys:
+def without(key):
+    def make(number):
+        made = claim(number)
         del made["job"][key]
-    return json.dumps(made).encode()
+        return json.dumps(made).encode()
+    return make
 
 
 def payload(text):
     """The event payload replaced by raw JSON text."""
-    return changed(event_payload="@").replace(b'"@"', text)
+    return changed(b'"@"', text, event_payload="@")
 
 
 # name: (claim, a word that the reason must hold)
 REPORTED = {
     "steps-missing": (without("steps"), "steps"),
     "steps-empty": (changed(steps=[]), "step"),
-    "steps-wrong-type": (changed(steps={}) .replace(b'"steps": []', b'"steps": "x"'), "steps"),
+    "steps-wrong-type": (changed(b'"steps": []', b'"steps": "x"', steps=[]), "steps"),
     "run-id-wrong-type": (changed(run_id="ten"), "run_id"),
     "run-id-negative": (changed(run_id=-4), "run_id"),
     "timeout-wrong-type": (changed(timeout_minutes="5"), "timeout_minutes"),
@@ -43,10 +50,10 @@ REPORTED = {
     "run-and-uses": (changed(steps=[{"run": "true", "uses": "actions/checkout@v4"}]), "run"),
     "neither-run-nor-uses": (changed(steps=[{"run": ""}]), "run"),
     "unknown-action": (changed(steps=[{"run": "", "uses": "evil/action@v1"}]), "evil/action@v1"),
-    "duplicate-key": (changed().replace(b'"run_id"', b'"run_id": 1, "run_id"', 1), "run_id"),
+    "duplicate-key": (changed(b'"run_id"', b'"run_id": 1, "run_id"'), "run_id"),
     "deep": (payload(b"[" * 10000 + b"]" * 10000), "deep"),
     "large": (payload(b'"' + b"x" * (50 << 20) + b'"'), "large"),
-    "cut": (changed()[:-20], ""),
+    "cut": (lambda number: changed()(number)[:-20], ""),
     "embedded-nul": (changed(job_name="a\0b"), "NUL"),
     "directory-escapes": (changed(steps=[{"working_directory": "a/../../b"}]),
                           "working_directory"),
@@ -63,10 +70,10 @@ REPORTED = {
 UNREPORTED = {
     "no-job-id": without("id"),
     "job-id-text": changed(id="seven"),
-    "no-token": changed().replace(b'"token"', b'"tokens"', 1),
-    "no-json": b"<html>hello</html>",
-    "array": b"[]",
-    "empty": b"",
+    "no-token": changed(b'"token"', b'"tokens"'),
+    "no-json": lambda _: b"<html>hello</html>",
+    "array": lambda _: b"[]",
+    "empty": lambda _: b"",
 }
 
 
@@ -89,28 +96,37 @@ def next_job_runs(faulty, program, number=JOB + 1):
 
 
 @once
-@pytest.mark.parametrize("name", REPORTED)
-def test_reported(faulty, started, name):
-    bad, word = REPORTED[name]
+def test_reported(faulty, started):
+    """One runner meets them all, one after the other, and has a job of its own after them."""
     program = started()
-    job = faulty.expect(JOB)
-    faulty.offer(bad)
-    assert faulty.wait_final(job) == ("completed", "failure")
-    text = job.log().decode(errors="replace")
-    assert text.strip(), "the reason stands in the job's log"
-    assert word in text, text
-    assert "p@example" not in text, "no credential in the log"
-    next_job_runs(faulty, program)
+    for number, (name, (bad, word)) in enumerate(REPORTED.items(), JOB):
+        job = faulty.expect(number)
+        faulty.offer(bad(number))
+        assert faulty.wait_final(job) == ("completed", "failure"), name
+        text = job.log().decode(errors="replace")
+        assert text.strip(), f"{name}: the reason stands in the job's log"
+        assert word in text, (name, text)
+        assert "p@example" not in text, "no credential in the log"
+        assert program.alive(), (name, program.log())
+    next_job_runs(faulty, program, JOB + len(REPORTED))
     assert program.stop() == 0
 
 
 @once
-@pytest.mark.parametrize("name", UNREPORTED)
-def test_unreported(faulty, started, name):
+def test_unreported(faulty, started):
+    faulty.holds = False
     program = started()
-    faulty.offer(UNREPORTED[name])
-    next_job_runs(faulty, program)
-    assert first_token(JOB) not in program.log(), "tokens stay out of the log"
+    for number, (name, bad) in enumerate(UNREPORTED.items(), JOB):
+        with faulty.lock:
+            before = len(faulty.claims)
+        faulty.offer(bad(number))
+        faulty.wait(lambda: len(faulty.claims) > before, 60, f"a heartbeat that gets {name}")
+    next_job_runs(faulty, program, JOB + len(UNREPORTED))
+    # one names a job and no token; the others are no claim at all, which is asked for again
+    assert program.log().count("claim_unusable") == 1, program.log()
+    assert program.log().count("HTTP 200 without a claim") >= 1, program.log()
+    for number in range(JOB, JOB + len(UNREPORTED)):
+        assert first_token(number) not in program.log(), "tokens stay out of the log"
     assert program.stop() == 0
 
 

@@ -4,15 +4,16 @@ is reported, whatever the step or the coordinator do meanwhile.
 No test measures how fast something is. A step that has to end before its grace gets a grace that no
 test would wait for; the other bound of a time is the test's own deadline.
 """
-import re
 import signal
 import time
 
 import pytest
 
 import driver
-from conftest import TRANSPORTS, early, everyday, few
+from conftest import TRANSPORTS, early, everyday, few, offline, once, others
 from timed import JOB, STEP, TimedCoordinator, assert_bounded, job_pid, workspace_file
+
+pytestmark = offline
 
 CANCELLED = ("cancelled", "cancelled")
 BY = "[shithub] cancelled by the coordinator"
@@ -81,6 +82,7 @@ def said(case):
     return [line for line in case.job.log(STEP).decode().splitlines() if line != "Terminated"]
 
 
+@few
 @everyday
 def test_polite_step_ends_before_the_grace(running):
     case = running("trap 'echo got TERM; exit 0' TERM; touch ready; "
@@ -118,6 +120,7 @@ def test_every_process_of_the_container_gets_the_signal(running):
 STUBBORN = "trap '' TERM; touch ready; while :; do sleep 0.05; done"
 
 
+@others
 def test_a_step_that_ignores_the_signal_is_killed_after_the_grace(running):
     case = running(STUBBORN, grace="2s")
     case.cancel()
@@ -135,9 +138,17 @@ def test_no_grace_kills_at_once(running):
     assert said(case) == [BY], "no signal but the kill"
 
 
+@once
+def test_a_polite_step_that_floods_its_output(running, build):
+    flood(running, build, polite=True)
+
+
 @few
-@pytest.mark.parametrize("polite", (True, False))
-def test_a_step_that_floods_its_output(running, build, polite):
+def test_a_step_that_floods_its_output(running, build):
+    flood(running, build, polite=False)
+
+
+def flood(running, build, polite):
     trap = "" if polite else "trap '' TERM; "
     case = running(f"{trap}touch ready; yes 'a line of the flood' & "
                    "while :; do yes 'another line of it'; done", grace=ENDLESS if polite else "2s")
@@ -166,9 +177,17 @@ END
 """
 
 
+@once
+def test_a_thousand_polite_children(running):
+    thousand(running, stubborn=False)
+
+
 @few
-@pytest.mark.parametrize("stubborn", (False, True))
-def test_a_thousand_children(running, stubborn):
+def test_a_thousand_children(running):
+    thousand(running, stubborn=True)
+
+
+def thousand(running, stubborn):
     case = running(FORKS.format(stubborn=stubborn), grace="2s" if stubborn else ENDLESS,
                    env={"SHITHUB_RUNNER_ENGINE__PIDS_LIMIT": "2048"})
     case.cancel()
@@ -269,7 +288,10 @@ jobs:
       - timeout-minutes: 1
         run: |
           trap '' TERM
-          while :; do echo flood; done
+          while :; do
+              echo flood
+              [ $SECONDS -ge 57 ] || sleep 0.5
+          done
       - run: echo not reached
       - if: failure()
         run: echo after
@@ -285,16 +307,11 @@ jobs:
 """
 
 
-def counted(coordinator, name):
-    text = coordinator.request("GET", "/metrics").body.decode()
-    return int(re.search(rf"^{name} (\d+)$", text, re.M).group(1))
-
-
 @early
 @pytest.mark.flavors("docker-gate-step", "podman-gate-job")
 def test_timeouts_of_step_and_job(repository, coordinator, runner):
     """One minute for all six: both transports run at the same time."""
-    before = counted(coordinator, "shithub_actions_step_timeouts_total")
+    before = coordinator.metric("step_timeouts_total")
     for transport in TRANSPORTS:
         token = coordinator.register_runner(transport, labels=transport, capacity=3)["token"]
         runner(coordinator.base, token, step_io=transport, labels=transport, capacity="3",
@@ -304,14 +321,10 @@ def test_timeouts_of_step_and_job(repository, coordinator, runner):
                  for transport in TRANSPORTS})
     repo.push()
 
-    def jobs():
-        rows = [job for run in coordinator.runs()
-                for job in coordinator.show(run["id"])["jobs"]]
-        over = len(rows) == 6 and all(row["status"] == "completed" for row in rows)
-        return rows if over else None
     begin = time.monotonic()
-    rows = {row["key"]: row for row in driver.wait_for(jobs, 150, "six timeouts")}
-    assert time.monotonic() - begin > 50
+    rows = {job["key"]: job for run in coordinator.runs()
+            for job in coordinator.ended(run["id"], 150)["jobs"]}
+    assert len(rows) == 6 and time.monotonic() - begin > 50
     for transport in TRANSPORTS:
         whole, stubborn, polite = (rows[f"{transport}-{kind}"]
                                    for kind in ("job", "stubborn", "polite"))
@@ -327,7 +340,7 @@ def test_timeouts_of_step_and_job(repository, coordinator, runner):
                 in coordinator.step_log(polite["id"], 0))
         assert (coordinator.step_log(whole["id"], 0)
                 == b"[shithub] timed out after 1 minute, the timeout-minutes of the job\n")
-    assert counted(coordinator, "shithub_actions_step_timeouts_total") == before + 6
+    assert coordinator.metric("step_timeouts_total") == before + 6
 
 
 @early

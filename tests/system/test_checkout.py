@@ -6,7 +6,9 @@ import threading
 import pytest
 
 import driver
-from conftest import Job, few, newest_run, once, workflow
+from conftest import Job, newest_run, offline, once, workflow
+
+pytestmark = offline
 
 
 def run_job(coordinator, repo, joined, steps, **flags):
@@ -16,7 +18,7 @@ def run_job(coordinator, repo, joined, steps, **flags):
     return Job(coordinator, coordinator.show(newest_run(coordinator)), program, None)
 
 
-@few
+@once
 def test_refs_depth_tags_and_path(coordinator, repository, joined):
     repo = repository()
     first = repo.commit({"file": "one\n"})
@@ -78,7 +80,7 @@ def test_refused_inputs(job):
     assert done.text(len(REFUSED)) == "", "nothing was written"
 
 
-@few
+@once
 def test_clean(job):
     done = job("""
     - uses: actions/checkout@v4
@@ -140,7 +142,6 @@ def test_submodules(coordinator, repository, joined):
     assert job.text(5) == "lib\nleaf\n \n \n", "initialised, at the commits of the tree"
 
 
-@few
 @pytest.mark.parametrize("url, said", [
     ("../hidden.git", "the job's token is valid only for its own repository"),
     ("https://elsewhere.example/x.git", "only repositories of the same server can be fetched"),
@@ -217,7 +218,7 @@ def source(tmp_path):
 
 
 @once
-@pytest.mark.parametrize("failures, cut, conclusion", [(5, False, "success"), (2, True, "success"),
+@pytest.mark.parametrize("failures, cut, conclusion", [(4, False, "success"), (2, True, "success"),
                                                        (3, True, "failure")])
 def test_tries_again(faulty, runner, source, failures, cut, conclusion):
     """Without end while the server gives nothing; three times when it breaks off."""
@@ -239,7 +240,7 @@ def test_tries_again(faulty, runner, source, failures, cut, conclusion):
         shaky.stop()
 
 
-@few
+@once
 @pytest.mark.parametrize("origins, asked", [(None, False), ("http://127.0.0.1:1", False), ("", True)])
 def test_checkout_stays_with_the_coordinator(faulty, runner, source, origins, asked):
     """The claim names the server; a coordinator that was taken over must not choose it."""

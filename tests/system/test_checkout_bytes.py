@@ -6,7 +6,9 @@ clones what was checked out, and neither a file nor what git status says may dif
 import itertools
 import subprocess
 
-from conftest import Job, newest_run, once, workflow
+from conftest import Job, newest_run, offline, once, workflow
+
+pytestmark = offline
 
 CONTENTS = [
     b"", b"a", b"a\n", b"a\nb", b"a\r\nb\r\n", b"a\r\nb\n", b"a\rb\n", b"\n", b"\r\n",

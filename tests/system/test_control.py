@@ -11,9 +11,11 @@ import pytest
 
 import driver
 import faulty as faulty_module
-from conftest import few, once, workflow
+from conftest import few, offline, once, workflow
 from faulty import FaultyCoordinator
 from timed import TimedCoordinator
+
+pytestmark = offline
 
 JOB = 5
 WAITING = "touch started\nuntil [ -e go ]; do sleep 0.05; done\necho done"
@@ -53,7 +55,7 @@ def polling(faulty, runner):
 
 # ---- status
 
-@few
+@once
 def test_status_of_a_job(faulty, polling):
     one, program = polling(capacity="2")
     idle = until(one, lambda now: now["engine"]["state"] == "up", "a look at the engine")

@@ -5,7 +5,7 @@ import pwd
 import pytest
 
 import driver
-from conftest import once, workflow
+from conftest import few, once, workflow
 
 HERE = {name: value for name, value in os.environ.items()
         if name not in ("DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR")}
@@ -57,6 +57,7 @@ def test_refusals(said, folder, engine):
             "DOCKER_HOST=tcp://127.0.0.1:2375: expected unix:///PATH")
 
 
+@few
 def test_no_permission(said, folder, engine):
     """A user who may not open the socket reads which group or whose socket would do."""
     path = folder / f"{engine.name}.sock"
@@ -67,6 +68,7 @@ def test_no_permission(said, folder, engine):
             "Permission denied", remedy[engine.name])
 
 
+@few
 def test_variables_choose(said, engine):
     variables = {"docker": ("DOCKER_HOST",), "podman": ("DOCKER_HOST", "CONTAINER_HOST")}
     for name in variables[engine.name]:

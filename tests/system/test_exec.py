@@ -17,8 +17,10 @@ from conftest import everyday, few, once, workflow as steps
 class Local:
     """A repository with workflows, and exec in it with a state folder of its own."""
 
-    def __init__(self, build, folder, image, engine, flavor):
+    def __init__(self, build, folder, image, engine, flavor, network="none"):
+        """network: of a run that names none, as most need none; None: the program's default."""
         self.binary, self.image, self.engine = build / "shithubd-runner", image, engine
+        self.network = network
         self.flavor = flavor
         self.root = folder / "repo"
         self.state = folder / "state"
@@ -56,7 +58,7 @@ class Local:
         given = {"state-dir": self.state, "workspace-root": self.state / "workspaces",
                  "engine-socket": self.engine.socket, "dns-servers": self.engine.dns,
                  "step-io": self.flavor.step_io, "isolation": self.flavor.isolation,
-                 "image": self.image}
+                 "image": self.image, "network": self.network}
         given |= {key.replace("_", "-"): value for key, value in flags.items()}
         return [str(part) for part in (self.binary, "exec", *words)] + [
             f"--{key}={value}" for key, value in given.items() if value is not None]
@@ -188,7 +190,7 @@ def test_work_tree_is_copied(local):
     (local.root / "tool.sh").chmod(0o755)
     (local.root / "link").symlink_to("kept.txt")
     (local.root / "out").symlink_to("/etc/passwd")
-    done = local.run()
+    done = local.run(network=None)
     assert done.returncode == 0, done.text + done.errors
     for line in ("changed", "untracked", "tool ran", "kept.txt", "/etc/passwd",
                  "65534 644 kept.txt", "65534 755 tool.sh", "65534 755 new"):

@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 
-from conftest import few, once, workflow as steps
+from conftest import few, once, workflow as steps, others
 from test_exec import Local
 
 IMAGE = {"PATH": "/opt/tool/bin:/usr/local/bin:/usr/bin:/bin", "HOME": "/home/dev", "LANG": "C",
@@ -69,7 +69,7 @@ file
 def test_steps_share_a_home(local, variant):
     local.workflow(steps(KEEPS))
     for home, image in (("/shithub/home", local.image), ("/home/dev", variant(IMAGE))):
-        done = local.run(image=image, network="none")
+        done = local.run(image=image)
         assert done.returncode == 0, done.text
         assert (f"home {home} temp /shithub/temp cache /shithub/tool_cache\n"
                 in done.text), done.text
@@ -77,13 +77,14 @@ def test_steps_share_a_home(local, variant):
     local.clean()
 
 
+@few
 def test_home_begins_with_what_the_image_has(local, variant):
     """A folder of the image stands in for a home with tools in it."""
     local.workflow(steps("""
         - run: test -d ~/templates/info && touch ~/templates/mine && echo writable
         - run: ls ~/templates/mine
         """))
-    done = local.run(image=variant({"HOME": "/usr/share/git-core"}), network="none")
+    done = local.run(image=variant({"HOME": "/usr/share/git-core"}))
     assert done.returncode == 0, done.text
     assert "\nwritable\n" in done.text
     assert "\n/usr/share/git-core/templates/mine\n" in done.text, done.text
@@ -96,10 +97,11 @@ def test_an_image_without_a_shell_has_a_home_too(local, variant):
         - shell: /bin/bash {0}
           run: /bin/touch ~/file && echo "$HOME"
         """))
-    done = local.run(image=variant({"HOME": "/home/dev", "PATH": "/nowhere"}), network="none")
+    done = local.run(image=variant({"HOME": "/home/dev", "PATH": "/nowhere"}))
     assert done.returncode == 0 and "\n/home/dev\n" in done.text, done.text
 
 
+@others
 def test_image_is_respected(local, variant):
     local.workflow(steps("""
         - run: echo "$PATH $LANG $TOOL_HOME $CI"; echo "$PWD/x" >>"$GITHUB_PATH"
@@ -119,6 +121,7 @@ def test_image_is_respected(local, variant):
                     "/workspace/x:/bin:/usr/bin /tmp mine", "/usr/share", "/workspace"], done.text
 
 
+@few
 def test_localhost_resolves_without_a_network(local):
     local.workflow(steps("""
         - run: |
@@ -127,7 +130,7 @@ def test_localhost_resolves_without_a_network(local):
             cat /etc/hosts
             if echo x >>/etc/hosts; then echo writable; fi
         """))
-    done = local.run(network="none")
+    done = local.run()
     assert done.returncode == 0, done.text
     assert "writable" not in done.text.split("━━")[-1].split("▶")[-1].split("\n", 1)[1]
     assert "127.0.0.1\n127.0.0.1\n127.0.0.1\tlocalhost step\n::1\tlocalhost ip6-localhost ip6-loopback\n" in done.text

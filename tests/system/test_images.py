@@ -7,7 +7,7 @@ import signal
 import pytest
 
 import driver
-from conftest import few, once, workflow as steps
+from conftest import once, workflow as steps
 from registry import PASSWORD, USER, Door, Registry, auth_entry
 from test_exec import Local
 
@@ -16,7 +16,7 @@ ONE_STEP = steps("- name: Look\n  run: test -s /extra && echo in the image\n  sh
 
 @pytest.fixture
 def local(build, folder, image, engine, flavor):
-    made = Local(build, folder, image, engine, flavor)
+    made = Local(build, folder, image, engine, flavor, network=None)
     for name in ("DOCKER_CONFIG", "REGISTRY_AUTH_FILE"):
         made.env.pop(name, None)
     made.env["HOME"] = str(folder)  # no credentials of whoever runs the tests
@@ -207,7 +207,7 @@ def test_one_pull_for_all_jobs(coordinator, repository, joined, registry, door):
     program.stop()
 
 
-@few
+@once
 def test_digest_in_log(job):
     """The first action's log names the image; what a script wrote stays as it is."""
     done = job("- uses: actions/checkout@v4\n- run: echo plain")

@@ -6,7 +6,9 @@ import socket
 import pytest
 
 import driver
-from conftest import few, once
+from conftest import offline, once
+
+pytestmark = offline
 
 JOB = 5
 WAITING = "touch started\nuntil [ -e go ]; do sleep 0.05; done"
@@ -54,7 +56,7 @@ def scraped(runner):
     return make
 
 
-@few
+@once
 def test_counts_what_happened(faulty, scraped):
     seen = scraped(faulty.base, faulty.token, capacity="2")
     before = seen.values()

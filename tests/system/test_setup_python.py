@@ -1,7 +1,10 @@
 """actions/setup-python: the image's own interpreter, found and validated in a box of the job."""
-from conftest import few, once
+from conftest import few, offline, once, others
+
+pytestmark = offline
 
 
+@others
 def test_later_steps(job):
     done = job("""
     - run: command -v python || python3 -c 'import platform; print(platform.python_version())'
@@ -35,7 +38,7 @@ def test_later_steps(job):
     assert done.text(7).count("/python/") == 1
 
 
-@few
+@once
 def test_first_step_alone(job):
     """A job without any script still gets its box."""
     done = job("""

@@ -3,7 +3,9 @@
 import hashlib
 
 import driver
-from conftest import few, once
+from conftest import few, offline, once, others
+
+pytestmark = offline
 
 
 def lines(done, index):
@@ -84,7 +86,7 @@ def test_working_directory(job):
     assert done.conclusions()[3] == "failure"
 
 
-@few
+@once
 def test_shells(job):
     done = job("""
         - shell: sh
@@ -158,7 +160,7 @@ def test_tainted_and_secret_values_never_become_script_text(job):
     assert "MISSING" in done.text(1)
 
 
-@few
+@once
 def test_cancel_runs_always_steps(repository, coordinator, joined, pat):
     one = joined()
     repo = repository("demo/sample")
@@ -198,6 +200,7 @@ jobs:
     assert coordinator.step_log(job_id, 2) == b"cleaning up, job is cancelled\n"
 
 
+@others
 def test_command_files_reach_later_steps(job):
     done = job("""
         - id: one
@@ -232,7 +235,7 @@ BAD_COMMAND_FILES = {
 }
 
 
-@few
+@once
 def test_bad_command_files_fail_their_steps(job):
     done = job("".join(f"- if: always()\n  run: |\n    {script}\n" for script in BAD_COMMAND_FILES)
                + "- run: echo not reached\n")

@@ -5,7 +5,9 @@ import pytest
 
 import attack
 import driver
-from conftest import early, once
+from conftest import early, offline, once
+
+pytestmark = offline
 
 ONE_EACH = pytest.mark.flavors("docker-gate-step", "podman-gate-job")
 
@@ -57,6 +59,7 @@ BOMBS = {
 
 
 @early
+@pytest.mark.timeout(600)
 @ONE_EACH
 def test_bombs(neighbours):
     both = neighbours(memory="128m")
@@ -74,23 +77,24 @@ def test_bombs(neighbours):
 
 
 FILLS = {
-    "one file": "head -c 300M /dev/zero >big; sleep 60",
-    "many files": "for d in $(seq 27); do mkdir $d; (cd $d; seq 1000 | xargs touch); done\n"
+    "one file": "head -c 120M /dev/zero >big; sleep 60",
+    "many files": "for d in $(seq 11); do mkdir $d; (cd $d; seq 1000 | xargs touch); done\n"
                   "sleep 60",
-    "a closed folder": "mkdir d; head -c 300M /dev/zero >d/big; chmod 0 d; sleep 60",
-    "command files": 'head -c 300M /dev/zero >>"$SHITHUB_OUTPUT"; sleep 60',
-    "after always": "trap '' TERM; head -c 300M /dev/zero >big; sleep 60",
+    "a closed folder": "mkdir d; head -c 120M /dev/zero >d/big; chmod 0 d; sleep 60",
+    "command files": 'head -c 120M /dev/zero >>"$SHITHUB_OUTPUT"; sleep 60',
+    "after always": "trap '' TERM; head -c 120M /dev/zero >big; sleep 60",
 }
 
 
 @early
+@pytest.mark.timeout(420)
 @ONE_EACH
 def test_workspace_limit(neighbours, limited):
-    both = neighbours(config=limited("100m"))
+    both = neighbours(config=limited("40m"))
     for name, text in FILLS.items():
         job = both.attack(text, "echo a later step")
         assert job.final == ("completed", "failure"), (name, job.log())
-        assert b"[shithub] error: workspace limit 100m exceeded (" in job.log(), (name, job.log())
+        assert b"[shithub] error: workspace limit 40m exceeded (" in job.log(), (name, job.log())
         assert b"a later step" not in job.log()
     both.unharmed()
 
@@ -161,9 +165,9 @@ def test_workspace_limit_past_the_walker(neighbours, limited, hide):
 @ONE_EACH
 def test_growth_of_others_ends_no_step(neighbours, limited, folder):
     """The step is paused for a walk and goes on; what others write on the disk is not its own."""
-    both = neighbours(config=limited("100m"))
+    both = neighbours(config=limited("40m"))
     write = threading.Thread(target=lambda: driver.run(
-        ["dd", "if=/dev/zero", f"of={folder}/others", "bs=1M", "count=400"]))
+        ["dd", "if=/dev/zero", f"of={folder}/others", "bs=1M", "count=160"]))
     write.start()
     job = both.attack("for i in $(seq 60); do echo $i >>file; sleep 0.1; done; echo fine")
     write.join()
@@ -191,11 +195,11 @@ def test_a_step_is_paused_now_and_then(neighbours, limited, engine):
 @ONE_EACH
 def test_within_the_workspace_limit(neighbours, limited):
     """A file with many names counts once. Holes and removed files do not count."""
-    both = neighbours(config=limited("100m"))
+    both = neighbours(config=limited("40m"))
     job = both.attack("""
-        head -c 60M /dev/zero >file; for i in $(seq 50); do ln file name$i; done
+        head -c 25M /dev/zero >file; for i in $(seq 50); do ln file name$i; done
         truncate -s 100G sparse; sleep 3
-        rm file name*; head -c 60M /dev/zero >other; sleep 3; echo fine
+        rm file name*; head -c 25M /dev/zero >other; sleep 3; echo fine
     """)
     assert job.final == ("completed", "success"), job.log()
     both.unharmed()

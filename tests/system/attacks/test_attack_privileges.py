@@ -10,7 +10,7 @@ import pytest
 
 import attack
 import driver
-from conftest import Job, newest_run, workflow
+from conftest import Job, few, newest_run, workflow
 
 RUNNER_UID = 4242
 NO_CAPABILITIES = ["--inh-caps", "-all", "--bounding-set", "-all"]
@@ -192,6 +192,7 @@ def test_refuses_a_profile_that_does_not_verify(build, folder):
     assert b"profile: \"defaultAction\" allows, it must deny, expected SCMP_ACT" in verify.stdout
 
 
+@few
 def test_unverified_profile_is_told(job, build, folder):
     """The built-in profile with one more call, taken only when the operator says so."""
     text = driver.run([build / "shithubd-runner", "seccomp", "print"]).stdout.decode()

@@ -8,7 +8,9 @@ import zlib
 import pytest
 
 import attack
-from conftest import Job, newest_run, once, workflow
+from conftest import Job, newest_run, offline, once, workflow
+
+pytestmark = offline
 
 class Evil:
     """Objects that git itself would not make, put straight into the coordinator's repository."""

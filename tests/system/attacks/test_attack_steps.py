@@ -5,8 +5,10 @@ import json
 import pytest
 
 import driver
-from conftest import once
+from conftest import offline, once
 from faulty import claim
+
+pytestmark = offline
 
 WAITS = [{"run": "until [ -e go ]; do sleep 0.05; done"}]
 

@@ -14,6 +14,8 @@ import re
 import signal
 import time
 
+import pytest
+
 import driver
 from conftest import early, figure, once
 
@@ -21,8 +23,8 @@ JOBS = int(os.environ.get("SHITHUB_SOAK_JOBS", "500"))
 LEGS = 250  # of a run, which takes 256 jobs
 RUNNERS, CAPACITY = 4, 8
 HALF = 50
-BUDGET = 900.0
-PAUSE = 0.7  # between two kills on average, seconds
+BUDGET = 300.0 + 4 * JOBS  # seconds
+PAUSE = 0.5  # between two kills on average, seconds
 TEXT = """name: Soak
 on: push
 jobs:
@@ -136,6 +138,7 @@ def check(log, leg, conclusion):
 
 @early
 @once
+@pytest.mark.timeout(BUDGET + 300)
 def test_soak(coordinator, repository, runner, engine):
     seed = os.environ.get("SHITHUB_TEST_SEED") or str(random.SystemRandom().randrange(10**9))
     print(f"SHITHUB_TEST_SEED={seed}")
