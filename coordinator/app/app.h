@@ -25,6 +25,11 @@ struct artifact_limits {
 	int64_t max_bytes, max_run_bytes, retention_days;
 };
 
+/* Bytes kept of logs; 0: the defaults of scrub/log_quota.h. */
+struct log_limits {
+	int64_t step, job, run;
+};
+
 /* Failed authentications by address: which, since when, how many. An address takes the place of
  * another one of the same slot. */
 enum { AUTH_FAILURE_SLOTS = 256, AUTH_FAILURES_MAX = 20 };
@@ -55,6 +60,7 @@ struct app {
 	struct log_limit refusals_said, git_said;
 	char *data_dir; /* repositories live in <data_dir>/repos */
 	struct artifact_limits artifacts;
+	struct log_limits logs;
 	const char *git_hooks; /* folder of hooks that git runs, NULL: none; of the configuration */
 	char *public_url;      /* no trailing slash; clone URL = <public_url>/<owner>/<name>.git */
 };

@@ -41,6 +41,8 @@ static const struct {
 	[METRIC_LOG_BYTES] = { PREFIX "log_bytes_total", "Bytes of log chunks accepted." },
 	[METRIC_LOG_SCRUBS] = { PREFIX "log_scrubs_total",
 		"Secrets in clear that runners sent in logs and that were masked." },
+	[METRIC_LOGS_FULL] = { PREFIX "logs_full_total",
+		"Logs of steps that were cut at a limit of step, job or run." },
 	[METRIC_OUTPUTS_DROPPED] = { PREFIX "outputs_scrubbed_total",
 		"Outputs of jobs that were dropped because they hold a secret." },
 	[METRIC_JOB_CANCELS] = { JOB_CANCELS_COUNTER,

@@ -253,18 +253,23 @@ int store_claims_return(struct store *s, struct wall now, int64_t *ret_count, st
 /* As they were created: without states, times, logs and annotations. */
 static int steps_renew(struct store *s, int64_t job_id, struct err *e)
 {
+	static const char *const statements[] = {
+		"DELETE FROM log_chunks WHERE step_id IN"
+		" (SELECT id FROM workflow_steps WHERE job_id = ?)",
+		"UPDATE workflow_steps SET status = 'queued', conclusion = NULL,"
+		" started_at = NULL, completed_at = NULL, log_bytes = 0, log_seq = -1,"
+		" log_held = NULL, log_note = NULL, log_full = 0 WHERE job_id = ?",
+		"UPDATE workflow_runs SET log_bytes = workflow_runs.log_bytes - j.log_bytes"
+		" FROM workflow_jobs j WHERE j.id = ? AND workflow_runs.id = j.run_id",
+		"UPDATE workflow_jobs SET log_bytes = 0 WHERE id = ?",
+	};
+
 	if (annotations_forget(s, job_id, e) < 0)
 		return -1;
-	return sql_run(s, e,
-		       "DELETE FROM log_chunks WHERE step_id IN"
-		       " (SELECT id FROM workflow_steps WHERE job_id = ?)",
-		       "i", job_id) < 0
-		       ? -1
-		       : sql_run(s, e,
-				 "UPDATE workflow_steps SET status = 'queued', conclusion = NULL,"
-				 " started_at = NULL, completed_at = NULL, log_bytes = 0,"
-				 " log_seq = -1, log_held = NULL, log_note = NULL WHERE job_id = ?",
-				 "i", job_id);
+	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+		if (sql_run(s, e, statements[i], "i", job_id) < 0)
+			return -1;
+	return 0;
 }
 
 /* 1: the job is queued, its steps are as new. */

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mask/mask.h"
-#include "coordinator/store/log.h"
+#include "coordinator/scrub/log_quota.h"
 
 /* Maskers that are kept, and bytes of all their values beyond the one in use: a masker takes some
  * fifty times its values. */
@@ -259,8 +259,8 @@ static int stream_begin(struct app *a, const struct log_step *t, struct stream *
 	return 0;
 }
 
-static int stream_store(struct app *a, const struct log_step *t, struct stream *s, int64_t seq,
-	bool last, struct wall now, struct err *e)
+static int stream_store(struct app *a, struct log_step *t, struct stream *s, int64_t seq, bool last,
+	struct wall now, struct err *e)
 {
 	CLEAN_BUF struct buf sealed = BUF_INIT(HOLD_MAX + MIB(1) + SEALED_MORE);
 
@@ -268,7 +268,7 @@ static int stream_store(struct app *a, const struct log_step *t, struct stream *
 		return err_set(e, ERR_INTERNAL, "a masked chunk is too large");
 	if (!last && held_close(a, t, s->mask, &sealed, e) < 0)
 		return -1;
-	if (store_log_put(a->store, t, seq, buf_slice(&s->out), buf_slice(&sealed), now, e) < 0)
+	if (log_quota_put(a, t, seq, buf_slice(&s->out), buf_slice(&sealed), now, e) < 0)
 		return -1;
 	metric_add(&a->metrics, METRIC_LOG_SCRUBS, (int64_t)(mask_count(s->mask) - s->count));
 	return 0;
@@ -277,7 +277,7 @@ static int stream_store(struct app *a, const struct log_step *t, struct stream *
 /* A chunk is at most doubled and more: with the secret "a", each second byte becomes three. */
 #define OUT_MAX (3 * (LIMIT_LOG_CHUNK + HOLD_MAX) + KIB(64))
 
-static int chunk_mask(struct app *a, struct mask *m, const struct log_step *t, int64_t seq,
+static int chunk_mask(struct app *a, struct mask *m, struct log_step *t, int64_t seq,
 	struct slice chunk, struct wall now, struct err *e)
 {
 	struct stream s = { .mask = m, .out = BUF_INIT(OUT_MAX) };
@@ -303,18 +303,16 @@ int scrub_log(struct app *a, int64_t job_id, int64_t step_id, int64_t seq, struc
 		return 0;
 	if (masker_of(a, job_id, &m, e) < 0)
 		return -1;
-	if (m)
+	if (m && !t.full)
 		return chunk_mask(a, m, &t, seq, chunk, now, e);
-	return store_log_put(a->store, &t, seq, chunk, (struct slice){ 0 }, now, e);
+	return log_quota_put(a, &t, seq, chunk, (struct slice){ 0 }, now, e);
 }
 
 /* ---- the end ---- */
 
 static int rest_decide(
-	struct app *a, const struct log_step *t, struct stream *s, struct wall now, struct err *e)
+	struct app *a, struct log_step *t, struct stream *s, struct wall now, struct err *e)
 {
-	struct err why = { 0 };
-
 	if (masker_of(a, t->job_id, &s->mask, e) < 0)
 		return -1;
 	if (!s->mask)
@@ -323,15 +321,10 @@ static int rest_decide(
 	if (stream_begin(a, t, s, e) < 0)
 		return -1;
 	mask_end(s->mask, collect, s);
-	if (stream_store(a, t, s, t->seq, true, now, &why) == 0)
-		return 0;
-	if (!err_is(&why, ERR_LIMIT))
-		return err_set(e, why.class, "%s", why.text);
-	buf_clear(&s->out); /* the log is full */
 	return stream_store(a, t, s, t->seq, true, now, e);
 }
 
-static int step_end(struct app *a, const struct log_step *t, struct wall now, struct err *e)
+static int step_end(struct app *a, struct log_step *t, struct wall now, struct err *e)
 {
 	struct stream s = { .out = BUF_INIT(OUT_MAX) };
 	int rc = rest_decide(a, t, &s, now, e);
@@ -353,8 +346,8 @@ int scrub_end(struct app *a, int64_t job_id, int64_t step_id, struct wall now, s
 }
 
 /* What cannot be decided (the root key is another one) is dropped: it may be a secret. */
-static int step_drop(struct app *a, const struct log_step *t, const struct err *why,
-	struct wall now, struct err *e)
+static int step_drop(
+	struct app *a, struct log_step *t, const struct err *why, struct wall now, struct err *e)
 {
 	log_warn("scrub", "end_of_log_dropped", F_INT("job", t->job_id), F_INT("step", t->id),
 		F_ERR(why));

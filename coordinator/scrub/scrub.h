@@ -25,7 +25,7 @@ void scrub_free(struct scrub *s); /* NULL fine */
 int scrub_claimed(
 	struct app *a, int64_t job_id, const struct pairs *secrets, struct err *e) CHECK_RESULT;
 /* Stores one chunk of a step's log, masked (step_id 0: of the first step); one that came before
- * (log_seq_is_new) changes nothing. ERR_LIMIT when the log is full. */
+ * (log_seq_is_new) changes nothing, and what is past a limit is dropped (log_quota.h). */
 int scrub_log(struct app *a, int64_t job_id, int64_t step_id, int64_t seq, struct slice chunk,
 	struct wall now, struct err *e) CHECK_RESULT;
 /* The step has ended, or (step_id 0) all of the job's: what was held back is decided. */

@@ -72,6 +72,12 @@ static const struct option table[] = {
 		.max = GIB(1024), .help = "size limit of all artifacts of a run" },
 	{ "artifacts", "retention_days", OPTION_INT, offsetof(struct serve_config, artifact_days),
 		"30", .min = 1, .max = 90, .help = "unless the workflow says otherwise" },
+	{ "logs", "max_step_size", OPTION_SIZE, offsetof(struct serve_config, log_max_step_size),
+		"256m", .min = KIB(64), .max = GIB(1024), .help = "bytes kept of a step's log" },
+	{ "logs", "max_job_size", OPTION_SIZE, offsetof(struct serve_config, log_max_job_size),
+		"1g", .min = KIB(64), .max = GIB(1024), .help = "bytes kept of a job's logs" },
+	{ "logs", "max_run_size", OPTION_SIZE, offsetof(struct serve_config, log_max_run_size),
+		"4g", .min = KIB(64), .max = GIB(1024), .help = "bytes kept of a run's logs" },
 	{ "git", "hooks_path", OPTION_STRING, offsetof(struct serve_config, git_hooks), NULL,
 		.path = OPTION_PATH, .help = "folder of hooks that git runs in every repository" },
 	{ "auth", "totp_key_b64", OPTION_STRING, offsetof(struct serve_config, totp_key_b64), NULL,
@@ -149,7 +155,7 @@ int serve_config_load(struct serve_config *c, const char **ret_ready_file, int a
 	const char *file = NULL, *texts[ARRAY_LEN(table)] = { 0 };
 	struct cli_flag flags[ARRAY_LEN(table) + 2] = {
 		{ "config", CLI_STRING, &file, "FILE",
-			"TOML: [server], [jobs], [artifacts], [git] and [auth]" },
+			"TOML: [server], [jobs], [artifacts], [logs], [git] and [auth]" },
 		{ "ready-file", CLI_STRING, ret_ready_file, "FILE",
 			"file to write the base URL to once the server listens" },
 	};

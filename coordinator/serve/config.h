@@ -19,6 +19,7 @@ struct serve_config {
 	int64_t connections, connections_per_peer;
 	uint64_t artifact_max_size, artifact_max_run_size;
 	int64_t artifact_days;
+	uint64_t log_max_step_size, log_max_job_size, log_max_run_size;
 	int64_t job_expiry; /* microseconds without a sign of life */
 	char *git_hooks;    /* NULL: none */
 	char *totp_key_b64; /* NULL: the environment's, else <data>/root.key */

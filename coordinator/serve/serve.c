@@ -137,6 +137,9 @@ static int data_open(struct serve *v, struct err *e)
 	a->artifacts = (struct artifact_limits){ .max_bytes = (int64_t)v->config.artifact_max_size,
 		.max_run_bytes = (int64_t)v->config.artifact_max_run_size,
 		.retention_days = v->config.artifact_days };
+	a->logs = (struct log_limits){ .step = (int64_t)v->config.log_max_step_size,
+		.job = (int64_t)v->config.log_max_job_size,
+		.run = (int64_t)v->config.log_max_run_size };
 	if (keys_load(&a->keys, v->config.totp_key_b64, a->data_dir, e) < 0 ||
 		serve_keys_publish(&a->keys, a->data_dir, e) < 0 ||
 		object_store_open(a->data_dir, e) < 0)

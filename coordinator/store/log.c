@@ -1,7 +1,7 @@
 /*
  * Step logs as numbered chunks. The runner's number stands with the step and makes a repeated
- * upload harmless; rows are numbered as they come. The size of a log stands with its step, too, so
- * that the limit needs no sum over the chunks.
+ * upload harmless; rows are numbered as they come. Sizes stand with the step, its job and its run,
+ * so that no limit needs a sum over the chunks.
  */
 #include "coordinator/store/log.h"
 
@@ -15,6 +15,12 @@ static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, log_step, id),
 	COLUMN("job_id", COLUMN_INT, log_step, job_id),
 	COLUMN("log_bytes", COLUMN_INT, log_step, bytes),
+	COLUMN("(SELECT j.log_bytes FROM workflow_jobs j WHERE j.id = workflow_steps.job_id)",
+		COLUMN_INT, log_step, job_bytes),
+	COLUMN("(SELECT r.log_bytes FROM workflow_jobs j JOIN workflow_runs r ON r.id = j.run_id"
+	       " WHERE j.id = workflow_steps.job_id)",
+		COLUMN_INT, log_step, run_bytes),
+	COLUMN("log_full", COLUMN_BOOL, log_step, full),
 	COLUMN("log_seq", COLUMN_INT, log_step, seq),
 	{ "ifnull(log_held, x'')", COLUMN_BYTES, offsetof(struct log_step, held),
 		offsetof(struct log_step, held_len) },
@@ -69,12 +75,22 @@ static int row_add(
 		"ibw", step_id, p, n, now);
 }
 
+static int sizes_add(struct store *s, int64_t job_id, size_t n, struct err *e)
+{
+	if (!n)
+		return 0;
+	return sql_run(s, e, "UPDATE workflow_jobs SET log_bytes = log_bytes + ?2 WHERE id = ?1",
+		       "ii", job_id, (int64_t)n) < 0
+		       ? -1
+		       : sql_run(s, e,
+				 "UPDATE workflow_runs SET log_bytes = log_bytes + ?2 WHERE id ="
+				 " (SELECT run_id FROM workflow_jobs WHERE id = ?1)",
+				 "ii", job_id, (int64_t)n);
+}
+
 static int put(struct store *s, const struct log_step *t, int64_t seq, struct slice text,
 	struct slice held, struct wall now, struct err *e)
 {
-	if (t->bytes + (int64_t)text.len > LOG_STEP_MAX)
-		return err_set(e, ERR_LIMIT, "the log of step %" PRId64 " is full (%d bytes)",
-			t->id, LOG_STEP_MAX);
 	for (size_t at = 0, n; at < text.len; at += n) {
 		n = text.len - at < LIMIT_LOG_CHUNK ? text.len - at : LIMIT_LOG_CHUNK;
 		if (row_add(s, t->id, text.ptr + at, n, now, e) < 0)
@@ -82,8 +98,10 @@ static int put(struct store *s, const struct log_step *t, int64_t seq, struct sl
 	}
 	if (sql_run(s, e,
 		    "UPDATE workflow_steps SET log_bytes = log_bytes + ?2, log_seq = ?3,"
-		    " log_held = nullif(?4, x'') WHERE id = ?1",
-		    "iiib", t->id, (int64_t)text.len, seq, held.len ? held.ptr : "", held.len) < 0)
+		    " log_held = nullif(?4, x''), log_full = ?5 WHERE id = ?1",
+		    "iiibi", t->id, (int64_t)text.len, seq, held.len ? held.ptr : "", held.len,
+		    (int64_t)t->full) < 0 ||
+		sizes_add(s, t->job_id, text.len, e) < 0)
 		return -1;
 	return annotations_take(s, t->job_id, t->id, text, e);
 }
@@ -91,12 +109,7 @@ static int put(struct store *s, const struct log_step *t, int64_t seq, struct sl
 static int put_note(
 	struct store *s, const struct log_step *t, const char *note, struct wall now, struct err *e)
 {
-	struct err why = { 0 };
-
-	if (put(s, t, t->seq, slice_of(note), (struct slice){ 0 }, now, &why) < 0 &&
-		!err_is(&why, ERR_LIMIT))
-		return err_set(e, why.class, "%s", why.text);
-	return 0;
+	return put(s, t, t->seq, slice_of(note), (struct slice){ 0 }, now, e);
 }
 
 /* Nothing of the step is held back any more. */

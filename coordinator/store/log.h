@@ -6,14 +6,14 @@
 #include "base/clock.h"
 #include "coordinator/store/store.h"
 
-enum { LOG_STEP_MAX = 256 << 20 }; /* bytes kept of one step's log; more is ERR_LIMIT */
-
 /* Where the log of a step stands. `seq` counts what the runner sent; rows have a number of their
  * own, as one chunk may come to none (all of it held back) and a note of ours is one, too. */
 struct log_step {
 	int64_t id, job_id, bytes;
-	int64_t seq; /* the runner's last, -1: nothing came yet */
-	char *held;  /* bytes that are not decided yet, sealed by the caller (coordinator/scrub) */
+	int64_t job_bytes, run_bytes; /* of all steps of its job and of its run */
+	bool full;                    /* nothing more is kept (coordinator/scrub/log_quota.h) */
+	int64_t seq;                  /* the runner's last, -1: nothing came yet */
+	char *held; /* bytes that are not decided yet, sealed by the caller (coordinator/scrub) */
 	size_t held_len;
 };
 struct log_steps {
