@@ -43,11 +43,11 @@
 	{                                                                                  \
 		"run-job", "maintenance: workflow:cleanup",                                \
 			"workflow:cleanup [--keep-chunks-days 7] [--keep-runs-days 365]"   \
-			" [--keep-tokens-days 30] " REPORT,                                \
+			" [--keep-tokens-days 30] [--keep-evidence-days 365] " REPORT,     \
 			"Moves logs of old steps out of the store, removes expired "       \
 			"artifacts, old runs that\n"                                       \
-			"are not pinned, and ids of used tokens. Works while serve runs; " \
-			"for a daily timer.",                                              \
+			"are not pinned, ids of used tokens and old evidence of hygiene. " \
+			"Works while serve runs;\nfor a daily timer.",                     \
 			verb_run_job                                                       \
 	}
 

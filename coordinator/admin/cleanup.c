@@ -12,7 +12,7 @@
 #include "coordinator/object/retention.h"
 
 struct cleanup_options {
-	int64_t chunks, runs, jwt; /* days */
+	int64_t chunks, runs, jwt, evidence; /* days */
 };
 
 static int check(struct admin *a, void *options UNUSED, struct err *e)
@@ -26,7 +26,8 @@ static int check(struct admin *a, void *options UNUSED, struct err *e)
 static int run_cleanup(struct admin *a, void *options, struct err *e)
 {
 	const struct cleanup_options *o = options;
-	struct retention r = { DAYS_US(o->chunks), DAYS_US(o->runs), DAYS_US(o->jwt) };
+	struct retention r = { DAYS_US(o->chunks), DAYS_US(o->runs), DAYS_US(o->jwt),
+		DAYS_US(o->evidence) };
 	struct app app = { .store = a->store, .data_dir = a->data_dir };
 	struct retention_done d;
 
@@ -34,8 +35,9 @@ static int run_cleanup(struct admin *a, void *options, struct err *e)
 		return -1;
 	if (!a->json) {
 		printf("log chunks archived %" PRId64 ", artifacts removed %" PRId64
-		       ", runs removed %" PRId64 ", used tokens forgotten %" PRId64 "\n",
-			d.chunks, d.blobs, d.runs, d.jwt_used);
+		       ", runs removed %" PRId64 ", used tokens forgotten %" PRId64
+		       ", records of evidence removed %" PRId64 "\n",
+			d.chunks, d.blobs, d.runs, d.jwt_used, d.evidence);
 		return 0;
 	}
 	json_begin_object(&a->w);
@@ -43,18 +45,22 @@ static int run_cleanup(struct admin *a, void *options, struct err *e)
 	json_kv_int(&a->w, "blobs", d.blobs);
 	json_kv_int(&a->w, "runs", d.runs);
 	json_kv_int(&a->w, "jwt_used", d.jwt_used);
+	json_kv_int(&a->w, "evidence", d.evidence);
 	json_end_object(&a->w);
 	return 0;
 }
 
 int verb_run_job(int argc, char **argv)
 {
-	struct cleanup_options o = { KEEP_CHUNKS_DAYS, KEEP_RUNS_DAYS, KEEP_JWT_DAYS };
+	struct cleanup_options o = { KEEP_CHUNKS_DAYS, KEEP_RUNS_DAYS, KEEP_JWT_DAYS,
+		KEEP_EVIDENCE_DAYS };
 	const struct cli_flag flags[] = {
 		{ "keep-chunks-days", CLI_INT, &o.chunks, "N", "logs in the store (7)", 0, 36500 },
 		{ "keep-runs-days", CLI_INT, &o.runs, "N", "runs that are not pinned (365)", 1,
 			36500 },
 		{ "keep-tokens-days", CLI_INT, &o.jwt, "N", "ids of used tokens (30)", 1, 36500 },
+		{ "keep-evidence-days", CLI_INT, &o.evidence, "N", "evidence of hygiene (365)", 1,
+			36500 },
 	};
 
 	return admin_verb_run(argc, argv,

@@ -21,7 +21,7 @@
 #include "coordinator/view/row_json.h"
 #include "coordinator/view/runner.h"
 
-enum { WAITING_SHOWN = 50 };
+enum { WAITING_SHOWN = 50, EVIDENCE_PER_HOUR = 600 };
 #define REFUSED_LABELS_HEADER "Shithub-Labels-Refused"
 
 void api_runner_begin(struct httpd_request *r, void *app)
@@ -266,6 +266,24 @@ static int evidence_key(struct httpd_request *r, const char **ret, struct err *e
 	return 0;
 }
 
+/* -1 was answered: a runner that runs wild must not fill the database. */
+static int evidence_rate(struct app *a, struct httpd_request *r, int64_t runner_id)
+{
+	const struct wall since = { wall_now().us - 3600 * USEC_PER_SEC };
+	struct err e = { 0 };
+	int64_t n;
+
+	if (store_hygiene_recent(a->store, runner_id, since, &n, &e) < 0) {
+		httpd_reply_err(r, &e);
+		return -1;
+	}
+	if (n < EVIDENCE_PER_HOUR)
+		return 0;
+	httpd_add_header(r, "Retry-After", "60");
+	httpd_error(r, 429, "more than %d records of evidence in an hour", EVIDENCE_PER_HOUR);
+	return -1;
+}
+
 /* 1 new, 0 stored before, -1. */
 static int evidence_store(
 	struct app *a, struct httpd_request *r, int64_t runner_id, int64_t *ret_id, struct err *e)
@@ -296,10 +314,13 @@ void api_runner_evidence(struct httpd_request *r, void *app)
 	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
 
-	int rc = auth_runner(a, httpd_bearer(r), &runner, &e) < 0
-			 ? -1
-			 : evidence_store(a, r, runner.id, &id, &e);
-
+	if (auth_runner(a, httpd_bearer(r), &runner, &e) < 0) {
+		httpd_reply_err(r, &e);
+		return;
+	}
+	if (evidence_rate(a, r, runner.id) < 0)
+		return;
+	int rc = evidence_store(a, r, runner.id, &id, &e);
 	if (rc < 0) {
 		httpd_reply_err(r, &e);
 		return;

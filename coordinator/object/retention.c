@@ -11,6 +11,7 @@
 #include "coordinator/object/artifact.h"
 #include "coordinator/object/object.h"
 #include "coordinator/object/stored_log.h"
+#include "coordinator/store/hygiene.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/log.h"
 #include "coordinator/store/retired.h"
@@ -131,7 +132,9 @@ int retention_run(struct app *a, const struct retention *r, struct wall now,
 		blobs_prune(a, now, &ret->blobs, e) < 0 ||
 		logs_archive(a, (struct wall){ now.us - r->chunks_us }, now, &ret->chunks, e) < 0 ||
 		store_jwt_prune(a->store, (struct wall){ now.us - r->jwt_us }, INT64_MAX,
-			&ret->jwt_used, e) < 0;
+			&ret->jwt_used, e) < 0 ||
+		store_hygiene_prune(
+			a->store, (struct wall){ now.us - r->evidence_us }, &ret->evidence, e) < 0;
 	count_removed(a, ret);
 	return metrics_flush(&a->metrics, a->store, failed ? NULL : e) < 0 || failed ? -1 : 0;
 }

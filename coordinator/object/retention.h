@@ -4,6 +4,7 @@
  *   blobs   artifacts past their expiry, object before row
  *   runs    that ended and are not pinned: objects, then rows
  *   jwt     ids of used job tokens, long after the tokens themselves expired
+ *   evidence  of host hygiene
  */
 #ifndef COORDINATOR_OBJECT_RETENTION_H
 #define COORDINATOR_OBJECT_RETENTION_H
@@ -11,12 +12,12 @@
 #include "coordinator/app/app.h"
 
 #define DAYS_US(n) ((n)*24 * 3600 * USEC_PER_SEC)
-enum { KEEP_CHUNKS_DAYS = 7, KEEP_RUNS_DAYS = 365, KEEP_JWT_DAYS = 30 };
+enum { KEEP_CHUNKS_DAYS = 7, KEEP_RUNS_DAYS = 365, KEEP_JWT_DAYS = 30, KEEP_EVIDENCE_DAYS = 365 };
 struct retention {
-	int64_t chunks_us, runs_us, jwt_us; /* ages */
+	int64_t chunks_us, runs_us, jwt_us, evidence_us; /* ages */
 };
 struct retention_done {
-	int64_t chunks, blobs, runs, jwt_used;
+	int64_t chunks, blobs, runs, jwt_used, evidence;
 };
 /* a: data_dir, store, metrics. What was done before an error stays done and is counted. */
 int retention_run(struct app *a, const struct retention *r, struct wall now,

@@ -92,6 +92,25 @@ int store_hygiene_add(struct store *s, const struct hygiene_row *r, const char *
 	return store_commit(&tx, e) < 0 ? -1 : 1;
 }
 
+int store_hygiene_recent(
+	struct store *s, int64_t runner_id, struct wall since, int64_t *ret, struct err *e)
+{
+	return sql_int(s, ret, e,
+		       "SELECT count(*) FROM hygiene_records WHERE runner_id = ? AND created_at > "
+		       "?",
+		       "iw", runner_id, since) < 0
+		       ? -1
+		       : 0;
+}
+
+int store_hygiene_prune(struct store *s, struct wall before, int64_t *ret_count, struct err *e)
+{
+	if (sql_run(s, e, "DELETE FROM hygiene_records WHERE created_at <= ?", "w", before) < 0)
+		return -1;
+	*ret_count = sql_changes(s);
+	return 0;
+}
+
 #define FILTERED                                                               \
 	"FROM hygiene_records h LEFT JOIN runners r ON r.id = h.runner_id"     \
 	" WHERE (?1 IS NULL OR h.host = ?1) AND (?2 IS NULL OR h.action = ?2)" \

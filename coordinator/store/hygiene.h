@@ -28,6 +28,13 @@ int store_hygiene_add(struct store *s, const struct hygiene_row *r, const char *
 	const unsigned char body_sha[SHA256_LEN], struct wall now, int64_t *ret_id,
 	struct err *e) CHECK_RESULT;
 /* Which records; NULL: any. */
+/* How many the runner added since then. */
+int store_hygiene_recent(struct store *s, int64_t runner_id, struct wall since, int64_t *ret,
+	struct err *e) CHECK_RESULT;
+/* Deletes those from before then. */
+int store_hygiene_prune(
+	struct store *s, struct wall before, int64_t *ret_count, struct err *e) CHECK_RESULT;
+
 struct hygiene_filter {
 	const char *host, *action, *status;
 };

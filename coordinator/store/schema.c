@@ -492,7 +492,7 @@ static const char *const migrations[] = {
 	"ALTER TABLE workflow_runs ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;",
 	/* 34: when the job waited in a store that was restored, seconds since 1970; 0: never */
 	"ALTER TABLE workflow_jobs ADD COLUMN restored INTEGER NOT NULL DEFAULT 0;",
-	/* 34: the sizes of all logs of a job and of a run, and logs of which nothing more is kept
+	/* 35: the sizes of all logs of a job and of a run, and logs of which nothing more is kept
 	 */
 	"ALTER TABLE workflow_steps ADD COLUMN log_full INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE workflow_jobs ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;"
@@ -503,6 +503,9 @@ static const char *const migrations[] = {
 	"UPDATE workflow_runs SET log_bytes = ifnull((SELECT sum(j.log_bytes)"
 	" FROM workflow_jobs j WHERE j.run_id = workflow_runs.id), 0)"
 	" WHERE status IN ('queued', 'running');",
+	/* 36: evidence of a runner within an hour, and what is too old */
+	"CREATE INDEX hygiene_records_runner ON hygiene_records (runner_id, created_at);"
+	"CREATE INDEX hygiene_records_age ON hygiene_records (created_at);",
 };
 
 const char *schema_step(size_t number)

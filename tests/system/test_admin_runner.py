@@ -113,7 +113,7 @@ def test_jobs_and_their_recovery(coordinator, pool):
 
 def test_cleanup_as_the_runbook_writes_it(coordinator, build):
     assert set(coordinator.admin_json("run-job", "workflow:cleanup")) == {
-        "chunks", "blobs", "runs", "jwt_used"}
+        "chunks", "blobs", "runs", "jwt_used", "evidence"}
     plain = driver.run([build / "shithubd", "run-job", "workflow:cleanup", "--data",
                         coordinator.data])
     assert b"log chunks archived" in plain.stdout

@@ -160,7 +160,7 @@ def test_cleanup_keeps_logs_readable(coordinator, queued, pat):
     assert json.loads(driver.run(argv).stdout)["chunks"] == 0  # it runs
     job.end()
     assert json.loads(driver.run(argv).stdout) == {"chunks": 1, "blobs": 0, "runs": 0,
-                                                   "jwt_used": 0}
+                                                   "jwt_used": 0, "evidence": 0}
     path = f"/api/v1/jobs/{job.id}/log"
     assert coordinator.request("GET", path, token=pat).body == b"hello\n"
     assert coordinator.step_log(job.id) == b"hello\n"

@@ -247,6 +247,44 @@ static void test_evidence(void **state UNUSED)
 	world_close(w);
 }
 
+/* Straight into the store. */
+static void evidence_many(struct world *w, int n, struct wall last)
+{
+	static const unsigned char sha[SHA256_LEN];
+	struct err e = { 0 };
+	int64_t id;
+
+	for (int i = 0; i < n; i++) {
+		CLEAN_STR char *key = xasprintf("old-%d", i);
+		struct hygiene_row row = { .runner_id = w->runner_id,
+			.key = key,
+			.host = (char *)"h",
+			.action = (char *)"a",
+			.status = (char *)"planned",
+			.documents = (char *)"{}" };
+
+		assert_int_equal(1, store_hygiene_add(w->app.store, &row, key, sha, last, &id, &e));
+	}
+}
+
+static void test_evidence_rate(void **state UNUSED)
+{
+	struct world *w = fresh();
+	const struct wall now = wall_now(), earlier = { now.us - 3601 * USEC_PER_SEC };
+	struct err e = { 0 };
+	int64_t n;
+
+	evidence_many(w, 600, earlier);
+	assert_int_equal(201, tell(w, "k1", RECORD("k1", "h1", "prune", "planned")));
+	must_err(store_hygiene_prune(w->app.store, earlier, &n, &e));
+	assert_int_equal(600, n);
+	evidence_many(w, 599, now);
+	assert_int_equal(429, tell(w, "k2", RECORD("k2", "h1", "prune", "planned")));
+	must_err(store_hygiene_recent(w->app.store, w->runner_id, earlier, &n, &e));
+	assert_int_equal(600, n);
+	world_close(w);
+}
+
 static void test_evidence_bounds(void **state UNUSED)
 {
 	struct world *w = fresh();
@@ -346,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_not_deaf_after_a_long_job),
 		cmocka_unit_test(test_waiting_since),
 		cmocka_unit_test(test_evidence),
+		cmocka_unit_test(test_evidence_rate),
 		cmocka_unit_test(test_evidence_bounds),
 		cmocka_unit_test(test_runs),
 	};

@@ -52,7 +52,7 @@ static struct retention_done clean(struct world *w, struct wall now)
 {
 	struct err e = { 0 };
 	struct retention_done done;
-	struct retention r = { DAYS_US(7), DAYS_US(365), DAYS_US(30) };
+	struct retention r = { DAYS_US(7), DAYS_US(365), DAYS_US(30), DAYS_US(365) };
 
 	must_err(retention_run(&w->app, &r, now, &done, &e));
 	return done;

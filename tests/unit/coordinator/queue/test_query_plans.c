@@ -19,6 +19,7 @@
 #include "coordinator/rights/access.h"
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/brief/run.h"
+#include "coordinator/store/hygiene.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/pull.h"
 #include "coordinator/store/push.h"
@@ -188,6 +189,8 @@ static void live(struct world *w)
 	must_err(store_schedule_due(s, now, &due, &e));
 	must_err(store_push_list(s, &pushes, &e));
 	must_err(store_answer_prune(s, now, &e));
+	must_err(store_hygiene_recent(s, w->runner_id, now, &n, &e));
+	must_err(store_hygiene_prune(s, (struct wall){ 1 }, &n, &e));
 	must_err(store_jwt_prune(s, now, 100, &n, &e));
 	must_err(store_steps_old(s, (struct wall){ 1 }, 100, &old, &e));
 	must_err(store_run_list(s, w->repo_id, 20, &runs, &e));
