@@ -79,7 +79,7 @@ void admin_total(struct admin *a, int64_t total);
 
 /* Who called from elsewhere: then this process runs one verb for that user (call.h). */
 struct admin_caller {
-	const char *data_dir, *login;
+	const char *data_dir, *login, *address;
 	int64_t user_id;
 	bool site_admin; /* may call every verb; else only those about a repository of theirs */
 };

@@ -47,6 +47,7 @@ int admin_audit(struct admin *a, struct audit_entry entry, struct err *e)
 	if (caller)
 		entry.who_id = caller->user_id;
 	entry.who = who;
+	entry.address = caller ? caller->address : NULL;
 	return store_audit_record(a->store, &entry, wall_now(), e);
 }
 
@@ -117,6 +118,7 @@ static void entry_write(struct json_writer *w, const struct audit_row *r)
 	json_kv_str(w, "kind", r->by);
 	json_kv_int(w, "id", r->who_id);
 	json_kv_str(w, "name", r->who);
+	json_kv_str(w, "address", r->address);
 	json_end_object(w);
 	json_kv_str(w, "verb", r->verb);
 	json_key(w, "target");
@@ -133,6 +135,7 @@ static const struct table_column columns[] = {
 	{ "ID", TABLE_NUMBER },
 	{ "AT" },
 	{ "WHO" },
+	{ "FROM" },
 	{ "VERB" },
 	{ "TARGET" },
 	{ "OUTCOME" },
@@ -145,6 +148,7 @@ static void entry_show(struct table *t, const struct audit_row *r)
 	table_int(t, r->id);
 	table_time(t, r->at);
 	table_addf(t, "%s %s (%" PRId64 ")", r->by, r->who ? r->who : "-", r->who_id);
+	table_text(t, r->address);
 	table_text(t, r->verb);
 	table_addf(t, "%s%s%s", r->target_kind, r->target ? ":" : "", r->target ? r->target : "");
 	table_text(t, r->outcome);

@@ -50,6 +50,7 @@ int admin_call(int argc, char **argv, const struct cli_verb *verbs)
 		{ "user", CLI_INT, &c.user_id, "ID", "its id", .min = 1, .max = INT64_MAX,
 			.required = true },
 		{ "site-admin", CLI_BOOL, &c.site_admin, NULL, "may call every verb" },
+		{ "address", CLI_STRING, &c.address, "ADDRESS", "from where", .required = true },
 	};
 	const struct cli_verb top[] = { { "admin", "admin verbs", .sub = verbs }, { 0 } };
 	char **words;

@@ -206,16 +206,19 @@ static bool is_site_admin(const struct pat_row *who)
 	return who->site_admin && who->scopes & SCOPE_ADMIN;
 }
 
-static void make_argv(struct strv *argv, const struct app *a, const struct pat_row *who,
+static void make_argv(struct strv *argv, const struct admin_call *c, const struct pat_row *who,
 	const struct admin_body *body)
 {
+	char address[ADDRESS_TEXT_MAX];
+
 	strv_add(argv, "shithubd");
 	strv_add(argv, ADMIN_CALL_VERB);
-	strv_addf(argv, "--data=%s", a->data_dir);
+	strv_addf(argv, "--data=%s", c->app->data_dir);
 	strv_addf(argv, "--login=%s", who->login);
 	strv_addf(argv, "--user=%" PRId64, who->user_id);
 	if (is_site_admin(who))
 		strv_add(argv, "--site-admin");
+	strv_addf(argv, "--address=%s", httpd_address_of(c->request, address));
 	strv_add(argv, "--");
 	strv_each (word, &body->argv)
 		strv_add(argv, word);
@@ -239,7 +242,7 @@ static int call_spawn(struct admin_call *c, const struct pat_row *who,
 	theirs = ends[1];
 	if (fcntl(c->out, F_SETFL, O_NONBLOCK) < 0)
 		return err_set_errno(e, errno, "pipe");
-	make_argv(&argv, c->app, who, body);
+	make_argv(&argv, c, who, body);
 	struct proc_fd fds[] = { { input, 0 }, { theirs, 1 }, { c->said, 2 } };
 	struct proc_spec spec = { .path = "/proc/self/exe",
 		.argv = argv.v,
@@ -256,6 +259,7 @@ static int audit_call(struct admin_call *c, const struct pat_row *who,
 	const struct admin_body *body, struct err *e)
 {
 	CLEAN_BUF struct buf words = BUF_INIT(200);
+	char address[ADDRESS_TEXT_MAX];
 
 	for (size_t i = 0; i < body->argv.n && body->argv.v[i][0] != '-'; i++)
 		buf_addf(&words, "%s%s", i ? " " : "", body->argv.v[i]);
@@ -264,7 +268,8 @@ static int audit_call(struct admin_call *c, const struct pat_row *who,
 		.who = who->login,
 		.verb = "admin.call",
 		.target_kind = "verb",
-		.target = utf8_valid(words.data, words.len) ? buf_cstr(&words) : NULL };
+		.target = utf8_valid(words.data, words.len) ? buf_cstr(&words) : NULL,
+		.address = httpd_address_of(c->request, address) };
 	return store_audit_begin(c->app->store, &entry, wall_now(), &c->audit_id, e);
 }
 
@@ -302,12 +307,15 @@ static int admin_allow(struct app *a, struct httpd_request *r, struct pat_row *w
 	return err_set(e, ERR_DENIED, "the token lacks the scope admin or repo:admin");
 }
 
-static void refusal_log(struct app *a, const struct pat_row *who, const struct err *e)
+static void refusal_log(struct app *a, const struct httpd_request *r, const struct pat_row *who,
+	const struct err *e)
 {
+	char address[ADDRESS_TEXT_MAX];
 	int64_t left_out;
 
 	if (log_limit_pass(&a->refusals_said, mono_now(), &left_out))
-		log_warn("admin", "refused", F_STR("user", who->login), F_ERR(e),
+		log_warn("admin", "refused", F_STR("user", who->login),
+			F_STR("address", httpd_address_of(r, address)), F_ERR(e),
 			F_INT("left_out", left_out));
 }
 
@@ -319,7 +327,7 @@ void api_admin_begin(struct httpd_request *r, void *app)
 
 	if (admin_allow(a, r, &who, &e) == 0)
 		return;
-	refusal_log(a, &who, &e);
+	refusal_log(a, r, &who, &e);
 	if (auth_failed_often(a, r)) {
 		httpd_add_header(r, "Retry-After", "60");
 		httpd_error(r, 429, "too many failures, expected fewer than %d a minute",

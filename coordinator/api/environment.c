@@ -69,9 +69,10 @@ void api_waiting(struct httpd_request *r, void *app)
 
 /* ---- what a reviewer says ---- */
 
-static int review_store(struct app *a, const struct gate_decision *d, const struct pat_row *who,
-	int64_t *ret_jobs, struct err *e)
+static int review_store(struct app *a, const struct httpd_request *r, const struct gate_decision *d,
+	const struct pat_row *who, int64_t *ret_jobs, struct err *e)
 {
+	char address[ADDRESS_TEXT_MAX];
 	CLEAN_STR char *run = xasprintf("%" PRId64, d->run_id);
 	CLEAN_STR char *reason = xasprintf("environment %s%s%s", d->environment,
 		d->comment ? ": " : "", d->comment ? d->comment : "");
@@ -81,7 +82,8 @@ static int review_store(struct app *a, const struct gate_decision *d, const stru
 		.verb = d->approve ? "environment.approve" : "environment.reject",
 		.target_kind = "run",
 		.target = run,
-		.reason = reason };
+		.reason = reason,
+		.address = httpd_address_of(r, address) };
 	CLEAN_TX struct store_tx tx = { 0 };
 	struct wall now = wall_now();
 
@@ -113,7 +115,7 @@ static void review(struct app *a, struct httpd_request *r, const struct gate_dec
 	struct err e = { 0 };
 	int64_t jobs;
 
-	if (review_store(a, d, who, &jobs, &e) < 0) {
+	if (review_store(a, r, d, who, &jobs, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}

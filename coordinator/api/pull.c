@@ -182,9 +182,11 @@ static void approve_answer(struct httpd_request *r, int64_t id, bool secrets, in
 	caller_answer(r, 200, &w, &out, &e);
 }
 
-static int approve_commit(struct app *a, int64_t id, const struct pat_row *who,
-	const struct approve_body *body, int64_t *ret_started, struct err *e)
+static int approve_commit(struct app *a, const struct httpd_request *r, int64_t id,
+	const struct pat_row *who, const struct approve_body *body, int64_t *ret_started,
+	struct err *e)
 {
+	char address[ADDRESS_TEXT_MAX];
 	const struct approval approval = { who->login, body->reason, body->secrets };
 	CLEAN_STR char *target = xasprintf("%" PRId64, id);
 	const struct audit_entry entry = { .by = AUDIT_USER,
@@ -193,7 +195,8 @@ static int approve_commit(struct app *a, int64_t id, const struct pat_row *who,
 		.verb = approve_verb(body->secrets),
 		.target_kind = "run",
 		.target = target,
-		.reason = body->reason };
+		.reason = body->reason,
+		.address = httpd_address_of(r, address) };
 	CLEAN_TX struct store_tx tx = { 0 };
 
 	if (store_begin(a->store, &tx, e) < 0 ||
@@ -213,7 +216,7 @@ void api_run_approve(struct httpd_request *r, void *app)
 
 	if (caller_of_run(a, r, ROLE_WRITE, &c, &e) < 0 ||
 		approve_parse(httpd_body(r), &body, &e) < 0 ||
-		approve_commit(a, c.id, &c.who, &body, &started, &e) < 0) {
+		approve_commit(a, r, c.id, &c.who, &body, &started, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}

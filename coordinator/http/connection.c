@@ -5,7 +5,6 @@
  */
 #include "coordinator/http/connection.h"
 
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -14,17 +13,14 @@
 
 enum phase { WAITS_FIRST, WAITS_NEXT, SENDS_BODY, WORKS, DROPPED };
 
-struct peer {
-	unsigned char bytes[16]; /* v4 in its v6 form; of v6 the first 8 */
-};
 struct connection {
 	struct connections *of;
 	struct connection *next, **link;
 	struct MHD_Connection *c;
-	struct peer peer;
+	struct address own, address, peer; /* of the socket; who calls; whom the caps count */
 	enum phase phase;
 	struct mono since; /* in this phase */
-	bool trusted;
+	bool trusted, proxy;
 	size_t body;
 };
 struct connections {
@@ -85,6 +81,12 @@ static void on_tick(struct loop_source *s, void *data)
 
 /* ---- making room ---- */
 
+/* Waits, and costs its peer a place. */
+static bool counts(const struct connection *k)
+{
+	return waits(k) && !k->trusted && !k->proxy;
+}
+
 /* The one that has waited longest, but k: of k's peer or of all, trusted ones only if asked. */
 static struct connection *oldest_waiting(const struct connection *k, bool of_peer, bool trusted)
 {
@@ -92,7 +94,7 @@ static struct connection *oldest_waiting(const struct connection *k, bool of_pee
 
 	for (struct connection *i = k->of->first; i; i = i->next)
 		if (i != k && waits(i) && (trusted || !i->trusted) &&
-			(!of_peer || same_peer(i, k)) &&
+			(!of_peer || (counts(i) && same_peer(i, k))) &&
 			(!oldest || mono_diff(i->since, oldest->since) < 0))
 			oldest = i;
 	return oldest;
@@ -103,7 +105,7 @@ static size_t waiting_of_peer(const struct connection *peer)
 	size_t n = 0;
 
 	for (const struct connection *k = peer->of->first; k; k = k->next)
-		n += waits(k) && !k->trusted && same_peer(k, peer);
+		n += counts(k) && same_peer(k, peer);
 	return n;
 }
 
@@ -117,7 +119,7 @@ static void make_room(struct connection *k)
 {
 	struct connection *other;
 
-	if (waiting_of_peer(k) > k->of->config.max_per_peer) {
+	if (counts(k) && waiting_of_peer(k) > k->of->config.max_per_peer) {
 		connection_drop(oldest_waiting(k, true, false), "too many of its peer");
 		return;
 	}
@@ -134,21 +136,10 @@ static void make_room(struct connection *k)
 
 /* ---- one connection ---- */
 
-static struct peer peer_of(const struct sockaddr *a)
+static void set_caller(struct connection *k, struct address a)
 {
-	static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct peer p = { { 0 } };
-
-	if (a->sa_family == AF_INET) {
-		memcpy(p.bytes, mapped, sizeof(mapped));
-		memcpy(p.bytes + 12, &((const struct sockaddr_in *)(const void *)a)->sin_addr, 4);
-	} else if (a->sa_family == AF_INET6) {
-		const struct in6_addr *v6 =
-			&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
-
-		memcpy(p.bytes, v6, IN6_IS_ADDR_V4MAPPED(v6) ? 16 : 8);
-	}
-	return p;
+	k->address = a;
+	k->peer = address_peer(&a);
 }
 
 static void set_phase(struct connection *k, enum phase p)
@@ -167,7 +158,9 @@ static struct connection *connection_opened(struct connections *s, struct MHD_Co
 
 	k->of = s;
 	k->c = c;
-	k->peer = peer_of(i->client_addr);
+	k->own = address_of(i->client_addr);
+	k->proxy = networks_hold(&s->config.trusted, &k->own);
+	set_caller(k, k->own);
 	set_phase(k, WAITS_FIRST);
 	k->link = s->last;
 	*s->last = k;
@@ -203,6 +196,19 @@ struct connection *connection_of(struct MHD_Connection *c)
 	return MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+bool connection_of_proxy(const struct connection *k)
+{
+	return k->proxy;
+}
+
+void connection_forwarded(struct connection *k, const char *text)
+{
+	struct address a = k->own;
+
+	address_forwarded(&k->of->config.trusted, text, &a);
+	set_caller(k, a);
+}
+
 void connection_request(struct connection *k)
 {
 	set_phase(k, WORKS);
@@ -236,6 +242,10 @@ void connection_whole(struct connection *k)
 void connection_idle(struct connection *k)
 {
 	k->body = 0;
+	if (k->proxy) { /* the next request is another caller's */
+		k->trusted = false;
+		set_caller(k, k->own);
+	}
 	set_phase(k, WAITS_NEXT);
 }
 
@@ -265,12 +275,9 @@ void connections_free(struct connections *s)
 	free(s);
 }
 
-bool connection_is_local(const struct connection *k)
+struct address connection_address(const struct connection *k)
 {
-	static const struct peer v6; /* of ::1 the first half */
-	static const unsigned char v4[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
-
-	return memcmp(&k->peer, &v6, sizeof(v6)) == 0 || memcmp(&k->peer, v4, sizeof(v4)) == 0;
+	return k->address;
 }
 
 uint64_t connection_peer(const struct connection *k)

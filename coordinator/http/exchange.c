@@ -288,8 +288,9 @@ static struct httpd_request *request_new(
 	r->path = xstrdup(path);
 	r->method = xstrdup(method);
 	r->socket = i ? i->connect_fd : -1;
+	request_forwarded(c);
 	r->peer = connection_peer(connection_of(c));
-	r->local = connection_is_local(connection_of(c));
+	r->address = connection_address(connection_of(c));
 	buf_init(&r->chunk, CONNECTION_MEMORY);
 	r->io.c = c;
 	r->io.next = h->requests;

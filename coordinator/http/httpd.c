@@ -185,9 +185,9 @@ static int httpd_begin(struct httpd *h, struct loop *app, int *fd, struct err *e
 	h->io_loop = loop_new(e);
 	if (!h->io_loop)
 		return -1;
-	h->connections =
-		connections_new(h->io_loop, &(struct connections_config){ h->config.max_connections,
-						    h->config.max_per_peer, h->config.headers_us });
+	h->connections = connections_new(h->io_loop,
+		&(struct connections_config){ h->config.max_connections, h->config.max_per_peer,
+			h->config.headers_us, h->config.trusted });
 	if (exchange_daemon(h, *fd, e) < 0)
 		return -1;
 	*fd = -1;

@@ -25,6 +25,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/loop.h"
+#include "coordinator/http/address.h"
 
 struct httpd;
 struct httpd_request;
@@ -67,6 +68,7 @@ struct httpd_config {
 	unsigned max_connections;      /* 0: 4096 */
 	unsigned max_per_peer;         /* that wait and that no handler vouched for; 0: 256 */
 	int64_t headers_us;            /* for the headers of a first request; 0: ten seconds */
+	struct networks trusted;       /* proxies whose X-Forwarded-For counts; borrowed */
 	bool tls;                      /* tls_identity_use came before */
 	unsigned idle_timeout_s;       /* 0: 60; held requests do not count as idle */
 };
@@ -93,9 +95,11 @@ const char *httpd_bearer(const struct httpd_request *r);
  */
 bool httpd_basic(const struct httpd_request *r, char **ret_user, char **ret_password) CHECK_RESULT;
 
-/* A number of its address (of IPv6: its /64). */
+/* A number of its caller's address (of IPv6: its /64); behind a trusted proxy the caller's, too. */
 uint64_t httpd_peer(const struct httpd_request *r);
-/* Its address is a loopback one: a caller on this machine, or a proxy there. */
+/* That address, whole. Returns out. */
+const char *httpd_address_of(const struct httpd_request *r, char out[ADDRESS_TEXT_MAX]);
+/* It is a loopback one: a caller on this machine, or a proxy there that is not trusted. */
 bool httpd_is_local(const struct httpd_request *r);
 /* The caller of this request is known: its connection keeps its place when others must make room
  * (connection.h). */

@@ -50,7 +50,7 @@ struct httpd_request {
 	struct strv fields; /* name, value, name, value … */
 	struct pairs query; /* decoded */
 	bool bad_query;     /* it cannot be */
-	bool local;         /* httpd_is_local */
+	struct address address;
 	uint64_t peer;
 	int socket;
 	struct ticket tickets[SIDES];
@@ -112,6 +112,8 @@ void exchange_free(struct httpd_request *r);
 ssize_t exchange_read(void *request, uint64_t at, char *out, size_t max);
 /* request.c: route and parameters of method + path; sets the 404/405 answer when there is none. */
 void request_route(struct httpd_request *r);
+/* Who calls, if a trusted proxy brings the request. */
+void request_forwarded(struct MHD_Connection *c);
 /* Decodes the query; answers 400 when it cannot. */
 void request_query(struct httpd_request *r);
 /* Copies what else handlers may ask for. */

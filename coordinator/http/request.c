@@ -10,6 +10,7 @@
 #include "base/codec.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "coordinator/http/connection.h"
 
 /* Matches one path against a pattern and collects its parameters. */
 static bool pattern_match(const char *pattern, const char *path, struct pairs *params)
@@ -87,6 +88,28 @@ void request_read(struct httpd_request *r)
 	MHD_get_connection_values(r->io.c, MHD_HEADER_KIND, field_add, &r->fields);
 }
 
+/* A header that comes twice is one whose parts were not joined yet. */
+static enum MHD_Result forwarded_add(
+	void *data, enum MHD_ValueKind kind UNUSED, const char *name, const char *value)
+{
+	struct buf *all = data;
+
+	if (strcasecmp(name, "X-Forwarded-For") == 0)
+		buf_addf(all, "%s%s", all->len ? "," : "", value ? value : "");
+	return MHD_YES;
+}
+
+void request_forwarded(struct MHD_Connection *c)
+{
+	struct connection *k = connection_of(c);
+
+	if (!connection_of_proxy(k))
+		return;
+	CLEAN_BUF struct buf all = BUF_INIT(MIB(1)); /* all headers have less */
+	MHD_get_connection_values(c, MHD_HEADER_KIND, forwarded_add, &all);
+	connection_forwarded(k, buf_cstr(&all));
+}
+
 /* The first of that name, in any case. */
 static const char *field_get(const struct strv *fields, const char *name)
 {
@@ -161,7 +184,7 @@ const char *httpd_query(const struct httpd_request *r, const char *name)
 
 bool httpd_is_local(const struct httpd_request *r)
 {
-	return r->local;
+	return address_is_loopback(&r->address);
 }
 
 const char *httpd_param(const struct httpd_request *r, const char *name)
@@ -174,6 +197,11 @@ bool httpd_param_id(const struct httpd_request *r, const char *name, int64_t *re
 	const char *text = httpd_param(r, name);
 
 	return text && *text >= '1' && *text <= '9' && parse_i64(text, 1, INT64_MAX, ret);
+}
+
+const char *httpd_address_of(const struct httpd_request *r, char out[ADDRESS_TEXT_MAX])
+{
+	return address_format(&r->address, out);
 }
 
 uint64_t httpd_peer(const struct httpd_request *r)

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "config/option_list.h"
 #include "config/options.h"
+#include "coordinator/http/address.h"
 
 #define ROOT_KEY_ENV "SHITHUB_TOTP_KEY"
 
@@ -32,6 +33,13 @@ static const char *url_check(char **text)
 }
 
 static const char *const pages_words[] = { [PAGES_OFF] = "off", [PAGES_ON] = "on", NULL };
+
+static const char *network_check(char **text)
+{
+	struct network unused;
+
+	return network_parse(*text, &unused);
+}
 
 static const struct option table[] = {
 	{ "server", "listen", OPTION_STRING, offsetof(struct serve_config, listen),
@@ -61,6 +69,9 @@ static const struct option table[] = {
 	{ "server", "max_connections_per_peer", OPTION_INT,
 		offsetof(struct serve_config, connections_per_peer), "256", .min = 1, .max = 100000,
 		.help = "connections of one address that wait without having shown a token" },
+	{ "server", "trusted_proxies", OPTION_LIST, offsetof(struct serve_config, trusted_proxies),
+		NULL, .max = 64, .check = network_check,
+		.help = "proxies whose X-Forwarded-For names the caller: addresses or networks" },
 	{ "jobs", "expiry", OPTION_DURATION, offsetof(struct serve_config, job_expiry), "20m",
 		.min = USEC_PER_SEC, .max = 7 * 24 * 3600 * USEC_PER_SEC, .flag = "job-expiry",
 		.meta = "TIME",
@@ -97,6 +108,7 @@ void serve_config_release(struct serve_config *c)
 	free(c->public_url);
 	free(c->tls_cert);
 	free(c->tls_key);
+	strv_release(&c->trusted_proxies);
 	free(c->data_dir);
 	free(c->metrics_token_file);
 	free(c->git_hooks);

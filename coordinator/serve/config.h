@@ -17,6 +17,7 @@ struct serve_config {
 	char *metrics_token_file;           /* NULL: none */
 	enum { PAGES_OFF, PAGES_ON } pages; /* for browsers, beside the API */
 	int64_t connections, connections_per_peer;
+	struct strv trusted_proxies; /* each one that network_parse takes */
 	uint64_t artifact_max_size, artifact_max_run_size;
 	int64_t artifact_days;
 	uint64_t log_max_step_size, log_max_job_size, log_max_run_size;

@@ -47,6 +47,7 @@ struct serve {
 	struct serve_config config;
 	struct loop_source *term, *interrupt, *hup, *flush;
 	struct sender *sender;
+	struct networks trusted; /* proxies */
 	int lock;
 };
 
@@ -185,6 +186,17 @@ static char *base_url(const struct serve *v)
 		httpd_address(v->app.httpd));
 }
 
+/* The configuration has checked them. */
+static void proxies_read(struct serve *v)
+{
+	const struct strv *texts = &v->config.trusted_proxies;
+
+	v->trusted.v = xcalloc(texts->n + 1, sizeof(*v->trusted.v));
+	strv_each (text, texts)
+		if (!network_parse(text, &v->trusted.v[v->trusted.n]))
+			v->trusted.n++;
+}
+
 static int http_listen(struct serve *v, struct err *e)
 {
 	struct app *a = &v->app;
@@ -199,6 +211,7 @@ static int http_listen(struct serve *v, struct err *e)
 		.lost = v->config.pages == PAGES_ON ? &page_lost : NULL,
 		.max_connections = connections_possible(v->config.connections),
 		.max_per_peer = (unsigned)v->config.connections_per_peer,
+		.trusted = v->trusted,
 		.tls = certificate_given(&v->config),
 		.app = a,
 		.turn = &app_turn };
@@ -269,6 +282,7 @@ static void serve_release(struct serve *v)
 	free(a->data_dir);
 	free(a->public_url);
 	serve_config_release(&v->config);
+	free(v->trusted.v);
 	close_fdp(&v->lock);
 }
 
@@ -300,6 +314,7 @@ int verb_serve(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	repo_library_init();
+	proxies_read(&v);
 	int code = EXIT_FINDINGS;
 	if (data_open(&v, &e) < 0 || loop_start(&v, &e) < 0 || http_listen(&v, &e) < 0 ||
 		push_journal_sweep(&v.app, &e) < 0 || planner_begin(&v, &e) < 0 ||

@@ -24,6 +24,7 @@ static const struct column columns[] = {
 	COLUMN("target", COLUMN_TEXT, audit_row, target),
 	COLUMN("reason", COLUMN_TEXT, audit_row, reason),
 	COLUMN("outcome", COLUMN_TEXT, audit_row, outcome),
+	COLUMN("address", COLUMN_TEXT, audit_row, address),
 };
 static const struct row_type audit_type = ROW_TYPE(audit_row, columns);
 
@@ -57,9 +58,10 @@ static int record(struct store *s, const struct audit_entry *r, struct wall now,
 
 	return sql_int(s, ret_id, e,
 		       "INSERT INTO audit_log (at, actor_kind, actor_id, actor, verb, target_kind,"
-		       " target, reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-		       "wtitttttt", now, audit_by_text(r->by), r->who_id, who, r->verb,
-		       r->target_kind, target, reason, outcome ? outcome : "done") > 0
+		       " target, reason, outcome, address) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		       " RETURNING id",
+		       "wtittttttt", now, audit_by_text(r->by), r->who_id, who, r->verb,
+		       r->target_kind, target, reason, outcome ? outcome : "done", r->address) > 0
 		       ? 0
 		       : -1;
 }

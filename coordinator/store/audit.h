@@ -28,6 +28,7 @@ struct audit_entry {
 	const char *target;      /* id or full name; NULL: the kind says it all */
 	const char *reason;      /* as given, NULL: none */
 	const char *outcome;     /* NULL: "done" */
+	const char *address;     /* a user's, NULL: none */
 };
 int store_audit_record(
 	struct store *s, const struct audit_entry *r, struct wall now, struct err *e) CHECK_RESULT;
@@ -44,7 +45,7 @@ struct audit_row {
 	int64_t who_id;
 	char *who;
 	char *verb, *target_kind, *target;
-	char *reason, *outcome;
+	char *reason, *outcome, *address;
 };
 struct audit_rows {
 	struct audit_row *v;

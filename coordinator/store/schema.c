@@ -506,6 +506,8 @@ static const char *const migrations[] = {
 	/* 36: evidence of a runner within an hour, and what is too old */
 	"CREATE INDEX hygiene_records_runner ON hygiene_records (runner_id, created_at);"
 	"CREATE INDEX hygiene_records_age ON hygiene_records (created_at);",
+	/* 37: from where a user called */
+	"ALTER TABLE audit_log ADD COLUMN address TEXT;",
 };
 
 const char *schema_step(size_t number)

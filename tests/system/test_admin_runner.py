@@ -149,7 +149,7 @@ def test_what_operators_do_to_the_pool_is_recorded(coordinator, pool):
                                   "--until", entries[-1]["at"]) == []
     assert len(coordinator.admin_json("audit", "--since", "1h", "--target", "runner")) == 5
     table = coordinator.admin("audit", "--limit", "2").stdout.decode().splitlines()
-    assert table[0].split() == ["ID", "AT", "WHO", "VERB", "TARGET", "OUTCOME", "REASON"]
+    assert table[0].split() == ["ID", "AT", "WHO", "FROM", "VERB", "TARGET", "OUTCOME", "REASON"]
     assert len(table) == 3 and f"runner:{runner}" in table[1]
     assert coordinator.admin_json("audit", "--limit", "2", "--page", "2")[0]["id"] == entries[2]["id"]
     for flags in (("--since", "soon"), ("--target", ":3"), ("--target", "runner:")):

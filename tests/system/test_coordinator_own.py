@@ -105,6 +105,34 @@ def test_a_bad_metrics_token_is_refused(build, folder, text, mode, said):
     assert done.returncode != 0 and said in done.stderr and b"metrics_token_file" in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("text", ["proxy.example", "10.0.0.1/8", "0.0.0.0/0", "10.0.0.0/8,::1/64", "10.0.0.0/33"])
+def test_bad_proxies_are_refused(monkeypatch, build, folder, text):
+    monkeypatch.setenv("SHITHUBD_SERVER__TRUSTED_PROXIES", text)
+    done = driver.run([build / "shithubd", "serve", "--data", folder / "data"], check=False)
+    assert done.returncode == 2 and b"server.trusted_proxies" in done.stderr and b"expected" in done.stderr, done.stderr
+    assert not (folder / "data").exists()
+
+
+@pytest.mark.parametrize("proxies, callers", [
+    ("127.0.0.1", {"203.0.113.7"}), ("10.0.0.0/8", {"127.0.0.1"}), ("", {"127.0.0.1"})])
+def test_the_header_counts_for_trusted_proxies_alone(monkeypatch, build, folder, proxies, callers):
+    monkeypatch.setenv("SHITHUBD_SERVER__TRUSTED_PROXIES", proxies)
+    coordinator = driver.Coordinator(build, folder / "coordinator").start()
+    try:
+        token = coordinator.create_token("boss", "admin")
+        done = coordinator.request("POST", "/api/v1/admin/verbs", {"argv": ["repo", "add", "acme/x"]}, token,
+                                   {"X-Forwarded-For": "198.51.100.1, 203.0.113.7"})
+        assert done.json()["exit_code"] == 0
+        audit = coordinator.admin_json("audit")
+        assert {row["actor"]["address"] for row in audit if row["actor"]["kind"] == "user"} == callers
+        assert coordinator.request("POST", "/api/v1/admin/verbs", {}, "wrong",
+                                   {"X-Forwarded-For": "203.0.113.7"}).status == 401
+        (caller,) = callers
+        assert f"address={caller}" in coordinator.program.log()
+    finally:
+        assert coordinator.stop() == 0
+
+
 def test_runs_are_readable(coordinator, queued, pat):
     job = byhand.claim(coordinator, queued).job
     got = coordinator.request("GET", f"/api/v1/runs/{job['run_id']}", token=pat).json()

@@ -248,6 +248,8 @@ def test_changes_from_elsewhere(coordinator, elsewhere, closed):
     calls = [(row["target"]["id"], row["outcome"]) for row in coordinator.admin_json("audit", "--target", "verb")]
     assert calls[:2] == [("run show 999", "exit code 1"), ("repo grant acme/closed ann", "exit code 2")]
     assert {outcome for _, outcome in calls[2:]} == {"done"}, calls
+    assert {(row["actor"]["kind"], row["actor"]["address"]) for row in audit} == {
+        ("user", "127.0.0.1"), ("operator", None)}
     said = coordinator.program.log() + json.dumps(audit)
     assert "s3cret" not in said and ann not in said and made["token"] not in said
 
@@ -453,3 +455,16 @@ def test_a_webhook_of_a_repository_admin_leads_to_public_addresses(coordinator, 
                                    stdin=b"long enough")
     assert again["id"] == made["id"]
     assert coordinator.admin_json("webhook", "list")[0]["public_only"] is False
+
+
+def test_the_data_folder_gives_no_token_and_no_secret_away(coordinator, closed):
+    """A copy of it without the root key opens nothing."""
+    secret = b"hunter2-and-more-of-it"
+    coordinator.admin("secret", "set", "--repo", "acme/closed", "--name", "KEY", stdin=secret)
+    hidden = [secret, coordinator.create_token("another").encode(),
+              coordinator.register_runner("r1")["token"].encode()]
+    files = [path for path in coordinator.data.rglob("*") if path.is_file()]
+    assert "shithubd.db" in {path.name for path in files}
+    stored = b"".join(path.read_bytes() for path in files)
+    assert [text for text in hidden if text in stored] == []
+    assert coordinator.data.stat().st_mode & 0o777 == 0o700
