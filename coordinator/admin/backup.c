@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "coordinator/backup/backup.h"
 #include "coordinator/backup/restore.h"
+#include "coordinator/backup/series.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/store/schema.h"
 #include "coordinator/store/store.h"
@@ -36,23 +37,6 @@ static int json_print(void (*write)(struct json_writer *w, const void *data), co
 	return EXIT_OK;
 }
 
-/* cli_parse of a verb whose one argument is DIR. */
-static int dir_parse(int argc, char **argv, const struct cli_flag *flags, size_t n_flags,
-	const char *help, const char **ret_dir)
-{
-	char **args;
-	int n;
-	int rc = cli_parse(argc, argv, flags, n_flags, help, 1, &args, &n);
-
-	if (rc != 0)
-		return rc;
-	*ret_dir = args[0];
-	if (n == 1)
-		return 0;
-	cli_fail(EXIT_USAGE, "DIR is missing, expected the folder of the backup");
-	return -1;
-}
-
 /* ---- backup ---- */
 
 static void backup_write(struct json_writer *w, const void *data)
@@ -64,6 +48,7 @@ static void backup_write(struct json_writer *w, const void *data)
 	json_kv_int(w, "linked", d->linked);
 	json_kv_int(w, "artifacts_replaced", d->replaced);
 	json_kv_int(w, "objects_missing", d->missing);
+	json_kv_int(w, "backups_removed", d->removed);
 }
 
 static void backup_print(const struct backup_done *d, const char *dir)
@@ -79,39 +64,73 @@ static void backup_print(const struct backup_done *d, const char *dir)
 		printf("objects that are missing in the data folder: %" PRId64
 		       " (shithubd doctor names them)\n",
 			d->missing);
+	if (d->removed)
+		printf("older backups that were deleted: %" PRId64 "\n", d->removed);
+}
+
+struct backup_options {
+	struct backup_series series;
+	const char *data_dir;
+	char *dir; /* that was made */
+};
+
+/* A folder of its own, or one more of a series. */
+static int backup_make(
+	struct backup_options *o, const char *dir, struct backup_done *ret, struct err *e)
+{
+	char name[BACKUP_NAME_MAX];
+
+	if (!o->series.folder) {
+		o->dir = xstrdup(dir);
+		return backup_run(o->data_dir, dir, o->series.without_key, ret, e);
+	}
+	if (backup_series_run(o->data_dir, &o->series, ret, name, e) < 0)
+		return -1;
+	o->dir = path_join(o->series.folder, name);
+	return 0;
 }
 
 int verb_backup(int argc, char **argv)
 {
-	const char *data_dir = COORDINATOR_DATA_DIR;
+	struct backup_options o = { .data_dir = COORDINATOR_DATA_DIR };
 	enum cli_output output = OUTPUT_TEXT;
-	bool without_key = false;
 	const struct cli_flag flags[] = {
-		{ "data", CLI_STRING, &data_dir, "DIR", "the data folder" },
-		{ "without-key", CLI_BOOL, &without_key, NULL,
+		{ "data", CLI_STRING, &o.data_dir, "DIR", "the data folder" },
+		{ "in", CLI_STRING, &o.series.folder, "FOLDER",
+			"make a folder in this one, named by the time" },
+		{ "keep", CLI_INT, &o.series.keep, "N",
+			"with --in: afterwards delete all such folders but the newest N", .min = 1,
+			.max = 10000 },
+		{ "without-key", CLI_BOOL, &o.series.without_key, NULL,
 			"leave root.key out, without which secrets cannot be opened" },
 		CLI_OUTPUT_FLAG(output),
 	};
 	struct backup_done done;
 	struct err e = { 0 };
-	const char *dir;
-	int code = EXIT_OK;
-	int rc = dir_parse(argc, argv, flags, ARRAY_LEN(flags),
+	char **args;
+	int n;
+	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags),
 		"Works while serve runs. DIR must be new or empty; on the data folder's file "
 		"system "
-		"most\nfiles become hard links. Exit codes: 0 done, 1 an object was missing, or it "
-		"failed, 2 usage,\n3 DIR is not empty.",
-		&dir);
+		"most\nfiles become hard links. With --in, what an earlier backup left unfinished "
+		"is deleted, and\nnothing else while an object is missing. Exit codes: 0 done, 1 "
+		"an object was missing, or it\nfailed, 2 usage, 3 DIR is not empty, or another "
+		"backup is at work in FOLDER.",
+		1, &args, &n);
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (backup_run(data_dir, dir, without_key, &done, &e) < 0)
+	if ((n == 1) == (o.series.folder != NULL) || (o.series.keep && !o.series.folder))
+		return cli_fail(EXIT_USAGE, "expected DIR, the folder of the backup, or --in "
+					    "FOLDER with or without --keep N");
+	if (backup_make(&o, args[0], &done, &e) < 0)
 		return cli_fail(exit_code(&e), "%s", e.text);
 	if (output == OUTPUT_JSON)
-		code = json_print(backup_write, &done);
+		rc = json_print(backup_write, &done);
 	else
-		backup_print(&done, dir);
-	return done.missing ? EXIT_FINDINGS : code;
+		backup_print(&done, o.dir);
+	free(o.dir);
+	return done.missing ? EXIT_FINDINGS : rc;
 }
 
 /* ---- restore ---- */
@@ -127,6 +146,23 @@ static void restore_write(struct json_writer *w, const void *data)
 	json_kv_int(w, "ids_skipped", d->ids_skipped);
 	json_kv_int(w, "from_schema", d->from_schema);
 	json_kv_int(w, "to_schema", d->to_schema);
+}
+
+/* cli_parse of a verb whose one argument is DIR. */
+static int dir_parse(int argc, char **argv, const struct cli_flag *flags, size_t n_flags,
+	const char *help, const char **ret_dir)
+{
+	char **args;
+	int n;
+	int rc = cli_parse(argc, argv, flags, n_flags, help, 1, &args, &n);
+
+	if (rc != 0)
+		return rc;
+	*ret_dir = args[0];
+	if (n == 1)
+		return 0;
+	cli_fail(EXIT_USAGE, "DIR is missing, expected the folder of a backup");
+	return -1;
 }
 
 int verb_restore(int argc, char **argv)

@@ -27,6 +27,7 @@ struct backup_done {
 	int64_t files, bytes, linked;
 	int64_t replaced; /* artifacts that were replaced meanwhile: left out */
 	int64_t missing;  /* objects that rows name and nobody has */
+	int64_t removed;  /* older backups of the series (series.h) */
 };
 /* dir must not be there, or be empty. */
 int backup_run(const char *data_dir, const char *dir, bool without_key, struct backup_done *ret,

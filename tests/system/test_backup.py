@@ -1,5 +1,6 @@
 """Backup while the coordinator works, restore, and what both refuse."""
 import concurrent.futures
+import fcntl
 import hashlib
 import json
 import os
@@ -271,3 +272,79 @@ def test_migrate(build, folder, coordinator):
         done = driver.run(words, check=False)
         assert done.returncode == 3 and len(done.stderr.splitlines()) == 1
         assert b"schema 9999 is newer than this program's" in done.stderr
+
+
+def series(coordinator, place, *words, check=True):
+    return driver.run([coordinator.binary, "backup", "--in", place, "--data", coordinator.data,
+                       "--output", "json", *words], check=check)
+
+
+def names(place):
+    return sorted(path.name for path in place.iterdir() if path.name != ".lock")
+
+
+def test_a_series_keeps_the_newest(folder, coordinator):
+    place = folder / "series"
+    place.mkdir()
+    made = []
+    for removed in (0, 0, 1, 1):
+        said = json.loads(series(coordinator, place, "--keep", "2").stdout)
+        assert said["backups_removed"] == removed and said["files"] > 0
+        made.append(names(place)[-1])
+    assert len(set(made)) == 4 and names(place) == made[-2:]
+    for name in names(place):
+        restore(coordinator, place / name, folder / f"new-{name}")
+
+    # what is no backup of the series stays, what was left undone goes
+    others = ["2026-01-31", "2026-01-31T03-17-00.000Zx", "notes"]
+    for name in others:
+        (place / name).mkdir()
+        (place / name / "manifest.partial").touch()
+    undone = place / "2026-01-31T03-17-00.000Z"
+    (undone / "repos").mkdir(parents=True)
+    (undone / "manifest.partial").touch()
+    outside = folder / "outside"
+    outside.mkdir()
+    (outside / "mine").touch()
+    (undone / "link").symlink_to(outside)
+    series(coordinator, place)
+    assert set(names(place)) >= {*others, *made[-2:]} and not undone.exists()
+    assert len(names(place)) == 3 + 3 and (outside / "mine").exists()
+
+    # one that a wrong clock put into the future does not push the new one out
+    (place / made[-1]).rename(place / "2999-01-01T00-00-00.000Z")
+    said = json.loads(series(coordinator, place, "--keep", "1").stdout)
+    assert said["backups_removed"] == 3
+    (newest,) = set(names(place)) - set(others)
+    assert newest > made[-1] and newest < "2999"
+
+
+def test_a_series_deletes_nothing_while_an_object_is_missing(folder, coordinator):
+    place = folder / "series"
+    place.mkdir()
+    series(coordinator, place, "--keep", "1")
+    (first,) = names(place)
+    with sqlite3.connect(coordinator.data / "shithubd.db") as store:
+        store.execute("PRAGMA foreign_keys=OFF")
+        store.execute("INSERT INTO artifacts (run_id, job_id, name, size_bytes, digest, created_at,"
+                      " upload_until, expires_at) VALUES (1, 1, 'a', 1000, ?, 1, 1, ?)",
+                      ("sha256:" + "0" * 64, 1 << 60))
+    done = series(coordinator, place, "--keep", "1", check=False)
+    assert done.returncode == 1 and json.loads(done.stdout)["objects_missing"] == 1
+    assert first in names(place) and len(names(place)) == 2
+
+
+def test_a_series_is_made_by_one_at_a_time(folder, coordinator):
+    place = folder / "series"
+    place.mkdir()
+    with open(place / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = series(coordinator, place, check=False)
+        assert done.returncode == 3 and b"held by another process" in done.stderr
+    assert names(place) == []
+    assert series(coordinator, folder / "none", check=False).returncode == 1
+    for words in (["--keep", "2", folder / "b"], ["--in", place, folder / "b"], [],
+                  ["--in", place, "--keep", "0"]):
+        done = driver.run([coordinator.binary, "backup", "--data", coordinator.data, *words], check=False)
+        assert done.returncode == 2, (words, done.stderr)
+    assert names(place) == [] and not (folder / "b").exists()
