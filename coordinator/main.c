@@ -134,12 +134,12 @@ static const struct cli_verb run_verbs[] = {
 };
 static const struct cli_verb token_verbs[] = {
 	{ "create", "create a personal access token",
-		"--name NAME [--user LOGIN] [--scopes repo:read,repo:write,repo:admin,admin]"
+		"NAME [--user LOGIN] [--scopes repo:read,repo:write,repo:admin,admin]"
 		" [--expires-in 30d] " REPORT,
 		NULL, admin_token_create },
 	{ "list", "list tokens, their expiry and last use", "[--user LOGIN] " LIST, NULL,
 		admin_token_list },
-	{ "revoke", "revoke a token permanently", "--id N " REPORT, NULL, admin_token_revoke },
+	{ "revoke", "revoke a token permanently", "ID " REPORT, NULL, admin_token_revoke },
 	{ 0 },
 };
 static const struct cli_verb user_verbs[] = {
@@ -272,10 +272,12 @@ static const struct cli_verb config_verbs[] = {
 static const struct cli_verb verbs[] = {
 	{ "serve", "run the coordinator",
 		"[--data DIR] [--listen HOST:PORT] [--public-url URL] [--config FILE]"
-		" [--job-expiry 20m] [--ready-file FILE]",
+		" [--tls-cert-file FILE --tls-key-file FILE] [--job-expiry 20m]"
+		" [--ready-file FILE]",
 		NULL, verb_serve },
 	{ "backup", "copy the data folder while serve runs",
-		"DIR [--data DIR] [--without-key] [--output table|json]", NULL, verb_backup },
+		"DIR|--in FOLDER [--keep N] [--data DIR] [--without-key] [--output table|json]",
+		NULL, verb_backup },
 	{ "restore", "make a data folder from a backup",
 		"DIR --data DIR [--root-key FILE] [--output table|json]", NULL, verb_restore },
 	{ "doctor", "check data folder, store, certificate and machine",
@@ -286,7 +288,8 @@ static const struct cli_verb verbs[] = {
 		"[--dry-run] [--data DIR] [--output table|json]", NULL, verb_migrate },
 	RUN_JOB,
 	{ "config", "the configuration of serve", .sub = config_verbs },
-	{ "admin", "administer the data folder (works while serve runs)", .sub = admin_verbs },
+	{ "admin", "administer the coordinator of a data folder, or with --url one elsewhere",
+		.sub = admin_verbs },
 	{ "version", "print version, commit and libraries", "[--output table|json]", NULL,
 		coordinator_version },
 	{ ADMIN_CALL_VERB, "role: an admin verb for a caller elsewhere", .run = admin_call_main,

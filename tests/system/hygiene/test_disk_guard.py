@@ -132,6 +132,13 @@ def small(build, folder):
         yield Instance(build, folder / "small/ws", folder / "state")
 
 
+def test_guard_takes_each_word_of_output(one):
+    """The role that does the work has the words of the verb, the default and the old one too."""
+    said = [one.call(*words) for words in ([], ["--output", "table"], ["--output", "text"])]
+    assert [done.returncode for done in said] == [0, 0, 0], said[0].stderr
+    assert all(f"{one.root}: " in done.stdout and "enough" in done.stdout for done in said)
+
+
 def test_guard_deletes_nothing_below_the_threshold(one):
     one.workspace("7/41", old=90 * DAY)
     before = listing(one.root)
