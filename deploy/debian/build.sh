@@ -21,14 +21,15 @@ mkdir -p "$out"
 
 make -s -C "$tree" -o all B="$build" PREFIX=/usr DESTDIR="$work/all" install
 
-# Which of the installed files are the coordinator's; the rest is the runner's.
-coordinator='/(_?shithubd(-(serve|config|run-job|admin|cron)[^/]*)?(\.[^/]*)?)$'
+# Which of the installed files are the coordinator's: what has its name and not the runner's, which begins so.
+coordinator='/_?shithubd([-.][^/]*)?$'
+runner='/_?shithubd-runner[^/]*$'
 
 split() {
 	local file package
 	while read -r file; do
 		package=shithubd-runner
-		[[ ! $file =~ $coordinator ]] || package=shithubd
+		[[ $file =~ $runner ]] || [[ ! $file =~ $coordinator ]] || package=shithubd
 		install -D -m "$(stat -c %a "$work/all/$file")" "$work/all/$file" "$work/$package/$file"
 	done < <(cd "$work/all" && find . -type f | sort)
 	mkdir -p "$work/shithubd-runner/usr/share/zsh" "$work/shithubd/usr/share/zsh"

@@ -1,6 +1,7 @@
 """A whole site in one booted machine: shithubd.service, a repository, and runners to be started."""
 import json
 import secrets
+import urllib.parse
 
 import driver
 
@@ -10,17 +11,18 @@ ADMIN = ("setpriv", "--reuid=shithubd", "--regid=shithubd", "--init-groups")
 class Site:
     """Installs nothing: the units must be there. Every file is where docs/DEPLOY.md puts it."""
 
-    def __init__(self, root):
-        self.root = root
+    def __init__(self, root, base="http://127.0.0.1:8080", more=""):
+        self.root, self.base = root, base
         root.write("/etc/shithubd/config.toml",
-                   '[server]\nlisten = "127.0.0.1:8080"\npublic_url = "http://127.0.0.1:8080"\n')
+                   f'[server]\nlisten = "127.0.0.1:8080"\npublic_url = "{base}"\n{more}')
         root.run("systemctl", "start", "shithubd")
         self.admin("repo", "add", "demo/hello")
-        pat = json.loads(self.admin("token", "create", "--name", "me", "--output", "json",
-                                    "--scopes", "repo:read,repo:write"))["token"]
-        root.write("/root/.netrc", f"machine 127.0.0.1 login me password {pat}\n", 0o600)
+        self.pat = json.loads(self.admin("token", "create", "--name", "me", "--output", "json",
+                                         "--scopes", "repo:read,repo:write,admin"))["token"]
+        host = urllib.parse.urlsplit(base).hostname
+        root.write("/root/.netrc", f"machine {host} login me password {self.pat}\n", 0o600)
         root.run("git", "init", "-q", "-b", "trunk", "/root/hello")
-        self.git("remote", "add", "origin", "http://127.0.0.1:8080/demo/hello.git")
+        self.git("remote", "add", "origin", f"{base}/demo/hello.git")
 
     def admin(self, *argv):
         return self.root.text(*ADMIN, "shithubd", "admin", *argv)
@@ -35,7 +37,7 @@ class Site:
         words = json.dumps(list(labels))
         self.root.write(f"/etc/shithubd-runner/{name}.toml", f"""\
 [server]
-base_url = "http://127.0.0.1:8080"
+base_url = "{self.base}"
 [runner]
 labels = {words}
 state_dir = "{state}"
@@ -54,10 +56,13 @@ network = "{network}"
 
     def push(self, *scripts, runs_on="ubuntu-latest"):
         """Pushes a workflow with these steps; the run's id."""
+        return self.push_steps("".join(f"      - run: |\n          {script}\n" for script in scripts), runs_on)
+
+    def push_steps(self, steps, runs_on="ubuntu-latest"):
+        """The same with steps as the file has them."""
         before = {run["id"] for run in self.runs()}
-        steps = "".join(f"      - run: |\n          {script}\n" for script in scripts)
         self.root.write("/root/hello/.shithub/workflows/ci.yml",
-                        f"on: push\njobs:\n  main:\n    runs-on: {runs_on}\n    steps:\n{steps}")
+                        f"on: [push, workflow_dispatch]\njobs:\n  main:\n    runs-on: {runs_on}\n    steps:\n{steps}")
         self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", "Change the workflow")
         self.git("push", "-q", "origin", "trunk")

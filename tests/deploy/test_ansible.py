@@ -223,9 +223,14 @@ def test_the_second_run_changes_nothing(world, report):
 
 
 def test_verify_proves_that_jobs_run(world, report):
-    _, counts = world.play("verify.yml")
+    pushed = world.push("echo hello")
+    assert world.conclusion(pushed) == "success"
+    _, counts = world.play("verify.yml", shithub_runner_smoke_repo="demo/hello",
+                           shithub_runner_smoke_workflow="ci.yml")
     assert changed(counts) == 0
-    report("Ansible", "verify.yml: doctor and a smoke job")
+    newest = world.runs()[0]
+    assert newest["id"] > pushed and newest["event"] == "workflow_dispatch", newest
+    report("Ansible", "verify.yml: doctor, a smoke job of its own, and one that the coordinator dispatched")
 
 
 def test_a_new_token_is_taken_over_without_a_restart(world):

@@ -3,6 +3,7 @@ machine whose runner is at work."""
 import datetime
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -105,6 +106,21 @@ def test_the_bill_of_materials_names_every_library(packages, build):
         assert ends >= {package["SPDXID"] for package in bill["packages"]}
     assert "musl-dev" in {one["name"] for one in json.loads(content(
         packages["shithubd-runner"], "usr/share/doc/shithubd-runner/sbom.spdx.json"))["packages"]}
+
+
+def program_of(name):
+    """Whose a file is by its name, None for those of gate and probe and the like."""
+    found = re.match(r"_?(shithubd(?:-runner)?)(?![a-z])", name)
+    return found and found[1]
+
+
+def test_each_file_is_in_the_package_of_its_program(packages):
+    """The manual page of `shithubd backup` was in the runner's package."""
+    for package in NAMES:
+        lines = driver.run(["dpkg-deb", "--contents", packages[package]]).stdout.decode().splitlines()
+        names = [line.split()[5].rsplit("/", 1)[1] for line in lines if not line.endswith("/")]
+        assert f"{package}.toml.5.gz" in names
+        assert {program_of(name) for name in names} <= {package, None}
 
 
 # ---- on a machine: the tests below follow one another ----

@@ -1,6 +1,7 @@
 """The shipped units under a real systemd: installed with `make install`, booted, used, stopped."""
 import contextlib
 import json
+import re
 
 import pytest
 
@@ -159,17 +160,32 @@ def test_what_cannot_work_is_refused_before_anything_is_changed(site, change, co
     site.root.run("systemctl", "reset-failed", UNIT)
 
 
+RESTORE = """set -e
+systemctl stop shithubd
+shithubd restore /var/backups/shithubd/2* --data /var/lib/shithubd.new
+chown -R shithubd:shithubd /var/lib/shithubd.new
+mv /var/lib/shithubd /var/lib/shithubd.old
+mv /var/lib/shithubd.new /var/lib/shithubd
+systemctl start shithubd
+"""
+
+
 def test_a_backup_brings_the_coordinator_back(site, runner, report):
-    """As docs/DEPLOY.md says: stop, pack, start; repositories, tokens and runs are there again."""
+    """The unit's backup, restored as docs/DEPLOY.md says: repositories, tokens and runs are there again."""
     run = site.push("echo hello")
     assert site.conclusion(run) == "success"
-    site.root.run("sh", "-c", "systemctl stop shithubd && tar -C /var/lib -czf /root/backup.tar.gz shithubd; "
-                              "systemctl start shithubd")
-    site.root.run("sh", "-c", "systemctl stop shithubd && rm -r /var/lib/shithubd && "
-                              "tar -C /var/lib -xpzf /root/backup.tar.gz && systemctl start shithubd")
+    site.root.run("systemctl", "start", "shithubd-backup")
+    (made,) = site.root.text("sh", "-c", "ls -d /var/backups/shithubd/2*").split()
+    assert site.root.text("stat", "-c", "%a %U", made) == "700 shithubd\n"
+    said = site.root.journal("shithubd-backup")
+    assert re.search(r"\b[1-9]\d* of them links", said), said  # else each night costs all bytes again
+    assert site.conclusion(site.push("echo later")) == "success"
+    site.root.run("sh", "-c", RESTORE)
     assert site.log(run) == "hello\n"
+    assert [one["id"] for one in site.runs()][0] == run
+    site.git("push", "-q", "origin", "trunk")
     assert site.conclusion(site.push("echo hello")) == "success"
-    report("systemd", "coordinator packed, deleted, unpacked: its runner goes on")
+    report("systemd", "backup by its unit, data folder lost, restored: its runner goes on")
 
 
 def test_several_runners_of_one_host(site, runner, report):
@@ -217,7 +233,7 @@ def test_the_resolver_unit_guards_the_network_of_jobs(site, upstream, report):
 
 
 @pytest.mark.parametrize("name", ["shithubd-runner-hygiene", "shithubd-runner-disk-guard",
-                                  "shithubd-cron"])
+                                  "shithubd-cron", "shithubd-backup"])
 def test_what_the_timers_start_succeeds(site, runner, name):
     site.root.run("systemctl", "start", f"{name}.service")
     assert site.root.property(f"{name}.service", "Result") == "success"
