@@ -49,6 +49,7 @@ documents() { # documents PACKAGE
 	sed "s/@PACKAGE@/$1/; s/@VERSION@/$version/; s/@DATE@/$(date -R -d "@$SOURCE_DATE_EPOCH")/" \
 		"$here/changelog" | gzip -9n >"$folder/changelog.gz"
 	"$build/$1" config keys >"$folder/examples/config.toml"
+	[ "$1" != shithubd ] || install -m 0644 "$tree"/deploy/proxy/* "$folder/examples/"
 	/usr/bin/python3 "$here/sbom.py" "$1" "$version" "$work/$1" >"$folder/sbom.spdx.json"
 	install -m 0644 "$here/$1.lintian" "$work/$1/usr/share/lintian/overrides/$1"
 	find "$work/$1/usr/share/man" -type f -exec gzip -9n {} +

@@ -6,15 +6,15 @@
 # folder itself: a test mounts an overlay on it (roots.py), so that each starts from the same files in
 # no time. With SHITHUB_DEPLOY_CACHE, a folder, it is made there instead and shared between trees.
 # Inside: systemd, python3 and sshd for Ansible, the programs' libraries, the role's packages
-# (docker.io too, masked: the engine of the tests is the machine's, by its socket).
+# (docker.io too, masked: the engine of the tests is the machine's, by its socket), and two proxies.
 set -euo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 here=$(dirname "$(readlink -f "$0")")
 build=$(readlink -f "${1:-$here/../../build}")
 cache=${SHITHUB_DEPLOY_CACHE:-$build/deploy}
 packages=(systemd systemd-sysv dbus python3 python3-apt openssh-server sudo docker.io nftables
-	dnsmasq-base ca-certificates curl git iproute2 procps)
-masked=(docker.service docker.socket containerd.service ssh.service ssh.socket)
+	dnsmasq-base ca-certificates curl git iproute2 procps nginx caddy)
+masked=(docker.service docker.socket containerd.service ssh.service ssh.socket nginx.service caddy.service)
 
 die() {
 	echo "root: $*" >&2
