@@ -209,22 +209,27 @@ int store_run_sha(
 	return n == RUN_SHA_MAX - 1 ? 0 : sha_complete(s, repo_id, n, out, e);
 }
 
-#define HEAD_AFTER(column)                                        \
-	"FROM workflow_runs WHERE repo_id = ? AND " column " = ?" \
-	" AND (workflow_file, event) > (?, ?)"                    \
-	" ORDER BY workflow_file, event, id DESC LIMIT 1"
+#define HEAD_AFTER(column, key, marks)                                                        \
+	"FROM workflow_runs WHERE repo_id = ? AND " column " = ? AND (" key ") > (" marks ")" \
+	" ORDER BY " key ", id DESC LIMIT 1"
 
 /* A commit may have any number of runs (a schedule adds one each time), so the index is entered
- * anew for each file and event. */
+ * anew for each file and event; and for each name, as what a base requires runs from the same file
+ * (trigger/required.h). On a branch a name may change with a commit: the newest counts. */
 static int head_after(struct store *s, int64_t repo_id, enum run_heads of, const char *which,
 	const struct run_row *last, struct run_row *ret, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
 	const char *file = last ? last->workflow_file : "", *event = last ? last->event : "";
-	int rc = of == RUNS_OF_COMMIT ? row_select(s, &q, e, &run_type, HEAD_AFTER(CHECKED_SHA),
-						"ittt", repo_id, which, file, event)
-				      : row_select(s, &q, e, &run_type, HEAD_AFTER("head_ref"),
-						"ittt", repo_id, which, file, event);
+	const char *name = last ? last->workflow_name : "";
+	int rc = of == RUNS_OF_COMMIT
+			 ? row_select(s, &q, e, &run_type,
+				   HEAD_AFTER(CHECKED_SHA, "workflow_file, event, workflow_name",
+					   "?, ?, ?"),
+				   "itttt", repo_id, which, file, event, name)
+			 : row_select(s, &q, e, &run_type,
+				   HEAD_AFTER("head_ref", "workflow_file, event", "?, ?"), "ittt",
+				   repo_id, which, file, event);
 
 	return rc < 0 ? -1 : row_next(&q, &run_type, ret, e);
 }

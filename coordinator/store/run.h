@@ -78,8 +78,9 @@ int store_run_count(
 enum { RUN_SHA_MAX = 41, RUN_SHA_LEAST = 7 };
 int store_run_sha(struct store *s, int64_t repo_id, const char *text, char out[RUN_SHA_MAX],
 	struct err *e) CHECK_RESULT;
-/* The newest run of each workflow file and event, of one commit (run_checked_sha) or one ref; by
- * file and event. */
+/* The newest run of each workflow file and event, of one ref or one commit (run_checked_sha); of a
+ * commit also of each workflow name, as what a base requires has the file of what it adds to. By
+ * file, event and name. */
 enum run_heads { RUNS_OF_COMMIT, RUNS_OF_REF };
 int store_run_heads(struct store *s, int64_t repo_id, enum run_heads of, const char *which,
 	struct run_list *ret, struct err *e) CHECK_RESULT;

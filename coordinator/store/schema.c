@@ -508,6 +508,10 @@ static const char *const migrations[] = {
 	"CREATE INDEX hygiene_records_age ON hygiene_records (created_at);",
 	/* 37: from where a user called */
 	"ALTER TABLE audit_log ADD COLUMN address TEXT;",
+	/* 38: the newest run of each name of a commit */
+	"DROP INDEX workflow_runs_checked;"
+	"CREATE INDEX workflow_runs_checked ON workflow_runs"
+	" (repo_id, ifnull(pull_head, head_sha), workflow_file, event, workflow_name, id DESC);",
 };
 
 const char *schema_step(size_t number)

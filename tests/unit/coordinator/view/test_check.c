@@ -110,6 +110,29 @@ static void test_newest_run_counts(void **state UNUSED)
 	world_close(&w);
 }
 
+/* "CI (required by trunk)" runs from the file of "CI", for the same commit and event. */
+static void test_what_a_base_requires_is_no_newer_run(void **state UNUSED)
+{
+	struct world w;
+	struct err e = { 0 };
+	struct run_created again;
+
+	world_open(&w);
+	struct run_created own = RUN(&w, "a:linux");
+	struct run_created required = RUN(&w, "a:linux");
+	must_err(sql_run(w.app.store, &e,
+		"UPDATE workflow_runs SET workflow_name = 'CI (required by trunk)' WHERE id = ?",
+		"i", required.run_id));
+	world_finish(&w, world_job(&w, own.run_id, "a"), CONCLUSION_FAILURE);
+	world_finish(&w, world_job(&w, required.run_id, "a"), CONCLUSION_SUCCESS);
+	assert_int_equal(CHECK_FAILURE, combined(&w));
+	must_err(store_run_rerun(
+		w.app.store, &(struct rerun_spec){ .run_id = own.run_id }, wall_now(), &again, &e));
+	world_finish(&w, world_job(&w, again.run_id, "a"), CONCLUSION_SUCCESS);
+	assert_int_equal(CHECK_SUCCESS, combined(&w));
+	world_close(&w);
+}
+
 /* Another run of the same repository, of that commit. */
 static void run_of(struct world *w, const char *sha)
 {
@@ -193,6 +216,7 @@ int main(void)
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_what_a_job_waits_for),
 		cmocka_unit_test(test_newest_run_counts),
+		cmocka_unit_test(test_what_a_base_requires_is_no_newer_run),
 		cmocka_unit_test(test_digits_of_a_commit),
 		cmocka_unit_test(test_pull_request_stands_at_its_head),
 		cmocka_unit_test(test_badge_of_hostile_label),
