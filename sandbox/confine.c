@@ -92,7 +92,8 @@ int confine_limits(const struct confine_limits *l, struct err *e)
 		limit(RLIMIT_CPU, l->cpu_seconds, e) < 0 ||
 		limit(RLIMIT_FSIZE, l->file_size, e) < 0)
 		return -1;
-#ifndef __SANITIZE_ADDRESS__ /* its shadow memory alone is larger than any sensible limit */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	/* the shadow memory alone is larger than any sensible limit */
 	if (limit(RLIMIT_AS, l->address_space, e) < 0)
 		return -1;
 #endif

@@ -3,7 +3,8 @@
 
 64 jobs send one call after the other, each used token giving the next, as a runner does for its logs.
 The builds take turns, each on a data folder of its own below FOLDER, which should lie on the disk that
-is meant. Medians of the rounds; also the longest call, and what an admin verb took meanwhile.
+is meant. Medians of the rounds; also the longest call, what an admin verb took meanwhile, and for how
+long a thread of serve was away from its loop (a build that says so).
 """
 import asyncio
 import json
@@ -76,6 +77,12 @@ def verbs(coordinator, stop, took):
         took.append(time.monotonic() - began)
 
 
+def print_loops(coordinator):
+    page = coordinator.request("GET", "/metrics").body.decode()
+    print(*(line.removeprefix("shithub_actions_") for line in page.splitlines()
+            if line.startswith("shithub_actions_loop_")), sep="; ")
+
+
 def measure(build, folder):
     coordinator = driver.Coordinator(build, folder).start()
     host, port = coordinator.base.removeprefix("http://").split(":")
@@ -85,6 +92,7 @@ def measure(build, folder):
     asyncio.run(all_jobs((host, int(port)), claimed, took))
     stop.set()
     thread.join()
+    print_loops(coordinator)
     coordinator.stop()
     return len(took) / SECONDS, max(took) * 1e3, statistics.median(other) * 1e3
 
