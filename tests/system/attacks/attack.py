@@ -12,12 +12,15 @@ FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wno-missing-field-
 
 
 @functools.lru_cache(maxsize=None)
-def program(name):
-    """The bytes of attacks/<name>.c as a static program that runs in any image."""
+def program(name, *arguments):
+    """The bytes of attacks/<name>.c as a static program that runs in any image; given arguments,
+    what it says to them on this machine."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / name
         subprocess.run(["musl-gcc", *FLAGS, "-o", out, HERE / f"{name}.c"], check=True)
-        return out.read_bytes()
+        if not arguments:
+            return out.read_bytes()
+        return subprocess.run([out, *arguments], stdout=subprocess.PIPE, check=True).stdout.decode()
 
 
 def script(text, **more):

@@ -5,6 +5,9 @@ from conftest import few
 
 def test_calls_and_files(job):
     """On either engine, with either transport, also for a second step of one box."""
+    # Calls of another architecture kill; a kernel that knows none of them kills before the filter.
+    here = attack.program("calls", "here")
+    killed = "signal 31" if here.startswith("REACHED") else here.strip().split(": ")[-1]
     run = attack.script("chmod +x calls && ./calls")
     done = job("- uses: actions/checkout@v4\n" + run + run,
                files={"calls": attack.program("calls")})
@@ -13,10 +16,12 @@ def test_calls_and_files(job):
         lines = done.text(index).splitlines()
         assert not [line for line in lines if line.startswith("REACHED")], lines
         tried = int(lines[-1].removeprefix("tried "))
-        assert sum(line.startswith("refused") for line in lines) == tried > 150
+        assert sum(line.startswith("refused") for line in lines) == tried > 150, lines
         for line in lines:
-            if line.startswith(("refused int 0x80", "refused x32")):
-                assert line.endswith("signal 31"), "calls of another architecture kill"
+            if line.startswith("refused x32"):
+                assert line.endswith("signal 31"), line
+            if line.startswith("refused int 0x80"):
+                assert line.endswith(killed), line
 
 
 SETUID = """
