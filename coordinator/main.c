@@ -150,6 +150,8 @@ static const struct cli_verb user_verbs[] = {
 		admin_user_disable },
 	{ "enable", "accept a disabled user's tokens again", "LOGIN " REPORT, NULL,
 		admin_user_enable },
+	{ "password", "let a user sign in at the pages", "LOGIN [--remove] " REPORT, NULL,
+		admin_user_password },
 	{ "set-admin", "let a user do everything, or no longer", "LOGIN on|off " REPORT, NULL,
 		admin_user_set_admin },
 	{ 0 },

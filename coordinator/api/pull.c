@@ -13,8 +13,7 @@
 #include "coordinator/api/body.h"
 #include "coordinator/api/caller.h"
 #include "coordinator/api/pull_body.h"
-#include "coordinator/queue/approve.h"
-#include "coordinator/store/audit.h"
+#include "coordinator/act/run.h"
 #include "coordinator/store/pull.h"
 #include "coordinator/trigger/pull.h"
 
@@ -182,44 +181,24 @@ static void approve_answer(struct httpd_request *r, int64_t id, bool secrets, in
 	caller_answer(r, 200, &w, &out, &e);
 }
 
-static int approve_commit(struct app *a, const struct httpd_request *r, int64_t id,
-	const struct pat_row *who, const struct approve_body *body, int64_t *ret_started,
-	struct err *e)
-{
-	char address[ADDRESS_TEXT_MAX];
-	const struct approval approval = { who->login, body->reason, body->secrets };
-	CLEAN_STR char *target = xasprintf("%" PRId64, id);
-	const struct audit_entry entry = { .by = AUDIT_USER,
-		.who_id = who->user_id,
-		.who = who->login,
-		.verb = approve_verb(body->secrets),
-		.target_kind = "run",
-		.target = target,
-		.reason = body->reason,
-		.address = httpd_address_of(r, address) };
-	CLEAN_TX struct store_tx tx = { 0 };
-
-	if (store_begin(a->store, &tx, e) < 0 ||
-		store_run_approve(a->store, id, &approval, wall_now(), ret_started, e) < 0 ||
-		store_audit_record(a->store, &entry, wall_now(), e) < 0)
-		return -1;
-	return store_commit(&tx, e);
-}
-
 void api_run_approve(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
 	CLEANUP(approve_release) struct approve_body body = { 0 };
 	CLEANUP(caller_release) struct caller c = { 0 };
+	char address[ADDRESS_TEXT_MAX];
 	int64_t started = 0;
 	struct err e = { 0 };
 
 	if (caller_of_run(a, r, ROLE_WRITE, &c, &e) < 0 ||
 		approve_parse(httpd_body(r), &body, &e) < 0 ||
-		approve_commit(a, r, c.id, &c.who, &body, &started, &e) < 0) {
+		act_approve(a, &c.who, c.id,
+			&(struct act_approval){ .reason = body.reason,
+				.secrets = body.secrets,
+				.address = httpd_address_of(r, address) },
+			&started, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
-	app_wake(a);
 	approve_answer(r, c.id, body.secrets, started);
 }

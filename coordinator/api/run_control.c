@@ -7,9 +7,9 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "coordinator/api/body.h"
+#include "coordinator/act/run.h"
 #include "coordinator/api/caller.h"
 #include "coordinator/queue/cancel.h"
-#include "coordinator/trigger/rerun.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/store/run.h"
@@ -20,15 +20,12 @@
 
 #define EXPLAIN_MAX MIB(4)
 
-static void created_answer(
-	struct app *a, struct httpd_request *r, const struct run_created *run, int64_t parent)
+static void created_answer(struct httpd_request *r, const struct run_created *run, int64_t parent)
 {
 	CLEAN_BUF struct buf out = BUF_INIT(KIB(4));
 	struct json_writer w;
 	struct err e = { 0 };
 
-	metric_add(&a->metrics, METRIC_RUNS, 1);
-	app_wake(a);
 	json_writer_init(&w, &out, false);
 	json_begin_object(&w);
 	json_kv_int(&w, "run_id", run->run_id);
@@ -43,16 +40,12 @@ static void created_answer(
 
 static void rerun(struct app *a, struct httpd_request *r, struct rerun_spec *spec, struct err *e)
 {
-	const struct trigger t = { .store = a->store,
-		.data_dir = a->data_dir,
-		.public_url = a->public_url,
-		.now = wall_now() };
 	struct run_created run;
 
-	if (trigger_rerun(&t, spec, &run, e) < 0)
+	if (act_rerun(a, spec, &run, e) < 0)
 		httpd_reply_err(r, e);
 	else
-		created_answer(a, r, &run, spec->run_id);
+		created_answer(r, &run, spec->run_id);
 }
 
 static void run_again(struct httpd_request *r, struct app *a, bool failed)
@@ -150,13 +143,10 @@ void api_run_cancel(struct httpd_request *r, void *app)
 		httpd_reply_err(r, &e);
 		return;
 	}
-	CLEAN_STR char *why = xasprintf("cancelled by %s", c.who.login);
-	if (store_run_cancel(a->store, c.id, why, wall_now(), &e) < 0 ||
-		store_run_get(a->store, c.id, &run, &e) < 0) {
+	if (act_cancel(a, &c.who, c.id, &e) < 0 || store_run_get(a->store, c.id, &run, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
 	}
-	app_wake(a);
 	json_writer_init(&w, &out, false);
 	json_begin_object(&w);
 	json_kv_int(&w, "run_id", c.id);
@@ -227,6 +217,13 @@ void api_user_begin(struct httpd_request *r, void *app)
 		httpd_reply_err(r, &e);
 }
 
+static void dispatched(struct app *a, struct httpd_request *r, const struct run_created *run)
+{
+	metric_add(&a->metrics, METRIC_RUNS, 1);
+	app_wake(a);
+	created_answer(r, run, 0);
+}
+
 void api_dispatch(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
@@ -257,5 +254,5 @@ void api_dispatch(struct httpd_request *r, void *app)
 	if (trigger_dispatch(&t, &repo, &d, &problems, &run, &e) < 0)
 		problems_answer(r, &e, &problems);
 	else
-		created_answer(a, r, &run, 0);
+		dispatched(a, r, &run);
 }

@@ -45,6 +45,15 @@ bool auth_failed_often(struct app *a, const struct httpd_request *r)
 	return ++slot->n > AUTH_FAILURES_MAX;
 }
 
+bool auth_failed_enough(const struct app *a, const struct httpd_request *r)
+{
+	uint64_t peer = httpd_peer(r);
+	const struct auth_failure *slot = &a->failures.slots[peer % AUTH_FAILURE_SLOTS];
+
+	return slot->peer == peer && mono_diff(mono_now(), slot->since) <= 60 * USEC_PER_SEC &&
+	       slot->n >= AUTH_FAILURES_MAX;
+}
+
 /* The most that a token with these scopes may do. */
 static enum role scopes_role(int64_t scopes)
 {

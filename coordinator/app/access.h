@@ -20,6 +20,8 @@ int auth_user(
 
 /* Counts a failure of the request's address; more than AUTH_FAILURES_MAX in this minute? */
 bool auth_failed_often(struct app *a, const struct httpd_request *r);
+/* The same without counting one. */
+bool auth_failed_enough(const struct app *a, const struct httpd_request *r);
 
 /* who NULL: somebody without a token. ret_repo NULL fine. */
 int access_repo(struct app *a, const struct pat_row *who, int64_t repo_id, enum role need,

@@ -19,6 +19,7 @@ struct waiters; /* claim.h: held heartbeats */
 struct scrub;   /* scrub/scrub.h: maskers of running jobs */
 struct git_session;
 struct planner;
+struct login_try;
 
 /* What artifacts may take; 0: the defaults of artifact.h. */
 struct artifact_limits {
@@ -41,6 +42,8 @@ struct auth_failures {
 	} slots[AUTH_FAILURE_SLOTS];
 };
 
+enum { LOGIN_TRIES_MAX = 4 }; /* at one time */
+
 struct app {
 	struct loop *loop;
 	struct wall started_at; /* of serve */
@@ -58,6 +61,8 @@ struct app {
 	struct auth_failures failures;    /* of callers of those */
 	/* lines that callers without a token can cause */
 	struct log_limit refusals_said, git_said;
+	/* pages/login.c: passwords that are checked now */
+	struct login_try *logins[LOGIN_TRIES_MAX];
 	char *data_dir; /* repositories live in <data_dir>/repos */
 	struct artifact_limits artifacts;
 	struct log_limits logs;

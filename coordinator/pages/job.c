@@ -165,7 +165,7 @@ static void job_page_begin(struct job_page *p)
 	CLEAN_STR char *title = xasprintf(
 		"%s · %s #%" PRId64, p->at.job.name, p->at.run.workflow_name, p->at.run.run_index);
 
-	page_begin(&p->html, &p->at, title);
+	page_begin(&p->html, &p->at.viewer, &p->at, title);
 	write_lead(p);
 	write_waits(p);
 	if (p->steps.n)

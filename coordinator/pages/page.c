@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/pages/asset.h"
+#include "coordinator/pages/session.h"
 #include "coordinator/store/run.h"
 
 #define POLICY                                                                      \
@@ -26,8 +27,10 @@ void viewer_release(struct viewer *v)
 
 int viewer_of(struct app *a, struct httpd_request *r, struct viewer *ret, struct err *e)
 {
-	if (!httpd_header(r, "Authorization"))
+	if (!httpd_header(r, "Authorization")) {
+		session_viewer(a, r, ret);
 		return 0;
+	}
 	if (auth_user(a, r, &ret->who, e) < 0)
 		return -1;
 	ret->known = true;
@@ -97,7 +100,7 @@ int place_of(struct app *a, struct httpd_request *r, enum place_depth depth, str
 
 /* ---- the frame ---- */
 
-void page_begin(struct html *h, const struct place *at, const char *title)
+void page_begin(struct html *h, const struct viewer *v, const struct place *at, const char *title)
 {
 	char style[ASSET_URL_MAX], icon[ASSET_URL_MAX];
 	CLEAN_STR char *full = at ? xasprintf("%s · %s/%s", title, at->repo.owner, at->repo.name)
@@ -105,7 +108,9 @@ void page_begin(struct html *h, const struct place *at, const char *title)
 
 	html_head(h, &(struct html_head){ .title = full,
 			     .style = asset_url(ASSET_STYLE, style),
-			     .icon = asset_url(ASSET_ICON, icon) });
+			     .icon = asset_url(ASSET_ICON, icon),
+			     .login = v && v->known ? v->who.login : NULL,
+			     .token = v && v->session ? v->form_token : NULL });
 	if (at)
 		html_crumbs(h, &(struct html_crumbs){ .repo_url = at->url,
 				       .owner = at->repo.owner,
@@ -154,13 +159,13 @@ struct failure {
 static const struct failure failures[] = {
 	{ ERR_NOT_FOUND, 404, "There is nothing here",
 		"Either it does not exist, or it is private and you may not see it. Check the "
-		"address; "
-		"runs are removed when their time is over." },
+		"address, or sign in; runs are removed when their time is over." },
 	{ ERR_INPUT, 400, "This address asks for something that cannot be", NULL },
-	{ ERR_AUTH, 401, "These credentials are not valid",
-		"The token is unknown, expired or revoked. Leave it out to see what is public." },
+	{ ERR_AUTH, 401, "Sign in first",
+		"This is for users who are signed in, or show a valid token." },
 	{ ERR_DENIED, 403, "You may not do this", NULL },
 	{ ERR_CONFLICT, 409, "This is not possible now", NULL },
+	{ ERR_TIMEOUT, 503, "The coordinator is busy", "Try again in a moment." },
 };
 static const struct failure internal = { ERR_INTERNAL, 500, "Something is wrong on our side",
 	"The coordinator's own log says what. Try again, and tell its operator if it stays." };
@@ -181,7 +186,7 @@ void page_fail(struct httpd_request *r, const struct err *e)
 	if (f == &internal)
 		log_error("pages", "page_failed", F_STR("path", httpd_path(r)), F_ERR(e));
 	html_init(&h, PAGE_MAX_BYTES);
-	page_begin(&h, NULL, f->what);
+	page_begin(&h, NULL, NULL, f->what);
 	html_lost(&h, &(struct html_lost){ .status = f->status,
 			      .what = f->what,
 			      .help = f->help ? f->help : e->text });

@@ -19,10 +19,13 @@
 struct viewer {
 	bool known;
 	struct pat_row who;
+	int64_t session;                /* 0: known by a token in a header */
+	char form_token[TOKEN_HEX_MAX]; /* of the session's forms */
 };
 void viewer_release(struct viewer *v);
 #define CLEAN_VIEWER CLEANUP(viewer_release)
-/* ERR_AUTH for a token that is no good. */
+/* By a token in a header, ERR_AUTH if that is no good, or by the cookie of a session (session.h).
+ */
 int viewer_of(
 	struct app *a, struct httpd_request *r, struct viewer *ret, struct err *e) CHECK_RESULT;
 static inline const struct pat_row *viewer_pat(const struct viewer *v)
@@ -47,8 +50,8 @@ enum place_depth { PLACE_REPO, PLACE_RUN, PLACE_JOB };
 int place_of(struct app *a, struct httpd_request *r, enum place_depth depth, struct place *ret,
 	struct err *e) CHECK_RESULT;
 
-/* Starts a page; at NULL: of no repository. */
-void page_begin(struct html *h, const struct place *at, const char *title);
+/* Starts a page; v NULL: nobody is known; at NULL: of no repository. */
+void page_begin(struct html *h, const struct viewer *v, const struct place *at, const char *title);
 /* Ends it and answers. */
 void page_reply(struct httpd_request *r, unsigned status, struct html *h);
 /* Answers with the page of an error. */

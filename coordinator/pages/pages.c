@@ -2,6 +2,7 @@
 #include "coordinator/pages/pages.h"
 
 #include "coordinator/pages/asset.h"
+#include "coordinator/pages/form.h"
 #include "coordinator/pages/page.h"
 
 #define RUN "/{owner}/{repo}/runs/{id}"
@@ -10,16 +11,30 @@
 		"GET", pattern, HTTPD_NO_BODY, 0, NULL, fn \
 	}
 
+#define POST(pattern, fn)                                                      \
+	{                                                                      \
+		"POST", pattern, HTTPD_BUFFERED, FORM_MAX, page_user_begin, fn \
+	}
+
 const struct httpd_route page_routes[] = {
 	GET("/", page_repos),
 	GET("/runners", page_runners),
 	GET(ASSET_ROUTE, asset_get),
+	GET("/login", page_login),
+	{ "POST", "/login", HTTPD_BUFFERED, FORM_MAX, page_login_begin, page_login_sent },
+	POST("/logout", page_logout),
+	GET("/sessions", page_sessions),
+	POST("/sessions/{id}/end", page_session_end),
 	GET("/{owner}/{repo}", page_runs),
 	GET(RUN, page_run),
 	GET(RUN "/jobs/{job}", page_job),
 	GET(RUN "/jobs/{job}/log", page_job_raw),
 	GET(RUN "/jobs/{job}/steps/{step}/log", page_step_raw),
 	GET(RUN "/artifacts/{artifact}", page_artifact),
+	POST(RUN "/rerun", page_rerun),
+	POST(RUN "/rerun-failed-jobs", page_rerun_failed),
+	POST(RUN "/cancel", page_cancel),
+	POST(RUN "/approve", page_approve),
 };
 const size_t page_routes_n = ARRAY_LEN(page_routes);
 

@@ -8,6 +8,8 @@
  *   /{owner}/{repo}/runs/{id}            one run: jobs, annotations, artifacts
  *   …/jobs/{job}                         one job: steps and their logs; …/log: the bytes as stored
  *   …/artifacts/{artifact}               an artifact's bytes
+ *   /login, /logout, /sessions           signing in, out, and where one is signed in
+ *   …/runs/{id}/rerun, /cancel, …        forms of a run's page
  *   /static/…                            style sheet and icon
  */
 #ifndef COORDINATOR_PAGES_PAGES_H
@@ -19,6 +21,21 @@ extern const struct httpd_route page_routes[];
 extern const size_t page_routes_n;
 /* For a path that no table has: a page for browsers, the API's words for others. */
 extern const struct httpd_route page_lost;
+
+/* Ends what still checks a password; after httpd_free. */
+void pages_stop(struct app *a);
+
+void page_user_begin(struct httpd_request *r, void *app); /* only for those who are known */
+void page_login(struct httpd_request *r, void *app);
+void page_login_begin(struct httpd_request *r, void *app);
+void page_login_sent(struct httpd_request *r, void *app);
+void page_logout(struct httpd_request *r, void *app);
+void page_sessions(struct httpd_request *r, void *app);
+void page_session_end(struct httpd_request *r, void *app);
+void page_rerun(struct httpd_request *r, void *app);
+void page_rerun_failed(struct httpd_request *r, void *app);
+void page_cancel(struct httpd_request *r, void *app);
+void page_approve(struct httpd_request *r, void *app);
 
 void page_repos(struct httpd_request *r, void *app);
 void page_runners(struct httpd_request *r, void *app);

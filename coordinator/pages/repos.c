@@ -41,13 +41,12 @@ static int write_row(struct html *h, struct app *a, const struct readable_row *r
 }
 
 /* "owner/name" of the last row of the page before. */
-static int list_load(struct app *a, struct httpd_request *r, struct readable_list *ret,
-	bool *ret_first, struct err *e)
+static int list_load(struct app *a, struct httpd_request *r, struct viewer *viewer,
+	struct readable_list *ret, bool *ret_first, struct err *e)
 {
-	CLEAN_VIEWER struct viewer viewer = { 0 };
 	CLEAN_STR char *after = NULL;
 
-	if (viewer_of(a, r, &viewer, e) < 0 || query_text(r, "after", CURSOR_MAX, &after, e) < 0)
+	if (viewer_of(a, r, viewer, e) < 0 || query_text(r, "after", CURSOR_MAX, &after, e) < 0)
 		return -1;
 	char *slash = after ? strchr(after, '/') : NULL;
 	if (after && !slash)
@@ -55,7 +54,7 @@ static int list_load(struct app *a, struct httpd_request *r, struct readable_lis
 	if (slash)
 		*slash = '\0';
 	*ret_first = !after;
-	const struct readable_spec spec = { .user_id = viewer.known ? viewer.who.user_id : 0,
+	const struct readable_spec spec = { .user_id = viewer->known ? viewer->who.user_id : 0,
 		.owner = after ? after : "",
 		.name = slash ? slash + 1 : "",
 		.limit = REPOS_SHOWN + 1 };
@@ -76,17 +75,18 @@ static void write_pages(struct html *h, const struct readable_list *l, bool firs
 void page_repos(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
+	CLEAN_VIEWER struct viewer viewer = { 0 };
 	CLEANUP(readable_list_release) struct readable_list l = { 0 };
 	CLEAN_HTML struct html h;
 	bool first = true;
 	struct err e = { 0 };
 
 	html_init(&h, PAGE_MAX_BYTES);
-	if (list_load(a, r, &l, &first, &e) < 0) {
+	if (list_load(a, r, &viewer, &l, &first, &e) < 0) {
 		page_fail(r, &e);
 		return;
 	}
-	page_begin(&h, NULL, "Repositories");
+	page_begin(&h, &viewer, NULL, "Repositories");
 	html_repos_begin(&h, &(struct html_repos_begin){ 0 });
 	for (size_t i = 0; i < l.n && i < REPOS_SHOWN; i++)
 		if (write_row(&h, a, &l.v[i], &e) < 0) {

@@ -109,6 +109,38 @@ static void write_notes(struct html *h, const struct run_row *run)
 			"approved it.");
 }
 
+/* ---- what may be done with it ---- */
+
+static void write_act(struct html *h, const struct run_page *p, const char *what, const char *label)
+{
+	CLEAN_STR char *url = xasprintf("%s/%s", p->at.run_url, what);
+
+	html_act(h, &(struct html_act){ url, p->at.viewer.form_token, label });
+}
+
+/* For those who may, and what is possible now. */
+static void write_acts(struct html *h, struct app *a, const struct run_page *p)
+{
+	const struct run_row *run = &p->run;
+	bool over = status_terminal(run->state.status);
+	CLEAN_STR char *approve = xasprintf("%s/approve", p->at.run_url);
+
+	if (!p->at.viewer.session ||
+		access_run(a, &p->at.viewer.who, run->id, ROLE_WRITE, NULL, NULL) < 0)
+		return;
+	if (run->awaits_approval && !over)
+		html_approve(h, &(struct html_approve){ approve, p->at.viewer.form_token });
+	html_acts_begin(h, &(struct html_acts_begin){ 0 });
+	if (!over)
+		write_act(h, p, "cancel", "Cancel run");
+	if (over)
+		write_act(h, p, "rerun", "Re-run all jobs");
+	if (over && p->jobs.n && run->state.conclusion != CONCLUSION_SUCCESS &&
+		run->state.conclusion != CONCLUSION_SKIPPED)
+		write_act(h, p, "rerun-failed-jobs", "Re-run failed jobs");
+	html_acts_end(h, &(struct html_acts_end){ 0 });
+}
+
 /* ---- jobs ---- */
 
 static const char *job_word(const struct job_row *j)
@@ -235,9 +267,10 @@ void page_run(struct httpd_request *r, void *app)
 	CLEAN_STR char *name = run_title(&p.at.run);
 	CLEAN_STR char *title =
 		xasprintf("%s · %s #%" PRId64, name, p.run.workflow_name, p.run.run_index);
-	page_begin(&h, &p.at, title);
+	page_begin(&h, &p.at.viewer, &p.at, title);
 	write_lead(&h, &p);
 	write_notes(&h, &p.run);
+	write_acts(&h, app, &p);
 	write_graph(&h, &p);
 	write_annotations(&h, &p);
 	write_artifacts(&h, &p);

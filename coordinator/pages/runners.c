@@ -114,7 +114,7 @@ void page_runners(struct httpd_request *r, void *app)
 		page_fail(r, &e);
 		return;
 	}
-	page_begin(&h, NULL, "Runners");
+	page_begin(&h, &p.viewer, NULL, "Runners");
 	write_runners(&h, &p);
 	page_reply(r, 200, &h);
 }

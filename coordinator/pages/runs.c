@@ -178,7 +178,7 @@ void page_runs(struct httpd_request *r, void *app)
 		page_fail(r, &e);
 		return;
 	}
-	page_begin(&h, &at, "Runs");
+	page_begin(&h, &at.viewer, &at, "Runs");
 	write_filter(&h, &at, &f);
 	write_runs(&h, &at, &f, &l, next);
 	page_reply(r, 200, &h);

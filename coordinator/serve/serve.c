@@ -266,6 +266,7 @@ static void serve_release(struct serve *v)
 	sender_stop(v->sender);
 	waiters_free(a);
 	httpd_free(a->httpd);
+	pages_stop(a);
 	certificate_close();
 	planner_stop(a->planner);
 	git_http_stop(a);

@@ -512,6 +512,16 @@ static const char *const migrations[] = {
 	"DROP INDEX workflow_runs_checked;"
 	"CREATE INDEX workflow_runs_checked ON workflow_runs"
 	" (repo_id, ifnull(pull_head, head_sha), workflow_file, event, workflow_name, id DESC);",
+	/* 39: passwords of users (digests, password.h) and sessions of browsers */
+	"ALTER TABLE owners ADD COLUMN password TEXT;"
+	"CREATE TABLE sessions ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" user_id INTEGER NOT NULL REFERENCES owners ON DELETE CASCADE,"
+	" token_sha256 BLOB NOT NULL UNIQUE, agent TEXT NOT NULL,"
+	" created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+	" last_used_at INTEGER NOT NULL);"
+	"CREATE INDEX sessions_user ON sessions (user_id);"
+	"CREATE INDEX sessions_expiry ON sessions (expires_at);",
 };
 
 const char *schema_step(size_t number)

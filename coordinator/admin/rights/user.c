@@ -1,15 +1,18 @@
 /*
- * Users from the command line. They have no password: what they do they do with access tokens, so
- * a user is a name, whether it is disabled, and whether it may do everything (site admin).
+ * Users from the command line. What they do they do with access tokens, or signed in at the pages
+ * with a password, which they have only when somebody gave them one.
  */
 #include "coordinator/admin/rights/user.h"
 
 #include <stdio.h>
 
+#include "base/fs.h"
 #include "coordinator/admin/audit.h"
 #include "coordinator/admin/rights/token.h"
 #include "coordinator/repo/repo.h"
 #include "coordinator/rights/owner.h"
+#include "coordinator/rights/password.h"
+#include "coordinator/rights/session.h"
 
 static void write_members(struct json_writer *w, const struct owner_row *r)
 {
@@ -228,6 +231,60 @@ static int enable_user(struct admin *a, void *options UNUSED, struct err *e)
 int admin_user_enable(int argc, char **argv)
 {
 	return one_user(argc, argv, 1, check_login, enable_user);
+}
+
+/* ---- passwords ---- */
+
+static int password_read(char digest[PASSWORD_DIGEST_MAX], struct err *e)
+{
+	struct buf text = BUF_INIT_SECRET(PASSWORD_MAX + 1);
+	int rc = fd_read_all(STDIN_FILENO, &text, e);
+
+	if (rc < 0)
+		err_wrap(e, "password on standard input (at most %d bytes)", PASSWORD_MAX);
+	if (rc == 0 && text.len && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = 0;
+	if (rc == 0 && text.len && memchr(text.data, 0, text.len))
+		rc = err_set(e, ERR_INPUT, "password on standard input: expected no NUL");
+	if (rc == 0)
+		rc = password_digest(buf_cstr(&text), digest, e);
+	buf_release_wipe(&text);
+	return rc;
+}
+
+static int set_password(struct admin *a, void *options, struct err *e)
+{
+	const bool remove = *(bool *)options;
+	char digest[PASSWORD_DIGEST_MAX];
+	CLEANUP(owner_row_release) struct owner_row row = { 0 };
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if ((!remove && password_read(digest, e) < 0) || store_begin(a->store, &tx, e) < 0 ||
+		store_user_find(a->store, a->args[0], &row, e) < 0 ||
+		store_password_set(a->store, row.id, remove ? NULL : digest, e) < 0 ||
+		user_audit(a, remove ? "user.password-remove" : "user.password", e) < 0 ||
+		store_commit(&tx, e) < 0)
+		return -1;
+	return show_again(a, &row, e);
+}
+
+int admin_user_password(int argc, char **argv)
+{
+	bool remove = false;
+	const struct cli_flag flags[] = {
+		{ "remove", CLI_BOOL, &remove, NULL, "the user cannot sign in any more" },
+	};
+
+	return admin_verb_run(argc, argv,
+		&(struct admin_verb){ .flags = flags,
+			.n_flags = ARRAY_LEN(flags),
+			.options = &remove,
+			.max_args = 1,
+			.reads_stdin = true,
+			.help = "The password is read from standard input; one newline at its end "
+				"is dropped. All\nsessions of the user end.",
+			.check = check_login,
+			.work = set_password });
 }
 
 static int check_on_off(struct admin *a, void *options, struct err *e)

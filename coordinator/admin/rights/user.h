@@ -15,6 +15,7 @@ int admin_user_list(int argc, char **argv);
 int admin_user_show(int argc, char **argv);      /* LOGIN */
 int admin_user_disable(int argc, char **argv);   /* LOGIN */
 int admin_user_enable(int argc, char **argv);    /* LOGIN */
+int admin_user_password(int argc, char **argv);  /* LOGIN [--remove]; from standard input */
 int admin_user_set_admin(int argc, char **argv); /* LOGIN on|off */
 
 #endif

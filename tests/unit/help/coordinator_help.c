@@ -127,6 +127,7 @@ void world_close(struct world *w)
 	if (w->app.loop) {
 		waiters_free(&w->app);
 		httpd_free(w->app.httpd);
+		pages_stop(&w->app);
 		loop_free(w->app.loop);
 	}
 	scrub_free(w->app.scrub);

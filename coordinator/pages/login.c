@@ -1,0 +1,289 @@
+/*
+ * A password takes a tenth of a second to check, and whoever serves must not wait for it: each try
+ * has a thread of its own, a few at a time, which says over an eventfd that it is done. The thread
+ * touches nothing but its own struct. A client that goes away meanwhile leaves the try behind; it
+ * is freed when its thread is done, or joined when serve ends.
+ */
+#include "coordinator/pages/pages.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pages/parts.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "coordinator/pages/form.h"
+#include "coordinator/pages/page.h"
+#include "coordinator/pages/query.h"
+#include "coordinator/pages/session.h"
+#include "coordinator/rights/password.h"
+#include "coordinator/rights/session.h"
+
+enum { LOGIN_MAX = 64, NEXT_MAX = 500 };
+
+struct login_try {
+	struct app *app;
+	struct httpd_request *request; /* NULL: gone */
+	char *login, *password, *next, *digest;
+	int64_t user_id;
+	bool fits; /* the thread's word */
+	int done;  /* eventfd */
+	struct loop_source *source;
+	pthread_t thread;
+	size_t slot; /* of app->logins */
+};
+
+/* ---- the page ---- */
+
+/* A path of this host, whatever the form says. */
+static const char *next_page(const char *next)
+{
+	return next && next[0] == '/' && next[1] != '/' && !strpbrk(next, "\\\r\n") ? next : "/";
+}
+
+static void answer_form(struct httpd_request *r, unsigned status, const char *login,
+	const char *next, const char *problem)
+{
+	CLEAN_HTML struct html h;
+
+	html_init(&h, PAGE_MAX_BYTES);
+	page_begin(&h, NULL, NULL, "Sign in");
+	html_login(&h, &(struct html_login){ .problem = problem, .next = next, .login = login });
+	page_reply(r, status, &h);
+}
+
+void page_login(struct httpd_request *r, void *app)
+{
+	CLEAN_VIEWER struct viewer v = { 0 };
+	CLEAN_STR char *next = NULL;
+	struct err e = { 0 };
+
+	if (viewer_of(app, r, &v, &e) < 0 || query_text(r, "next", NEXT_MAX, &next, &e) < 0)
+		page_fail(r, &e);
+	else if (v.session)
+		form_done(r, next_page(next));
+	else
+		answer_form(r, 200, NULL, next, NULL);
+}
+
+/* ---- a try ---- */
+
+static void try_free(struct login_try *t)
+{
+	pthread_join(t->thread, NULL);
+	loop_source_unref(&t->source);
+	close_fdp(&t->done);
+	if (t->request)
+		httpd_on_close(t->request, NULL, NULL);
+	t->app->logins[t->slot] = NULL;
+	wipe_free(t->password);
+	free(t->login);
+	free(t->next);
+	free(t->digest);
+	free(t);
+}
+
+static void *try_main(void *data)
+{
+	struct login_try *t = data;
+	const uint64_t one = 1;
+
+	t->fits = password_fits(t->digest, t->password);
+	IGNORE_RESULT(write(t->done, &one, sizeof(one)), "an eventfd that is 0 takes it");
+	return NULL;
+}
+
+static void answer_refused(struct login_try *t)
+{
+	struct app *a = t->app;
+
+	log_info("pages", "login_refused", F_STR("login", t->login));
+	(void)auth_failed_often(a, t->request);
+	answer_form(t->request, 401, t->login, t->next,
+		"Name or password is wrong, or this user has no password.");
+}
+
+static void answer_try(struct login_try *t)
+{
+	struct httpd_request *r = t->request;
+	struct err e = { 0 };
+
+	httpd_turn_begin(t->app->httpd);
+	if (!t->fits)
+		answer_refused(t);
+	else if (session_begin(t->app, r, t->user_id, &e) < 0)
+		page_fail(r, &e);
+	else
+		form_done(r, next_page(t->next));
+	httpd_turn_end(t->app->httpd);
+}
+
+static void on_done(struct loop_source *s UNUSED, int fd UNUSED, uint32_t events UNUSED, void *data)
+{
+	struct login_try *t = data;
+
+	if (t->request)
+		answer_try(t);
+	try_free(t);
+}
+
+static void on_gone(struct httpd_request *r UNUSED, void *data)
+{
+	struct login_try *t = data;
+
+	t->request = NULL;
+}
+
+/* LOGIN_TRIES_MAX: none is free. */
+static size_t free_slot(const struct app *a)
+{
+	size_t i = 0;
+
+	while (i < LOGIN_TRIES_MAX && a->logins[i])
+		i++;
+	return i;
+}
+
+static int try_start(struct login_try *t, struct err *e)
+{
+	int rc;
+
+	t->slot = free_slot(t->app);
+	if (t->slot == LOGIN_TRIES_MAX)
+		return err_set(e, ERR_TIMEOUT, "many sign in at this moment");
+	t->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = t->done < 0 ? errno : pthread_create(&t->thread, NULL, try_main, t);
+	if (rc) {
+		close_fdp(&t->done);
+		return err_set_errno(e, rc, "password check");
+	}
+	t->app->logins[t->slot] = t;
+	t->source = loop_io(t->app->loop, t->done, EPOLLIN, on_done, t);
+	httpd_on_close(t->request, on_gone, t);
+	httpd_hold(t->request);
+	return 0;
+}
+
+static int read_form(struct httpd_request *r, struct login_try *t, struct err *e)
+{
+	if (form_field(r, "login", LOGIN_MAX, &t->login, e) < 0 ||
+		form_field(r, "password", PASSWORD_MAX, &t->password, e) < 0 ||
+		form_field(r, "next", NEXT_MAX, &t->next, e) < 0)
+		return -1;
+	if (str_empty(t->login) || str_empty(t->password))
+		return err_set(e, ERR_INPUT, "name and password are missing");
+	return store_password_get(t->app->store, t->login, &t->user_id, &t->digest, e);
+}
+
+/* Before the body is read. */
+void page_login_begin(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	struct err e = { 0 };
+
+	if (form_is_foreign(a, r)) {
+		err_set(&e, ERR_DENIED, "the form is of another site");
+		page_fail(r, &e);
+	} else if (auth_failed_enough(a, r)) {
+		httpd_add_header(r, "Retry-After", "60");
+		answer_form(r, 429, NULL, NULL,
+			"Too many tries from your address. Wait a minute, then try again.");
+	}
+}
+
+void page_login_sent(struct httpd_request *r, void *app)
+{
+	struct login_try *t = xcalloc(1, sizeof(*t));
+	struct err e = { 0 };
+
+	t->app = app;
+	t->request = r;
+	if (read_form(r, t, &e) == 0 && try_start(t, &e) == 0)
+		return;
+	page_fail(r, &e);
+	wipe_free(t->password);
+	free(t->login);
+	free(t->next);
+	free(t->digest);
+	free(t);
+}
+
+void pages_stop(struct app *a)
+{
+	for (size_t i = 0; i < LOGIN_TRIES_MAX; i++)
+		if (a->logins[i])
+			try_free(a->logins[i]);
+}
+
+/* ---- sessions ---- */
+
+void page_logout(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	CLEAN_VIEWER struct viewer v = { 0 };
+	struct err e = { 0 };
+
+	if (viewer_of(a, r, &v, &e) < 0 || form_check(a, r, &v, &e) < 0 ||
+		(v.session && store_session_end(a->store, v.who.user_id, v.session, &e) < 0)) {
+		page_fail(r, &e);
+		return;
+	}
+	session_forget(a, r);
+	form_done(r, "/");
+}
+
+static void write_session(struct html *h, const struct viewer *v, const struct session_row *s)
+{
+	CLEAN_STR char *url = xasprintf("/sessions/%" PRId64 "/end", s->id);
+
+	html_session_row(
+		h, &(struct html_session_row){ .agent = *s->agent ? s->agent : "unknown browser",
+			   .this = s->id == v->session,
+			   .since = s->created_at,
+			   .used = s->last_used_at,
+			   .ends = s->expires_at,
+			   .url = url,
+			   .token = v->form_token });
+}
+
+void page_sessions(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	CLEAN_VIEWER struct viewer v = { 0 };
+	CLEANUP(session_list_release) struct session_list l = { 0 };
+	CLEAN_HTML struct html h;
+	struct err e = { 0 };
+
+	html_init(&h, PAGE_MAX_BYTES);
+	if (viewer_of(a, r, &v, &e) == 0 && !v.known)
+		err_set(&e, ERR_AUTH, "sign in first");
+	if (e.class != ERR_NONE ||
+		store_session_list(a->store, v.who.user_id, wall_now(), &l, &e) < 0) {
+		page_fail(r, &e);
+		return;
+	}
+	page_begin(&h, &v, NULL, "Sessions");
+	html_sessions_begin(&h, &(struct html_sessions_begin){ 0 });
+	for (size_t i = 0; i < l.n; i++)
+		write_session(&h, &v, &l.v[i]);
+	html_list_end(&h, &(struct html_list_end){ 0 });
+	page_reply(r, 200, &h);
+}
+
+void page_session_end(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	CLEAN_VIEWER struct viewer v = { 0 };
+	int64_t id = 0;
+	struct err e = { 0 };
+
+	if (!httpd_param_id(r, "id", &id))
+		err_set(&e, ERR_NOT_FOUND, "there is no such session");
+	if (e.class != ERR_NONE || viewer_of(a, r, &v, &e) < 0 || form_check(a, r, &v, &e) < 0 ||
+		store_session_end(a->store, v.who.user_id, id, &e) < 0)
+		page_fail(r, &e);
+	else
+		form_done(r, "/sessions");
+}

@@ -1,0 +1,15 @@
+/* The session's cookie. Under TLS its name begins with __Host-, so that no other host and no plain
+ * connection can set it. */
+#ifndef COORDINATOR_PAGES_SESSION_H
+#define COORDINATOR_PAGES_SESSION_H
+
+#include "coordinator/pages/page.h"
+
+/* The session of the request's cookie, if it has one that is good. */
+void session_viewer(struct app *a, struct httpd_request *r, struct viewer *ret);
+/* Begins one for that user and sets the cookie on the answer. */
+int session_begin(
+	struct app *a, struct httpd_request *r, int64_t user_id, struct err *e) CHECK_RESULT;
+void session_forget(struct app *a, struct httpd_request *r); /* the cookie goes */
+
+#endif

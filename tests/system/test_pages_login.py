@@ -1,0 +1,221 @@
+"""Signing in at the pages and what one may do then: forms as a browser without scripts sends them,
+against a real serve."""
+import http.client
+import re
+import urllib.parse
+
+import pytest
+from pages_world import Claimed, finish
+
+WORKFLOW = "name: CI\non: push\njobs: {a: {runs-on: linux, steps: [{run: x}]}}\n"
+
+
+class Browser:
+    """Keeps cookies, follows nothing by itself."""
+
+    def __init__(self, coordinator):
+        self.host = coordinator.base.split("://")[1]
+        self.cookies = {}
+
+    def ask(self, method, path, form=None, headers=None):
+        connection = http.client.HTTPConnection(self.host, timeout=60)
+        head = {"Accept": "text/html", "User-Agent": "Test <b>browser</b>", **(headers or {})}
+        if self.cookies:
+            head["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        body = None
+        if form is not None:
+            body = urllib.parse.urlencode(form)
+            head["Content-Type"] = "application/x-www-form-urlencoded"
+        connection.request(method, path, body, head)
+        answer = connection.getresponse()
+        answer.text = answer.read().decode()
+        answer.set_cookie = answer.getheader("Set-Cookie")
+        if answer.set_cookie:
+            name, value = answer.set_cookie.split(";")[0].split("=", 1)
+            self.cookies[name] = value
+        connection.close()
+        return answer
+
+    def get(self, path):
+        return self.ask("GET", path)
+
+    def sign_in(self, login, password, **more):
+        return self.ask("POST", "/login", {"login": login, "password": password, "next": "/", **more})
+
+    def token(self, path):
+        return re.search(r'name="token" value="([0-9a-f]{64})"', self.get(path).text).group(1)
+
+    def send(self, page, action, **fields):
+        """The form with that action on that page."""
+        assert f'action="{action}"' in self.get(page).text, (page, action)
+        return self.ask("POST", action, {"token": self.token(page), **fields})
+
+
+@pytest.fixture
+def browser(coordinator):
+    return Browser(coordinator)
+
+
+@pytest.fixture
+def users(coordinator):
+    """ada may write to demo/x, rita may read it, eve may nothing; all have passwords."""
+    for name in ("ada", "rita", "eve"):
+        coordinator.admin("user", "add", name)
+        coordinator.admin("user", "password", name, stdin=f"{name}'s password\n".encode())
+
+
+@pytest.fixture
+def failed(coordinator, repository, users):
+    """A private repository with a run that failed; its id."""
+    repo = repository("demo/x", private=True)
+    coordinator.admin("repo", "grant", "demo/x", "ada", "--role", "write")
+    coordinator.admin("repo", "grant", "demo/x", "rita", "--role", "read")
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
+    repo.push()
+    claimed = Claimed(coordinator, coordinator.register_runner("r", labels="linux")["token"])
+    finish(claimed, "failure", "no\n")
+    return claimed.job["run_id"]
+
+
+def test_in_and_out(coordinator, browser, failed):
+    page = f"/demo/x/runs/{failed}"
+    assert browser.get(page).status == 404
+    got = browser.sign_in("ada", "ada's password", next=page)
+    assert (got.status, got.getheader("Location")) == (303, page)
+    assert "HttpOnly" in got.set_cookie and "SameSite=Lax" in got.set_cookie
+    assert re.fullmatch(r"shithub_session=[0-9a-f]{64}", got.set_cookie.split(";")[0])
+    assert browser.get(page).status == 200
+    assert "demo" in browser.get("/").text
+    # only the token's digest is stored
+    cookie = browser.cookies["shithub_session"]
+    assert cookie.encode() not in (coordinator.data / "shithubd.db").read_bytes()
+    assert cookie not in coordinator.program.log()
+    got = browser.send("/", "/logout")
+    assert (got.status, got.getheader("Location")) == (303, "/")
+    browser.cookies = {"shithub_session": cookie}
+    assert browser.get(page).status == 404
+
+
+def test_wrong_names_and_passwords(coordinator, browser, users):
+    coordinator.admin("user", "add", "nopass")
+    answers = {browser.sign_in(*pair).text.replace(pair[0], "NAME") for pair in (
+        ("ada", "rita's password"), ("nobody", "ada's password"), ("nopass", "x"), ("ada", "Ada's password"))}
+    assert len(answers) == 1 and "Name or password is wrong" in answers.pop()
+    assert not browser.cookies
+    assert browser.sign_in("ada", "").status == 400
+    assert browser.sign_in("ada", "x" * 1025).status == 400
+    assert browser.ask("POST", "/login", {}).status == 400
+    for leads in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"):
+        assert browser.sign_in("ada", "ada's password", next=leads).getheader("Location") == "/"
+
+
+def test_too_many_tries(browser, users):
+    for _ in range(20):
+        assert browser.sign_in("ada", "wrong password").status == 401
+    for password in ("wrong password", "ada's password"):
+        got = browser.sign_in("ada", password)
+        assert got.status == 429 and "Too many tries" in got.text
+
+
+def test_run_again_and_cancel(coordinator, browser, failed):
+    page = f"/demo/x/runs/{failed}"
+    browser.sign_in("ada", "ada's password")
+    got = browser.send(page, page + "/rerun-failed-jobs")
+    assert got.status == 303
+    again = got.getheader("Location")
+    assert coordinator.show(again.split("/")[-1])["actor"] == "ada"
+    got = browser.send(again, again + "/cancel")
+    assert (got.status, got.getheader("Location")) == (303, again)
+    assert "cancelled by ada" in browser.get(again).text
+    got = browser.send(page, page + "/rerun")
+    assert got.status == 303
+    # what is not possible says so
+    token = browser.token("/")
+    assert browser.ask("POST", page + "/cancel", {"token": token}).status == 409
+
+
+def test_who_may_not(coordinator, browser, failed):
+    page = f"/demo/x/runs/{failed}"
+    before = len(coordinator.runs())
+    assert browser.ask("POST", page + "/rerun", {}).status == 401
+    browser.sign_in("rita", "rita's password")
+    assert "Re-run" not in browser.get(page).text
+    got = browser.ask("POST", page + "/rerun", {"token": browser.token("/")})
+    assert got.status == 403 and "your role on this repository is read" in got.text
+    browser.sign_in("eve", "eve's password")
+    assert browser.ask("POST", page + "/rerun", {"token": browser.token("/")}).status == 404
+    assert len(coordinator.runs()) == before
+
+
+def test_forms_of_other_sites(coordinator, browser, failed):
+    page = f"/demo/x/runs/{failed}"
+    before = len(coordinator.runs())
+    other = Browser(coordinator)
+    other.sign_in("ada", "ada's password")
+    browser.sign_in("ada", "ada's password")
+    good = {"token": browser.token("/")}
+    for form, headers in (({}, {}), ({"token": ""}, {}), ({"token": "0" * 64}, {}),
+                          ({"token": other.token("/")}, {}),
+                          (good, {"Sec-Fetch-Site": "cross-site"}), (good, {"Sec-Fetch-Site": "same-site"}),
+                          (good, {"Origin": "https://evil.example"}), (good, {"Origin": "null"})):
+        assert browser.ask("POST", page + "/rerun", form, headers).status == 403, (form, headers)
+    assert browser.ask("POST", "/logout", {}).status == 403
+    foreign = Browser(coordinator)
+    assert foreign.ask("POST", "/login", {"login": "ada", "password": "ada's password"},
+                       {"Sec-Fetch-Site": "cross-site"}).status == 403 and not foreign.cookies
+    assert len(coordinator.runs()) == before
+    assert browser.ask("POST", page + "/rerun", good, {"Origin": coordinator.base}).status == 303
+
+
+def test_sessions_end(coordinator, browser, users):
+    other = Browser(coordinator)
+    for one in (browser, other):
+        one.sign_in("ada", "ada's password")
+    page = browser.get("/sessions").text
+    assert page.count("Test &lt;b&gt;browser&lt;/b&gt;") == 2 and page.count("this one") == 1
+    eve = Browser(coordinator)
+    eve.sign_in("eve", "eve's password")
+    ends = re.findall(r'action="(/sessions/\d+/end)"', page)
+    for end in ends:
+        assert eve.ask("POST", end, {"token": eve.token("/")}).status == 404
+    first = ends[0]  # the newest: other's
+    assert browser.send("/sessions", first).status == 303
+    assert "Sign in" in other.get("/").text and "Sign out" in browser.get("/").text
+    # a new password, and a disabled user
+    coordinator.admin("user", "password", "ada", stdin=b"another password")
+    assert "Sign in" in browser.get("/").text
+    assert browser.sign_in("ada", "ada's password").status == 401
+    assert browser.sign_in("ada", "another password").status == 303
+    coordinator.admin("user", "disable", "ada")
+    assert "Sign in" in browser.get("/").text
+    assert browser.sign_in("ada", "another password").status == 401
+
+
+def test_password_verb(coordinator):
+    coordinator.admin("user", "add", "ada")
+    for bad in (b"short", b"", b"x" * 2000, b"a\0bcdefghij"):
+        assert coordinator.admin("user", "password", "ada", stdin=bad, check=False).returncode == 2
+    assert coordinator.admin("user", "password", "nobody", stdin=b"long enough",
+                             check=False).returncode == 1
+    coordinator.admin("user", "password", "ada", stdin=b"long enough")
+    coordinator.admin("user", "password", "ada", "--remove")
+    assert Browser(coordinator).sign_in("ada", "long enough").status == 401
+    assert b"user.password" in coordinator.admin("audit").stdout
+
+
+def test_approve(coordinator, browser, repository, pat, users):
+    repo = repository("demo/pull")
+    coordinator.admin("repo", "grant", "demo/pull", "ada", "--role", "write")
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW.replace("on: push", "on: pull_request")})
+    repo.push()
+    repo.commit({"a": "b"})
+    repo.git("push", "-q", "origin", "HEAD:refs/pull/1/head")
+    run = coordinator.runs()[0]["id"]
+    page = f"/demo/pull/runs/{run}"
+    assert "Waiting for approval" in browser.get(page).text
+    browser.sign_in("ada", "ada's password")
+    got = browser.send(page, page + "/approve", reason="read it <b>")
+    assert got.status == 303
+    text = browser.get(page).text
+    assert "Approved by" in text and "read it &lt;b&gt;" in text
+    assert coordinator.show(run)["pull_request"]["approved_by"] == "ada"
