@@ -126,7 +126,7 @@ def test_a_newcomer_waits_and_gets_nothing(host):
 
 
 def test_who_approved_is_a_user(host):
-    """By the API and by --url: the user's id and login, not the token's and not serve's."""
+    """By the API and by --url: the user's id, login and address, not the token's or serve's."""
     admin, user = host.coordinator.admin_json, host.coordinator.admin_json("user", "show", "driver")
     [run] = host.event(7, host.propose(7, files()))["runs"]
     [other] = host.event(8, host.propose(8, files()))["runs"]
@@ -140,7 +140,7 @@ def test_who_approved_is_a_user(host):
     assert got.json()["exit_code"] == 0, got.body
     rows = [row for row in admin("audit", "--target", "run") if row["verb"] == "run.approve"]
     assert [row["actor"] for row in rows] == [
-        {"kind": "user", "id": user["id"], "name": "driver"}] * 2
+        {"kind": "user", "id": user["id"], "name": "driver", "address": "127.0.0.1"}] * 2
     assert host.coordinator.show(other)["pull_request"]["approved_by"] == "driver"
 
 
