@@ -118,6 +118,15 @@ static int job_page_load(struct app *a, struct httpd_request *r, struct job_page
 
 /* ---- its head ---- */
 
+static int64_t log_bytes_of(const struct job_page *p)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < p->steps.n; i++)
+		sum += p->steps.v[i].log_bytes;
+	return sum;
+}
+
 static void write_lead(struct job_page *p)
 {
 	const struct job_row *job = &p->at.job;
@@ -142,7 +151,7 @@ static void write_lead(struct job_page *p)
 				  .environment = job->environment,
 				  .environment_url = job->environment_url,
 				  .error_url = error,
-				  .raw_url = p->steps.n ? raw : NULL });
+				  .raw_url = log_bytes_of(p) ? raw : NULL });
 }
 
 static void write_waits(struct job_page *p)

@@ -1,0 +1,214 @@
+"""The pages in a real browser (headless Chromium), as people use them: from a push to the failing line
+and to another try, by mouse, by keyboard alone and without scripts; on a desk and on a phone.
+
+Screenshots of every page in both themes stay in build/test/pages, to be looked at."""
+import contextlib
+import os
+import tempfile
+
+import pages_world
+import pytest
+from conftest import LOGS
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+pytestmark = pytest.mark.xdist_group("browser")
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--hide-scrollbars")
+SHOTS = LOGS.parent / "pages"
+
+
+class Person:
+    """Sits at a browser. Its test asserts with what stands on the page."""
+
+    def __init__(self, driver, base):
+        self.driver, self.base = driver, base
+
+    def open(self, path):
+        self.driver.get(self.base + path)
+
+    def see(self, text):
+        # a page that is just being left is as if it were not there
+        WebDriverWait(self.driver, 30, ignored_exceptions=[StaleElementReferenceException]).until(
+            lambda d: text in d.find_element(By.TAG_NAME, "body").text, f"{text!r} on the page")
+
+    def follow(self, text):
+        self.driver.find_element(By.PARTIAL_LINK_TEXT, text).click()
+
+    def press(self, label):
+        self.driver.find_element(By.XPATH, f"//button[normalize-space()='{label}']").click()
+
+    def type(self, name, text):
+        self.driver.find_element(By.NAME, name).send_keys(text)
+
+    def scripts(self, on):
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not on})
+
+    def tab_to(self, text):
+        """By keyboard alone; the focus must be visible where it comes to stand."""
+        for _ in range(60):
+            self.driver.switch_to.active_element.send_keys(Keys.TAB)
+            focus = self.driver.switch_to.active_element
+            if text in focus.text:
+                assert focus.value_of_css_property("outline-style") != "none", text
+                return focus
+        raise AssertionError(f"{text!r} cannot be reached with the Tab key")
+
+    def shows(self, name):
+        """Whether the element with that id can be seen; what is folded cannot."""
+        return self.driver.execute_script(
+            "return document.getElementById(arguments[0]).checkVisibility()", name)
+
+    def sized(self, width, theme):
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-color-scheme", "value": theme}]})
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with contextlib.ExitStack() as stack:
+        options = Options()
+        options.binary_location = "/usr/bin/chromium"
+        profile = stack.enter_context(tempfile.TemporaryDirectory(prefix="shithub-chromium-"))
+        for flag in (*FLAGS, f"--user-data-dir={profile}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(
+            "/usr/bin/chromedriver", env={**os.environ, "HOME": profile}))
+        stack.callback(driver.quit)
+        yield driver
+
+
+@pytest.fixture
+def person(chromium, coordinator):
+    chromium.delete_all_cookies()
+    made = Person(chromium, coordinator.base)
+    made.scripts(on=True)
+    made.sized(1280, "light")
+    yield made
+    # nothing was refused by the policy, nothing was missing, nothing failed in a page
+    said = [entry for entry in chromium.get_log("browser") if "status of 404" not in entry["message"]]
+    assert not said, said
+
+
+@pytest.fixture
+def failed(coordinator, repository):
+    coordinator.admin("user", "add", "ada", "--site-admin")
+    coordinator.admin("user", "password", "ada", stdin=b"ada's password")
+    return pages_world.populate(coordinator, repository)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_from_a_push_to_another_try(person, coordinator, failed, scripts):
+    coordinator.admin("run", "cancel", str(failed))
+    coordinator.admin("runner", "recover-stale-jobs", "1", "--confirm")
+    person.scripts(on=scripts)
+    person.open("/")
+    person.follow("demo/claims")
+    person.follow("Count jobs that were handed back")
+    person.see("Triggered via push on refs/heads/trunk by driver")
+    person.follow("build (clang, O2)")
+    person.see("FAIL  test_claim")
+    person.follow("Go to the first error")
+    line = person.driver.find_element(By.ID, "L3-12")
+    assert "FAIL" in line.text and line.location["y"] > 0
+    assert person.driver.current_url.endswith("#first-error")
+    person.follow("Sign in")
+    person.type("login", "ada")
+    person.type("password", "ada's password")
+    person.press("Sign in")
+    person.see("Sign out")
+    person.open(f"/demo/claims/runs/{failed}")
+    person.press("Re-run failed jobs")
+    person.see("Attempt")
+    again = int(person.driver.current_url.rsplit("/", 1)[1])
+    assert again != failed and coordinator.show(again)["actor"] == "ada"
+    person.press("Cancel run")
+    person.see("cancelled")
+    person.press("Sign out")
+    person.see("Sign in")
+
+
+def test_a_step_unfolds_and_lines_are_linked(person, coordinator, failed):
+    job = pages_world.job_named(coordinator, failed, "build (clang, O2")
+    person.open(f"/demo/claims/runs/{failed}/jobs/{job}")
+    assert not person.shows("L2-1") and person.shows("L3-5") and not person.shows("L3-2")
+    person.driver.find_element(By.CSS_SELECTOR, "#step-2 summary").click()
+    assert person.shows("L2-1")
+    # a link into a folded group opens it
+    person.open(f"/demo/claims/runs/{failed}/jobs/{job}?step=3#L3-2")
+    WebDriverWait(person.driver, 30).until(lambda _: person.shows("L3-2"), "the group opens")
+
+
+@pytest.mark.usefixtures("failed")
+def test_with_the_keyboard_alone(person):
+    person.open("/")
+    first = person.tab_to("Skip to content")
+    first.send_keys(Keys.ENTER)
+    person.tab_to("demo/claims").send_keys(Keys.ENTER)
+    person.see("Count jobs")
+    person.tab_to("Count jobs").send_keys(Keys.ENTER)
+    person.see("Triggered via push")
+    person.tab_to("build (clang, O2)").send_keys(Keys.ENTER)
+    person.see("Go to the first error")
+    person.tab_to("Compile").send_keys(Keys.ENTER)
+    assert person.shows("L2-1")
+
+
+# ---- how they look ----
+
+CONTRAST = """
+const lum = c => { const v = c.map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4 });
+  return .2126 * v[0] + .7152 * v[1] + .0722 * v[2] };
+const rgb = s => (s.match(/[\\d.]+/g) || []).map(Number);
+const behind = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
+  if (c.length === 3 || c[3] > 0) return c.slice(0, 3) } return rgb(getComputedStyle(document.body).backgroundColor) };
+const bad = [];
+for (const e of document.querySelectorAll('body *')) {
+  if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !e.getClientRects().length) continue;
+  const a = lum(rgb(getComputedStyle(e).color).slice(0, 3)), b = lum(behind(e));
+  const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+  if (ratio < 4.5) bad.push([e.outerHTML.slice(0, 120), ratio.toFixed(2)]);
+}
+const unnamed = [...document.querySelectorAll('a, button, input, select')].filter(e => e.type !== 'hidden' && e.id !==
+  'first-error' && !(e.textContent.trim() || e.labels && e.labels.length || e.getAttribute('aria-label')));
+const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+return {contrast: bad, unnamed: unnamed.map(e => e.outerHTML), twice: ids.filter((id, i) => ids.indexOf(id) !== i),
+  wide: document.documentElement.scrollWidth - innerWidth, h1: document.querySelectorAll('h1').length,
+  hosts: performance.getEntriesByType('resource').map(r => new URL(r.name).host)
+    .filter(host => host !== location.host)};
+"""
+
+
+def test_every_page_in_both_themes(person, coordinator, failed):
+    job = pages_world.job_named(coordinator, failed, "build (clang, O2")
+    waiting = pages_world.job_named(coordinator, failed, "deploy")
+    run = f"/demo/claims/runs/{failed}"
+    pages = {"repositories": "/", "runs": "/demo/letters", "run": run, "job": f"{run}/jobs/{job}",
+             "waiting": f"{run}/jobs/{waiting}", "runners": "/runners", "login": "/login", "lost": "/nobody/x",
+             "signed-in": run, "sessions": "/sessions"}
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    for name, path in pages.items():
+        if name == "signed-in":
+            person.sized(1280, "light")
+            person.open("/login")
+            person.type("login", "ada")
+            person.type("password", "ada's password")
+            person.press("Sign in")
+            person.see("Sign out")
+        for theme in ("light", "dark"):
+            for width in (1280, 390):
+                person.sized(width, theme)
+                person.open(path)
+                found = person.driver.execute_script(CONTRAST)
+                person.driver.save_screenshot(str(SHOTS / f"{name}-{theme}-{width}.png"))
+                assert found == {"contrast": [], "unnamed": [], "twice": [], "wide": 0, "h1": 1,
+                                 "hosts": []}, (name, theme, width, found)
