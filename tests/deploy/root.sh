@@ -26,7 +26,11 @@ die() {
 libraries=$(ldd "$build/shithubd-runner" "$build/shithubd" |
 	awk '$3 ~ /^\// { print "*-linux-gnu*/" $1 }' | sort -u | xargs dpkg-query -S |
 	cut -d: -f1 | sort -u) || die "make all first"
+# And those that the programs load themselves, which ldd does not see.
+late=$(/usr/bin/python3 "$here/../../deploy/debian/late.py" "$build/shithubd-runner" "$build/shithubd" |
+	tr ',' '\n' | awk '{ print $1 }' | sort -u) || die "deploy/debian/late.py failed"
 mapfile -t -O "${#packages[@]}" packages <<<"$libraries"
+mapfile -t -O "${#packages[@]}" packages <<<"$late"
 
 mkdir -p "$cache"
 exec 9>"$cache/lock"
