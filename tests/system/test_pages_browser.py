@@ -10,7 +10,7 @@ import pages_world
 import pytest
 from conftest import LOGS
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -33,19 +33,26 @@ class Person:
     def open(self, path):
         self.driver.get(self.base + path)
 
-    def see(self, text):
-        # a page that is just being left is as if it were not there
-        WebDriverWait(self.driver, 30, ignored_exceptions=[StaleElementReferenceException]).until(
-            lambda d: text in d.find_element(By.TAG_NAME, "body").text, f"{text!r} on the page")
+    def wait(self, condition, what):
+        """Until the page that the last click leads to is there. One that is just being left is as if it
+        were gone."""
+        return WebDriverWait(self.driver, 30, ignored_exceptions=[
+            NoSuchElementException, StaleElementReferenceException]).until(condition, what)
+
+    def see(self, text, where=(By.TAG_NAME, "body")):
+        self.wait(lambda d: text in d.find_element(*where).text, f"{text!r} on the page")
+
+    def click(self, by, value):
+        self.wait(lambda d: d.find_element(by, value).click() or True, value)
 
     def follow(self, text):
-        self.driver.find_element(By.PARTIAL_LINK_TEXT, text).click()
+        self.click(By.PARTIAL_LINK_TEXT, text)
 
     def press(self, label):
-        self.driver.find_element(By.XPATH, f"//button[normalize-space()='{label}']").click()
+        self.click(By.XPATH, f"//button[normalize-space()='{label}']")
 
     def type(self, name, text):
-        self.driver.find_element(By.NAME, name).send_keys(text)
+        self.wait(lambda d: d.find_element(By.NAME, name).send_keys(text) or True, name)
 
     def scripts(self, on):
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not on})
@@ -118,9 +125,8 @@ def test_from_a_push_to_another_try(person, coordinator, failed, scripts):
     person.follow("build (clang, O2)")
     person.see("FAIL  test_claim")
     person.follow("Go to the first error")
-    line = person.driver.find_element(By.ID, "L3-12")
-    assert "FAIL" in line.text and line.location["y"] > 0
-    assert person.driver.current_url.endswith("#first-error")
+    person.wait(lambda d: d.current_url.endswith("?step=3#first-error"), "the address of the error")
+    person.see("FAIL", (By.ID, "L3-12"))
     person.follow("Sign in")
     person.type("login", "ada")
     person.type("password", "ada's password")
@@ -130,7 +136,7 @@ def test_from_a_push_to_another_try(person, coordinator, failed, scripts):
     person.press("Re-run failed jobs")
     person.see("Attempt")
     again = int(person.driver.current_url.rsplit("/", 1)[1])
-    assert again != failed and coordinator.show(again)["actor"] == "ada"
+    assert again > failed and coordinator.show(again)["actor"] == "ada"
     person.press("Cancel run")
     person.see("cancelled")
     person.press("Sign out")
@@ -141,11 +147,11 @@ def test_a_step_unfolds_and_lines_are_linked(person, coordinator, failed):
     job = pages_world.job_named(coordinator, failed, "build (clang, O2")
     person.open(f"/demo/claims/runs/{failed}/jobs/{job}")
     assert not person.shows("L2-1") and person.shows("L3-5") and not person.shows("L3-2")
-    person.driver.find_element(By.CSS_SELECTOR, "#step-2 summary").click()
+    person.click(By.CSS_SELECTOR, "#step-2 summary")
     assert person.shows("L2-1")
     # a link into a folded group opens it
     person.open(f"/demo/claims/runs/{failed}/jobs/{job}?step=3#L3-2")
-    WebDriverWait(person.driver, 30).until(lambda _: person.shows("L3-2"), "the group opens")
+    person.wait(lambda _: person.shows("L3-2"), "the group opens")
 
 
 @pytest.mark.usefixtures("failed")
