@@ -70,9 +70,9 @@ void page_login(struct httpd_request *r, void *app)
 
 /* ---- a try ---- */
 
+/* Its thread is joined. */
 static void try_free(struct login_try *t)
 {
-	pthread_join(t->thread, NULL);
 	loop_source_unref(&t->source);
 	close_fdp(&t->done);
 	if (t->request)
@@ -124,6 +124,7 @@ static void on_done(struct loop_source *s UNUSED, int fd UNUSED, uint32_t events
 {
 	struct login_try *t = data;
 
+	pthread_join(t->thread, NULL); /* it only has to return; what it wrote is ours then */
 	if (t->request)
 		answer_try(t);
 	try_free(t);
@@ -212,9 +213,12 @@ void page_login_sent(struct httpd_request *r, void *app)
 
 void pages_stop(struct app *a)
 {
-	for (size_t i = 0; i < LOGIN_TRIES_MAX; i++)
-		if (a->logins[i])
-			try_free(a->logins[i]);
+	for (size_t i = 0; i < LOGIN_TRIES_MAX; i++) {
+		if (!a->logins[i])
+			continue;
+		pthread_join(a->logins[i]->thread, NULL);
+		try_free(a->logins[i]);
+	}
 }
 
 /* ---- sessions ---- */
