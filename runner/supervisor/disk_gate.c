@@ -24,11 +24,23 @@ struct disk_gate {
 	bool blind;    /* a file system could not be inspected; reported */
 	bool reported; /* what the log said last of pressure */
 	struct disk_gate_view view;
+	int fuller; /* which of root_of() view tells of, -1: none could be inspected */
 };
+
+enum { ROOTS = 2 };
 
 static const struct runner_config *config(const struct disk_gate *g)
 {
 	return &(*g->spec.current)->config;
+}
+
+/* Asked for each time: a reload frees the texts of the settings before. */
+static const char *root_of(const struct disk_gate *g, int i)
+{
+	const struct runner_config *c = config(g);
+	const char *const roots[ROOTS] = { c->runner.workspace_root, c->runner.state_dir };
+
+	return i < 0 ? NULL : roots[i];
 }
 
 /* ---- inspecting ---- */
@@ -42,11 +54,11 @@ static void report_pressure(struct disk_gate *g)
 		return;
 	g->reported = g->view.pressure;
 	if (g->reported)
-		log_warn("disk", "disk_pressure", F_STR("root", g->view.root),
+		log_warn("disk", "disk_pressure", F_STR("root", root_of(g, g->fuller)),
 			F_INT("percent", g->view.percent), F_INT("min_free", c->disk.min_free),
 			F_STR("effect", "no jobs are claimed until space is free"));
 	else
-		log_info("disk", "disk_pressure_over", F_STR("root", g->view.root),
+		log_info("disk", "disk_pressure_over", F_STR("root", root_of(g, g->fuller)),
 			F_INT("percent", g->view.percent));
 }
 
@@ -61,24 +73,24 @@ static void inspection_failed(struct disk_gate *g, const struct err *e)
 static void inspect_disks(struct disk_gate *g)
 {
 	const struct runner_config *c = config(g);
-	const char *const roots[] = { c->runner.workspace_root, c->runner.state_dir };
 	struct disk_gate_view now = { .guards = g->view.guards };
 
 	g->above = false;
-	for (size_t i = 0; i < ARRAY_LEN(roots); i++) {
+	g->fuller = -1;
+	for (int i = 0; i < ROOTS; i++) {
 		struct disk_space d;
 		struct err e = { 0 };
 		bool is_short;
 
-		if (disk_measure(roots[i], &d, &e) < 0) {
+		if (disk_measure(root_of(g, i), &d, &e) < 0) {
 			inspection_failed(g, &e);
 			continue;
 		}
 		is_short = disk_is_short(&d, c->disk.min_free);
 		g->above = g->above || is_short || disk_percent(&d) >= c->disk.high_water;
-		if (!now.root || disk_percent(&d) > now.percent) {
+		if (g->fuller < 0 || disk_percent(&d) > now.percent) {
 			now.percent = disk_percent(&d);
-			now.root = roots[i];
+			g->fuller = i;
 		}
 		now.pressure = now.pressure || is_short;
 	}
@@ -176,6 +188,7 @@ struct disk_gate *disk_gate_new(const struct disk_gate_spec *spec)
 	struct disk_gate *g = xcalloc(1, sizeof(*g));
 
 	g->spec = *spec;
+	g->fuller = -1;
 	g->guard = (struct role)ROLE_INIT;
 	g->timer = loop_timer(spec->loop,
 		mono_add(loop_now(spec->loop), DISK_GATE_S * USEC_PER_SEC), on_timer, g);
@@ -193,5 +206,8 @@ void disk_gate_free(struct disk_gate *g)
 
 struct disk_gate_view disk_gate_state(const struct disk_gate *g)
 {
-	return g ? g->view : (struct disk_gate_view){ 0 };
+	struct disk_gate_view ret = g ? g->view : (struct disk_gate_view){ 0 };
+
+	ret.root = g ? root_of(g, g->fuller) : NULL;
+	return ret;
 }

@@ -27,8 +27,9 @@ struct disk_gate_spec {
 struct disk_gate_view {
 	bool pressure;    /* closed because space is low */
 	unsigned percent; /* of the fuller one */
-	const char *root; /* which; a folder of ours on it, as configured */
-	uint64_t guards;  /* how often the guard ran */
+	const char
+		*root; /* which; a folder of ours on it, of the settings in force; NULL: unknown */
+	uint64_t guards; /* how often the guard ran */
 };
 
 struct disk_gate;

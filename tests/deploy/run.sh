@@ -21,7 +21,7 @@ if ! tests/deploy/root.sh "$build" >/dev/null; then
 	exit 1
 fi
 SHITHUB_BUILD=$build PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -ra \
-	--confcutdir=tests/deploy --timeout 180 -n 2 --dist loadscope --junitxml="$out/pytest.xml" \
+	--confcutdir=tests/deploy --timeout 600 -n 2 --dist loadscope --junitxml="$out/pytest.xml" \
 	"${@:-tests/deploy}" 2>&1 | tee "$out/pytest.log"
 rc=${PIPESTATUS[0]}
 

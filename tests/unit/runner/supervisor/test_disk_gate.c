@@ -1,6 +1,7 @@
 /* The gate with disk guards that this very program plays. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -40,10 +41,40 @@ static void a_guard_that_hangs_is_abandoned(void **state)
 	loop_free(loop);
 }
 
+/* What the gate tells of its folder are the texts in force, not those that a reload freed. */
+static void a_reload_changes_what_it_tells(void **state)
+{
+	struct settings before = { .refs = 1 }, after = { .refs = 1 }, *current = &before;
+	struct err e = { 0 };
+	struct loop *loop = loop_new(&e);
+	char *text = strdup("/tmp");
+	bool changed = false;
+	struct disk_gate *gate;
+
+	(void)state;
+	before.config.runner.workspace_root = before.config.runner.state_dir = text;
+	before.config.disk.high_water = 100;
+	after = before;
+	after.config.runner.workspace_root = after.config.runner.state_dir = strdup("/tmp");
+	gate = disk_gate_new(&(struct disk_gate_spec){
+		.loop = loop, .current = &current, .on_change = on_change, .data = &changed });
+	assert_null(disk_gate_state(gate).root);
+	assert_false(disk_gate_is_short(gate));
+	assert_ptr_equal(text, disk_gate_state(gate).root);
+	current = &after;
+	memset(text, 0xff, strlen(text)); /* as whoever gets the memory next may leave it */
+	free(text);
+	assert_string_equal("/tmp", disk_gate_state(gate).root);
+	disk_gate_free(gate);
+	loop_free(loop);
+	free(after.config.runner.workspace_root);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_guard_that_hangs_is_abandoned),
+		cmocka_unit_test(a_reload_changes_what_it_tells),
 	};
 
 	(void)argv;
