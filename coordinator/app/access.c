@@ -92,6 +92,11 @@ static int64_t user_of(const struct pat_row *who)
 	return who ? who->user_id : 0;
 }
 
+int64_t access_reader(const struct pat_row *who)
+{
+	return who && scopes_role(who->scopes) >= ROLE_READ ? who->user_id : 0;
+}
+
 int access_repo(
 	struct app *a, const struct pat_row *who, int64_t repo_id, enum role need, struct err *e)
 {

@@ -23,6 +23,9 @@ bool auth_failed_often(struct app *a, const struct httpd_request *r);
 /* The same without counting one. */
 bool auth_failed_enough(const struct app *a, const struct httpd_request *r);
 
+/* The user whose repositories a list shows to who (NULL: somebody without a token); 0: nobody, the
+ * public ones alone. */
+int64_t access_reader(const struct pat_row *who);
 /* who NULL: somebody without a token. ret_repo NULL fine. */
 int access_repo(struct app *a, const struct pat_row *who, int64_t repo_id, enum role need,
 	struct err *e) CHECK_RESULT;

@@ -54,7 +54,7 @@ static int list_load(struct app *a, struct httpd_request *r, struct viewer *view
 	if (slash)
 		*slash = '\0';
 	*ret_first = !after;
-	const struct readable_spec spec = { .user_id = viewer->known ? viewer->who.user_id : 0,
+	const struct readable_spec spec = { .user_id = access_reader(viewer_pat(viewer)),
 		.owner = after ? after : "",
 		.name = slash ? slash + 1 : "",
 		.limit = REPOS_SHOWN + 1 };

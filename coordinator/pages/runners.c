@@ -16,6 +16,7 @@ enum { REPOS_ASKED = 10000 };
 
 struct runners_page {
 	struct viewer viewer;
+	int64_t reader; /* access_reader */
 	struct runner_list runners;
 	struct readable_list readable;
 };
@@ -38,7 +39,7 @@ static bool may_see(const struct runners_page *p, const struct runner_row *r)
 				     : str_eq(repo->owner, r->scope_owner))
 			return true;
 	}
-	return p->viewer.known && p->viewer.who.site_admin;
+	return p->reader && p->viewer.who.site_admin;
 }
 
 static int runners_load(
@@ -46,10 +47,10 @@ static int runners_load(
 {
 	if (viewer_of(a, r, &p->viewer, e) < 0 || store_runner_list(a->store, &p->runners, e) < 0)
 		return -1;
-	const struct readable_spec spec = { .user_id = p->viewer.known ? p->viewer.who.user_id : 0,
-		.owner = "",
-		.name = "",
-		.limit = REPOS_ASKED };
+	p->reader = access_reader(viewer_pat(&p->viewer));
+	const struct readable_spec spec = {
+		.user_id = p->reader, .owner = "", .name = "", .limit = REPOS_ASKED
+	};
 	return store_readable_list(a->store, &spec, &p->readable, e);
 }
 
@@ -72,7 +73,7 @@ static void write_runner(struct html *h, const struct runners_page *p, const str
 				   .labels = labels ? labels : "no labels",
 				   .scope = r->scope_repo ? r->scope_repo : r->scope_owner,
 				   .version = r->version,
-				   .host = p->viewer.known ? r->host_name : NULL,
+				   .host = p->reader ? r->host_name : NULL,
 				   .reason = r->revoked_at.us ? r->revoke_reason : r->drain_reason,
 				   .busy = r->active_jobs,
 				   .capacity = r->capacity,
