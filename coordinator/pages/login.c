@@ -37,10 +37,19 @@ struct login_try {
 
 /* ---- the page ---- */
 
+/* Browsers drop tabs and line ends from an address, and read a backslash as a slash. */
+static bool is_plain(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text <= ' ' || (unsigned char)*text >= 0x7f || *text == '\\')
+			return false;
+	return true;
+}
+
 /* A path of this host, whatever the form says. */
 static const char *next_page(const char *next)
 {
-	return next && next[0] == '/' && next[1] != '/' && !strpbrk(next, "\\\r\n") ? next : "/";
+	return next && next[0] == '/' && next[1] != '/' && is_plain(next) ? next : "/";
 }
 
 static void answer_form(struct httpd_request *r, unsigned status, const char *login,
@@ -111,12 +120,12 @@ static void answer_try(struct login_try *t)
 	struct err e = { 0 };
 
 	httpd_turn_begin(t->app->httpd);
-	if (!t->fits)
-		answer_refused(t);
-	else if (session_begin(t->app, r, t->user_id, &e) < 0)
-		page_fail(r, &e);
-	else
+	if (t->fits && session_begin(t->app, r, t->user_id, t->digest, &e) == 0)
 		form_done(r, next_page(t->next));
+	else if (!t->fits || err_is(&e, ERR_AUTH))
+		answer_refused(t);
+	else
+		page_fail(r, &e);
 	httpd_turn_end(t->app->httpd);
 }
 
@@ -223,6 +232,15 @@ void pages_stop(struct app *a)
 
 /* ---- sessions ---- */
 
+/* A browser's: no token, however it came about, sees or ends what its user signed in. */
+static int session_viewer_of(
+	struct app *a, struct httpd_request *r, struct viewer *ret, struct err *e)
+{
+	if (viewer_of(a, r, ret, e) < 0)
+		return -1;
+	return ret->session ? 0 : err_set(e, ERR_AUTH, "sign in first");
+}
+
 void page_logout(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
@@ -261,9 +279,7 @@ void page_sessions(struct httpd_request *r, void *app)
 	struct err e = { 0 };
 
 	html_init(&h, PAGE_MAX_BYTES);
-	if (viewer_of(a, r, &v, &e) == 0 && !v.known)
-		err_set(&e, ERR_AUTH, "sign in first");
-	if (e.class != ERR_NONE ||
+	if (session_viewer_of(a, r, &v, &e) < 0 ||
 		store_session_list(a->store, v.who.user_id, wall_now(), &l, &e) < 0) {
 		page_fail(r, &e);
 		return;
@@ -285,7 +301,8 @@ void page_session_end(struct httpd_request *r, void *app)
 
 	if (!httpd_param_id(r, "id", &id))
 		err_set(&e, ERR_NOT_FOUND, "there is no such session");
-	if (e.class != ERR_NONE || viewer_of(a, r, &v, &e) < 0 || form_check(a, r, &v, &e) < 0 ||
+	if (e.class != ERR_NONE || session_viewer_of(a, r, &v, &e) < 0 ||
+		form_check(a, r, &v, &e) < 0 ||
 		store_session_end(a->store, v.who.user_id, id, &e) < 0)
 		page_fail(r, &e);
 	else

@@ -87,7 +87,8 @@ static void set_cookie(struct app *a, struct httpd_request *r, const char *value
 	httpd_add_header(r, "Set-Cookie", cookie);
 }
 
-int session_begin(struct app *a, struct httpd_request *r, int64_t user_id, struct err *e)
+int session_begin(
+	struct app *a, struct httpd_request *r, int64_t user_id, const char *digest, struct err *e)
 {
 	const char *agent = httpd_header(r, "User-Agent");
 	char token[TOKEN_HEX_MAX];
@@ -95,7 +96,8 @@ int session_begin(struct app *a, struct httpd_request *r, int64_t user_id, struc
 
 	token_random(token);
 	token_hash(token, sha);
-	if (store_session_add(a->store, user_id, sha, agent ? agent : "", wall_now(), e) < 0)
+	if (store_session_add(a->store, user_id, digest, sha, agent ? agent : "", wall_now(), e) <
+		0)
 		return -1;
 	set_cookie(a, r, token, SESSION_LIFETIME_US / USEC_PER_SEC);
 	wipe(token, sizeof(token));

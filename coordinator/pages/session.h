@@ -7,9 +7,10 @@
 
 /* The session of the request's cookie, if it has one that is good. */
 void session_viewer(struct app *a, struct httpd_request *r, struct viewer *ret);
-/* Begins one for that user and sets the cookie on the answer. */
-int session_begin(
-	struct app *a, struct httpd_request *r, int64_t user_id, struct err *e) CHECK_RESULT;
+/* Begins one for that user, whose password was checked against digest, and sets the cookie on the
+ * answer. ERR_AUTH when the digest is the user's no more. */
+int session_begin(struct app *a, struct httpd_request *r, int64_t user_id, const char *digest,
+	struct err *e) CHECK_RESULT;
 void session_forget(struct app *a, struct httpd_request *r); /* the cookie goes */
 
 #endif

@@ -114,8 +114,15 @@ int store_user_set_admin(struct store *s, int64_t id, bool on, struct err *e)
 
 int store_user_set_disabled(struct store *s, int64_t id, struct wall disabled_at, struct err *e)
 {
-	return sql_run(s, e, "UPDATE owners SET disabled_at = ? WHERE id = ? AND kind = 'user'",
-		"wi", disabled_at, id);
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (store_begin(s, &tx, e) < 0 ||
+		sql_run(s, e, "UPDATE owners SET disabled_at = ? WHERE id = ? AND kind = 'user'",
+			"wi", disabled_at, id) < 0 ||
+		(disabled_at.us &&
+			sql_run(s, e, "DELETE FROM sessions WHERE user_id = ?", "i", id) < 0))
+		return -1;
+	return store_commit(&tx, e);
 }
 
 /* ---- members ---- */

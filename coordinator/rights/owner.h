@@ -40,7 +40,7 @@ int store_owner_list(
 	struct store *s, bool users_only, struct owner_list *ret, struct err *e) CHECK_RESULT;
 int store_user_count(struct store *s, int64_t *ret, struct err *e) CHECK_RESULT;
 int store_user_set_admin(struct store *s, int64_t id, bool on, struct err *e) CHECK_RESULT;
-/* disabled_at.us 0: enabled again. */
+/* disabled_at.us 0: enabled again. The sessions of a user that is disabled end. */
 int store_user_set_disabled(
 	struct store *s, int64_t id, struct wall disabled_at, struct err *e) CHECK_RESULT;
 

@@ -1,6 +1,7 @@
 /*
  * A session is found anew for each request, and its user with it: one that is disabled, or whose
- * password was changed, is signed out everywhere at once.
+ * password was changed, is signed out everywhere at once. A password takes a while to check, so
+ * what it was checked against must still be the user's when the session is added.
  */
 #include "coordinator/rights/session.h"
 
@@ -31,8 +32,8 @@ void session_list_release(struct session_list *l)
 	LIST_RELEASE(&session_type, l);
 }
 
-int store_session_add(struct store *s, int64_t user_id, const unsigned char sha[SHA256_LEN],
-	const char *agent, struct wall now, struct err *e)
+int store_session_add(struct store *s, int64_t user_id, const char *digest,
+	const unsigned char sha[SHA256_LEN], const char *agent, struct wall now, struct err *e)
 {
 	CLEAN_STR char *kept = xstrndup(agent, utf8_whole_prefix(agent, SESSION_AGENT_MAX));
 	CLEAN_TX struct store_tx tx = { 0 };
@@ -45,10 +46,13 @@ int store_session_add(struct store *s, int64_t user_id, const unsigned char sha[
 			"ii", user_id, (int64_t)SESSIONS_OF_USER - 1) < 0 ||
 		sql_run(s, e,
 			"INSERT INTO sessions (user_id, token_sha256, agent, created_at,"
-			" expires_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?)",
-			"ibtwww", user_id, sha, (size_t)SHA256_LEN, kept, now,
-			(struct wall){ now.us + SESSION_LIFETIME_US }, now) < 0)
+			" expires_at, last_used_at) SELECT id, ?, ?, ?, ?, ? FROM owners"
+			" WHERE id = ? AND password = ? AND disabled_at IS NULL",
+			"btwwwit", sha, (size_t)SHA256_LEN, kept, now,
+			(struct wall){ now.us + SESSION_LIFETIME_US }, now, user_id, digest) < 0)
 		return -1;
+	if (!sql_changes(s))
+		return err_set(e, ERR_AUTH, "the password was changed, or the user disabled");
 	return store_commit(&tx, e);
 }
 

@@ -25,9 +25,11 @@ struct session_list {
 void session_row_release(struct session_row *r);
 void session_list_release(struct session_list *l);
 
-/* Removes sessions that are over, and the oldest of more than SESSIONS_OF_USER. */
-int store_session_add(struct store *s, int64_t user_id, const unsigned char sha[SHA256_LEN],
-	const char *agent, struct wall now, struct err *e) CHECK_RESULT;
+/* Removes sessions that are over, and the oldest of more than SESSIONS_OF_USER. digest: what the
+ * password was checked against; ERR_AUTH when the user has another one now, or is disabled. */
+int store_session_add(struct store *s, int64_t user_id, const char *digest,
+	const unsigned char sha[SHA256_LEN], const char *agent, struct wall now,
+	struct err *e) CHECK_RESULT;
 /* ERR_AUTH when unknown or over, or its user is disabled. Notes that it was used. */
 int store_session_find(struct store *s, const unsigned char sha[SHA256_LEN], struct wall now,
 	struct session_row *ret, struct err *e) CHECK_RESULT;

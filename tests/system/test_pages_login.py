@@ -51,6 +51,12 @@ class Browser:
         return self.ask("POST", action, {"token": self.token(page), **fields})
 
 
+def token_of(coordinator, user, scopes):
+    """The header of a personal access token."""
+    made = coordinator.admin_json("token", "create", "--user", user, "--name", scopes, "--scopes", scopes)
+    return {"Authorization": f"Bearer {made['token']}"}
+
+
 @pytest.fixture
 def browser(coordinator):
     return Browser(coordinator)
@@ -105,8 +111,11 @@ def test_wrong_names_and_passwords(coordinator, browser, users):
     assert browser.sign_in("ada", "").status == 400
     assert browser.sign_in("ada", "x" * 1025).status == 400
     assert browser.ask("POST", "/login", {}).status == 400
-    for leads in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"):
+    for leads in ("https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x",
+                  "/\t/evil.example", "/\n/evil.example", "/\x01/evil.example", "/\x7f", "/ x", "/\u00e9"):
         assert browser.sign_in("ada", "ada's password", next=leads).getheader("Location") == "/"
+        # signed in already
+        assert browser.get("/login?" + urllib.parse.urlencode({"next": leads})).getheader("Location") == "/"
 
 
 def test_too_many_tries(browser, users):
@@ -189,6 +198,29 @@ def test_sessions_end(coordinator, browser, users):
     coordinator.admin("user", "disable", "ada")
     assert "Sign in" in browser.get("/").text
     assert browser.sign_in("ada", "another password").status == 401
+    coordinator.admin("user", "enable", "ada")
+    assert "Sign in" in browser.get("/").text
+
+
+def test_sessions_are_for_browsers(coordinator, browser, users):
+    browser.sign_in("ada", "ada's password")
+    end = re.search(r'action="(/sessions/\d+/end)"', browser.get("/sessions").text).group(1)
+    program = Browser(coordinator)
+    token = token_of(coordinator, "ada", "repo:write")
+    assert program.ask("GET", "/sessions", headers=token).status == 401
+    assert program.ask("POST", end, {}, token).status == 401
+    assert browser.get("/sessions").status == 200
+
+
+def test_lists_of_a_token(coordinator, browser, repository, users):
+    """A token that may read no repository lists what nobody in particular may."""
+    repository("demo/x", private=True)
+    coordinator.admin("user", "set-admin", "ada", "on")
+    coordinator.admin("runner", "register", "--name", "hidden-runner", "--labels", "linux", "--repo", "demo/x")
+    for scopes, seen in (("repo:read", True), ("admin", False)):
+        token = token_of(coordinator, "ada", scopes)
+        for page, word in (("/", "demo/x"), ("/runners", "hidden-runner")):
+            assert (word in browser.ask("GET", page, headers=token).text) == seen, (scopes, page)
 
 
 def test_password_verb(coordinator):

@@ -206,7 +206,8 @@ static long refusal_of(const struct httpd_route *route, const struct outsider *o
 
 	if (str_eq(route->pattern, OBJECT_ROUTE))
 		return 403; /* the signature in the URL decides */
-	if (route->begin == api_runner_begin || route->begin == api_job_begin)
+	if (route->begin == api_runner_begin || route->begin == api_job_begin ||
+		str_starts(route->pattern, "/sessions/")) /* of browsers */
 		return 401;
 	if (str_ends(route->pattern, "/admin/verbs"))
 		return o->known ? 403 : 401;

@@ -48,7 +48,8 @@ static void test_sessions(void **state UNUSED)
 
 	world_open(&w);
 	user = world_user(&w, "ada", false);
-	must(store_session_add(w.app.store, user, sha, "Browser <b>", now, NULL));
+	must(store_password_set(w.app.store, user, "first", NULL));
+	must(store_session_add(w.app.store, user, "first", sha, "Browser <b>", now, NULL));
 	must(find(&w, sha, now.us));
 	assert_int_equal(-1, find(&w, other, now.us));
 	assert_int_equal(-1, find(&w, sha, now.us + SESSION_LIFETIME_US));
@@ -58,7 +59,10 @@ static void test_sessions(void **state UNUSED)
 	assert_int_equal(-1, store_session_end(w.app.store, user + 1, l.v[0].id, NULL));
 	must(store_user_set_disabled(w.app.store, user, now, NULL));
 	assert_int_equal(-1, find(&w, sha, now.us));
+	/* and it does not come back */
 	must(store_user_set_disabled(w.app.store, user, (struct wall){ 0 }, NULL));
+	assert_int_equal(-1, find(&w, sha, now.us));
+	must(store_session_add(w.app.store, user, "first", sha, "", now, NULL));
 	must(find(&w, sha, now.us));
 	/* another password ends all of them */
 	must(store_password_set(w.app.store, user, "digest", NULL));
@@ -66,6 +70,33 @@ static void test_sessions(void **state UNUSED)
 	must(store_password_get(w.app.store, "ADA", &found, &digest, NULL));
 	assert_int_equal(user, found);
 	assert_string_equal("digest", digest);
+	world_close(&w);
+}
+
+/* Between the check of a password and the session, the user changes. */
+static void test_session_of_old_password(void **state UNUSED)
+{
+	const unsigned char sha[SHA256_LEN] = { 1 };
+	const struct wall now = wall_now();
+	struct world w;
+	int64_t user;
+	struct err e = { 0 };
+
+	world_open(&w);
+	user = world_user(&w, "ada", false);
+	assert_int_equal(-1, store_session_add(w.app.store, user, "first", sha, "", now, &e));
+	must(store_password_set(w.app.store, user, "second", NULL));
+	e = (struct err){ 0 };
+	assert_int_equal(-1, store_session_add(w.app.store, user, "first", sha, "", now, &e));
+	assert_true(err_is(&e, ERR_AUTH));
+	must(store_user_set_disabled(w.app.store, user, now, NULL));
+	e = (struct err){ 0 };
+	assert_int_equal(-1, store_session_add(w.app.store, user, "second", sha, "", now, &e));
+	assert_true(err_is(&e, ERR_AUTH));
+	assert_int_equal(-1, find(&w, sha, now.us));
+	must(store_user_set_disabled(w.app.store, user, (struct wall){ 0 }, NULL));
+	must(store_session_add(w.app.store, user, "second", sha, "", now, NULL));
+	must(find(&w, sha, now.us));
 	world_close(&w);
 }
 
@@ -78,10 +109,11 @@ static void test_many_sessions(void **state UNUSED)
 
 	world_open(&w);
 	user = world_user(&w, "ada", false);
+	must(store_password_set(w.app.store, user, "digest", NULL));
 	for (int i = 0; i < SESSIONS_OF_USER + 10; i++) {
 		unsigned char sha[SHA256_LEN] = { (unsigned char)i };
 
-		must(store_session_add(w.app.store, user, sha, "", now, NULL));
+		must(store_session_add(w.app.store, user, "digest", sha, "", now, NULL));
 	}
 	must(store_session_list(w.app.store, user, now, &l, NULL));
 	assert_int_equal(SESSIONS_OF_USER, l.n);
@@ -93,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_passwords),
 		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_session_of_old_password),
 		cmocka_unit_test(test_many_sessions),
 	};
 
