@@ -91,16 +91,36 @@ int absent_jobs_list(
 	return 0;
 }
 
+/* 1: its claim never reached the runner, which therefore does not have it; it is queued again. */
+static int unheard_job_back(
+	struct app *a, const struct job_row *job, struct wall now, struct err *e)
+{
+	CLEAN_STR char *jti = NULL;
+	int rc = store_claim_unheard(a->store, job->id, &jti, e);
+
+	if (rc > 0)
+		rc = store_claim_return(a->store, job->id, jti, now, e);
+	if (rc > 0) {
+		metric_add(&a->metrics, METRIC_CLAIMS_RETURNED, 1);
+		log_warn("claim", "answer_not_delivered", F_INT("job", job->id));
+	}
+	return rc;
+}
+
+/* 1 ended, 0 queued again, -1. */
 static int absent_job_end(struct app *a, const struct job_row *job, struct wall now, struct err *e)
 {
 	static const struct job_end end = { { STATUS_CANCELLED, CONCLUSION_CANCELLED }, "Cancelled",
 		"the runner says that it has this job no longer, and has not reported its end" };
+	int rc = unheard_job_back(a, job, now, e);
 
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
 	if (job_end(a, job, &end, now, e) < 0)
 		return -1;
 	log_warn("job", "job_absent", F_INT("job", job->id), F_INT("run", job->run_id),
 		F_INT("runner", job->runner_id));
-	return 0;
+	return 1;
 }
 
 int absent_jobs_end(struct app *a, const struct active_jobs *active, struct wall now,
@@ -113,17 +133,16 @@ int absent_jobs_end(struct app *a, const struct active_jobs *active, struct wall
 		return -1;
 	for (size_t i = 0; i < absent.n; i++) {
 		struct err one = { 0 };
+		int rc = absent_job_end(a, &absent.v[i], now, &one);
 
-		if (absent_job_end(a, &absent.v[i], now, &one) == 0)
-			++*ret_count;
-		else
+		*ret_count += rc > 0;
+		if (rc < 0)
 			log_warn("job", "absent_job_kept", F_INT("job", absent.v[i].id),
 				F_ERR(&one));
 	}
-	if (*ret_count) {
-		metric_add(&a->metrics, METRIC_JOBS_ABSENT, (int64_t)*ret_count);
+	metric_add(&a->metrics, METRIC_JOBS_ABSENT, (int64_t)*ret_count);
+	if (absent.n)
 		app_wake(a);
-	}
 	return 0;
 }
 

@@ -170,6 +170,20 @@ int store_claim_key_find(struct store *s, int64_t runner_id, const char *key, in
 	return rc;
 }
 
+int store_claim_unheard(struct store *s, int64_t job_id, char **ret_jti, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (sql_query(s, &q, e,
+		    "SELECT claim_jti FROM workflow_jobs WHERE id = ? AND claim_jti IS NOT NULL",
+		    "i", job_id) < 0)
+		return -1;
+	int rc = sql_next(&q, e);
+	if (rc > 0)
+		*ret_jti = col_text(&q, 0);
+	return rc;
+}
+
 /* 1: the row is queued again. */
 static int claim_undo(
 	struct store *s, int64_t job_id, const char *jti, struct wall now, struct err *e)
@@ -213,7 +227,7 @@ static int claims_open(struct store *s, struct pairs *ret, struct err *e)
 
 	if (sql_query(s, &q, e,
 		    "SELECT id, claim_jti FROM workflow_jobs"
-		    " WHERE status = 'running' AND claim_jti IS NOT NULL",
+		    " WHERE status = 'running' AND claim_jti IS NOT NULL AND claim_key IS NULL",
 		    "") < 0)
 		return -1;
 	int rc;

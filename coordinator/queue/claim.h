@@ -39,7 +39,13 @@ int store_claim_key_set(struct store *s, int64_t job_id, const char *jti, const 
 /* The claim that a heartbeat of this runner with this key brought: 1, 0, -1. */
 int store_claim_key_find(struct store *s, int64_t runner_id, const char *key, int64_t *ret_job_id,
 	char **ret_jti, struct err *e) CHECK_RESULT;
-/* Returns every claim of which nobody knows whether it arrived: before serve listens. */
+/* 1 and the jti of the claim's token while nobody knows whether its answer arrived, 0, -1. */
+int store_claim_unheard(
+	struct store *s, int64_t job_id, char **ret_jti, struct err *e) CHECK_RESULT;
+/* Returns every claim of which nobody knows whether it arrived, and of which no heartbeat will
+ * tell, as it had no key: before serve listens. A runner that sends keys either repeats the
+ * heartbeat of the claim or says which jobs it has; it may be at work already, and giving its job
+ * away would take it from it. */
 int store_claims_return(
 	struct store *s, struct wall now, int64_t *ret_count, struct err *e) CHECK_RESULT;
 /* The runner hands the job back because its machine is broken: the job is queued as it was created,

@@ -191,6 +191,45 @@ static void claim_now(struct world *w, struct claimed *ret)
 	claim_take(ret, d);
 }
 
+/* A claim that the heartbeat with this key brought; the runner may have heard of it. */
+static void claim_with_key(struct world *w, const char *key, struct claim *ret)
+{
+	CLEAN_BUF struct buf out = BUF_INIT(LIMIT_CLAIM_BYTES);
+	CLEANUP(strv_release) struct strv l = labels_of("linux");
+	struct err e = { 0 };
+
+	assert_int_equal(1, claim_try(&w->app, w->runner_id, &l, &out, ret, &e));
+	must_err(store_claim_key_set(w->app.store, ret->job_id, ret->jti, key, &e));
+}
+
+/* A runner that sends keys says itself what it has. One that works on the job must not lose it to
+ * the crash, one that never heard of it has not broken it off. */
+static void test_claims_with_keys_after_a_crash(void **state UNUSED)
+{
+	struct world w;
+	struct claim heard, unheard;
+	struct claimed again;
+	char body[64];
+
+	world_open(&w);
+	world_serve(&w);
+	w.runner_id = world_runner(&w, "r9", "linux", 9, w.runner_token);
+	struct run_created run = RUN(&w, "a:linux", "b:linux");
+	claim_with_key(&w, "k1", &heard);
+	claim_with_key(&w, "k2", &unheard);
+	must(claims_recover(&w.app, NULL));
+	assert_string_equal("running", world_state(&w, run.run_id, "a"));
+	assert_string_equal("running", world_state(&w, run.run_id, "b"));
+
+	snprintf(body, sizeof(body), "{\"active_job_ids\":[%" PRId64 "]}", heard.job_id);
+	assert_int_equal(200, heartbeat(&w, w.runner_token, body, &again));
+	assert_string_equal("running", world_state(&w, run.run_id, "a"));
+	assert_int_equal(unheard.job_id, again.job_id); /* queued again, and claimed at once */
+	assert_int_equal(1, w.app.metrics.pending[METRIC_CLAIMS_RETURNED]);
+	assert_int_equal(0, w.app.metrics.pending[METRIC_JOBS_ABSENT]);
+	world_close(&w);
+}
+
 /* A crash right after the claim: at the next start nobody knows whether it arrived. */
 static void test_claims_after_a_crash(void **state UNUSED)
 {
@@ -469,6 +508,7 @@ static void test_absent_not_its_own(void **state UNUSED)
 	struct run_created run = RUN(&w, "a:linux");
 	assert_int_equal(200, call_do(&w, &c, &d));
 	json_free(d);
+	run_until(&w, all_settled);
 	assert_int_equal(0, absent(&w, w.runner_id, &none, "k-1"));
 	assert_string_equal("running", world_state(&w, run.run_id, "a"));
 	assert_int_equal(1, absent(&w, w.runner_id, &none, "k-2"));
@@ -586,6 +626,7 @@ int main(void)
 		cmocka_unit_test(test_claim_half_delivered),
 		cmocka_unit_test(test_claim_delivered),
 		cmocka_unit_test(test_claims_after_a_crash),
+		cmocka_unit_test(test_claims_with_keys_after_a_crash),
 		cmocka_unit_test(test_lost_job),
 		cmocka_unit_test(test_revoked_while_bytes_are_held_back),
 		cmocka_unit_test(test_lost_before_a_step_ended),
