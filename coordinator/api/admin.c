@@ -284,7 +284,9 @@ static struct admin_call *call_start(struct app *a, struct httpd_request *r,
 	c->out = c->said = -1;
 	buf_init(&c->text, OUTPUT_MAX);
 	a->admin_calls++;
-	if (audit_call(c, who, body, e) < 0 || call_spawn(c, who, body, e) < 0) {
+	/* Nothing is done that is not recorded: the entry is on the disk before the verb begins. */
+	if (audit_call(c, who, body, e) < 0 || store_group_flush(a->store, e) < 0 ||
+		call_spawn(c, who, body, e) < 0) {
 		call_free(c);
 		return NULL;
 	}

@@ -103,6 +103,7 @@ static void push_planned(void *session)
 static bool push_ended(struct git_session *s)
 {
 	struct app *a = s->app;
+	size_t runs;
 
 	s->plan = (struct plan_task){
 		.repo = &s->repo, .push = push_of(s), .done = push_planned, .data = s
@@ -113,8 +114,8 @@ static bool push_ended(struct git_session *s)
 		push_journal_drop(a, &s->plan.push);
 	else if (a->planner)
 		planner_submit(a->planner, &s->plan);
-	else
-		push_journal_made(a, push_journal_file(a, &s->repo, &s->plan.push));
+	else if (push_journal_file(a, &s->repo, &s->plan.push, &runs) == 0)
+		push_journal_made(a, runs);
 	return !s->refused && a->planner != NULL;
 }
 

@@ -27,6 +27,7 @@
 #include "coordinator/scrub/scrub.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/serve/metrics_access.h"
+#include "coordinator/store/counter.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/planner.h"
@@ -100,6 +101,18 @@ static int tokens_forget(struct app *a, struct err *e)
 	return 0;
 }
 
+/* A store that could not write is well again when it can, whether or not somebody calls: who took
+ * us out of a pool by /healthz waits for that. */
+static void store_try(struct app *a)
+{
+	struct err e = { 0 };
+
+	if (a->store_fails && store_counter_add(a->store, "store_tries", 1, &e) == 0) {
+		a->store_fails = false;
+		log_info("serve", "store_writes_again");
+	}
+}
+
 static void on_flush(struct loop_source *s, void *data)
 {
 	struct serve *v = data;
@@ -110,6 +123,7 @@ static void on_flush(struct loop_source *s, void *data)
 	sd_notify(0, "WATCHDOG=1"); /* to systemd, when there is one */
 	/* all of it is done again next time */
 	store_wait_until(v->app.store, mono_add(mono_now(), FLUSH_WAIT_US));
+	store_try(&v->app);
 	if (lost_jobs_end(&v->app, v->config.job_expiry, wall_now(), &lost, &e) < 0 ||
 		jobs_start(&v->app, &e) < 0 || scrub_sweep(&v->app, wall_now(), &e) < 0 ||
 		metrics_flush(&v->app.metrics, v->app.store, &e) < 0 ||

@@ -74,13 +74,22 @@ static void task_finish(struct planner *p, struct plan_task *t)
 	IGNORE_RESULT(write(p->fd, &one, sizeof(one)), "it is readable already");
 }
 
+static bool is_ending(struct planner *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool stop = p->stop;
+	pthread_mutex_unlock(&p->lock);
+	return stop;
+}
+
 static void *thread_main(void *data)
 {
 	struct planner *p = data;
 	struct plan_task *t;
 
 	while ((t = task_wait(p))) {
-		t->runs = push_journal_file(&p->own, t->repo, &t->push);
+		while (push_journal_file(&p->own, t->repo, &t->push, &t->runs) > 0 && !is_ending(p))
+			;
 		task_finish(p, t);
 	}
 	return NULL;

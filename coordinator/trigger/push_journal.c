@@ -54,18 +54,24 @@ static void push_failed(struct app *a, const struct push_row *p, const struct er
 		log_error("git", "push_journal_failed", F_INT("push", p->id), F_ERR(&e));
 }
 
-size_t push_journal_file(struct app *a, const struct repo_row *repo, const struct push_row *p)
+int push_journal_file(
+	struct app *a, const struct repo_row *repo, const struct push_row *p, size_t *ret_runs)
 {
 	struct err e = { 0 };
 	size_t refs = 0, runs = 0;
 
-	if (runs_make(a, repo, p, &refs, &runs, &e) < 0) {
+	*ret_runs = 0;
+	if (runs_make(a, repo, p, &refs, &runs, &e) == 0) {
+		log_info("git", "push", F_INT("repo", repo->id), F_STR("pusher", p->pusher),
+			F_INT("refs", (int64_t)refs), F_INT("runs", (int64_t)runs));
+		*ret_runs = runs;
+	} else if (err_is(&e, ERR_TIMEOUT)) { /* no fault of the push, so it counts no attempt */
+		log_warn("git", "push_waits", F_INT("push", p->id), F_ERR(&e));
+		return 1;
+	} else {
 		push_failed(a, p, &e);
-		return 0;
 	}
-	log_info("git", "push", F_INT("repo", repo->id), F_STR("pusher", p->pusher),
-		F_INT("refs", (int64_t)refs), F_INT("runs", (int64_t)runs));
-	return runs;
+	return 0;
 }
 
 void push_journal_made(struct app *a, size_t runs)
@@ -97,7 +103,10 @@ int push_journal_sweep(struct app *a, struct err *e)
 			return -1;
 		log_warn("git", "push_unfinished", F_INT("push", left.v[i].id),
 			F_INT("repo", repo.id));
-		push_journal_made(a, push_journal_file(a, &repo, &left.v[i]));
+		size_t runs;
+
+		if (push_journal_file(a, &repo, &left.v[i], &runs) == 0)
+			push_journal_made(a, runs);
 	}
 	return 0;
 }

@@ -109,14 +109,16 @@ def test_how_long_threads_are_away_is_measured(coordinator, tokens):
     assert read()[longest + '{thread="app"}'] < PATIENCE - 1
 
 
-def test_runs_of_a_push_are_made_beside_the_calls(monkeypatch, build, folder):
-    hooks = folder / "hooks"
+@contextlib.contextmanager
+def git_done(monkeypatch, coordinators, hooks):
+    """A push whose git has moved its refs while the lock is held elsewhere: the coordinator, the
+    push, and the token of a runner."""
     hooks.mkdir()
     (hooks / "post-receive").write_text(
         "#!/bin/sh\n: >reached\nwhile [ ! -e go ]; do sleep 0.05; done\n")
     (hooks / "post-receive").chmod(0o755)
     monkeypatch.setenv("SHITHUBD_GIT__HOOKS_PATH", str(hooks))
-    coordinator = driver.Coordinator(build, folder / "coordinator").start()
+    coordinator = coordinators().start()
     token = coordinator.register_runner("calm", labels="linux")["token"]
     repo = coordinator.repository("demo/sample", coordinator.create_token())
     repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
@@ -129,11 +131,49 @@ def test_runs_of_a_push_are_made_beside_the_calls(monkeypatch, build, folder):
         with locked(coordinator):
             (place / "go").touch()
             driver.wait_for(lambda: not children.read_text().strip(), what="the end of git")
-            began = time.monotonic()
-            # reads only: it needs no lock, but the application's thread
-            assert coordinator.request("GET", "/api/v1/runners/self", token=token).status == 200
-            assert time.monotonic() - began < 10 * QUICK
-            assert not push.done()
+            yield coordinator, push, token
         push.result()
+def test_runs_of_a_push_are_made_beside_the_calls(monkeypatch, coordinators, folder):
+    with git_done(monkeypatch, coordinators, folder / "hooks") as (coordinator, push, token):
+        began = time.monotonic()
+        # reads only: it needs no lock, but the application's thread
+        assert coordinator.request("GET", "/api/v1/runners/self", token=token).status == 200
+        assert time.monotonic() - began < 10 * QUICK
+        assert not push.done()
     assert len(coordinator.runs()) == 1
-    assert coordinator.stop() == 0
+
+
+def test_runs_of_a_push_wait_for_the_lock(monkeypatch, coordinators, folder):
+    """However long: it is no fault of the push, and nobody restarts serve for it."""
+    with git_done(monkeypatch, coordinators, folder / "hooks") as (coordinator, push, _):
+        driver.wait_for(lambda: "push_waits" in coordinator.program.log(), 60, "the planner's patience")
+        assert not push.done()
+    assert len(coordinator.runs()) == 1
+
+
+@pytest.fixture
+def small_disk(folder):
+    made = folder / "small"
+    made.mkdir()
+    driver.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", made])
+    yield made
+    driver.run(["umount", "-l", made])
+
+
+def test_a_disk_that_was_full(build, small_disk):
+    """Answers are 503 and nothing is told that was not stored; health comes back by itself."""
+    coordinator = driver.Coordinator(build, small_disk).start()
+    try:
+        token = coordinator.register_runner("r1", labels="linux")["token"]
+        filler = small_disk / "filler"
+        with open(filler, "wb", buffering=0) as out, contextlib.suppress(OSError):
+            while out.write(b"x" * 4096):
+                pass
+        driver.wait_for(lambda: heartbeat(coordinator, token)[0].status == 503, 30, "no room")
+        refused = coordinator.request("GET", "/healthz")
+        assert refused.status == 503 and b"could not write" in refused.body
+        filler.unlink()
+        driver.wait_for(lambda: coordinator.request("GET", "/healthz").status == 200, 30, "health")
+        assert heartbeat(coordinator, token)[0].status == 204
+    finally:
+        coordinator.stop()
