@@ -20,8 +20,13 @@ int auth_user(
 
 /* Counts a failure of the request's address; more than AUTH_FAILURES_MAX in this minute? */
 bool auth_failed_often(struct app *a, const struct httpd_request *r);
-/* The same without counting one. */
-bool auth_failed_enough(const struct app *a, const struct httpd_request *r);
+/* Signing in: has the address (httpd_peer) or the name (NULL: not known yet) AUTH_FAILURES_MAX
+ * failures in this minute? */
+bool login_failed_enough(struct app *a, uint64_t peer, const char *login);
+/* A try counts as a failure of both from its start on, so that those under way count, until its
+ * password fits. */
+void login_begins(struct app *a, uint64_t peer, const char *login);
+void login_fits(struct app *a, uint64_t peer, const char *login);
 
 /* The user whose repositories a list shows to who (NULL: somebody without a token); 0: nobody, the
  * public ones alone. */

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "coordinator/app/failures.h"
 #include "coordinator/app/keys.h"
 #include "coordinator/app/metrics.h"
 #include "coordinator/app/token.h"
@@ -31,18 +32,8 @@ struct log_limits {
 	int64_t step, job, run;
 };
 
-/* Failed authentications by address: which, since when, how many. An address takes the place of
- * another one of the same slot. */
-enum { AUTH_FAILURE_SLOTS = 256, AUTH_FAILURES_MAX = 20 };
-struct auth_failures {
-	struct auth_failure {
-		uint64_t peer;
-		struct mono since;
-		unsigned n;
-	} slots[AUTH_FAILURE_SLOTS];
-};
-
-enum { LOGIN_TRIES_MAX = 4 }; /* at one time */
+enum { AUTH_FAILURES_MAX = 20 }; /* a minute, of an address or a name */
+enum { LOGIN_TRIES_MAX = 4 };    /* at one time */
 
 struct app {
 	struct loop *loop;
@@ -58,7 +49,8 @@ struct app {
 	struct scrub *scrub;              /* NULL: not serve, nothing is received */
 	struct git_session *git_sessions; /* git/session.h: all that are open */
 	unsigned admin_calls;             /* admin verbs that run for callers elsewhere */
-	struct auth_failures failures;    /* of callers of those */
+	struct failures by_address;       /* of callers of those, and of who signs in */
+	struct failures by_login;         /* of who signs in */
 	/* lines that callers without a token can cause */
 	struct log_limit refusals_said, git_said;
 	/* pages/login.c: passwords that are checked now */

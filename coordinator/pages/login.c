@@ -26,6 +26,7 @@ enum { LOGIN_MAX = 64, NEXT_MAX = 500 };
 struct login_try {
 	struct app *app;
 	struct httpd_request *request; /* NULL: gone */
+	uint64_t peer;
 	char *login, *password, *next, *digest;
 	int64_t user_id;
 	bool fits; /* the thread's word */
@@ -104,12 +105,21 @@ static void *try_main(void *data)
 	return NULL;
 }
 
+/* What is no user's name may be a password, typed into the wrong field. */
+static void refusal_log(const struct login_try *t)
+{
+	char address[ADDRESS_TEXT_MAX];
+	int64_t left_out;
+
+	if (log_limit_pass(&t->app->refusals_said, mono_now(), &left_out))
+		log_info("pages", "login_refused", F_STR("login", t->user_id ? t->login : NULL),
+			F_STR("address", httpd_address_of(t->request, address)),
+			F_INT("left_out", left_out));
+}
+
 static void answer_refused(struct login_try *t)
 {
-	struct app *a = t->app;
-
-	log_info("pages", "login_refused", F_STR("login", t->login));
-	(void)auth_failed_often(a, t->request);
+	refusal_log(t);
 	answer_form(t->request, 401, t->login, t->next,
 		"Name or password is wrong, or this user has no password.");
 }
@@ -134,6 +144,8 @@ static void on_done(struct loop_source *s UNUSED, int fd UNUSED, uint32_t events
 	struct login_try *t = data;
 
 	pthread_join(t->thread, NULL); /* it only has to return; what it wrote is ours then */
+	if (t->fits)
+		login_fits(t->app, t->peer, t->login);
 	if (t->request)
 		answer_try(t);
 	try_free(t);
@@ -173,6 +185,7 @@ static int try_start(struct login_try *t, struct err *e)
 	t->source = loop_io(t->app->loop, t->done, EPOLLIN, on_done, t);
 	httpd_on_close(t->request, on_gone, t);
 	httpd_hold(t->request);
+	login_begins(t->app, t->peer, t->login);
 	return 0;
 }
 
@@ -187,6 +200,14 @@ static int read_form(struct httpd_request *r, struct login_try *t, struct err *e
 	return store_password_get(t->app->store, t->login, &t->user_id, &t->digest, e);
 }
 
+static void answer_too_many(struct httpd_request *r, const char *login, const char *next)
+{
+	httpd_add_header(r, "Retry-After", "60");
+	answer_form(r, 429, login, next,
+		"Too many tries from your address or for this name. Wait a minute, then try "
+		"again.");
+}
+
 /* Before the body is read. */
 void page_login_begin(struct httpd_request *r, void *app)
 {
@@ -196,23 +217,35 @@ void page_login_begin(struct httpd_request *r, void *app)
 	if (form_is_foreign(a, r)) {
 		err_set(&e, ERR_DENIED, "the form is of another site");
 		page_fail(r, &e);
-	} else if (auth_failed_enough(a, r)) {
-		httpd_add_header(r, "Retry-After", "60");
-		answer_form(r, 429, NULL, NULL,
-			"Too many tries from your address. Wait a minute, then try again.");
+	} else if (login_failed_enough(a, httpd_peer(r), NULL)) {
+		answer_too_many(r, NULL, NULL);
 	}
+}
+
+/* Asked again: many bodies may have been on the way when the first one came in. False: answered. */
+static bool try_run(struct login_try *t)
+{
+	struct err e = { 0 };
+	bool read = read_form(t->request, t, &e) == 0;
+
+	if (read && login_failed_enough(t->app, t->peer, t->login))
+		answer_too_many(t->request, t->login, t->next);
+	else if (!read || try_start(t, &e) < 0)
+		page_fail(t->request, &e);
+	else
+		return true;
+	return false;
 }
 
 void page_login_sent(struct httpd_request *r, void *app)
 {
 	struct login_try *t = xcalloc(1, sizeof(*t));
-	struct err e = { 0 };
 
 	t->app = app;
 	t->request = r;
-	if (read_form(r, t, &e) == 0 && try_start(t, &e) == 0)
+	t->peer = httpd_peer(r);
+	if (try_run(t))
 		return;
-	page_fail(r, &e);
 	wipe_free(t->password);
 	free(t->login);
 	free(t->next);

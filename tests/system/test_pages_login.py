@@ -2,6 +2,7 @@
 against a real serve."""
 import http.client
 import re
+import socket
 import urllib.parse
 
 import pytest
@@ -13,12 +14,13 @@ WORKFLOW = "name: CI\non: push\njobs: {a: {runs-on: linux, steps: [{run: x}]}}\n
 class Browser:
     """Keeps cookies, follows nothing by itself."""
 
-    def __init__(self, coordinator):
+    def __init__(self, coordinator, address="127.0.0.1"):
         self.host = coordinator.base.split("://")[1]
+        self.address = address
         self.cookies = {}
 
     def ask(self, method, path, form=None, headers=None):
-        connection = http.client.HTTPConnection(self.host, timeout=60)
+        connection = http.client.HTTPConnection(self.host, timeout=60, source_address=(self.address, 0))
         head = {"Accept": "text/html", "User-Agent": "Test <b>browser</b>", **(headers or {})}
         if self.cookies:
             head["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
@@ -124,6 +126,73 @@ def test_too_many_tries(browser, users):
     for password in ("wrong password", "ada's password"):
         got = browser.sign_in("ada", password)
         assert got.status == 429 and "Too many tries" in got.text
+
+
+class Parked:
+    """A try to sign in whose headers were let in, and whose body is to come."""
+
+    def __init__(self, coordinator, login, password):
+        host, port = coordinator.base.split("://")[1].split(":")
+        self.body = urllib.parse.urlencode({"login": login, "password": password, "next": "/"}).encode()
+        self.socket = socket.create_connection((host, int(port)), timeout=60)
+        self.file = self.socket.makefile("rb")
+        self.socket.sendall(b"POST /login HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                            b"Content-Type: application/x-www-form-urlencoded\r\n"
+                            b"Content-Length: %d\r\n\r\n" % len(self.body))
+        assert self.file.readline().split()[1] == b"100" and self.file.readline() == b"\r\n"
+
+    def send(self):
+        self.socket.sendall(self.body)
+
+    def status(self):
+        status = int(self.file.readline().split()[1])
+        self.file.close()
+        self.socket.close()
+        return status
+
+
+def test_too_many_tries_at_a_time(coordinator, users):
+    """Those that were let in before the limit was reached, and those whose password is being checked."""
+    tries = [Parked(coordinator, f"user{number}", "wrong password") for number in range(26)]
+    for one in tries[:18]:
+        one.send()
+        assert one.status() == 401
+    for one in tries[18:22]:
+        one.send()
+    assert sorted(one.status() for one in tries[18:22]) == [401, 401, 429, 429]
+    for one in tries[22:]:
+        one.send()
+        assert one.status() == 429
+
+
+def test_too_many_tries_for_a_name(coordinator, browser, users):
+    """From as many addresses as there are tries. Who is signed in stays so, others can sign in."""
+    assert browser.sign_in("ada", "ada's password").status == 303
+    for name in ("ada", "nobody"):
+        for number in range(20):
+            assert Browser(coordinator, f"127.0.0.{number + 2}").sign_in(name, "wrong password").status == 401
+    other = Browser(coordinator, "127.0.0.100")
+    for name in ("ada", "ADA", "nobody"):
+        got = other.sign_in(name, "ada's password")
+        assert got.status == 429 and "Too many tries" in got.text and not other.cookies
+    assert "Sign out" in browser.get("/").text
+    assert other.sign_in("eve", "eve's password").status == 303
+    # who succeeds often is not stopped
+    for _ in range(21):
+        assert other.sign_in("eve", "eve's password").status == 303
+
+
+def test_refusals_in_the_log(coordinator, browser, users):
+    """A password that was typed as a name is not in it, and nobody fills it."""
+    assert browser.sign_in("ada", "wrong password").status == 401
+    assert browser.sign_in("My-Secret-Password", "x").status == 401
+    log = coordinator.program.log()
+    assert "login_refused login=ada address=127.0.0.1" in log
+    assert "login_refused login=- address=127.0.0.1" in log and "My-Secret" not in log
+    for number in range(70):
+        other = Browser(coordinator, f"127.0.0.{number // 10 + 2}")
+        assert other.sign_in(f"user{number}", "wrong password").status == 401
+    assert coordinator.program.log().count("login_refused") <= 60
 
 
 def test_run_again_and_cancel(coordinator, browser, failed):
