@@ -332,10 +332,9 @@ void page_session_end(struct httpd_request *r, void *app)
 	int64_t id = 0;
 	struct err e = { 0 };
 
-	if (!httpd_param_id(r, "id", &id))
-		err_set(&e, ERR_NOT_FOUND, "there is no such session");
-	if (e.class != ERR_NONE || session_viewer_of(a, r, &v, &e) < 0 ||
-		form_check(a, r, &v, &e) < 0 ||
+	if (session_viewer_of(a, r, &v, &e) < 0 || form_check(a, r, &v, &e) < 0 ||
+		(!httpd_param_id(r, "id", &id) &&
+			err_set(&e, ERR_NOT_FOUND, "there is no such session") < 0) ||
 		store_session_end(a->store, v.who.user_id, id, &e) < 0)
 		page_fail(r, &e);
 	else

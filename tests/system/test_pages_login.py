@@ -254,7 +254,7 @@ def test_sessions_end(coordinator, browser, users):
     eve = Browser(coordinator)
     eve.sign_in("eve", "eve's password")
     ends = re.findall(r'action="(/sessions/\d+/end)"', page)
-    for end in ends:
+    for end in (*ends, "/sessions/0/end", "/sessions/abc/end"):
         assert eve.ask("POST", end, {"token": eve.token("/")}).status == 404
     first = ends[0]  # the newest: other's
     assert browser.send("/sessions", first).status == 303
