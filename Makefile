@@ -125,7 +125,7 @@ lint: ## formatting, include arrows, dialect, cppcheck, clang-tidy
 	@tests/lint/lint.sh
 
 lint-flags: $(PARTS).h
-	@echo -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/made $(WARN) $(PKG_CFLAGS) -DPROJECT_VERSION='"$(VERSION)"' \
+	@echo -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/made $(WARN) $(PKG_CFLAGS) $(LATE_FLAGS) -DPROJECT_VERSION='"$(VERSION)"' \
 		-DBUILD_COMMIT='""' -DBUILD_DATE='""' -DBUILD_SUFFIX='""'
 
 format:

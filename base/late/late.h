@@ -44,13 +44,13 @@ void *late_find(struct late_library *l, const char *name);
 
 /* For curl.c and git2.c: the function of this name in LATE_LIBRARY, found once. Two threads may
  * find it at the same time and find the same. */
-#define LATE_FUNCTION(name_)                                                          \
-	({                                                                            \
-		static _Atomic(__typeof__(&name_)) found;                             \
-                                                                                      \
-		if (!found)                                                           \
-			found = (__typeof__(&name_))late_find(&LATE_LIBRARY, #name_); \
-		found;                                                                \
+#define LATE_FUNCTION(name_)                                      \
+	({                                                        \
+		static _Atomic(void *) found;                     \
+                                                                  \
+		if (!found)                                       \
+			found = late_find(&LATE_LIBRARY, #name_); \
+		(__typeof__(&name_))found;                        \
 	})
 #define LATE_CALL(ret_, name_, params_, args_)     \
 	ret_ name_ params_                         \
