@@ -94,7 +94,7 @@ static void only(struct land *l, int64_t runner)
 static void test_scope_labels_policy(void **state UNUSED)
 {
 	enum { ANY, ALICE, BOB, DEMO, BOBS };
-	/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): the order is that of the sentence */
+	/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in reading order */
 	static const struct {
 		int scope;
 		const char *labels, *asks;
