@@ -65,7 +65,9 @@ def test_status_of_a_job(faulty, polling):
     assert idle["heartbeat"]["in_flight"] and idle["jobs"] == []
     job = faulty.offer_job(JOB, steps=[{}, {"run": WAITING, "name": "wait\u20ac for it"}])
     mark = started(one)
-    busy = until(one, lambda now: now["jobs"] and now["jobs"][0]["step"], "a step")
+    # a job tells where it stands four times a second at most (runner/ipc/progress.h)
+    busy = until(one, lambda now: now["jobs"] and (now["jobs"][0]["step"] or {}).get("index") == 1,
+                 "the second step")
     assert busy["busy"] == 1
     shown = busy["jobs"][0]
     assert (shown["id"], shown["run"], shown["state"]) == (JOB, JOB + 1000, "running")
