@@ -117,6 +117,8 @@ class Dockerd:
     def end(self, number):
         self.program.signal(number)
         self.program.wait(60)
+        if number == signal.SIGKILL:  # its containerd is killed with it; the next must not believe it
+            driver.wait_for(lambda: not self.containerd(), 20, "containerd's end")
 
     def stop(self):
         for made in self.engine.api("GET", "/containers/json?all=1"):
