@@ -146,7 +146,7 @@ static const struct cli_verb user_verbs[] = {
 	{ "add", "add a user", "LOGIN [--site-admin] " REPORT, NULL, admin_user_add },
 	{ "list", "list users", LIST, NULL, admin_user_list },
 	{ "show", "show a user and its tokens", "LOGIN " REPORT, NULL, admin_user_show },
-	{ "disable", "refuse a user's tokens from now on", "LOGIN " REPORT, NULL,
+	{ "disable", "end a user's sessions, refuse its tokens", "LOGIN " REPORT, NULL,
 		admin_user_disable },
 	{ "enable", "accept a disabled user's tokens again", "LOGIN " REPORT, NULL,
 		admin_user_enable },
@@ -275,7 +275,7 @@ static const struct cli_verb verbs[] = {
 	{ "serve", "run the coordinator",
 		"[--data DIR] [--listen HOST:PORT] [--public-url URL] [--config FILE]"
 		" [--tls-cert-file FILE --tls-key-file FILE] [--job-expiry 20m]"
-		" [--ready-file FILE]",
+		" [--pages on|off] [--ready-file FILE]",
 		NULL, verb_serve },
 	{ "backup", "copy the data folder while serve runs",
 		"DIR|--in FOLDER [--keep N] [--data DIR] [--without-key] [--output table|json]",

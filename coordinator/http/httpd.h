@@ -1,6 +1,6 @@
 /*
- * The HTTP server: libmicrohttpd on the process's loop, one thread; over TLS with the certificate
- * that tls.h has in use at the time.
+ * The HTTP server: libmicrohttpd on a thread of its own (exchange.c), handlers on the application's
+ * loop; over TLS with the certificate that tls.h has in use at the time.
  *
  * A route names a method, a path pattern and two handlers. `begin` (may be NULL) runs when the
  * headers are in and may refuse at once; `handle` runs when the whole body is in. A handler answers

@@ -12,7 +12,7 @@
 #include "coordinator/app/app.h"
 #include "coordinator/store/log.h"
 
-/* Defaults; the step's is above what a runner sends of one (step_log_limit, at most 1g). */
+/* Defaults; the step's is above the default of the runner's step_log_limit (10m; at most 1g). */
 #define LOG_STEP_BYTES ((int64_t)MIB(256))
 #define LOG_JOB_BYTES ((int64_t)GIB(1))
 #define LOG_RUN_BYTES ((int64_t)GIB(4))

@@ -11,7 +11,7 @@ ABOUT = {
                         "Takes jobs from a coordinator and runs each step in a container of its own.",
                         "/etc/shithubd-runner/config.toml"),
     "shithubd": ("the coordinator: repositories, workflow files, job queue and logs",
-                 "Serves git over HTTP, reads workflow files, queues jobs for runners and keeps logs.",
+                 "Serves git over HTTP, reads workflow files, queues jobs for runners, keeps logs and shows pages.",
                  "/etc/shithubd/config.toml"),
 }
 
