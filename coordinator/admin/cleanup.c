@@ -1,7 +1,7 @@
 /*
  * Retention from the command line. It is a verb and not a timer of serve, because it may take long
- * and serve has one thread; both work on one data folder at a time without disturbing each other
- * (coordinator/object/retention.h).
+ * and would hold up the calls on the application's thread; both work on one data folder at a time
+ * without disturbing each other (coordinator/object/retention.h).
  */
 #include "coordinator/admin/cleanup.h"
 

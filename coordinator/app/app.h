@@ -63,7 +63,8 @@ struct app {
 };
 
 /* A job may have become claimable (new run, finished job, undrained runner): held heartbeats try
- * again in the next tick of the loop. Cheap; call it after the commit. */
+ * again in the next tick of the loop. Cheap; in a turn at any time, as its commit comes first, else
+ * after the commit. */
 void app_wake(struct app *a);
 
 /* Who calls; users: access.h. All set ERR_AUTH with a line that reveals nothing about what exists.

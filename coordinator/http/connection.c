@@ -1,6 +1,7 @@
 /*
- * One list in order of age, walked whenever somebody has to go: a few thousand entries take some
- * microseconds, less than the accept that causes the walk. A connection is ended by shutting its
+ * One list in order of age, walked whenever somebody has to go and for each piece of a body that is
+ * kept: a few thousand entries take some microseconds, less than the accept or the read that causes
+ * the walk. A connection is ended by shutting its
  * socket down; libmicrohttpd then closes it like one whose peer has gone.
  */
 #include "coordinator/http/connection.h"
@@ -225,6 +226,8 @@ bool connection_body(struct connection *k, size_t n)
 	size_t all = n;
 
 	connection_sends_body(k);
+	if (!n) /* drained: it takes no room */
+		return true;
 	for (const struct connection *i = k->of->first; i; i = i->next)
 		all += same_peer(i, k) ? i->body : 0;
 	if (all > CONNECTION_PEER_BODIES)

@@ -113,24 +113,44 @@ static void store_try(struct app *a)
 	}
 }
 
-static void on_flush(struct loop_source *s, void *data)
+/* A task that fails keeps none of the others from their turn. False: another process has the
+ * store's lock, so they would only wait for nothing, too. */
+static bool task_over(const char *task, int rc, struct err *e)
 {
-	struct serve *v = data;
+	bool locked = rc < 0 && err_is(e, ERR_TIMEOUT);
+
+	if (rc < 0)
+		log_warn("serve", "housekeeping_failed", F_STR("task", task), F_ERR(e));
+	err_clear(e);
+	return !locked;
+}
+
+static bool housekeep(struct serve *v)
+{
+	struct app *a = &v->app;
 	struct err e = { 0 };
 	size_t lost;
 	int pruned;
+
+	return task_over("lost_jobs", lost_jobs_end(a, v->config.job_expiry, wall_now(), &lost, &e),
+		       &e) &&
+	       task_over("new_jobs", jobs_start(a, &e), &e) &&
+	       task_over("logs", scrub_sweep(a, wall_now(), &e), &e) &&
+	       task_over("metrics", metrics_flush(&a->metrics, a->store, &e), &e) &&
+	       task_over("answers", store_answer_prune(a->store, wall_now(), &e), &e) &&
+	       task_over("tokens", tokens_forget(a, &e), &e) &&
+	       task_over("artifacts", artifact_prune(a, wall_now(), &pruned, &e), &e);
+}
+
+static void on_flush(struct loop_source *s, void *data)
+{
+	struct serve *v = data;
 
 	sd_notify(0, "WATCHDOG=1"); /* to systemd, when there is one */
 	/* all of it is done again next time */
 	store_wait_until(v->app.store, mono_add(mono_now(), FLUSH_WAIT_US));
 	store_try(&v->app);
-	if (lost_jobs_end(&v->app, v->config.job_expiry, wall_now(), &lost, &e) < 0 ||
-		jobs_start(&v->app, &e) < 0 || scrub_sweep(&v->app, wall_now(), &e) < 0 ||
-		metrics_flush(&v->app.metrics, v->app.store, &e) < 0 ||
-		store_answer_prune(v->app.store, wall_now(), &e) < 0 ||
-		tokens_forget(&v->app, &e) < 0 ||
-		artifact_prune(&v->app, wall_now(), &pruned, &e) < 0)
-		log_warn("serve", "housekeeping_failed", F_ERR(&e));
+	housekeep(v);
 	store_wait_until(v->app.store, (struct mono){ 0 });
 	loop_timer_set(s, mono_add(loop_now(v->app.loop), FLUSH_US));
 }

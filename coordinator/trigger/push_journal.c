@@ -6,6 +6,8 @@
  */
 #include "coordinator/trigger/push_journal.h"
 
+#include <inttypes.h>
+
 #include "base/log.h"
 #include "coordinator/store/push.h"
 #include "coordinator/store/repo.h"
@@ -105,8 +107,10 @@ int push_journal_sweep(struct app *a, struct err *e)
 			F_INT("repo", repo.id));
 		size_t runs;
 
-		if (push_journal_file(a, &repo, &left.v[i], &runs) == 0)
-			push_journal_made(a, runs);
+		if (push_journal_file(a, &repo, &left.v[i], &runs) > 0)
+			return err_set(e, ERR_TIMEOUT, "push %" PRId64 ": the store is locked",
+				left.v[i].id);
+		push_journal_made(a, runs);
 	}
 	return 0;
 }

@@ -24,7 +24,8 @@ int push_journal_file(struct app *a, const struct repo_row *repo, const struct p
 void push_journal_made(struct app *a, size_t runs);
 /* git was kept from moving any ref: no runs. */
 void push_journal_drop(struct app *a, const struct push_row *p);
-/* Before serve listens, when the public URL is known. */
+/* Before serve listens, when the public URL is known. ERR_TIMEOUT: another process has the lock of
+ * the store for long; what is left is tried at the next start. */
 int push_journal_sweep(struct app *a, struct err *e) CHECK_RESULT;
 
 #endif
