@@ -23,7 +23,7 @@ class CommandFailed(Exception):
     pass
 
 
-def wait_for(condition, timeout=30.0, what="condition"):
+def wait_for(condition, timeout=60.0, what="condition"):
     """The first true value of condition(); TimeoutError with its name after timeout seconds."""
     deadline = time.monotonic() + timeout
     pause = 0.005

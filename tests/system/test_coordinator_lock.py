@@ -3,7 +3,6 @@ import concurrent.futures
 import contextlib
 import pathlib
 import sqlite3
-import statistics
 import time
 
 import driver
@@ -15,8 +14,8 @@ jobs:
   nope: {runs-on: nobody, steps: [{run: "true"}]}
 """
 CALLERS = 12
-QUICK = 0.1     # seconds for an answer that needs no store
-PATIENCE = 5.0  # of a call that does
+PATIENCE = 5.0  # seconds of a call that needs the store
+QUICK = PATIENCE / 2  # what is not behind the lock takes less, on a slow machine too
 
 
 @contextlib.contextmanager
@@ -42,8 +41,7 @@ class Health:
         return answer
 
     def check(self):
-        # one of many may wait for the processor of a busy machine
-        assert statistics.median(self.took) < QUICK and max(self.took) < 10 * QUICK, self.took
+        assert max(self.took) < QUICK, self.took
 
 
 @pytest.fixture
@@ -79,16 +77,16 @@ def test_callers_hear_503_when_it_stays(coordinator, tokens, health):
     with concurrent.futures.ThreadPoolExecutor(CALLERS) as pool:
         with locked(coordinator):
             calls = [pool.submit(heartbeat, coordinator, token) for token in tokens]
-            while not all(call.done() for call in calls):
+            while concurrent.futures.wait(calls, 0.05).not_done:
                 health()
             # all of them at once, not one after the other
             for answer, took in (call.result() for call in calls):
                 assert answer.status == 503 and answer.headers["Retry-After"] == "2"
-                assert PATIENCE - 1 < took < PATIENCE + 2, took
+                assert PATIENCE - 1 < took < CALLERS / 3 * PATIENCE, took
             refused = health()
             assert refused.status == 503 and b"another process" in refused.body
         answer, took = heartbeat(coordinator, tokens[0])
-        assert answer.status == 204 and took < 1
+        assert answer.status == 204 and took < QUICK
     driver.wait_for(lambda: health().status == 200, 10, "health")
 
 
@@ -127,18 +125,23 @@ def git_done(monkeypatch, coordinators, hooks):
     children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
     with concurrent.futures.ThreadPoolExecutor() as pool:
         push = pool.submit(repo.push)
-        driver.wait_for((place / "reached").exists, what="the hook")
-        with locked(coordinator):
-            (place / "go").touch()
-            driver.wait_for(lambda: not children.read_text().strip(), what="the end of git")
-            yield coordinator, push, token
+        try:
+            driver.wait_for((place / "reached").exists, what="the hook")
+            with locked(coordinator):
+                (place / "go").touch()
+                driver.wait_for(lambda: not children.read_text().strip(), what="the end of git")
+                yield coordinator, push, token
+        finally:
+            (place / "go").touch()  # the hook ends, whatever became of the test
         push.result()
+
+
 def test_runs_of_a_push_are_made_beside_the_calls(monkeypatch, coordinators, folder):
     with git_done(monkeypatch, coordinators, folder / "hooks") as (coordinator, push, token):
         began = time.monotonic()
         # reads only: it needs no lock, but the application's thread
         assert coordinator.request("GET", "/api/v1/runners/self", token=token).status == 200
-        assert time.monotonic() - began < 10 * QUICK
+        assert time.monotonic() - began < QUICK
         assert not push.done()
     assert len(coordinator.runs()) == 1
 
@@ -162,7 +165,7 @@ def small_disk(folder):
 
 def test_a_disk_that_was_full(build, small_disk):
     """Answers are 503 and nothing is told that was not stored; health comes back by itself."""
-    coordinator = driver.Coordinator(build, small_disk).start()
+    coordinator = driver.Coordinator(build, small_disk / "coordinator").start()
     try:
         token = coordinator.register_runner("r1", labels="linux")["token"]
         filler = small_disk / "filler"
@@ -176,4 +179,5 @@ def test_a_disk_that_was_full(build, small_disk):
         driver.wait_for(lambda: coordinator.request("GET", "/healthz").status == 200, 30, "health")
         assert heartbeat(coordinator, token)[0].status == 204
     finally:
-        coordinator.stop()
+        code = coordinator.stop()
+    assert code == 0, coordinator.program.log()

@@ -3,6 +3,7 @@ against a real serve."""
 import http.client
 import re
 import socket
+import time
 import urllib.parse
 
 import pytest
@@ -189,10 +190,12 @@ def test_refusals_in_the_log(coordinator, browser, users):
     log = coordinator.program.log()
     assert "login_refused login=ada address=127.0.0.1" in log
     assert "login_refused login=- address=127.0.0.1" in log and "My-Secret" not in log
+    began = time.monotonic()
     for number in range(70):
         other = Browser(coordinator, f"127.0.0.{number // 10 + 2}")
         assert other.sign_in(f"user{number}", "wrong password").status == 401
-    assert coordinator.program.log().count("login_refused") <= 60
+    minutes = 1 + (time.monotonic() - began) // 60  # 60 lines in each
+    assert 10 < coordinator.program.log().count("login_refused") <= 60 * minutes
 
 
 def test_run_again_and_cancel(coordinator, browser, failed):
