@@ -1,9 +1,9 @@
 """A coordinator with things to see: what the tests of the pages look at, and who takes screenshots."""
-import base64
 import io
 import tarfile
 import urllib.request
 
+import byhand
 import driver
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egnp\u202c"
@@ -48,36 +48,19 @@ make: *** [Makefile:31: test] Error 1
 """
 
 
-class Claimed:
-    """A job claimed by hand, and the chain of its tokens."""
+class Claimed(byhand.Claimed):
+    """A job of a runner that says where it runs."""
 
-    def __init__(self, coordinator, token):
-        got = coordinator.request("POST", "/api/v1/runners/heartbeat",
-                                  {"host_name": "build-host-1", "version": "0.1.0"}, token)
-        assert got.status == 200, (got.status, got.body)
-        answer = got.json()
-        self.coordinator, self.token, self.job = coordinator, answer["token"], answer["job"]
-        self.steps = [step["id"] for step in self.job["steps"]]
-
-    def call(self, path, body):
-        got = self.coordinator.request("POST", f"/api/v1/jobs/{self.job['id']}{path}", body,
-                                       self.token)
-        assert got.status in (200, 201, 202), (path, got.status, got.body)
-        self.token = got.json().get("next_token")
-        return got.json()
+    def __init__(self, coordinator, registration):
+        answer = byhand.heartbeat(coordinator, registration, host_name="build-host-1", version="0.1.0")
+        assert answer.status == 200, (answer.status, answer.body)
+        super().__init__(coordinator, answer.json())
 
     def start(self):
-        self.call("/status", {"status": "running"})
+        self.must("status", {"status": "running"})
 
-    def log(self, step, text, seq=0):
-        data = text if isinstance(text, bytes) else text.encode()
-        self.call("/logs", {"seq": seq, "step_id": self.steps[step],
-                            "chunk": base64.b64encode(data).decode()})
-
-    def step(self, step, conclusion=None):
-        body = {"status": "completed", "conclusion": conclusion} if conclusion \
-            else {"status": "running"}
-        self.call(f"/steps/{self.steps[step]}/status", body)
+    def say(self, step, text):
+        self.logs(text if isinstance(text, bytes) else text.encode(), step=step)
 
     def artifact(self, name, files):
         packed = io.BytesIO()
@@ -86,13 +69,10 @@ class Claimed:
                 entry = tarfile.TarInfo(path)
                 entry.size = len(data)
                 tar.addfile(entry, io.BytesIO(data))
-        answer = self.call("/artifacts/upload", {"name": name, "size_bytes": len(packed.getvalue())})
+        answer = self.must("artifacts/upload", {"name": name, "size_bytes": len(packed.getvalue())})
         urllib.request.urlopen(urllib.request.Request(
             answer["upload_url"], data=packed.getvalue(), method="PUT"), timeout=30).close()
         return packed.getvalue()
-
-    def end(self, conclusion="success"):
-        self.call("/status", {"status": "completed", "conclusion": conclusion})
 
 
 def finish(claimed, conclusion="success", log="$ make\nok\n"):
@@ -100,9 +80,9 @@ def finish(claimed, conclusion="success", log="$ make\nok\n"):
     claimed.start()
     for number in range(len(claimed.steps)):
         last = number == len(claimed.steps) - 1
-        claimed.step(number)
-        claimed.log(number, log if last or conclusion == "success" else "$ true\n")
-        claimed.step(number, conclusion if last else "success")
+        claimed.step(number, "running")
+        claimed.say(number, log if last or conclusion == "success" else "$ true\n")
+        claimed.step(number, "completed", conclusion=conclusion if last else "success")
     claimed.end(conclusion)
 
 
@@ -118,11 +98,11 @@ def failed_run(coordinator, repo, token):
             finish(claimed, "failure", LOG)
         elif claimed.job["job_name"].startswith("build (gcc, O0"):
             claimed.start()
-            claimed.step(0)
-            claimed.log(0, "$ git fetch\n")
-            claimed.step(0, "success")
-            claimed.step(1)
-            claimed.log(1, "$ make\ncc -O0 -c a.c\n")
+            claimed.step(0, "running")
+            claimed.say(0, "$ git fetch\n")
+            claimed.step(0, "completed", conclusion="success")
+            claimed.step(1, "running")
+            claimed.say(1, "$ make\ncc -O0 -c a.c\n")
             claimed.artifact("binaries", {"a.out": b"\x7fELF" * 500})
         else:
             finish(claimed)

@@ -162,10 +162,10 @@ def test_nothing_of_an_author_becomes_markup(coordinator, repository, pat):
     token = coordinator.register_runner("r", labels="linux")["token"]
     claimed = Claimed(coordinator, token)
     claimed.start()
-    claimed.step(0)
-    claimed.log(0, f"{HOSTILE}\n::error title={HOSTILE},file=<b>/a,line=1::{HOSTILE}\n::group::{HOSTILE}\n"
+    claimed.step(0, "running")
+    claimed.say(0, f"{HOSTILE}\n::error title={HOSTILE},file=<b>/a,line=1::{HOSTILE}\n::group::{HOSTILE}\n"
                    f"\x1b]8;;javascript:alert(4)\x07x\x1b[31m{HOSTILE}\n".encode() + b"\xff\x00\xc3<\n")
-    claimed.step(0, "failure")
+    claimed.step(0, "completed", conclusion="failure")
     claimed.end("failure")
     run, job = claimed.job["run_id"], claimed.job["id"]
     for path in ("/", "/demo/xss", f"/demo/xss/runs/{run}", f"/demo/xss/runs/{run}/jobs/{job}",
@@ -213,13 +213,13 @@ def test_long_logs(coordinator, repository):
     repo.push()
     claimed = Claimed(coordinator, coordinator.register_runner("r", labels="linux")["token"])
     claimed.start()
-    claimed.step(0)
+    claimed.step(0, "running")
     lines = [f"line {number}" for number in range(1, 200001)]
     lines[149999] = "a.c:1: error: here"
     text = "\n".join(lines) + "\n"
-    for seq, start in enumerate(range(0, len(text), 400000)):
-        claimed.log(0, text[start:start + 400000], seq)
-    claimed.step(0, "failure")
+    for start in range(0, len(text), 400000):
+        claimed.say(0, text[start:start + 400000])
+    claimed.step(0, "completed", conclusion="failure")
     claimed.end("failure")
     base = f"/demo/long/runs/{claimed.job['run_id']}/jobs/{claimed.job['id']}"
     error = page(coordinator, base)
