@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import driver
-from conftest import few, offline, once
+from conftest import few, offline, once, others
 from faulty import FaultyCoordinator
 
 pytestmark = offline
@@ -305,7 +305,7 @@ def test_drain_finishes_the_job(faulty, polling):
     assert job.final == ("completed", "success")
 
 
-@once
+@others
 def test_second_signal_cancels(faulty, polling):
     one, program = polling()
     job = faulty.offer_job(JOB, steps=WAITING)

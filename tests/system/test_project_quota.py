@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import driver
+import timed
 from conftest import ROOT, early
 
 KERNEL = 600  # seconds for both file systems; an ordinary machine needs a tenth
@@ -40,7 +41,7 @@ def disks(folder):
 @pytest.fixture
 def plain(build, folder):
     """A build without sanitizers: their shadow memory does not fit into such a kernel."""
-    if b"__asan_init" not in (build / "shithubd-runner").read_bytes():
+    if not timed.sanitized(build):
         return build
     made = folder / "plain"
     env = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}

@@ -160,7 +160,7 @@ def test_tainted_and_secret_values_never_become_script_text(job):
     assert "MISSING" in done.text(1)
 
 
-@once
+@others
 def test_cancel_runs_always_steps(repository, coordinator, joined, pat):
     one = joined()
     repo = repository("demo/sample")

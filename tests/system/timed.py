@@ -88,10 +88,15 @@ def peak_mib(pid):
     return int(re.search(r"^VmHWM:\s+(\d+) kB", status, re.M).group(1)) / 1024
 
 
+def sanitized(build):
+    """Is this a build with AddressSanitizer or ThreadSanitizer?"""
+    code = (build / "shithubd-runner").read_bytes()
+    return b"__asan_init" in code or b"__tsan_init" in code
+
+
 def assert_bounded(pid, build, most=32):
     """The job process stays small; a sanitizer's shadow and quarantine have their own size."""
-    sanitized = b"__asan_init" in (build / "shithubd-runner").read_bytes()
-    peak, most = peak_mib(pid), 640 if sanitized else most
+    peak, most = peak_mib(pid), 640 if sanitized(build) else most
     assert peak < most, f"{peak:.1f} MiB"
 
 
