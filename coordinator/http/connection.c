@@ -43,9 +43,11 @@ static void connection_drop(struct connection *k, const char *why)
 		shutdown(i->connect_fd, SHUT_RDWR);
 }
 
+/* For a request of its peer, or for the body of one that nobody vouched for. */
 static bool waits(const struct connection *k)
 {
-	return k->phase == WAITS_FIRST || k->phase == WAITS_NEXT;
+	return k->phase == WAITS_FIRST || k->phase == WAITS_NEXT ||
+	       (k->phase == SENDS_BODY && !k->trusted);
 }
 
 static bool same_peer(const struct connection *a, const struct connection *b)

@@ -1,8 +1,8 @@
 /*
  * The connections of the server, and which of them go when there are too many. Nobody is trusted
- * before a request of theirs was: a connection that only waits (for its first request, or for the
- * next one) costs its peer a place, and the oldest of them makes room for a new one. A connection
- * that a handler vouched for (httpd_trust) keeps its place.
+ * before a request of theirs was: a connection that only waits (for its first request, for the next
+ * one, or for a body, begun or not) costs its peer a place, and the oldest of them makes room for a
+ * new one. A connection that a handler vouched for (httpd_trust) keeps its place.
  *
  * A connection of a trusted proxy carries the requests of many. While it waits it is nobody's and
  * costs no peer a place, and what a handler vouched for ends with its request; during a request its

@@ -186,13 +186,19 @@ static bool body_streamed(const struct httpd_request *r)
 	return r->route && r->route->body == HTTPD_STREAMED && !r->io.answered;
 }
 
+/* Whether it has begun or not: it is waited for. */
+static bool body_announced(const struct httpd_request *r)
+{
+	return content_length(r) > 0 || header(r, "transfer-encoding");
+}
+
 /* A client that asked "Expect: 100-continue" has not sent its body: refuse before it does. */
 static enum MHD_Result headers_end(struct httpd_request *r)
 {
 	bool waits = header(r, "expect") != NULL;
 
 	r->io.phase = REQUEST_BODY;
-	if (r->body_limited)
+	if (r->body_limited || (!body_streamed(r) && body_announced(r)))
 		connection_sends_body(connection(r));
 	if (!r->io.answered && !body_streamed(r) && content_length(r) > body_limit(r))
 		exchange_refuse(r, 413, "body is larger than %zu bytes", body_limit(r));

@@ -1,5 +1,6 @@
 /* The HTTP server over real sockets: routes, body caps, held and streamed requests, peers that go.
  */
+#include <errno.h>
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -622,6 +623,40 @@ static void test_those_who_wait_make_room(void **state)
 	close(known);
 }
 
+static bool hung_up(int fd)
+{
+	char c;
+	ssize_t n = recv(fd, &c, 1, MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno == ECONNRESET);
+}
+
+/* So does whoever has announced a body and sends none of it, or not all. */
+static void test_those_who_hold_back_a_body_make_room(void **state)
+{
+	struct fixture *f = *state;
+	int flood[2 * PER_PEER];
+	char answer[512] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(flood); i++) {
+		flood[i] = raw_connect(f);
+		raw_send(flood[i], "POST /echo/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+				   "Expect: 100-continue\r\n\r\n");
+		assert_true(raw_wait(f, flood[i], answer, sizeof(answer)) > 0);
+		must(memcmp(answer, "HTTP/1.1 100", 12));
+		if (i % 2)
+			raw_send(flood[i], "a");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(flood) - PER_PEER; i++)
+		assert_true(hung_up(flood[i]));
+	size_t last = ARRAY_LEN(flood) - 2; /* has sent nothing yet */
+	raw_send(flood[last], "ab");
+	assert_true(raw_wait(f, flood[last], answer, sizeof(answer)) > 0);
+	must(memcmp(answer, "HTTP/1.1 200", 12));
+	for (size_t i = 0; i < ARRAY_LEN(flood); i++)
+		close(flood[i]);
+}
+
 /* Held requests are no reason to refuse anybody, but to hold no more. */
 static void test_crowded(void **state)
 {
@@ -768,6 +803,7 @@ int main(void)
 		T(test_authorization),
 		T(test_half_a_request_is_ended),
 		T(test_those_who_wait_make_room),
+		T(test_those_who_hold_back_a_body_make_room),
 		T(test_crowded),
 		T(test_answers_wait_for_the_commit),
 		T(test_a_turn_takes_all_that_waits),
