@@ -10,7 +10,8 @@ import pages_world
 import pytest
 from conftest import LOGS
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (NoSuchElementException, StaleElementReferenceException,
+                                        WebDriverException)
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -40,7 +41,18 @@ class Person:
             NoSuchElementException, StaleElementReferenceException]).until(condition, what)
 
     def see(self, text, where=(By.TAG_NAME, "body")):
-        self.wait(lambda d: text in d.find_element(*where).text, f"{text!r} on the page")
+        self.wait(lambda _: text in self.read(*where), f"{text!r} on the page")
+
+    def read(self, by, value):
+        """An element's text. Chromedriver calls an element stale when its document is gone before it is
+        asked; for one that goes while it is read it has only the inspector's error."""
+        element = self.driver.find_element(by, value)
+        try:
+            return element.text
+        except WebDriverException as error:
+            if "inspector error" in (error.msg or ""):
+                raise StaleElementReferenceException(error.msg) from error
+            raise
 
     def click(self, by, value):
         self.wait(lambda d: d.find_element(by, value).click() or True, value)
