@@ -1,6 +1,6 @@
 /*
- * Shared by git/session.c (the request and the answer), git/spawn.c (the child) and
- * git/input.c (body bytes on their way to it). Nobody else includes it.
+ * Shared by git/session.c (the request), git/answer.c (the answer's bytes), git/spawn.c (the child)
+ * and git/input.c (body bytes on their way to it). Nobody else includes it.
  */
 #ifndef COORDINATOR_GIT_PRIVATE_H
 #define COORDINATOR_GIT_PRIVATE_H
@@ -16,7 +16,8 @@
 /* In all: a child that takes longer is ended, whoever is the slow one. */
 #define GIT_TIME_US (3600 * USEC_PER_SEC)
 #define GIT_TIME_ANONYMOUS_US (600 * USEC_PER_SEC)
-#define GIT_EARLY_MAX MIB(8)        /* put aside while the body still comes in */
+#define GIT_PLAN_WAIT_US (10 * USEC_PER_SEC) /* of a push's answer for its runs */
+#define GIT_EARLY_MAX MIB(8)                 /* put aside while the body still comes in */
 #define GIT_UPLOAD_BODY_MAX MIB(64) /* wants and haves, inflated; packs are git's to limit */
 
 /* raw (as sent) → plain (inflated) → the child's stdin */
@@ -49,6 +50,8 @@ struct git_session {
 	char *pusher;
 	int64_t pat_id;
 	struct plan_task plan;
+	bool tells, told;   /* the answer shall have news for the pusher; has them */
+	bool overdue;       /* the runs are not made, but the answer ends */
 	bool refused;       /* the pusher may not push any more */
 	int64_t journal_id; /* of the push (push_journal.h), 0: none yet */
 	enum git_service service;
@@ -70,5 +73,10 @@ struct git_session *git_session_spawn(
 	struct app *a, const struct git_session_spec *spec, struct err *e) CHECK_RESULT;
 void git_session_free(struct git_session *s);
 void git_session_feed(struct git_session *s);
+
+/* Whether the client of a push, whose commands are there, shows lines of ours. */
+bool git_answer_tells(const struct git_session *s) CHECK_RESULT;
+/* The answer's reader (httpd_reply_stream). */
+ssize_t git_answer_read(void *session, char *out, size_t max);
 
 #endif

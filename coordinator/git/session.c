@@ -48,6 +48,7 @@ void git_session_free(struct git_session *s)
 	git_input_release(&s->input);
 	buf_release(&s->early);
 	repo_row_release(&s->repo);
+	push_made_release(&s->plan.made);
 	free(s->pusher);
 	*s->link = s->next;
 	if (s->next)
@@ -56,6 +57,7 @@ void git_session_free(struct git_session *s)
 }
 
 static void session_ended(struct git_session *s);
+static void on_overdue(struct loop_source *source, void *data);
 
 /* ---- the child's end ---- */
 
@@ -91,6 +93,7 @@ static int on_commands(void *data, struct err *e)
 	if (push_journal_open(s->app, &p, e) < 0)
 		return err_wrap(e, "push journal");
 	s->journal_id = p.id;
+	s->tells = git_answer_tells(s);
 	return 0;
 }
 
@@ -103,7 +106,6 @@ static void push_planned(void *session)
 static bool push_ended(struct git_session *s)
 {
 	struct app *a = s->app;
-	size_t runs;
 
 	s->plan = (struct plan_task){
 		.repo = &s->repo, .push = push_of(s), .done = push_planned, .data = s
@@ -114,43 +116,12 @@ static bool push_ended(struct git_session *s)
 		push_journal_drop(a, &s->plan.push);
 	else if (a->planner)
 		planner_submit(a->planner, &s->plan);
-	else if (push_journal_file(a, &s->repo, &s->plan.push, &runs) == 0)
-		push_journal_made(a, runs);
+	else if (push_journal_file(a, &s->repo, &s->plan.push, &s->plan.made) == 0)
+		push_journal_made(a, s->plan.made.runs);
 	return !s->refused && a->planner != NULL;
 }
 
 /* ---- the answer ---- */
-
-static ssize_t read_early(struct git_session *s, char *out, size_t max)
-{
-	size_t n = s->early.len < max ? s->early.len : max;
-
-	memcpy(out, s->early.data, n);
-	buf_consume(&s->early, n);
-	return (ssize_t)n;
-}
-
-static ssize_t session_read(void *data, char *out, size_t max)
-{
-	struct git_session *s = data;
-
-	if (s->early.len > 0)
-		return read_early(s, out, max);
-	if (!s->out_ended) {
-		ssize_t n = read(s->out, out, max);
-
-		if (n > 0)
-			return n;
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			loop_io_events(s->on_out, EPOLLIN);
-			return 0;
-		}
-		s->out_ended = true;
-	}
-	if (!s->exited)
-		return 0; /* on_exit resumes */
-	return WIFEXITED(s->status) ? HTTPD_END : HTTPD_ABORT;
-}
 
 /* Version 2 begins with its own line; the older ones name the service first. */
 static void add_service_line(struct git_session *s)
@@ -169,7 +140,7 @@ static void try_answer(struct git_session *s)
 	if (s->answered || !s->body_done || !s->request)
 		return;
 	bool silent = s->early.len <= s->prefix;
-	if (silent && !(s->out_ended && s->exited))
+	if (silent && !(s->out_ended && (s->exited || s->overdue)))
 		return;
 	s->answered = true;
 	if (silent && s->status != 0) {
@@ -179,7 +150,7 @@ static void try_answer(struct git_session *s)
 	type = xasprintf("application/x-%s-%s", git_service_name(s->service),
 		s->advertise ? "advertisement" : "result");
 	loop_io_events(s->on_out, 0);
-	httpd_reply_stream(s->request, 200, type, session_read, s);
+	httpd_reply_stream(s->request, 200, type, git_answer_read, s);
 }
 
 static void collect_early(struct git_session *s)
@@ -237,8 +208,24 @@ static void on_exit_seen(
 	loop_source_unref(&s->on_exit);
 	if (s->status != 0)
 		log_failure(s);
+	loop_source_unref(&s->on_time);
 	if (s->service != GIT_RECEIVE_PACK || s->advertise || !push_ended(s))
 		session_ended(s);
+	else
+		s->on_time = loop_timer(s->app->loop,
+			mono_add(loop_now(s->app->loop), GIT_PLAN_WAIT_US), on_overdue, s);
+}
+
+/* The answer ends; the session stays for the planner. */
+static void on_overdue(struct loop_source *source UNUSED, void *data)
+{
+	struct git_session *s = data;
+
+	s->overdue = true;
+	if (s->request && s->answered)
+		httpd_resume(s->request);
+	else if (s->request)
+		try_answer(s);
 }
 
 /* The child and what follows from it: a push is answered when its runs are made. */

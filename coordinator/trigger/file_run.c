@@ -4,6 +4,8 @@
  */
 #include "coordinator/trigger/file_run.h"
 
+#include <inttypes.h>
+
 #include "coordinator/queue/policy.h"
 #include "coordinator/trigger/plan.h"
 #include "coordinator/trigger/quota.h"
@@ -11,6 +13,7 @@
 void file_runs_release(struct file_runs *r)
 {
 	ids_release(&r->runs);
+	push_notes_release(&r->notes);
 }
 
 static int store_run(
@@ -31,6 +34,10 @@ static int store_run(
 	if (store_run_create(ev->t->store, spec, ev->t->now, &created, e) < 0)
 		return err_wrap(e, "%s", spec->workflow_file);
 	ids_add(&made->runs, created.run_id);
+	if (ev->awaits_approval && !spec->problems)
+		push_note(&made->notes,
+			"run %" PRId64 " waits for approval: shithubd admin run approve %" PRId64,
+			created.run_id, created.run_id);
 	return 0;
 }
 
@@ -49,7 +56,13 @@ static int store_broken(const struct file_event *ev, struct run_spec *spec,
 	CLEAN_STR char *text = join_lines(problems);
 
 	spec->problems = text;
-	return store_run(ev, spec, made, e);
+	if (store_run(ev, spec, made, e) < 0)
+		return -1;
+	push_note(&made->notes,
+		"run %" PRId64 " failed before it started:", made->runs.v[made->runs.n - 1]);
+	strv_each (line, problems)
+		push_note(&made->notes, "  %s", line);
+	return 0;
 }
 
 int file_run_broken(const struct file_event *ev, const char *file, const char *name,

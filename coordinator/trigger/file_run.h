@@ -7,6 +7,7 @@
 #define COORDINATOR_TRIGGER_FILE_RUN_H
 
 #include "base/ids.h"
+#include "coordinator/trigger/notes.h"
 #include "coordinator/trigger/trigger.h"
 
 /* Borrowed; what all files of the event share. */
@@ -26,6 +27,7 @@ struct file_event {
 struct file_runs {
 	struct ids runs;
 	size_t jobs;
+	struct push_notes notes; /* of what was refused or waits */
 };
 void file_runs_release(struct file_runs *r);
 

@@ -88,7 +88,7 @@ static void *thread_main(void *data)
 	struct plan_task *t;
 
 	while ((t = task_wait(p))) {
-		while (push_journal_file(&p->own, t->repo, &t->push, &t->runs) > 0 && !is_ending(p))
+		while (push_journal_file(&p->own, t->repo, &t->push, &t->made) > 0 && !is_ending(p))
 			;
 		task_finish(p, t);
 	}
@@ -113,7 +113,7 @@ static void on_finished(struct loop_source *s UNUSED, int fd, uint32_t events UN
 
 	IGNORE_RESULT(read(fd, &n, sizeof(n)), "it was not readable any more");
 	while ((t = finished_take(p))) {
-		push_journal_made(p->app, t->runs);
+		push_journal_made(p->app, t->made.runs);
 		t->done(t->data);
 	}
 }

@@ -12,6 +12,7 @@
 #include "coordinator/app/app.h"
 #include "coordinator/store/push.h"
 #include "coordinator/store/repo.h"
+#include "coordinator/trigger/trigger.h"
 
 struct planner;
 struct plan_task {
@@ -22,7 +23,7 @@ struct plan_task {
 	void *data;
 	/* the planner's */
 	struct plan_task *next;
-	size_t runs;
+	struct push_made made; /* for `done`, which frees it */
 };
 /* When a->public_url is known. */
 struct planner *planner_start(struct app *a, struct err *e) CHECK_RESULT;

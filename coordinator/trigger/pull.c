@@ -300,6 +300,8 @@ static int pushed_run(struct pulling *p, struct file_runs *made, struct err *e)
 		return err_set(e, why.class, "%s", why.text);
 	log_info("trigger", "pull_starts_nothing", F_INT("repo", p->row->id),
 		F_INT("pull", p->ev->number), F_ERR(&why));
+	push_note(&made->notes, "pull request %" PRId64 " starts no runs: %s", p->ev->number,
+		why.text);
 	return 0;
 }
 

@@ -106,6 +106,33 @@ static int add_packets(struct push *push, const char *p, size_t n, struct err *e
 	}
 }
 
+/* They stand behind the NUL of the first command, apart by blanks. */
+static bool packet_names(const char *p, size_t n, const char *capability)
+{
+	CLEANUP(strv_release) struct strv words = { 0 };
+	const char *list = memchr(p, '\0', n);
+
+	if (!list)
+		return false;
+	CLEAN_STR char *text = xmemdup0(list + 1, (size_t)(p + n - list - 1));
+	text[strcspn(text, "\n")] = '\0';
+	strv_split(&words, text, ' ');
+	return strv_contains(&words, capability);
+}
+
+bool push_asks(const char *p, size_t n, const char *capability)
+{
+	for (size_t at = 0;;) {
+		int length = n - at >= 4 ? packet_length(p + at) : -1;
+
+		if (length < 4 || (size_t)length > n - at)
+			return false;
+		if (packet_names(p + at + 4, (size_t)length - 4, capability))
+			return true;
+		at += (size_t)length;
+	}
+}
+
 int push_parse(const char *p, size_t n, struct push *ret, struct err *e)
 {
 	struct push push = { 0 };

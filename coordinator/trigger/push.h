@@ -32,6 +32,8 @@ struct push_scan {
 /* ERR_LIMIT when there is no flush packet within the limit, ERR_INPUT for a bad packet length. */
 int push_scan_add(struct push_scan *s, const char *p, size_t n, struct err *e) CHECK_RESULT;
 
+/* Whether the client of a finished scan named this capability. */
+bool push_asks(const char *p, size_t n, const char *capability);
 /* The commands of a finished scan. Certificates and ids that are not SHA-1 are ERR_INPUT. */
 int push_parse(const char *p, size_t n, struct push *ret, struct err *e) CHECK_RESULT;
 

@@ -24,7 +24,7 @@ int push_journal_open(struct app *a, struct push_row *p, struct err *e)
 }
 
 static int runs_make(struct app *a, const struct repo_row *repo, const struct push_row *p,
-	size_t *ret_refs, size_t *ret_runs, struct err *e)
+	size_t *ret_refs, struct push_made *ret, struct err *e)
 {
 	struct trigger t = { .store = a->store,
 		.data_dir = a->data_dir,
@@ -35,13 +35,17 @@ static int runs_make(struct app *a, const struct repo_row *repo, const struct pu
 	if (push_parse(p->commands, p->commands_len, &push, e) < 0)
 		return -1;
 	store_group_begin(a->store);
-	int rc = trigger_push(&t, repo, &push, p->pusher, ret_runs, e);
+	int rc = trigger_push(&t, repo, &push, p->pusher, ret, e);
 	if (rc == 0)
 		rc = store_push_done(a->store, p->id, e);
 	if (rc < 0)
 		store_group_drop(a->store);
 	*ret_refs = push.n;
-	return store_group_end(a->store, rc < 0 ? NULL : e) < 0 ? -1 : rc;
+	if (store_group_end(a->store, rc < 0 ? NULL : e) < 0 || rc < 0) {
+		push_made_release(ret);
+		return -1;
+	}
+	return 0;
 }
 
 static void push_failed(struct app *a, const struct push_row *p, const struct err *why)
@@ -57,21 +61,20 @@ static void push_failed(struct app *a, const struct push_row *p, const struct er
 }
 
 int push_journal_file(
-	struct app *a, const struct repo_row *repo, const struct push_row *p, size_t *ret_runs)
+	struct app *a, const struct repo_row *repo, const struct push_row *p, struct push_made *ret)
 {
 	struct err e = { 0 };
-	size_t refs = 0, runs = 0;
+	size_t refs = 0;
 
-	*ret_runs = 0;
-	if (runs_make(a, repo, p, &refs, &runs, &e) == 0) {
+	if (runs_make(a, repo, p, &refs, ret, &e) == 0) {
 		log_info("git", "push", F_INT("repo", repo->id), F_STR("pusher", p->pusher),
-			F_INT("refs", (int64_t)refs), F_INT("runs", (int64_t)runs));
-		*ret_runs = runs;
+			F_INT("refs", (int64_t)refs), F_INT("runs", (int64_t)ret->runs));
 	} else if (err_is(&e, ERR_TIMEOUT)) { /* no fault of the push, so it counts no attempt */
 		log_warn("git", "push_waits", F_INT("push", p->id), F_ERR(&e));
 		return 1;
 	} else {
 		push_failed(a, p, &e);
+		push_note(&ret->notes, "the runs of this push could not be made: %s", e.text);
 	}
 	return 0;
 }
@@ -105,12 +108,12 @@ int push_journal_sweep(struct app *a, struct err *e)
 			return -1;
 		log_warn("git", "push_unfinished", F_INT("push", left.v[i].id),
 			F_INT("repo", repo.id));
-		size_t runs;
+		CLEANUP(push_made_release) struct push_made made = { 0 };
 
-		if (push_journal_file(a, &repo, &left.v[i], &runs) > 0)
+		if (push_journal_file(a, &repo, &left.v[i], &made) > 0)
 			return err_set(e, ERR_TIMEOUT, "push %" PRId64 ": the store is locked",
 				left.v[i].id);
-		push_journal_made(a, runs);
+		push_journal_made(a, made.runs);
 	}
 	return 0;
 }

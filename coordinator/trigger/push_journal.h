@@ -11,15 +11,16 @@
 #include "coordinator/app/app.h"
 #include "coordinator/store/push.h"
 #include "coordinator/store/repo.h"
+#include "coordinator/trigger/trigger.h"
 
 /* p->id is set. An error must stop the push. */
 int push_journal_open(struct app *a, struct push_row *p, struct err *e) CHECK_RESULT;
 /* The child has ended: makes the runs, forgets the row, logs what came of it. A failure keeps the
- * row for the next start. *ret_runs: how many; of a only what stores and reads is used, so another
+ * row for the next start. *ret: zeroed; of a only what stores and reads is used, so another
  * thread can do it with a connection of its own. 1: another process has the store's lock for long;
  * nothing was done, the row stands, try again. Else 0. */
 int push_journal_file(struct app *a, const struct repo_row *repo, const struct push_row *p,
-	size_t *ret_runs) CHECK_RESULT;
+	struct push_made *ret) CHECK_RESULT;
 /* So many runs were made: they are counted, and runners hear of them. */
 void push_journal_made(struct app *a, size_t runs);
 /* git was kept from moving any ref: no runs. */

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
+#include "coordinator/queue/policy.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/store/schedule.h"
 #include "coordinator/queue/run_create.h"
@@ -110,6 +111,15 @@ static int try_file(struct moved *m, const struct repo_file *f, struct err *e)
 	return wanted ? file_run_make(&m->event, f->path, &w, m->made, e) : 0;
 }
 
+static void tell_skipped(struct moved *m, size_t n)
+{
+	log_warn("trigger", "workflow_files_skipped", F_INT("repo", m->row->id),
+		F_STR("ref", m->update->ref), F_INT("count", (int64_t)n));
+	push_note(&m->made->notes,
+		"%s: %zu workflow files were ignored, expected at most %d with printable names",
+		m->update->ref, n, REPO_WORKFLOWS_MAX);
+}
+
 static int try_files(struct moved *m, struct err *e)
 {
 	CLEANUP(repo_files_release) struct repo_files files = { 0 };
@@ -120,8 +130,7 @@ static int try_files(struct moved *m, struct err *e)
 	if (repo_workflows(m->repo, m->head.oid, &files, e) < 0)
 		return -1;
 	if (files.skipped > 0)
-		log_warn("trigger", "workflow_files_skipped", F_INT("repo", m->row->id),
-			F_STR("ref", m->update->ref), F_INT("count", (int64_t)files.skipped));
+		tell_skipped(m, files.skipped);
 	if (files.n == 0)
 		return 0;
 	if (repo_pushed(m->repo, m->update->ref, m->update->before, m->head.oid, &commits, e) < 0)
@@ -178,6 +187,7 @@ static int one_update(const struct trigger *t, const struct repo_row *row, struc
 
 	if (!utf8_valid(u->ref, strlen(u->ref))) {
 		log_warn("trigger", "ref_is_no_utf8", F_INT("repo", row->id));
+		push_note(&made->notes, "a ref starts no runs: its name is not UTF-8");
 		return 0;
 	}
 	if (repo_commit(repo, u->after, &m.head, &why) < 0) {
@@ -205,8 +215,36 @@ static int push_one(const struct trigger *t, const struct repo_row *row, struct 
 		      : one_update(t, row, repo, u, pusher, made, e);
 }
 
+void push_made_release(struct push_made *m)
+{
+	push_notes_release(&m->notes);
+	m->runs = 0;
+}
+
+/* Its runs are made all the same, and go on by themselves. */
+static int tell_disabled(
+	const struct trigger *t, const struct repo_row *row, struct file_runs *made, struct err *e)
+{
+	CLEANUP(policy_release) struct policy p = { 0 };
+
+	if (!made->jobs)
+		return 0;
+	if (store_policy_load(t->store, row->owner, row->id, &p, e) < 0)
+		return -1;
+	for (size_t i = 0; i < POLICY_LEVELS; i++) {
+		const char *why = p.levels[i].disabled_reason;
+
+		if (p.levels[i].disabled_at.us)
+			push_note(&made->notes,
+				"jobs wait until actions are enabled again for the %s%s%s",
+				policy_level_text((enum policy_level)i), why ? ": " : "",
+				why ? why : "");
+	}
+	return 0;
+}
+
 int trigger_push(const struct trigger *t, const struct repo_row *row, const struct push *push,
-	const char *pusher, size_t *ret_runs, struct err *e)
+	const char *pusher, struct push_made *ret, struct err *e)
 {
 	CLEAN_STR char *path = repo_path(t->data_dir, row);
 	CLEAN_REPO struct repo *repo = repo_open(path, e);
@@ -217,6 +255,10 @@ int trigger_push(const struct trigger *t, const struct repo_row *row, const stru
 	for (size_t i = 0; i < push->n; i++)
 		if (push_one(t, row, repo, &push->v[i], pusher, &made, e) < 0)
 			return -1;
-	*ret_runs = made.runs.n;
+	if (tell_disabled(t, row, &made, e) < 0)
+		return -1;
+	ret->runs = made.runs.n;
+	ret->notes = made.notes;
+	made.notes = (struct push_notes){ 0 };
 	return 0;
 }

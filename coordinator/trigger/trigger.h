@@ -16,6 +16,7 @@
 #include "coordinator/repo/repo.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/queue/run_create.h"
+#include "coordinator/trigger/notes.h"
 #include "coordinator/trigger/push.h"
 #include "workflow/workflow.h"
 
@@ -26,10 +27,15 @@ struct trigger {
 	struct wall now;
 };
 
+struct push_made {
+	size_t runs;
+	struct push_notes notes; /* what the pusher should know of them */
+};
+void push_made_release(struct push_made *m);
 /* For each branch and tag of the push that really has its new value now. All runs of one push
  * belong together: the caller has a transaction or a group, and drops it after an error. */
 int trigger_push(const struct trigger *t, const struct repo_row *repo, const struct push *push,
-	const char *pusher, size_t *ret_runs, struct err *e) CHECK_RESULT;
+	const char *pusher, struct push_made *ret, struct err *e) CHECK_RESULT;
 
 struct trigger_dispatch {
 	const char *workflow; /* "smoke.yml" or its whole path */

@@ -249,7 +249,12 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
     def push(self, branch="trunk"):
-        self.git("push", "-q", "origin", f"HEAD:refs/heads/{branch}")
+        """What the coordinator said to it, a line each."""
+        done = run(["git", "push", "-q", "origin", f"HEAD:refs/heads/{branch}"], env=self.env,
+                   cwd=self.clone)
+        said = done.stderr.decode(errors="replace").splitlines()
+        return [line.removeprefix("remote: ").rstrip() for line in said
+                if line.startswith("remote: ")]
 
 
 class Runner:

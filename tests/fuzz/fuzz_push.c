@@ -15,6 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (push_scan_add(&scan, (const char *)data + at, n, &e) < 0)
 			break;
 	}
+	if (scan.done)
+		(void)push_asks(scan.head.data, scan.head.len, "side-band-64k");
 	if (scan.done && push_parse(scan.head.data, scan.head.len, &push, &e) < 0 && push.n)
 		abort();
 	buf_release(&scan.head);

@@ -231,7 +231,9 @@ def test_what_a_policy_refuses_is_said_where_its_author_looks(coordinator, pushe
     repo = pushed()
     policy(coordinator, "set", "max_repo_queued_runs=1", "--repo", "acme/app")
     repo.commit({"x": "y"})
-    repo.push()
+    said = repo.push()
+    assert said[0] == "run 2 failed before it started:"
+    assert "the repository's policy allows 1 (max_repo_queued_runs)" in said[1]
     run = driver.wait_for(lambda: next((run for run in coordinator.runs()
                                         if run["status"] == "completed"), None), what="a run")
     assert run["conclusion"] == "failure"
@@ -244,10 +246,43 @@ def test_what_a_policy_refuses_is_said_where_its_author_looks(coordinator, pushe
     policy(coordinator, "set", "actor_trigger_limit_per_hour=1", "max_repo_queued_runs=9",
            "--repo", "acme/app")
     repo.commit({"x": "z"})
-    repo.push()
+    assert "driver started 1 runs in the last hour" in repo.push()[1]
     driver.wait_for(lambda: len(coordinator.runs()) == 3, what="a run")
     newest = coordinator.runs()[0]
     assert "driver started 1 runs in the last hour" in json.dumps(coordinator.show(newest["id"]))
+
+
+def test_a_push_hears_that_its_jobs_wait(coordinator, pushed):
+    repo = pushed()
+    policy(coordinator, "set", "--repo", "acme/app", "actions_enabled=false", "--reason", "dig")
+    repo.commit({"x": "y"})
+    assert repo.push() == ["jobs wait until actions are enabled again for the repository: dig"]
+    policy(coordinator, "set", "--repo", "acme/app", "actions_enabled=true")
+    repo.commit({"x": "z"})
+    assert repo.push() == []
+    assert [run["status"] for run in coordinator.runs()] == ["queued"] * 3
+
+
+def test_a_push_hears_of_the_caps_of_pushes_and_runs(coordinator, repository):
+    """Five workflows of 256 jobs each are more than a push may start."""
+    repo = repository("acme/app")
+    legs = [list(range(16))] * 2
+    many = f"""\
+on: push
+jobs:
+  many:
+    runs-on: linux
+    strategy: {{matrix: {{a: {legs[0]}, b: {legs[1]}}}}}
+    steps: [{{run: "true"}}]
+"""
+    repo.commit({f".shithub/workflows/{name}.yml": many for name in "abcde"})
+    said = repo.push()
+    assert len(said) == 2 and said[0] == "run 5 failed before it started:"
+    assert "the other workflows of this push started 1024: at most 1024 in one push" in said[1]
+    repo.commit({".shithub/workflows/a.yml": many.replace("b: [", "b: [16, "),
+                 **{f".shithub/workflows/{name}.yml": "on: pull_request\n" + many.split("\n", 1)[1]
+                    for name in "bcde"}})
+    assert "more than 256 combinations of the axes" in repo.push()[1]
 
 
 # ---- emergency ----

@@ -1,5 +1,7 @@
 """A crash of the coordinator between the move of a ref and the run it starts."""
 import concurrent.futures
+import contextlib
+import sqlite3
 
 import driver
 import pytest
@@ -44,6 +46,31 @@ def test_crash_during_a_push(monkeypatch, coordinators, folder, name, runs):
         assert coordinator.runs()[0]["actor"] == "driver"
     said = coordinator.program.log()
     assert said.count("push_unfinished") == 1, said
+
+
+def test_a_push_does_not_wait_long_for_its_runs(monkeypatch, coordinators, folder):
+    """Another process has the store's lock when the runs shall be made."""
+    hooks = folder / "hooks"
+    hooks.mkdir()
+    (hooks / "post-receive").write_text(
+        "#!/bin/sh\n: >reached\nwhile ! [ -e go-on ]; do sleep 0.1; done\n")
+    (hooks / "post-receive").chmod(0o755)
+    monkeypatch.setenv("SHITHUBD_GIT__HOOKS_PATH", str(hooks))
+    coordinator = coordinators().start()
+    repo = coordinator.repository("demo/sample", coordinator.create_token())
+    repo.commit({".shithub/workflows/ci.yml": WORKFLOW})
+    bare = coordinator.data / "repos/demo/sample.git"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        push = pool.submit(repo.push)
+        driver.wait_for((bare / "reached").exists, what="the hook")
+        with contextlib.closing(sqlite3.connect(coordinator.data / "shithubd.db",
+                                                isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            (bare / "go-on").touch()
+            assert push.result(120) == ["the runs of this push are still being made"]
+            other.execute("ROLLBACK")
+    driver.wait_for(lambda: len(coordinator.runs()) == 1, what="the run")
+    assert "push_unfinished" not in coordinator.program.log()
 
 
 def test_journal_stays_empty(coordinator, repository):

@@ -62,13 +62,15 @@ size_t trigger_world_push(
 	struct ref_update u = { .ref = (char *)ref };
 	struct push push = { &u, 1 };
 	struct err e = { 0 };
-	size_t runs = 99;
+	struct push_made made = { 0 };
 
 	free(git_run(f->g, f->work, "push", "-q", "-f", "origin", spec, NULL));
 	memcpy(u.before, before, 41);
 	memcpy(u.after, id, 41);
-	if (trigger_push(&f->t, &f->row, &push, "ada", &runs, &e) < 0)
+	if (trigger_push(&f->t, &f->row, &push, "ada", &made, &e) < 0)
 		fail_msg("%s", e.text);
+	size_t runs = made.runs;
+	push_made_release(&made);
 	return runs;
 }
 

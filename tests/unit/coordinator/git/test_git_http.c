@@ -83,6 +83,57 @@ static void push_triggers_before_it_ends(void **state)
 	assert_int_equal(git_http_runs(f, &runs), 1);
 }
 
+static size_t lines_of(const char *text, const char *start)
+{
+	size_t n = 0;
+
+	for (const char *at = text; (at = strstr(at, start)); at++)
+		n++;
+	return n;
+}
+
+static void who_pushes_hears_what_does_not_start(void **state)
+{
+	struct git_http *f = *state;
+	CLEAN_STR char *url = git_http_url(f, "open", f->writer);
+	CLEAN_BUF struct buf out = BUF_INIT(MIB(1));
+
+	git_write(f->work, ".shithub/workflows/a.yml",
+		"on: {push: {branches: [trunk]}}\n\"b\\e[2J\": 1\n"
+		"jobs: {a: {runs-on: linux, steps: [{run: echo}]}}\n");
+	free(git_commit_all(f->g, f->work, "broken"));
+	assert_int_equal(git_http_try(f, &out, "push", url, "HEAD:refs/heads/trunk"), 0);
+	assert_non_null(strstr(buf_cstr(&out), "remote: run 1 failed before it started:"));
+	assert_non_null(strstr(buf_cstr(&out), "remote:   .shithub/workflows/a.yml:2:1: "));
+	assert_null(strchr(buf_cstr(&out), '\033'));
+	assert_non_null(strstr(buf_cstr(&out), "-> trunk"));
+
+	git_write(f->work, ".shithub/workflows/a.yml",
+		"on: {push: {branches: [trunk]}}\n"
+		"jobs: {a: {runs-on: linux, steps: [{run: echo}]}}\n");
+	free(git_commit_all(f->g, f->work, "mended"));
+	assert_int_equal(git_http_try(f, &out, "push", url, "HEAD:refs/heads/trunk"), 0);
+	assert_null(strstr(buf_cstr(&out), "remote:"));
+}
+
+/* However much is wrong, the answer stays short. */
+static void what_a_push_hears_is_bounded(void **state)
+{
+	struct git_http *f = *state;
+	CLEAN_STR char *url = git_http_url(f, "open", f->writer);
+	CLEAN_BUF struct buf out = BUF_INIT(MIB(1));
+
+	for (int i = 0; i < 60; i++) {
+		CLEAN_STR char *name = xasprintf(".shithub/workflows/%d.yml", i);
+
+		git_write(f->work, name, "on: nope\n");
+	}
+	free(git_commit_all(f->g, f->work, "broken"));
+	assert_int_equal(git_http_try(f, &out, "push", url, "HEAD:refs/heads/trunk"), 0);
+	assert_int_equal(lines_of(buf_cstr(&out), "remote: "), PUSH_NOTES_MAX + 1);
+	assert_non_null(strstr(buf_cstr(&out), " lines more: see the runs"));
+}
+
 static void large_push_and_clone(void **state)
 {
 	struct git_http *f = *state;
@@ -275,6 +326,8 @@ int main(int argc, char **argv)
 		CASE(push_and_clone),
 		CASE(protocols),
 		CASE(push_triggers_before_it_ends),
+		CASE(who_pushes_hears_what_does_not_start),
+		CASE(what_a_push_hears_is_bounded),
 		CASE(large_push_and_clone),
 		CASE(gzipped_negotiation),
 		CASE(shallow_fetch_of_an_exact_id),
