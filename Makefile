@@ -78,7 +78,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 BINARIES := $(B)/shithubd-runner $(B)/shithubd $(B)/shithub-gate $(B)/shithub-probe
 
-.PHONY: FORCE all help deps run manual deb test check soak test-deploy test-programs test-unit fuzz lint lint-flags format bench install clean
+.PHONY: FORCE all help deps run manual deb test check soak test-deploy test-programs test-unit fuzz lint lint-flags format bench bench-counts install clean
 
 all: $(BINARIES)  ## build the programs into build/
 
@@ -136,6 +136,10 @@ bench: ## ratios against docker run and git, interleaved
 	@deploy/local/deps.sh build run
 	@$(MAKE) all
 	@tests/bench/bench.sh $(B)
+
+bench-counts: $(B)/bench/hot ## instructions of the hot loops against tests/bench/hot/baseline.json
+	@deploy/local/deps.sh build bench
+	@tests/bench/hot/count.py $(B)
 
 MANUAL := PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 deploy/manual/write.py $(B)
 
@@ -234,6 +238,11 @@ $(B)/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(B)/libshithub.a
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(FUZZ_MAIN) $(B)/libshithub.a $(ALL_LDFLAGS) $(PKG_LIBS)
+
+$(B)/bench/hot: tests/bench/hot/hot.c $(B)/libshithub.a Makefile
+	@mkdir -p $(@D)
+	@echo "  BENCH $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(B)/libshithub.a $(ALL_LDFLAGS) $(PKG_LIBS)
 
 .SECONDARY: $(HELP_OBJ)
 
