@@ -21,6 +21,8 @@ struct scrub;   /* scrub/scrub.h: maskers of running jobs */
 struct git_session;
 struct planner;
 struct login_try;
+struct log_indexes;
+struct log_find;
 
 /* What artifacts may take; 0: the defaults of artifact.h. */
 struct artifact_limits {
@@ -55,7 +57,9 @@ struct app {
 	struct log_limit refusals_said, git_said;
 	/* pages/login.c: passwords that are checked now */
 	struct login_try *logins[LOGIN_TRIES_MAX];
-	char *data_dir; /* repositories live in <data_dir>/repos */
+	struct log_indexes *log_indexes; /* pages/log/index.h; NULL: none yet */
+	struct log_find *log_finds;      /* pages/log/find.h: searches that are open */
+	char *data_dir;                  /* repositories live in <data_dir>/repos */
 	struct artifact_limits artifacts;
 	struct log_limits logs;
 	const char *git_hooks; /* folder of hooks that git runs, NULL: none; of the configuration */

@@ -96,6 +96,15 @@ int object_reader_skip(struct object_reader *r, int64_t n, struct err *e)
 	return 0;
 }
 
+int object_reader_jump(struct object_reader *r, int64_t n, struct err *e)
+{
+	sha256_end(TAKE(r->hash), NULL);
+	if (n > r->size)
+		return damaged(r, e, "it is shorter than its row says");
+	r->read = n;
+	return lseek(r->fd, n, SEEK_SET) < 0 ? err_set_errno(e, errno, "object %s", r->key) : 0;
+}
+
 /* A small one is known to be whole before anything is said of it. */
 static int check_first(struct object_reader *r, struct err *e)
 {

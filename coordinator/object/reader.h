@@ -20,6 +20,9 @@ struct object_reader *object_reader_open(const char *data_dir, const char *key, 
 	const char *digest, struct err *e) CHECK_RESULT;
 /* Goes on at that byte of it; called before anything else. */
 int object_reader_skip(struct object_reader *r, int64_t n, struct err *e) CHECK_RESULT;
+/* The same without reading what is before: from then on only its size is checked. For who has read
+ * all of it before, to show a piece of it again. */
+int object_reader_jump(struct object_reader *r, int64_t n, struct err *e) CHECK_RESULT;
 /* Bytes put into out; 0 at the end of an object that is whole; -1 */
 ssize_t object_reader_read(
 	struct object_reader *r, char *out, size_t max, struct err *e) CHECK_RESULT;

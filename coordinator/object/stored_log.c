@@ -47,7 +47,24 @@ void stored_step_restart(struct stored_step *l)
 	object_reader_freep(&l->object);
 	l->seq = LOG_START;
 	l->sent = 0;
+	l->skip = 0;
+	l->jumped = false;
 	l->given = 0;
+}
+
+struct stored_spot stored_step_spot(const struct stored_step *l, int64_t byte)
+{
+	if (l->object || l->seq == LOG_START)
+		return (struct stored_spot){ byte, LOG_START, 0 };
+	return (struct stored_spot){ byte, l->seq - 1, l->given - (int64_t)l->sent };
+}
+
+void stored_step_jump(struct stored_step *l, const struct stored_spot *to)
+{
+	l->seq = to->seq;
+	l->skip = to->seq == LOG_START ? 0 : (size_t)(to->byte - to->chunk_at);
+	l->given = to->byte;
+	l->jumped = to->byte > 0;
 }
 
 /* The new log may be longer than what was read of the old one, so its size alone says nothing. */
@@ -70,7 +87,8 @@ static ssize_t read_object(
 
 		l->object =
 			object_reader_open(l->data_dir, key, step->log_bytes, step->log_digest, e);
-		if (!l->object || object_reader_skip(l->object, l->given, e) < 0)
+		if (!l->object || (l->jumped ? object_reader_jump(l->object, l->given, e)
+					     : object_reader_skip(l->object, l->given, e)) < 0)
 			return err_wrap(e, "log of step %" PRId64, step->id);
 	}
 	ssize_t n = object_reader_read(l->object, out, max, e);
@@ -82,13 +100,15 @@ static ssize_t read_object(
 static ssize_t read_chunks(
 	struct stored_step *l, const struct step_row *step, char *out, size_t max, struct err *e)
 {
-	if (l->sent == l->chunk.len) {
+	while (l->sent == l->chunk.len) {
 		buf_clear(&l->chunk);
 		l->sent = 0;
 		int rc = store_log_next(l->store, step->id, l->seq, &l->chunk, &l->seq, e);
 
 		if (rc <= 0)
 			return rc;
+		l->sent = l->skip < l->chunk.len ? l->skip : l->chunk.len;
+		l->skip = 0;
 	}
 	size_t left = l->chunk.len - l->sent, n = left < max ? left : max;
 	memcpy(out, l->chunk.data + l->sent, n);

@@ -22,6 +22,8 @@ struct stored_step {
 	int64_t seq; /* last chunk read, LOG_START: none */
 	struct buf chunk;
 	size_t sent;                  /* of chunk */
+	size_t skip;                  /* bytes of the next chunk that are known already */
+	bool jumped;                  /* reading did not begin with the first byte */
 	int64_t given;                /* bytes so far */
 	int64_t returns;              /* of its job (store/job.h), when they were written */
 	struct object_reader *object; /* NULL: not open */
@@ -30,6 +32,15 @@ struct stored_step {
 void stored_step_init(struct stored_step *l, struct store *s, const char *data_dir, int64_t run_id);
 void stored_step_release(struct stored_step *l);
 void stored_step_restart(struct stored_step *l); /* from the first byte, or for another step */
+/* Where a byte stands that was read before; for stored_step_jump, also of another reader. */
+struct stored_spot {
+	int64_t byte, seq,
+		chunk_at; /* of the log; the chunk before its chunk; that one's first byte */
+};
+/* byte: of what the last read gave, or the one behind it. */
+struct stored_spot stored_step_spot(const struct stored_step *l, int64_t byte);
+/* Before the first read: begin there. What is archived is then read unchecked but for its size. */
+void stored_step_jump(struct stored_step *l, const struct stored_spot *to);
 /* Before more is read of a step that is followed. True: its job came back to the queue (returns: of
  * the job), its old log is gone, and reading starts with the first byte of the new one. */
 bool stored_step_follow(struct stored_step *l, const struct step_row *step, int64_t returns);

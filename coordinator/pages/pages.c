@@ -27,7 +27,6 @@ const struct httpd_route page_routes[] = {
 	POST("/sessions/{id}/end", page_session_end),
 	GET("/{owner}/{repo}", page_runs),
 	GET(RUN, page_run),
-	GET(RUN "/jobs/{job}", page_job),
 	GET(RUN "/jobs/{job}/log", page_job_raw),
 	GET(RUN "/jobs/{job}/steps/{step}/log", page_step_raw),
 	GET(RUN "/artifacts/{artifact}", page_artifact),

@@ -6,7 +6,7 @@
  *   /runners                             the pool
  *   /{owner}/{repo}                      runs, newest first, with filters
  *   /{owner}/{repo}/runs/{id}            one run: jobs, annotations, artifacts
- *   …/jobs/{job}                         one job: steps and their logs; …/log: the bytes as stored
+ *   …/jobs/{job}                         one job: log/log.h; …/log: its logs' bytes as stored
  *   …/artifacts/{artifact}               an artifact's bytes
  *   /login, /logout, /sessions           signing in, out, and where one is signed in
  *   …/runs/{id}/rerun, /cancel, …        forms of a run's page
@@ -41,7 +41,6 @@ void page_repos(struct httpd_request *r, void *app);
 void page_runners(struct httpd_request *r, void *app);
 void page_runs(struct httpd_request *r, void *app);
 void page_run(struct httpd_request *r, void *app);
-void page_job(struct httpd_request *r, void *app);
 void page_job_raw(struct httpd_request *r, void *app);
 void page_step_raw(struct httpd_request *r, void *app);
 void page_artifact(struct httpd_request *r, void *app);

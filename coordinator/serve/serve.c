@@ -20,6 +20,7 @@
 #include "coordinator/git/git_http.h"
 #include "coordinator/object/artifact.h"
 #include "coordinator/object/object.h"
+#include "coordinator/pages/log/log.h"
 #include "coordinator/pages/pages.h"
 #include "coordinator/queue/gate.h"
 #include "coordinator/repo/repo.h"
@@ -40,6 +41,7 @@
 #define OWN_DESCRIPTORS 256 /* store, sockets, git's pipes, and some to spare */
 #define CONNECTIONS_LEAST 64
 #define FLUSH_US (5 * USEC_PER_SEC)
+enum { PAGE_TABLES = 2 };       /* the last ones of all routes */
 enum { TOKENS_AT_ONCE = 5000 }; /* of a store that held millions: a few milliseconds each time */
 #define FLUSH_WAIT_US (USEC_PER_SEC / 2) /* for the write lock of another process */
 
@@ -235,13 +237,13 @@ static int http_listen(struct serve *v, struct err *e)
 {
 	struct app *a = &v->app;
 	static const struct httpd_route *const tables[] = { api_routes, git_http_routes,
-		page_routes };
-	const size_t sizes[] = { api_routes_n, ARRAY_LEN(git_http_routes), page_routes_n };
+		page_routes, log_routes };
+	const size_t sizes[] = { api_routes_n, ARRAY_LEN(git_http_routes), page_routes_n,
+		log_routes_n };
 	struct httpd_config c = { .listen = v->config.listen,
 		.tables = tables,
 		.table_sizes = sizes,
-		.n_tables =
-			ARRAY_LEN(tables) - (v->config.pages == PAGES_OFF), /* they are the last */
+		.n_tables = ARRAY_LEN(tables) - (v->config.pages == PAGES_OFF ? PAGE_TABLES : 0),
 		.lost = v->config.pages == PAGES_ON ? &page_lost : NULL,
 		.max_connections = connections_possible(v->config.connections),
 		.max_per_peer = (unsigned)v->config.connections_per_peer,
@@ -301,6 +303,7 @@ static void serve_release(struct serve *v)
 	waiters_free(a);
 	httpd_free(a->httpd);
 	pages_stop(a);
+	logs_stop(a);
 	certificate_close();
 	planner_stop(a->planner);
 	git_http_stop(a);

@@ -2,7 +2,8 @@
  * begins. What leaves is UTF-8 with balanced tags of ours and nothing else. */
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "coordinator/pages/log_view.h"
+#include "coordinator/pages/log/line_html.h"
+#include "coordinator/pages/log/view.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,6 +45,63 @@ static void check(const char *p, size_t n)
 			abort();
 }
 
+/* Reading that begins at a line's end in the middle shows what is behind it as reading of all did.
+ */
+struct flat {
+	struct log_lines lines;
+	struct html html;
+	struct log_spot spot;
+	size_t at; /* of html, where the spot's line ended */
+	int left;  /* lines until there */
+};
+
+static void on_line(void *data, const struct log_line *l)
+{
+	struct flat *f = data;
+
+	line_html_flat(&f->html, 1, l, false);
+}
+
+static void on_spot(void *data)
+{
+	struct flat *f = data;
+
+	if (f->left-- != 0)
+		return;
+	f->spot = log_lines_spot(&f->lines);
+	f->at = f->html.out.len;
+}
+
+static void flat_read(
+	struct flat *f, const struct log_spot *from, const char *p, size_t n, size_t piece)
+{
+	html_init(&f->html, MIB(32));
+	log_lines_init(&f->lines, from);
+	f->lines.on_line = on_line;
+	f->lines.on_spot = from ? NULL : on_spot;
+	f->lines.data = f;
+	for (size_t at = 0; at < n; at += piece)
+		log_lines_feed(&f->lines, p + at, n - at < piece ? n - at : piece);
+	log_lines_end(&f->lines);
+	log_lines_release(&f->lines);
+}
+
+static void spots(const char *p, size_t n, size_t piece)
+{
+	struct flat whole = { .left = n ? p[0] % 8 : 0 }, rest = { 0 };
+
+	flat_read(&whole, NULL, p, n, piece);
+	if (whole.spot.byte) {
+		flat_read(&rest, &whole.spot, p + whole.spot.byte, n - (size_t)whole.spot.byte, 7);
+		if (whole.html.out.len - whole.at != rest.html.out.len ||
+			strcmp(buf_cstr(&whole.html.out) + whole.at, buf_cstr(&rest.html.out)) != 0)
+			abort();
+	}
+	log_spot_release(&whole.spot);
+	html_release(&whole.html);
+	html_release(&rest.html);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEAN_HTML struct html h;
@@ -59,5 +117,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_view_end(&v);
 	check(buf_cstr(&h.out), h.out.len);
 	log_view_release(&v);
+	spots((const char *)data + 2, size - 2, piece);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * page has no use for). Anything else that begins with ESC is text. With a colour behind it, text
  * keeps the page's own colour: of two that a program chose, nobody knows that they can be read.
  */
-#include "coordinator/pages/ansi.h"
+#include "coordinator/pages/log/ansi.h"
 
 #include "coordinator/pages/markup.h"
 

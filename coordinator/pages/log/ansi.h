@@ -3,8 +3,8 @@
  * bold, dim, italic, under. Of more colours the nearest of these sixteen is taken. Every other
  * escape sequence is shown as text, as a terminal of ours would show it (base/terminal/text.h).
  */
-#ifndef COORDINATOR_PAGES_ANSI_H
-#define COORDINATOR_PAGES_ANSI_H
+#ifndef COORDINATOR_PAGES_LOG_ANSI_H
+#define COORDINATOR_PAGES_LOG_ANSI_H
 
 #include "coordinator/pages/html.h"
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "coordinator/pages/log_view.h"
+#include "coordinator/pages/log/view.h"
 
 struct shown {
 	char *text;
@@ -37,7 +37,7 @@ static struct shown show(const char *log, size_t n, int64_t from, size_t piece)
 	struct shown s = { .text = xstrdup(buf_cstr(&h.out)),
 		.first = v.first,
 		.last = v.last,
-		.number = v.number,
+		.number = v.lines.number,
 		.full = v.full,
 		.error = v.errors_before };
 	log_view_release(&v);
@@ -192,10 +192,10 @@ static void test_errors(void **state UNUSED)
 		"errors are good", "make[2]: Entering directory" };
 
 	for (size_t i = 0; i < ARRAY_LEN(errors); i++)
-		if (!log_line_is_error(errors[i], strlen(errors[i])))
+		if (!log_text_is_error(errors[i], strlen(errors[i])))
 			fail_msg("no error: %s", errors[i]);
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		if (log_line_is_error(others[i], strlen(others[i])))
+		if (log_text_is_error(others[i], strlen(others[i])))
 			fail_msg("an error: %s", others[i]);
 }
 

@@ -6,7 +6,7 @@
  * One step's log is open: the one that the address asks for, else the first that failed, else the
  * one that runs. Short ones of other steps are there, too, folded; longer ones are a link away.
  */
-#include "coordinator/pages/pages.h"
+#include "coordinator/pages/log/log.h"
 
 #include <inttypes.h>
 #include <pages/parts.h>
@@ -15,7 +15,9 @@
 #include "base/log.h"
 #include "base/terminal/style.h"
 #include "coordinator/object/stored_log.h"
-#include "coordinator/pages/log_view.h"
+#include "coordinator/pages/log/find.h"
+#include "coordinator/pages/log/line_html.h"
+#include "coordinator/pages/log/view.h"
 #include "coordinator/pages/markup.h"
 #include "coordinator/pages/page.h"
 #include "coordinator/pages/query.h"
@@ -23,7 +25,7 @@
 #include "coordinator/store/runner.h"
 #include "coordinator/view/explain.h"
 
-enum { PIECE = 32 << 10, FOLDED_MAX = 16 << 10, FOLDED_ALL_MAX = 64 << 10 };
+enum { FOUND_SHOWN = 200, FOLDED_MAX = 16 << 10, FOLDED_ALL_MAX = 64 << 10 };
 
 struct job_page {
 	struct app *app;
@@ -37,7 +39,11 @@ struct job_page {
 	size_t open;    /* whose log is unfolded; steps.n: none */
 	int64_t line;   /* where it begins; 0: at the first error */
 	int64_t folded; /* bytes of logs that are there and folded */
-	bool in_log;    /* of steps.v[next] */
+	char *query;    /* what is searched for; NULL: nothing is */
+	bool unwrapped; /* long lines are not wrapped */
+	struct log_find find;
+	bool finding, found; /* the search goes on; it had its turn */
+	bool in_log;         /* of steps.v[next] */
 	bool ended;
 	struct log_view view;
 	struct stored_step log;
@@ -49,6 +55,8 @@ static void job_page_free(struct job_page *p)
 		log_view_release(&p->view);
 		stored_step_release(&p->log);
 	}
+	log_find_release(&p->find);
+	free(p->query);
 	html_release(&p->html);
 	place_release(&p->at);
 	job_steps_release(&p->steps);
@@ -83,11 +91,28 @@ static size_t first_running(const struct job_page *p)
 	return i;
 }
 
+/* ?wrap=off, in front of links that lead to the same job. */
+static const char *kept(const struct job_page *p)
+{
+	return p->unwrapped ? "wrap=off&" : "";
+}
+
+static int read_wrap(struct job_page *p, struct httpd_request *r, struct err *e)
+{
+	const char *wrap = httpd_query(r, "wrap");
+
+	p->unwrapped = str_eq(wrap, "off");
+	if (wrap && *wrap && !p->unwrapped && !str_eq(wrap, "on"))
+		return err_set(e, ERR_INPUT, "wrap \"%.40s\": expected on or off", wrap);
+	return 0;
+}
+
 static int choose_log(struct job_page *p, struct httpd_request *r, struct err *e)
 {
 	int64_t step;
 
-	if (query_number(r, "step", &step, e) < 0 || query_number(r, "line", &p->line, e) < 0)
+	if (query_number(r, "step", &step, e) < 0 || query_number(r, "line", &p->line, e) < 0 ||
+		query_text(r, "q", FIND_TEXT_MAX, &p->query, e) < 0 || read_wrap(p, r, e) < 0)
 		return -1;
 	if (step > (int64_t)p->steps.n)
 		return err_set(e, ERR_INPUT, "the job has %zu steps", p->steps.n);
@@ -135,7 +160,7 @@ static void write_lead(struct job_page *p)
 	CLEAN_STR char *labels = joined(&job->runs_on), *needs = joined(&job->needs);
 	CLEAN_STR char *error =
 		bad < p->steps.n && p->steps.v[bad].log_bytes
-			? xasprintf("%s?step=%zu#first-error", p->at.job_url, bad + 1)
+			? xasprintf("%s?%sstep=%zu#first-error", p->at.job_url, kept(p), bad + 1)
 			: NULL;
 	CLEAN_STR char *raw = xasprintf("%s/log", p->at.job_url);
 
@@ -173,12 +198,78 @@ static void job_page_begin(struct job_page *p)
 {
 	CLEAN_STR char *title = xasprintf(
 		"%s · %s #%" PRId64, p->at.job.name, p->at.run.workflow_name, p->at.run.run_index);
+	CLEAN_STR char *wrap = xasprintf("%s?wrap=%s&step=%zu#step-%zu", p->at.job_url,
+		p->unwrapped ? "on" : "off", p->open + 1, p->open + 1);
 
 	page_begin(&p->html, &p->at.viewer, &p->at, title);
 	write_lead(p);
 	write_waits(p);
+	if (log_bytes_of(p))
+		html_log_tools(&p->html, &(struct html_log_tools){ .url = p->at.job_url,
+						 .wrap_url = wrap,
+						 .query = p->query,
+						 .unwrapped = p->unwrapped });
+}
+
+static void steps_begin(struct job_page *p)
+{
 	if (p->steps.n)
-		html_steps_begin(&p->html, &(struct html_steps_begin){ 0 });
+		html_steps_begin(&p->html, &(struct html_steps_begin){ p->unwrapped });
+}
+
+/* ---- what was searched for ---- */
+
+static void write_hit(void *data, size_t step, const struct log_line *l)
+{
+	struct job_page *p = data;
+	int64_t from = l->number > LOG_CONTEXT ? l->number - LOG_CONTEXT : 1;
+	CLEAN_STR char *url = xasprintf("%s?%sstep=%zu&line=%" PRId64 "#L%zu-%" PRId64,
+		p->at.job_url, kept(p), step + 1, from, step + 1, l->number);
+
+	html_found_line(&p->html, &(struct html_found_line){ url, (int64_t)step + 1, l->number });
+	line_html_text(&p->html, l);
+	html_found_line_end(&p->html, &(struct html_found_line_end){ 0 });
+}
+
+static void find_begin(struct job_page *p)
+{
+	p->found = true;
+	if (!p->query || !p->steps.n)
+		return;
+	html_found_begin(&p->html, &(struct html_found_begin){ p->query });
+	p->finding = true;
+}
+
+static void find_go_on(struct job_page *p)
+{
+	struct err e = { 0 };
+	bool broken = log_find_go_on(&p->find, &e) < 0;
+
+	if (broken)
+		log_error("pages", "log_read_failed", F_ERR(&e));
+	if (!broken && !p->find.ended)
+		return;
+	p->finding = false;
+	html_found_end(&p->html, &(struct html_found_end){ .n = (int64_t)p->find.n,
+					 .one = p->find.n == 1,
+					 .cut = p->find.cut,
+					 .broken = broken });
+	log_find_release(&p->find);
+	steps_begin(p);
+}
+
+static int find_prepare(struct job_page *p, struct httpd_request *r, struct err *e)
+{
+	if (!p->query || !p->steps.n)
+		return 0;
+	p->find = (struct log_find){ .app = p->app,
+		.at = &p->at,
+		.steps = &p->steps,
+		.last_step = p->steps.n - 1,
+		.max = FOUND_SHOWN,
+		.on_hit = write_hit,
+		.data = p };
+	return log_find_begin(&p->find, r, p->query, e);
 }
 
 /* ---- its steps ---- */
@@ -189,10 +280,28 @@ static void write_earlier(void *data, int64_t first)
 	struct job_page *p = data;
 	int64_t from = first > LOG_WINDOW ? first - LOG_WINDOW : 1;
 	CLEAN_STR char *raw = xasprintf("%s/steps/%zu/log", p->at.job_url, p->next + 1);
-	CLEAN_STR char *url = xasprintf("%s?step=%zu&line=%" PRId64 "#step-%zu", p->at.job_url,
-		p->next + 1, from, p->next + 1);
+	CLEAN_STR char *url = xasprintf("%s?%sstep=%zu&line=%" PRId64 "#step-%zu", p->at.job_url,
+		kept(p), p->next + 1, from, p->next + 1);
 
 	html_log_earlier(&p->html, &(struct html_log_earlier){ url, from, first - 1, raw });
+}
+
+/* Over what is known of the log already. */
+static void log_jump(struct job_page *p, const struct step_row *step)
+{
+	struct log_source s = { &p->at.job, step };
+	struct log_index *x = log_index_get(p->app, &s);
+	const struct log_mark *mark;
+
+	if (!p->view.from && x->first_error)
+		p->view.from = x->first_error > LOG_CONTEXT ? x->first_error - LOG_CONTEXT + 1 : 1;
+	mark = p->view.from ? log_index_before(x, p->view.from) : NULL;
+	if (mark) {
+		stored_step_jump(&p->log, &mark->at);
+		log_view_jump(&p->view, &mark->lines,
+			x->first_error && x->first_error <= mark->lines.number);
+	}
+	log_index_put(p->app, x);
 }
 
 static void log_open(struct job_page *p, const struct step_row *step)
@@ -201,6 +310,7 @@ static void log_open(struct job_page *p, const struct step_row *step)
 
 	log_view_init(&p->view, &p->html, (int64_t)p->next + 1, open ? p->line : 1);
 	stored_step_init(&p->log, p->app->store, p->app->data_dir, p->at.job.source_run_id);
+	log_jump(p, step);
 	p->view.on_first = write_earlier;
 	p->view.data = p;
 	p->in_log = true;
@@ -223,8 +333,8 @@ static void step_write(struct job_page *p)
 	const char *word = state_word(step->state);
 	int64_t took = span_of(&p->html, step->started_at, step->completed_at);
 	CLEAN_STR char *name = terminal_step_name(step->name, step->run, step->uses);
-	CLEAN_STR char *url =
-		xasprintf("%s?step=%" PRId64 "#step-%" PRId64, p->at.job_url, number, number);
+	CLEAN_STR char *url = xasprintf(
+		"%s?%sstep=%" PRId64 "#step-%" PRId64, p->at.job_url, kept(p), number, number);
 
 	if (has_log(p, step)) {
 		html_step_begin(&p->html, &(struct html_step_begin){ .index = number,
@@ -250,8 +360,8 @@ static void step_write(struct job_page *p)
 static void write_later(struct job_page *p, const char *raw)
 {
 	int64_t from = p->view.last + 1;
-	CLEAN_STR char *url = xasprintf("%s?step=%zu&line=%" PRId64 "#L%zu-%" PRId64, p->at.job_url,
-		p->next + 1, from, p->next + 1, from);
+	CLEAN_STR char *url = xasprintf("%s?%sstep=%zu&line=%" PRId64 "#L%zu-%" PRId64,
+		p->at.job_url, kept(p), p->next + 1, from, p->next + 1, from);
 
 	html_log_later(&p->html, &(struct html_log_later){ url, from, raw });
 }
@@ -272,7 +382,7 @@ static void log_close(struct job_page *p)
 
 static void log_go_on(struct job_page *p)
 {
-	char piece[PIECE];
+	char piece[LOG_PIECE];
 	struct err e = { 0 };
 	ssize_t n = p->view.full ? 0
 				 : stored_step_read(
@@ -294,8 +404,14 @@ static void log_go_on(struct job_page *p)
 
 static void job_page_go_on(struct job_page *p)
 {
-	if (p->in_log) {
+	if (p->finding) {
+		find_go_on(p);
+	} else if (p->in_log) {
 		log_go_on(p);
+	} else if (!p->found) {
+		find_begin(p);
+		if (!p->finding)
+			steps_begin(p);
 	} else if (p->next < p->steps.n) {
 		step_write(p);
 	} else {
@@ -340,7 +456,7 @@ void page_job(struct httpd_request *r, void *app)
 	p->app = app;
 	html_init(&p->html, PAGE_MAX_BYTES);
 	httpd_on_close(r, on_close, p);
-	if (job_page_load(app, r, p, &e) < 0) {
+	if (job_page_load(app, r, p, &e) < 0 || find_prepare(p, r, &e) < 0) {
 		page_fail(r, &e);
 		return;
 	}

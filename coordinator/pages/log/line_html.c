@@ -1,0 +1,79 @@
+/* What a template would do a thousand times a page is written by hand here. */
+#include "coordinator/pages/log/line_html.h"
+
+#include <pages/parts.h>
+
+#include "coordinator/pages/markup.h"
+
+static void write_name(struct html *h, int64_t step, int64_t number)
+{
+	html_markup(h, "L");
+	html_int(h, step);
+	html_markup(h, "-");
+	html_int(h, number);
+}
+
+void line_html_text(struct html *h, const struct log_line *l)
+{
+	struct ansi ansi = l->before;
+
+	html_markup(h, "<span>");
+	if (l->kind == COMMAND_ERROR)
+		html_markup(h, "<b>Error</b> ");
+	if (l->kind == COMMAND_WARNING)
+		html_markup(h, "<b>Warning</b> ");
+	if (l->kind == COMMAND_NOTICE)
+		html_markup(h, "<b>Notice</b> ");
+	if (l->label.len) {
+		html_text_n(h, l->label.ptr, l->label.len);
+		html_markup(h, ": ");
+	}
+	ansi_line(h, &ansi, l->text.ptr, l->text.len);
+	if (l->more)
+		html_log_cut(h, &(struct html_log_cut){ l->more });
+	html_markup(h, "</span>");
+}
+
+void line_html_inside(struct html *h, int64_t step, const struct log_line *l, bool first_error)
+{
+	html_markup(h, " id=\"");
+	write_name(h, step, l->number);
+	html_markup(h, "\">");
+	if (first_error)
+		html_markup(h, "<a id=\"first-error\"></a>");
+	html_markup(h, "<a class=\"n\" href=\"#");
+	write_name(h, step, l->number);
+	html_markup(h, "\">");
+	html_int(h, l->number);
+	html_markup(h, "</a>");
+	line_html_text(h, l);
+}
+
+static void write_class(struct html *h, enum command_kind kind, bool first_error)
+{
+	if (kind == COMMAND_ERROR || first_error)
+		html_markup(h, "<p class=\"e\"");
+	else if (kind == COMMAND_WARNING)
+		html_markup(h, "<p class=\"w\"");
+	else if (kind == COMMAND_NOTICE)
+		html_markup(h, "<p class=\"i\"");
+	else if (kind == COMMAND_DEBUG)
+		html_markup(h, "<p class=\"d\"");
+	else if (kind == COMMAND_GROUP)
+		html_markup(h, "<p class=\"g\"");
+	else
+		html_markup(h, "<p");
+}
+
+void line_html(struct html *h, int64_t step, const struct log_line *l, bool first_error)
+{
+	write_class(h, l->kind, first_error);
+	line_html_inside(h, step, l, first_error);
+	html_markup(h, "</p>\n");
+}
+
+void line_html_flat(struct html *h, int64_t step, const struct log_line *l, bool first_error)
+{
+	if (l->kind != COMMAND_ENDGROUP)
+		line_html(h, step, l, first_error);
+}
