@@ -24,7 +24,7 @@ static void add_line(struct buf *out, const char *line)
 
 static void add_lines(const struct git_session *s, struct buf *out)
 {
-	const struct push_notes *n = &s->plan.made.notes;
+	const struct push_notes *n = &s->plan.notes;
 
 	if (!s->exited) { /* the planner has them still */
 		add_line(out, "the runs of this push are still being made");

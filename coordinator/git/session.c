@@ -48,7 +48,7 @@ void git_session_free(struct git_session *s)
 	git_input_release(&s->input);
 	buf_release(&s->early);
 	repo_row_release(&s->repo);
-	push_made_release(&s->plan.made);
+	push_notes_release(&s->plan.notes);
 	free(s->pusher);
 	*s->link = s->next;
 	if (s->next)
@@ -102,10 +102,16 @@ static void push_planned(void *session)
 	session_ended(session);
 }
 
+static void runs_made(void *app, size_t runs)
+{
+	push_journal_made(app, runs);
+}
+
 /* True: its runs are being made, and push_planned follows. */
 static bool push_ended(struct git_session *s)
 {
 	struct app *a = s->app;
+	const struct push_maker m = { .app = a, .made = runs_made, .data = a };
 
 	s->plan = (struct plan_task){
 		.repo = &s->repo, .push = push_of(s), .done = push_planned, .data = s
@@ -116,8 +122,9 @@ static bool push_ended(struct git_session *s)
 		push_journal_drop(a, &s->plan.push);
 	else if (a->planner)
 		planner_submit(a->planner, &s->plan);
-	else if (push_journal_file(a, &s->repo, &s->plan.push, &s->plan.made) == 0)
-		push_journal_made(a, s->plan.made.runs);
+	else
+		IGNORE_RESULT(push_journal_file(&m, &s->repo, &s->plan.push, &s->plan.notes),
+			"the row stands");
 	return !s->refused && a->planner != NULL;
 }
 

@@ -1,7 +1,7 @@
 /*
- * Pushes whose runs are not made yet. A row is stored before git moves a ref and goes in the
- * transaction that makes the runs (trigger/push_journal.h says why); the commands are bytes, as a
- * ref need not be UTF-8.
+ * Pushes whose runs are not all made yet. A row is stored before git moves a ref and goes when the
+ * last run is made (trigger/push_journal.h says why); the commands are bytes, as a ref need not be
+ * UTF-8.
  */
 #include "coordinator/store/push.h"
 
@@ -14,6 +14,10 @@ static const struct column columns[] = {
 	COLUMN("pusher", COLUMN_TEXT, push_row, pusher),
 	{ "commands", COLUMN_BYTES, offsetof(struct push_row, commands),
 		offsetof(struct push_row, commands_len) },
+	COLUMN("next_ref", COLUMN_INT, push_row, at.ref),
+	COLUMN("next_file", COLUMN_INT, push_row, at.file),
+	COLUMN("runs", COLUMN_INT, push_row, at.runs),
+	COLUMN("jobs", COLUMN_INT, push_row, at.jobs),
 };
 static const struct row_type push_type = ROW_TYPE(push_row, columns);
 
@@ -37,6 +41,14 @@ int store_push_add(
 int store_push_done(struct store *s, int64_t id, struct err *e)
 {
 	return sql_run(s, e, "DELETE FROM push_journal WHERE id = ?", "i", id);
+}
+
+int store_push_progress(struct store *s, int64_t id, const struct push_progress *at, struct err *e)
+{
+	return sql_run(s, e,
+		"UPDATE push_journal SET next_ref = ?2, next_file = ?3, runs = ?4, jobs = ?5"
+		" WHERE id = ?1",
+		"iiiii", id, at->ref, at->file, at->runs, at->jobs);
 }
 
 int store_push_tried(struct store *s, int64_t id, struct err *e)

@@ -522,6 +522,11 @@ static const char *const migrations[] = {
 	" last_used_at INTEGER NOT NULL);"
 	"CREATE INDEX sessions_user ON sessions (user_id);"
 	"CREATE INDEX sessions_expiry ON sessions (expires_at);",
+	/* 40: how far the runs of a push are made: the next ref and the next file of its commit */
+	"ALTER TABLE push_journal ADD COLUMN next_ref INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE push_journal ADD COLUMN next_file INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE push_journal ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE push_journal ADD COLUMN jobs INTEGER NOT NULL DEFAULT 0;",
 };
 
 const char *schema_step(size_t number)

@@ -179,6 +179,7 @@ int sql_group_enter(struct store *s, struct err *e)
 	s->group.opening = true; /* BEGIN IMMEDIATE counts as a change itself */
 	s->group.open = sql_run(s, e, "BEGIN IMMEDIATE", "") == 0;
 	s->group.opening = false;
+	s->held.since = mono_now();
 	return s->group.open ? 0 : -1;
 }
 

@@ -38,6 +38,10 @@ struct store {
 	} wait;
 	bool in_tx; /* a store_tx is open that joined no other */
 	struct {
+		struct mono since; /* of the transaction that is open */
+		int64_t us;        /* of those before, since this connection gave way */
+	} held;
+	struct {
 		bool on, opening, open; /* open: its transaction was begun */
 		bool kept;              /* something in it that is not rolled back */
 		bool lost;              /* the database took some of it back by itself */

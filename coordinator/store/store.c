@@ -15,7 +15,8 @@
 #include "coordinator/store/sql.h"
 
 #define LOCK_WAIT_US (10 * USEC_PER_SEC)
-#define LOCK_TRY_US (5 * USEC_PER_MSEC)
+#define LOCK_TRY_US (2 * USEC_PER_MSEC)
+#define HELD_MAX_US (5 * USEC_PER_MSEC)
 
 /* The file is made here so that it never exists with wider permissions. One that is there is not
  * touched: closing it would take away the locks that another connection of this process has on it,
@@ -42,13 +43,21 @@ static int on_busy(void *data, int tries)
 	struct mono until = s->wait.until.us ? s->wait.until : s->wait.default_until;
 	if (mono_diff(until, now) <= 0)
 		return 0;
-	usleep(tries == 0 ? LOCK_TRY_US / 5 : LOCK_TRY_US);
+	usleep(tries == 0 ? LOCK_TRY_US / 4 : LOCK_TRY_US);
 	return 1;
 }
 
 void store_wait_until(struct store *s, struct mono until)
 {
 	s->wait.until = until;
+}
+
+void store_give_way(struct store *s)
+{
+	if (s->held.us < HELD_MAX_US)
+		return;
+	usleep(LOCK_TRY_US + USEC_PER_MSEC); /* longer than anybody pauses between two tries */
+	s->held.us = 0;
 }
 
 int64_t store_locked_us(const struct store *s)
@@ -160,9 +169,18 @@ int store_begin(struct store *s, struct store_tx *tx, struct err *e)
 		(sql_group_enter(s, e) < 0 ||
 			sql_run(s, e, s->group.on ? "SAVEPOINT tx" : "BEGIN IMMEDIATE", "") < 0))
 		return -1;
+	if (!tx->joined && !s->group.on)
+		s->held.since = mono_now();
 	s->in_tx = true;
 	tx->store = s;
 	return 0;
+}
+
+static void tx_ended(struct store *s)
+{
+	if (!s->group.on)
+		s->held.us += mono_diff(mono_now(), s->held.since);
+	s->in_tx = false;
 }
 
 int store_commit(struct store_tx *tx, struct err *e)
@@ -171,7 +189,8 @@ int store_commit(struct store_tx *tx, struct err *e)
 
 	if (!tx->joined && sql_run(s, e, s->group.on ? "RELEASE tx" : "COMMIT", "") < 0)
 		return -1; /* still open: the cleanup rolls back */
-	s->in_tx = tx->joined;
+	if (!tx->joined)
+		tx_ended(s);
 	s->group.kept |= s->group.on && !s->in_tx;
 	tx->store = NULL;
 	return 0;
@@ -189,7 +208,7 @@ void store_rollback(struct store_tx *tx)
 	} else {
 		undo(s, "ROLLBACK");
 	}
-	s->in_tx = false;
+	tx_ended(s);
 	tx->store = NULL;
 }
 
@@ -213,6 +232,7 @@ static int group_commit(struct store *s, struct err *e)
 		return 0;
 	bool kept = s->group.kept;
 	s->group.open = s->group.kept = false;
+	s->held.us += mono_diff(mono_now(), s->held.since);
 	if (!kept) { /* the disk need not hear of it */
 		undo(s, "ROLLBACK");
 		return 0;

@@ -44,6 +44,9 @@ static inline void store_freep(struct store **s)
 /* A change that finds the write lock taken by another process waits ten seconds, or until the given
  * time (us 0: ten seconds again); ERR_TIMEOUT then. */
 void store_wait_until(struct store *s, struct mono until);
+/* Between the transactions of one who has many: sleeps a few milliseconds once this connection had
+ * the lock for that long, so that whoever waits for it gets it. */
+void store_give_way(struct store *s);
 /* For how long another process has had the lock while this connection wanted it; 0: it has not. Any
  * thread may ask. */
 int64_t store_locked_us(const struct store *s);

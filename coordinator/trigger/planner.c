@@ -13,6 +13,8 @@
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/push_journal.h"
 
+#define TELL_US (100 * USEC_PER_MSEC)
+
 struct tasks {
 	struct plan_task *first, **last;
 };
@@ -25,7 +27,9 @@ struct planner {
 	pthread_cond_t more;
 	struct tasks todo, finished;
 	bool stop;
-	int fd; /* readable: some are finished */
+	int fd;             /* readable: some are finished, or runs were made */
+	atomic_size_t made; /* runs that the application has not heard of */
+	struct mono told;
 	struct loop_source *on_finished;
 };
 
@@ -64,18 +68,38 @@ static struct plan_task *task_wait(struct planner *p)
 	return t;
 }
 
-static void task_finish(struct planner *p, struct plan_task *t)
+static void tell(struct planner *p)
 {
 	const uint64_t one = 1;
 
-	pthread_mutex_lock(&p->lock);
-	tasks_add(&p->finished, t);
-	pthread_mutex_unlock(&p->lock);
 	IGNORE_RESULT(write(p->fd, &one, sizeof(one)), "it is readable already");
 }
 
-static bool is_ending(struct planner *p)
+static void task_finish(struct planner *p, struct plan_task *t)
 {
+	pthread_mutex_lock(&p->lock);
+	tasks_add(&p->finished, t);
+	pthread_mutex_unlock(&p->lock);
+	tell(p);
+}
+
+/* All runners that wait try again when they hear of a run, so they do not hear of each. */
+static void on_made(void *data, size_t runs)
+{
+	struct planner *p = data;
+	struct mono now = mono_now();
+
+	atomic_fetch_add(&p->made, runs);
+	if (mono_diff(now, p->told) < TELL_US)
+		return;
+	p->told = now;
+	tell(p);
+}
+
+static bool is_ending(void *data)
+{
+	struct planner *p = data;
+
 	pthread_mutex_lock(&p->lock);
 	bool stop = p->stop;
 	pthread_mutex_unlock(&p->lock);
@@ -85,10 +109,11 @@ static bool is_ending(struct planner *p)
 static void *thread_main(void *data)
 {
 	struct planner *p = data;
+	const struct push_maker m = { &p->own, on_made, is_ending, p };
 	struct plan_task *t;
 
 	while ((t = task_wait(p))) {
-		while (push_journal_file(&p->own, t->repo, &t->push, &t->made) > 0 && !is_ending(p))
+		while (push_journal_file(&m, t->repo, &t->push, &t->notes) > 0 && !is_ending(p))
 			;
 		task_finish(p, t);
 	}
@@ -112,10 +137,9 @@ static void on_finished(struct loop_source *s UNUSED, int fd, uint32_t events UN
 	uint64_t n;
 
 	IGNORE_RESULT(read(fd, &n, sizeof(n)), "it was not readable any more");
-	while ((t = finished_take(p))) {
-		push_journal_made(p->app, t->made.runs);
+	push_journal_made(p->app, atomic_exchange(&p->made, 0));
+	while ((t = finished_take(p)))
 		t->done(t->data);
-	}
 }
 
 void planner_submit(struct planner *p, struct plan_task *t)
@@ -140,11 +164,9 @@ static void planner_free(struct planner *p)
 
 static int planner_open(struct planner *p, struct err *e)
 {
-	CLEAN_STR char *db = path_join(p->app->data_dir, "shithubd.db");
-
 	p->own.data_dir = p->app->data_dir;
 	p->own.public_url = p->app->public_url;
-	p->own.store = store_open(db, e);
+	p->own.store = push_journal_store(p->app, e);
 	if (!p->own.store)
 		return -1;
 	p->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -190,5 +212,6 @@ void planner_stop(struct planner *p)
 	pthread_cond_signal(&p->more);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
+	metric_add(&p->app->metrics, METRIC_RUNS, (int64_t)atomic_load(&p->made));
 	planner_free(p);
 }

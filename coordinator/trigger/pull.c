@@ -1,7 +1,9 @@
 /*
- * Everything that the event names is looked up in the repository before anything is stored, so a
- * refused event has changed nothing. Base files are read at the base branch as it is now, not at
- * the commit that the host names: what is required is the repository's to say.
+ * Everything that git and the workflow files say is read first, then all is stored at once, so that
+ * the store's lock is held for the rows alone. Everything that the event names is looked up in the
+ * repository before anything is stored, so a refused event has changed nothing. Base files are read
+ * at the base branch as it is now, not at the commit that the host names: what is required is the
+ * repository's to say.
  */
 #include "coordinator/trigger/pull.h"
 
@@ -18,6 +20,12 @@
 #include "coordinator/trigger/required.h"
 #include "workflow/event.h"
 
+/* One workflow file of the commit that runs. */
+struct pull_file {
+	struct workflow workflow;
+	struct strv problems; /* it is broken */
+	bool broken, wanted;
+};
 struct pulling {
 	const struct trigger *t;
 	const struct repo_row *row;
@@ -30,7 +38,9 @@ struct pulling {
 	char *payload;
 	struct pull_trust trust;
 	struct pull_filter filter;
-	struct repo_files files; /* of the commit that runs */
+	struct repo_files files;  /* of the commit that runs */
+	struct pull_file *parsed; /* one each */
+	struct required_gaps gaps;
 	struct file_event event;
 };
 
@@ -41,6 +51,12 @@ static void pulling_release(struct pulling *p)
 	free(p->ref);
 	free(p->payload);
 	pull_filter_release(&p->filter);
+	for (size_t i = 0; p->parsed && i < p->files.n; i++) {
+		workflow_release(&p->parsed[i].workflow);
+		strv_release(&p->parsed[i].problems);
+	}
+	free(p->parsed);
+	required_gaps_release(&p->gaps);
 	repo_files_release(&p->files);
 }
 
@@ -183,49 +199,60 @@ static int make_payload(struct pulling *p, struct err *e)
 	return p->payload ? 0 : -1;
 }
 
-/* ---- its runs ---- */
+/* ---- its files ---- */
 
-static int try_file(
-	struct pulling *p, const struct repo_file *f, struct file_runs *made, struct err *e)
+static int file_read(struct pulling *p, size_t i, struct err *e)
 {
-	CLEANUP(strv_release) struct strv problems = { 0 };
-	CLEAN_WORKFLOW struct workflow w = { 0 };
-	bool wanted = false;
+	const struct repo_file *f = &p->files.v[i];
+	struct pull_file *out = &p->parsed[i];
 
-	if (workflow_parse(f->path, f->data, f->len, &w, &problems) < 0)
-		return file_run_broken(&p->event, f->path, NULL, &problems, made, e);
-	if (pull_filter_passes(&p->filter, &w.on.pull_request, &wanted, e) < 0)
-		return -1;
-	return wanted ? file_run_make(&p->event, f->path, &w, made, e) : 0;
+	out->broken = workflow_parse(f->path, f->data, f->len, &out->workflow, &out->problems) < 0;
+	if (out->broken)
+		return 0;
+	return pull_filter_passes(&p->filter, &out->workflow.on.pull_request, &out->wanted, e);
 }
 
-static int show_gaps(struct pulling *p, struct file_runs *made, struct err *e)
+static int files_read(struct pulling *p, struct err *e)
 {
 	CLEANUP(repo_files_release) struct repo_files base = { 0 };
-	CLEANUP(required_gaps_release) struct required_gaps gaps = { 0 };
 
-	if (repo_workflows(p->repo, p->base_tip, &base, e) < 0 ||
-		required_gaps_find(&base, &p->files, &p->filter, &gaps, e) < 0)
+	if (trigger_skips(p->head.message))
+		return 0;
+	if (repo_workflows(p->repo, run_sha(p->ev), &p->files, e) < 0)
 		return -1;
-	for (size_t i = 0; i < gaps.n; i++) {
-		const struct required_gap *g = &gaps.v[i];
+	p->parsed = xcalloc(p->files.n + 1, sizeof(*p->parsed));
+	for (size_t i = 0; i < p->files.n; i++)
+		if (file_read(p, i, e) < 0)
+			return -1;
+	if (repo_workflows(p->repo, p->base_tip, &base, e) < 0)
+		return -1;
+	return required_gaps_find(&base, &p->files, &p->filter, &p->gaps, e);
+}
+
+/* ---- its runs ---- */
+
+static int file_start(struct pulling *p, size_t i, struct file_runs *made, struct err *e)
+{
+	const char *path = p->files.v[i].path;
+	const struct pull_file *f = &p->parsed[i];
+
+	if (f->broken)
+		return file_run_broken(&p->event, path, NULL, &f->problems, made, e);
+	return f->wanted ? file_run_make(&p->event, path, &f->workflow, made, e) : 0;
+}
+
+static int files_start(struct pulling *p, struct file_runs *made, struct err *e)
+{
+	for (size_t i = 0; i < p->files.n; i++)
+		if (file_start(p, i, made, e) < 0)
+			return -1;
+	for (size_t i = 0; i < p->gaps.n; i++) {
+		const struct required_gap *g = &p->gaps.v[i];
 
 		if (file_run_broken(&p->event, g->file, g->name, &g->lines, made, e) < 0)
 			return -1;
 	}
 	return 0;
-}
-
-static int try_files(struct pulling *p, struct file_runs *made, struct err *e)
-{
-	if (trigger_skips(p->head.message))
-		return 0;
-	if (repo_workflows(p->repo, run_sha(p->ev), &p->files, e) < 0)
-		return -1;
-	for (size_t i = 0; i < p->files.n; i++)
-		if (try_file(p, &p->files.v[i], made, e) < 0)
-			return -1;
-	return show_gaps(p, made, e);
 }
 
 static void prepare(struct pulling *p)
@@ -251,7 +278,7 @@ static void prepare(struct pulling *p)
 		.awaits_approval = p->trust.awaits };
 }
 
-/* In a transaction. */
+/* In a transaction or a group. */
 static int pull_run(struct pulling *p, struct pull_made *ret, struct err *e)
 {
 	const struct trigger *t = p->t;
@@ -264,7 +291,7 @@ static int pull_run(struct pulling *p, struct pull_made *ret, struct err *e)
 	if (make_payload(p, e) < 0)
 		return -1;
 	p->event.payload = p->payload;
-	if (remember(p, e) < 0 || try_files(p, &ret->files, e) < 0)
+	if (files_read(p, e) < 0 || remember(p, e) < 0 || files_start(p, &ret->files, e) < 0)
 		return -1;
 	ret->trust = p->trust.trust;
 	ret->awaits_approval = p->trust.awaits;

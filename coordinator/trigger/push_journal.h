@@ -1,9 +1,10 @@
 /*
  * No push without its runs: git moves the refs in a child process, the runs are made after it
  * ended, and a crash between the two would lose them. So the commands of a push are stored before
- * git gets to see their end (it moves nothing before), and the row goes in the transaction that
- * makes the runs. What is left at the start of serve is tried again: refs that did move start
- * their runs, exactly once; refs that did not start nothing.
+ * git gets to see their end (it moves nothing before), each transaction that makes a run says in
+ * the row how far the push has come, and the row goes when all are made. What is left at the start
+ * of serve is gone on with: refs that did move start their runs, exactly once; refs that did not
+ * start nothing.
  */
 #ifndef COORDINATOR_TRIGGER_PUSH_JOURNAL_H
 #define COORDINATOR_TRIGGER_PUSH_JOURNAL_H
@@ -15,12 +16,22 @@
 
 /* p->id is set. An error must stop the push. */
 int push_journal_open(struct app *a, struct push_row *p, struct err *e) CHECK_RESULT;
+/* Who makes the runs, and is told of them. */
+struct push_maker {
+	struct app
+		*app; /* only what stores and reads is used: another thread's has its own store */
+	void (*made)(void *data, size_t runs); /* so many more are there. NULL: nobody is told */
+	bool (*stops)(void *data);             /* between two runs; NULL: never */
+	void *data;
+};
 /* The child has ended: makes the runs, forgets the row, logs what came of it. A failure keeps the
- * row for the next start. *ret: zeroed; of a only what stores and reads is used, so another
- * thread can do it with a connection of its own. 1: another process has the store's lock for long;
- * nothing was done, the row stands, try again. Else 0. */
-int push_journal_file(struct app *a, const struct repo_row *repo, const struct push_row *p,
-	struct push_made *ret) CHECK_RESULT;
+ * row for the next start. Adds to notes. 1: `stops` said so, or another process has the store's
+ * lock for long; the row stands, p says how far it came, try again. Else 0. */
+int push_journal_file(const struct push_maker *m, const struct repo_row *repo, struct push_row *p,
+	struct push_notes *notes) CHECK_RESULT;
+/* A connection for making runs. Its commits wait for no disk: what a loss of power takes is made
+ * again, as the row of the push is on the disk. */
+struct store *push_journal_store(const struct app *a, struct err *e) CHECK_RESULT;
 /* So many runs were made: they are counted, and runners hear of them. */
 void push_journal_made(struct app *a, size_t runs);
 /* git was kept from moving any ref: no runs. */

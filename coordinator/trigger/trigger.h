@@ -8,12 +8,13 @@
  * replaces the schedules of the repository (schedule.h).
  *
  * Runs synchronously, without network and child processes: milliseconds for ordinary commits. The
- * caller wakes waiting runners when *ret_runs > 0.
+ * caller wakes waiting runners when there are new runs.
  */
 #ifndef COORDINATOR_TRIGGER_TRIGGER_H
 #define COORDINATOR_TRIGGER_TRIGGER_H
 
 #include "coordinator/repo/repo.h"
+#include "coordinator/store/push.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/queue/run_create.h"
 #include "coordinator/trigger/notes.h"
@@ -27,15 +28,23 @@ struct trigger {
 	struct wall now;
 };
 
-struct push_made {
-	size_t runs;
-	struct push_notes notes; /* what the pusher should know of them */
+/* A push whose runs are made one after the other. */
+struct push_runs {
+	const struct push *push;
+	const char *pusher;       /* NULL: unknown */
+	struct push_progress at;  /* where to begin, and how far it came, after an error too */
+	struct push_notes *notes; /* what the pusher should know; the caller's. NULL: nobody asks */
+	/* In the transaction of a run: what stands before `at` is made. NULL: nobody keeps it. */
+	int (*keep)(void *data, const struct push_progress *at, struct err *e);
+	bool (*stops)(void *data); /* asked between two runs; NULL: it never does */
+	void *data;
 };
-void push_made_release(struct push_made *m);
-/* For each branch and tag of the push that really has its new value now. All runs of one push
- * belong together: the caller has a transaction or a group, and drops it after an error. */
-int trigger_push(const struct trigger *t, const struct repo_row *repo, const struct push *push,
-	const char *pusher, struct push_made *ret, struct err *e) CHECK_RESULT;
+/* For each branch and tag of the push that really has its new value now. A run is a transaction of
+ * its own (those of a pull request are one together), so nobody waits for a whole push; git is read
+ * and files are parsed between them. 0 with at.ref == push->n: all are made; else `stops` said so.
+ */
+int trigger_push(const struct trigger *t, const struct repo_row *repo, struct push_runs *p,
+	struct err *e) CHECK_RESULT;
 
 struct trigger_dispatch {
 	const char *workflow; /* "smoke.yml" or its whole path */

@@ -148,9 +148,10 @@ def test_runs_of_a_push_are_made_beside_the_calls(monkeypatch, coordinators, fol
 
 def test_runs_of_a_push_wait_for_the_lock(monkeypatch, coordinators, folder):
     """However long: it is no fault of the push, and nobody restarts serve for it."""
-    with git_done(monkeypatch, coordinators, folder / "hooks") as (coordinator, push, _):
+    with git_done(monkeypatch, coordinators, folder / "hooks") as (coordinator, *_):
         driver.wait_for(lambda: "push_waits" in coordinator.program.log(), 60, "the planner's patience")
-        assert not push.done()
+        assert coordinator.runs() == []
+    driver.wait_for(coordinator.runs, what="the run")
     assert len(coordinator.runs()) == 1
 
 

@@ -62,16 +62,14 @@ size_t trigger_world_push(
 	struct ref_update u = { .ref = (char *)ref };
 	struct push push = { &u, 1 };
 	struct err e = { 0 };
-	struct push_made made = { 0 };
 
 	free(git_run(f->g, f->work, "push", "-q", "-f", "origin", spec, NULL));
 	memcpy(u.before, before, 41);
 	memcpy(u.after, id, 41);
-	if (trigger_push(&f->t, &f->row, &push, "ada", &made, &e) < 0)
+	struct push_runs p = { .push = &push, .pusher = "ada" };
+	if (trigger_push(&f->t, &f->row, &p, &e) < 0)
 		fail_msg("%s", e.text);
-	size_t runs = made.runs;
-	push_made_release(&made);
-	return runs;
+	return (size_t)p.at.runs;
 }
 
 void trigger_world_newest(struct trigger_world *f, struct run_row *ret)

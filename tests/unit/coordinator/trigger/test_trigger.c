@@ -315,7 +315,6 @@ static void what_starts_nothing(void **state)
 {
 	struct trigger_world *f = *state;
 	struct err e = { 0 };
-	CLEANUP(push_made_release) struct push_made made = { 0 };
 
 	git_write(f->work, ".shithub/workflows/a.yml",
 		"on: {push: {branches: [trunk], paths: ['src/**']}}\n" RUN_JOB);
@@ -333,8 +332,10 @@ static void what_starts_nothing(void **state)
 	struct ref_update u[] = { { A40, ZERO, (char *)"refs/heads/trunk" },
 		{ ZERO, A40, (char *)"refs/heads/trunk" } };
 	struct push push = { u, 2 };
-	assert_int_equal(trigger_push(&f->t, &f->row, &push, "ada", &made, &e), 0);
-	assert_int_equal(made.runs, 0);
+	struct push_runs p = { .push = &push, .pusher = "ada" };
+	assert_int_equal(trigger_push(&f->t, &f->row, &p, &e), 0);
+	assert_int_equal(p.at.runs, 0);
+	assert_int_equal(p.at.ref, 2);
 }
 
 static void tags_trigger_the_commit_behind(void **state)
@@ -342,7 +343,6 @@ static void tags_trigger_the_commit_behind(void **state)
 	struct trigger_world *f = *state;
 	CLEANUP(run_row_release) struct run_row run = { 0 };
 	struct err e = { 0 };
-	CLEANUP(push_made_release) struct push_made made = { 0 };
 
 	git_write(f->work, ".shithub/workflows/a.yml",
 		"on: {push: {tags: ['v[0-9]+'], paths: [never]}}\n" RUN_JOB);
@@ -353,8 +353,9 @@ static void tags_trigger_the_commit_behind(void **state)
 	struct ref_update u = { .before = ZERO, .ref = (char *)"refs/tags/v7" };
 	struct push push = { &u, 1 };
 	memcpy(u.after, tag, 41);
-	assert_int_equal(trigger_push(&f->t, &f->row, &push, NULL, &made, &e), 0);
-	assert_int_equal(made.runs, 1);
+	struct push_runs p = { .push = &push };
+	assert_int_equal(trigger_push(&f->t, &f->row, &p, &e), 0);
+	assert_int_equal(p.at.runs, 1);
 	trigger_world_newest(f, &run);
 	assert_string_equal(run.head_sha, commit);
 	assert_string_equal(run.head_ref, "refs/tags/v7");

@@ -180,14 +180,14 @@ static void push(struct fixture *f, const struct repo_row *row)
 	CLEAN_STR char *bare = repo_path(f->w.dir, row);
 	struct ref_update u = { .ref = (char *)"refs/heads/feature/x" };
 	struct err e = { 0 };
-	CLEANUP(push_made_release) struct push_made made = { 0 };
 
 	must_err(repo_create(bare, "trunk", &e));
 	free(git_run(f->git, f->work, "push", "-q", bare, "HEAD:refs/heads/feature/x", NULL));
 	memset(u.before, '0', 40);
 	memcpy(u.after, f->sha, 41);
-	must_err(trigger_push(&t, row, &(struct push){ &u, 1 }, "ada", &made, &e));
-	assert_int_equal(made.runs, 1);
+	struct push_runs p = { .push = &(struct push){ &u, 1 }, .pusher = "ada" };
+	must_err(trigger_push(&t, row, &p, &e));
+	assert_int_equal(p.at.runs, 1);
 }
 
 /* Of the run's first job. Names of all of them in names[i], the caller's. */
