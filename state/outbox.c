@@ -21,6 +21,7 @@ static void report_release(struct outbox_report *r)
 {
 	free(r->body);
 	free(r->file);
+	free(r->header);
 }
 
 void outbox_list_release(struct outbox_list *l)
@@ -78,6 +79,8 @@ int outbox_append(int fd, const struct outbox_report *r, struct err *e)
 		json_kv_str(&w, "body", r->body);
 	if (r->file)
 		json_kv_str(&w, "file", r->file);
+	if (r->header)
+		json_kv_str(&w, "header", r->header);
 	json_end_object(&w);
 	if (json_writer_finish(&w, e) < 0 || buf_addc(&line, '\n') < 0)
 		return err_wrap(e, "outbox");
@@ -110,6 +113,7 @@ static int parse_line(const char *p, size_t n, struct outbox_report *ret, struct
 		{ "terminal", JSON_TO_BOOL, AT(terminal), JSON_REQUIRED },
 		{ "body", JSON_TO_STRING, AT(body) },
 		{ "file", JSON_TO_STRING, AT(file) },
+		{ "header", JSON_TO_STRING, AT(header) },
 	};
 #undef AT
 	CLEAN_JSON struct json_doc *doc = json_parse(p, n, NULL, e);

@@ -17,8 +17,9 @@ struct outbox_report {
 	enum outbox_kind kind;
 	int64_t step; /* 0: the job, or the log of a step known by no number */
 	bool terminal;
-	char *body; /* statuses: the request's body as it is */
-	char *file; /* logs: the spool's name in the job's folder */
+	char *body;   /* statuses: the request's body as it is */
+	char *file;   /* logs: the spool's name in the job's folder */
+	char *header; /* a line that goes along; NULL: none */
 };
 struct outbox_list {
 	struct outbox_report *v;

@@ -27,6 +27,7 @@
 
 #define ANSWER_MAX KIB(16)
 #define KEY_MAX 128
+enum { LOST_TEXT_MAX = 200 };
 
 /* ---- before the effect ---- */
 
@@ -235,16 +236,64 @@ static int hand_back(struct api_call *c, const struct state_report *report, stru
 	return rc;
 }
 
+/* What the header says, NULL without one. */
+static int lost_read(const struct api_call *c, const char **ret, struct err *e)
+{
+	const char *text = httpd_header(c->request, "Shithub-Job-Lost");
+	size_t n = text ? strlen(text) : 0;
+
+	*ret = text;
+	for (size_t i = 0; i < n; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			n = 0;
+	if (text && (n == 0 || n > LOST_TEXT_MAX))
+		return err_set(e, ERR_INPUT,
+			"header Shithub-Job-Lost: expected 1 to %d printable ASCII characters",
+			LOST_TEXT_MAX);
+	return 0;
+}
+
+/* Of our own: what its runner found of it after a crash, before its first step ended. 1: it is
+ * queued once more, 0: it ends, -1. */
+static int lost(struct api_call *c, const struct state_report *report, struct state *job,
+	struct state *run, struct err *e)
+{
+	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
+	const char *text;
+
+	if (lost_read(c, &text, e) < 0)
+		return -1;
+	if (!text || report->state.conclusion != CONCLUSION_FAILURE)
+		return 0;
+	if (store_runner_get(c->app->store, c->job.runner_id, &runner, e) < 0)
+		return -1;
+	CLEAN_STR char *again = xasprintf("Started again: %s lost it before its first step ended: "
+					  "%s.",
+		runner.name, text);
+	CLEAN_STR char *ended = xasprintf("%s lost it: %s.", runner.name, text);
+	const struct claim_loss loss = { .why = again, .told = true };
+	int rc = store_claim_lost(c->app->store, c->job.id, &loss, c->now, run, e);
+	if (rc <= 0)
+		return rc < 0 ? -1 : store_claim_lost_again(c->app->store, c->job.id, ended, e);
+	*job = (struct state){ .status = STATUS_QUEUED };
+	metric_add(&c->app->metrics, METRIC_JOBS_RETRIED, 1);
+	log_warn("job", "lost_job_queued_again", F_INT("job", c->job.id),
+		F_INT("runner", c->job.runner_id), F_STR("how", text));
+	return 1;
+}
+
 static int job_status_effect(struct api_call *c, struct json_writer *w, struct err *e)
 {
 	struct state_report report = { 0 };
-	struct state job, run;
+	struct state job = { 0 }, run = { 0 };
 
 	if (report_read(c, &report, e) < 0)
 		return -1;
 	if (status_terminal(report.state.status) && scrub_end(c->app, c->job.id, 0, c->now, e) < 0)
 		return -1;
 	int back = hand_back(c, &report, &job, &run, e);
+	if (back == 0)
+		back = lost(c, &report, &job, &run, e);
 	if (back < 0 || (back == 0 && store_job_report(c->app->store, c->job.id, &report, c->now,
 					      &job, &run, e) < 0))
 		return -1;

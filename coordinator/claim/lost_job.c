@@ -39,7 +39,9 @@ static int lost_job_retry(struct app *a, const struct job_row *job, const char *
 	CLEAN_STR char *why = xasprintf("Started again: runner lost. %s has sent nothing for this "
 					"job since %s, before its first step ended.",
 		runner, since);
-	int rc = store_claim_lost(a->store, job->id, why, now, e);
+	const struct claim_loss loss = { .why = why };
+	struct state run;
+	int rc = store_claim_lost(a->store, job->id, &loss, now, &run, e);
 
 	if (rc > 0)
 		metric_add(&a->metrics, METRIC_JOBS_RETRIED, 1);

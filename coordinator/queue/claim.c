@@ -325,7 +325,7 @@ int store_claim_hand_back(struct store *s, int64_t job_id, struct wall now, stru
 
 /* 1: the job is queued again. Its runner may still be at it, and is not asked at once. */
 static int lost_undo(
-	struct store *s, int64_t job_id, const char *why, struct wall now, struct err *e)
+	struct store *s, int64_t job_id, const struct claim_loss *l, struct wall now, struct err *e)
 {
 	if (sql_run(s, e,
 		    "UPDATE workflow_jobs SET status = 'queued', retries = retries + 1,"
@@ -334,31 +334,40 @@ static int lost_undo(
 		    " claim_jti = NULL, claim_key = NULL, ready_at = ?2, outputs = '{}'"
 		    " WHERE id = ?1 AND status = 'running' AND retries < ?3"
 		    " AND cancel_requested = 0 AND NOT EXISTS (SELECT 1 FROM workflow_steps"
-		    " WHERE job_id = ?1 AND conclusion IS NOT NULL)",
-		    "iwit", job_id, now, (int64_t)LOST_RETRIES_MAX, why) < 0)
+		    " WHERE job_id = ?1 AND conclusion IS NOT NULL"
+		    " AND (?5 = 0 OR conclusion NOT IN ('failure', 'skipped')))",
+		    "iwiti", job_id, now, (int64_t)LOST_RETRIES_MAX, l->why, (int64_t)l->told) < 0)
 		return -1;
 	return sql_changes(s) == 0 ? 0 : steps_renew(s, job_id, e) < 0 ? -1 : 1;
 }
 
-int store_claim_lost(
-	struct store *s, int64_t job_id, const char *why, struct wall now, struct err *e)
+int store_claim_lost(struct store *s, int64_t job_id, const struct claim_loss *l, struct wall now,
+	struct state *ret_run, struct err *e)
 {
 	CLEAN_TX struct store_tx tx = { 0 };
 	CLEANUP(job_row_release) struct job_row job = { 0 };
-	CLEAN_STR char *line = xasprintf("%s\n", why);
-	struct state run;
+	CLEAN_STR char *line = xasprintf("%s\n", l->why);
 
 	if (store_begin(s, &tx, e) < 0 || store_job_get(s, job_id, &job, e) < 0)
 		return -1;
 	int rc = store_runner_freed(s, job_id, now, e);
 	if (rc == 0)
-		rc = lost_undo(s, job_id, why, now, e);
+		rc = lost_undo(s, job_id, l, now, e);
 	if (rc <= 0)
 		return rc;
 	if (store_log_note(s, job_id, line, now, e) < 0 ||
-		run_settle(s, job.run_id, now, &run, e) < 0 || store_commit(&tx, e) < 0)
+		run_settle(s, job.run_id, now, ret_run, e) < 0 || store_commit(&tx, e) < 0)
 		return -1;
 	return 1;
+}
+
+int store_claim_lost_again(struct store *s, int64_t job_id, const char *why, struct err *e)
+{
+	return sql_run(s, e,
+		"UPDATE workflow_jobs SET reason = ?2 || CASE WHEN retries > 0"
+		" THEN ' It was started again once already.' ELSE '' END"
+		" WHERE id = ?1 AND cancel_requested = 0",
+		"it", job_id, why);
 }
 
 /* ---- signs of life ---- */

@@ -54,11 +54,20 @@ int store_claims_return(
  */
 int store_claim_hand_back(struct store *s, int64_t job_id, struct wall now, struct state *ret_job,
 	struct state *ret_run, struct err *e) CHECK_RESULT;
-/* Its runner is lost. Before the first step ended nothing of the job has had an effect, so it is
+/* The platform lost it. Before the first step ended nothing of the job has had an effect, so it is
  * queued once more, with `why` as its reason and as the first line of its log. 1, or 0 and nothing
  * changed: a step ended, the job was retried LOST_RETRIES_MAX times, or it is being cancelled. */
-int store_claim_lost(struct store *s, int64_t job_id, const char *why, struct wall now,
-	struct err *e) CHECK_RESULT;
+struct claim_loss {
+	const char *why;
+	/* Its runner says so itself, and that no step had ended; what it then reported of the steps
+	 * is how they end without the coordinator. */
+	bool told;
+};
+int store_claim_lost(struct store *s, int64_t job_id, const struct claim_loss *l, struct wall now,
+	struct state *ret_run, struct err *e) CHECK_RESULT;
+/* It ends as failed, as it may not be queued again: why, for its reason. */
+int store_claim_lost_again(
+	struct store *s, int64_t job_id, const char *why, struct err *e) CHECK_RESULT;
 /* A call with the job's token came. */
 int store_job_seen(struct store *s, int64_t job_id, struct wall now, struct err *e) CHECK_RESULT;
 

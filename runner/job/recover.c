@@ -73,14 +73,21 @@ static void wait_for_engine(struct recover *r, struct err *why)
 
 /* ---- reports ---- */
 
-static char *reason(const struct recover *r)
+static char *what_happened(const struct recover *r)
 {
 	bool ran = r->plan.bearer < r->plan.n && r->plan.v[r->plan.bearer].state == RECOVER_RAN;
 
 	if (r->ended)
-		return xasprintf("[shithub] the job process ended unexpectedly (%s)\n", r->ended);
-	return xasprintf("[shithub] runner restarted %s\n",
-		ran ? "while this step ran" : "before this step could run");
+		return xasprintf("the job process ended unexpectedly (%s)", r->ended);
+	return xasprintf(
+		"runner restarted %s", ran ? "while this step ran" : "before this step could run");
+}
+
+static char *reason(const struct recover *r)
+{
+	CLEAN_STR char *what = what_happened(r);
+
+	return xasprintf("[shithub] %s\n", what);
 }
 
 /* Behind what the step wrote, on a line of its own. */
@@ -129,6 +136,7 @@ static void report_rest(struct recover *r, bool reason_reported)
 {
 	const struct recover_plan *p = &r->plan;
 	int64_t bearer = p->bearer < p->n ? p->v[p->bearer].id : 0;
+	CLEAN_STR char *lost = p->lost ? what_happened(r) : NULL;
 
 	if (p->bearer < p->n || p->n == 0) {
 		if (p->n && p->v[p->bearer].state == RECOVER_NOT_STARTED)
@@ -142,6 +150,7 @@ static void report_rest(struct recover *r, bool reason_reported)
 			step_status(r, p->v[i].id, "skipped", "skipped");
 	report_job_status(r->session, &(struct report_status){ .status = p->status,
 					      .conclusion = p->conclusion,
+					      .lost = lost,
 					      .completed_at = wall_now() });
 }
 

@@ -49,6 +49,14 @@ static void take_report(struct recover_plan *p, const struct outbox_report *r, b
 		*failure |= failed(r);
 }
 
+static bool any_ended(const struct recover_plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].state == RECOVER_ENDED)
+			return true;
+	return false;
+}
+
 static size_t find_bearer(const struct recover_plan *p)
 {
 	static const enum recover_state wanted[] = { RECOVER_RAN, RECOVER_NOT_STARTED };
@@ -79,6 +87,7 @@ void recover_plan_make(
 	ret->conclusion = ends[end].conclusion;
 	ret->step_status = ends[end].step_status;
 	ret->step_conclusion = ends[end].step_conclusion;
+	ret->lost = !ret->decided && !j->cause && !any_ended(ret);
 	if (!j->cause && j->started && ret->bearer == ret->n && !failure)
 		ret->conclusion = "success"; /* only saying so was left */
 }

@@ -22,6 +22,7 @@ struct recover_plan {
 	size_t n;
 	size_t bearer;                             /* n: every step had ended */
 	bool decided;                              /* the job's last status is among the reports */
+	bool lost;                                 /* no step ended, and nobody ended the job */
 	const char *status, *conclusion;           /* of the job */
 	const char *step_status, *step_conclusion; /* of the bearer */
 };

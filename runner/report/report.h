@@ -12,10 +12,14 @@
 #include "base/json.h"
 #include "runner/report/spool.h"
 
+enum { REPORT_LOST_MAX = 200 };
 struct report_status {
 	const char *status, *conclusion;      /* conclusion NULL: none */
 	struct wall started_at, completed_at; /* us 0: absent */
-	bool hand_back; /* the job's last one: another runner may try it (COORDINATOR.md) */
+	/* Of the job's last one (COORDINATOR.md): another runner may try it; the platform lost it
+	 * before its first step ended, and how (printable ASCII, at most REPORT_LOST_MAX bytes) */
+	bool hand_back;
+	const char *lost; /* NULL: it was not */
 };
 
 /* A question of the job to its coordinator, beside the reports: it overtakes them, as a step's log

@@ -46,7 +46,8 @@ void session_keep_report(struct session *s, const struct item *it)
 									  : OUTBOX_JOB,
 		.step = it->step_id,
 		.terminal = it->terminal,
-		.body = it->body };
+		.body = it->body,
+		.header = it->headers.n ? it->headers.v[0] : NULL };
 	struct err e = { 0 };
 
 	if (s->outbox < 0)
@@ -121,6 +122,8 @@ static int load_report(
 	struct item *it = session_enqueue(s, kinds[r->kind], r->step);
 
 	it->body = xstrdup(r->body);
+	if (r->header)
+		strv_add(&it->headers, r->header);
 	it->terminal = r->terminal;
 	return r->kind == OUTBOX_LOG ? load_log(s, it, r->file, acked, e) : 0;
 }

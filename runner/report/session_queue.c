@@ -75,6 +75,8 @@ void session_job_status(struct report *r, const struct report_status *st)
 	it->body = status_body(st);
 	if (st->hand_back)
 		strv_add(&it->headers, "Shithub-Job-Return: true");
+	if (st->lost)
+		strv_addf(&it->headers, "Shithub-Job-Lost: %.*s", REPORT_LOST_MAX, st->lost);
 	it->terminal = status_terminal(st->status);
 	session_keep_report(s, it);
 	session_pump(s);

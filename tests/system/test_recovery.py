@@ -17,7 +17,8 @@ import threading
 import pytest
 
 import driver
-from conftest import early, everyday, few, figure, newest_run, once, workflow
+from conftest import early, everyday, few, figure, newest_run, offline, once, workflow
+from timed import job_pid
 
 JOB = 5
 STEP = JOB * 100
@@ -624,3 +625,28 @@ def test_killed_against_the_real_coordinator(coordinator, repository, joined, en
     assert [step["conclusion"] for step in row["steps"]] == ["success", "failure", "skipped"]
     assert coordinator.step_log(row["id"], 1) == LINES.encode() + RESTARTED
     assert coordinator.ended(newest, 60)["conclusion"] == "success"
+
+
+@once
+@offline
+def test_a_job_lost_before_its_first_step_ended_starts_again_once(coordinator, repository, joined,
+                                                                  engine):
+    """As it does when the whole runner is lost. Its next loss is its end, and says why."""
+    repo = repository()
+    repo.commit({".shithub/workflows/ci.yml": workflow(
+        "- run: |\n    " + TALK.replace("\n", "\n    ") + "\n- run: echo no")})
+    repo.push()
+    programs = {one: one.start() for one in (joined(), joined())}
+    for _ in range(2):
+        one = driver.wait_for(lambda: next((one for one in programs if list(
+            one.in_workspaces("*/*/workspace/started"))), None), 60, "the step")
+        os.kill(job_pid(programs.pop(one)), signal.SIGKILL)
+    [job] = coordinator.ended(timeout=60)["jobs"]
+    assert job["conclusion"] == "failure"
+    assert re.fullmatch(r"runner-\d lost it: the job process ended unexpectedly \(signal 9\)\. "
+                        r"It was started again once already\.", job["reason"]), job["reason"]
+    first, rest = coordinator.step_log(job["id"], 0).split(b"\n", 1)
+    assert re.fullmatch(rb"Started again: runner-\d lost it before its first step ended: the job "
+                        rb"process ended unexpectedly \(signal 9\)\.", first)
+    assert rest.endswith(b"[shithub] the job process ended unexpectedly (signal 9)\n")
+    assert [step["conclusion"] for step in job["steps"]] == ["failure", "skipped"]

@@ -43,8 +43,12 @@ static bool admitted(struct session_model *m, struct MHD_Connection *c, bool *re
 {
 	const char *auth = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
 	const char *key = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Idempotency-Key");
+	const char *back = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Shithub-Job-Return");
+	const char *lost = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Shithub-Job-Lost");
 	char want[64];
 
+	snprintf(m->returned, sizeof(m->returned), "%s", back ? back : "");
+	snprintf(m->lost, sizeof(m->lost), "%s", lost ? lost : "");
 	snprintf(want, sizeof(want), "Bearer token-%d", m->generation - 1);
 	*ret_replay = str_eq(auth, want) && str_eq(key, m->last_key);
 	if (*ret_replay)

@@ -48,6 +48,7 @@ struct session_model {
 	int requests;
 	int generation; /* the token the chain is at */
 	char last_key[64];
+	char returned[32], lost[64]; /* Shithub-Job-Return and -Lost of the last call */
 	struct session_record records[RECORDS_MAX]; /* committed calls, in order */
 	int n_records;
 	struct buf log; /* all log bytes of committed chunks */

@@ -208,6 +208,119 @@ static void test_needs_header_and_failure(void **state)
 	assert_string_equal("completed/success", world_state(w, run.run_id, "b"));
 }
 
+/* ---- lost before its first step ended ---- */
+
+/* As a recover process does it: the step that ran has failed, the others are skipped. */
+static const char *lose(struct world *w, struct claimed *c, const char *header)
+{
+	static char text[40];
+	static const char *const ends[] = { FAILURE,
+		"{\"status\":\"skipped\",\"conclusion\":\"skipped\"}" };
+	CLEAN_JSON struct json_doc *d = NULL;
+	char path[120];
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		snprintf(path, sizeof(path), "/api/v1/jobs/%" PRId64 "/steps/%" PRId64 "/status",
+			c->job_id, c->step_ids[i]);
+		assert_int_equal(
+			200, chain_call(w, path, c->token, sizeof(c->token), ends[i], NULL));
+	}
+	struct call_spec q = {
+		.path = path_of(c, "/status"), .token = c->token, .body = FAILURE, .header = header
+	};
+	assert_int_equal(200, call_do(w, &q, &d));
+	snprintf(text, sizeof(text), "%s", json_get_string(json_root(d), "status"));
+	return text;
+}
+
+static void assert_reason(struct world *w, int64_t job_id, const char *want)
+{
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+
+	must(store_job_get(w->app.store, job_id, &job, NULL));
+	assert_string_equal(want, job.reason);
+}
+
+static void test_lost_once_and_again(void **state)
+{
+	struct world *w = *state;
+	struct claimed c, again;
+	char token[TOKEN_HEX_MAX];
+	struct run_created run = RUN(w, "a:linux");
+	CLEANUP(job_steps_release) struct job_steps steps = { 0 };
+
+	world_runner(w, "r2", "linux", 1, token);
+	assert_int_equal(200, heartbeat(w, w->runner_token, LINUX, &c));
+	assert_string_equal("queued", lose(w, &c, "Shithub-Job-Lost: it ended (signal 9)"));
+	assert_string_equal("queued", world_state(w, run.run_id, "a"));
+	assert_reason(w, c.job_id,
+		"Started again: r1 lost it before its first step ended: it ended (signal 9).");
+	must(store_step_list(w->app.store, c.job_id, &steps, NULL));
+	for (size_t i = 0; i < steps.n; i++)
+		assert_int_equal(STATUS_QUEUED, steps.v[i].state.status);
+	assert_int_equal(204, heartbeat(w, w->runner_token, LINUX, NULL));
+	assert_int_equal(200, heartbeat(w, token, LINUX, &again));
+	assert_int_equal(c.job_id, again.job_id);
+	assert_string_equal("completed", lose(w, &again, "Shithub-Job-Lost: it hangs"));
+	assert_string_equal("completed/failure", world_state(w, run.run_id, NULL));
+	assert_reason(w, c.job_id, "r2 lost it: it hangs. It was started again once already.");
+	assert_int_equal(1, w->app.metrics.pending[METRIC_JOBS_RETRIED]);
+}
+
+/* Whatever its runner says. */
+static void test_not_lost_after_a_step_succeeded(void **state)
+{
+	struct world *w = *state;
+	struct claimed c;
+	char path[120];
+	struct run_created run = RUN(w, "a:linux");
+	struct call_spec q = { .body = FAILURE, .header = "Shithub-Job-Lost: it ended" };
+
+	assert_int_equal(200, heartbeat(w, w->runner_token, LINUX, &c));
+	snprintf(path, sizeof(path), "/api/v1/jobs/%" PRId64 "/steps/%" PRId64 "/status", c.job_id,
+		c.step_ids[0]);
+	assert_int_equal(200, chain_call(w, path, c.token, sizeof(c.token), SUCCESS, NULL));
+	q.path = path_of(&c, "/status");
+	q.token = c.token;
+	assert_int_equal(200, call_do(w, &q, NULL));
+	assert_string_equal("completed/failure", world_state(w, run.run_id, "a"));
+	assert_reason(w, c.job_id, "r1 lost it: it ended.");
+}
+
+static void test_not_lost_while_cancelled(void **state)
+{
+	struct world *w = *state;
+	struct claimed c;
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+	struct run_created run = RUN(w, "a:linux");
+
+	assert_int_equal(200, heartbeat(w, w->runner_token, LINUX, &c));
+	must(store_job_cancel(w->app.store, c.job_id, "cancelled by ada", wall_now(), &job, NULL));
+	assert_string_equal("completed", lose(w, &c, "Shithub-Job-Lost: it ended"));
+	assert_string_equal("completed/failure", world_state(w, run.run_id, "a"));
+	assert_reason(w, c.job_id, "cancelled by ada");
+}
+
+static void test_bad_words_of_a_loss(void **state)
+{
+	struct world *w = *state;
+	struct claimed c;
+	struct run_created run = RUN(w, "a:linux");
+	CLEAN_STR char *longer = xasprintf("Shithub-Job-Lost: %0201d", 0);
+	const char *const headers[] = { longer, "Shithub-Job-Lost: caf\xc3\xa9" };
+
+	assert_int_equal(200, heartbeat(w, w->runner_token, LINUX, &c));
+	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+		struct call_spec q = { .path = path_of(&c, "/status"),
+			.token = c.token,
+			.body = FAILURE,
+			.header = headers[i] };
+
+		assert_int_equal(400, call_do(w, &q, NULL));
+	}
+	assert_string_equal("running", world_state(w, run.run_id, "a"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void)
 {
@@ -219,6 +332,10 @@ int main(void)
 		TEST(test_cancelled_meanwhile),
 		TEST(test_ends_after_the_tenth_time),
 		TEST(test_needs_header_and_failure),
+		TEST(test_lost_once_and_again),
+		TEST(test_not_lost_after_a_step_succeeded),
+		TEST(test_not_lost_while_cancelled),
+		TEST(test_bad_words_of_a_loss),
 	};
 
 	log_setup(LOG_ERROR, LOG_TEXT, 2);

@@ -424,7 +424,9 @@ static void test_old_token_of_a_job_that_came_back(void **state UNUSED)
 	RUN(&w, "a:linux");
 	assert_int_equal(200, heartbeat(&w, w.runner_token, "{}", &c));
 	struct wall past = { wall_now().us - 2 * MINUTE };
-	assert_int_equal(1, store_claim_lost(w.app.store, c.job_id, "Lost.", past, NULL));
+	const struct claim_loss loss = { .why = "Lost." };
+	struct state run;
+	assert_int_equal(1, store_claim_lost(w.app.store, c.job_id, &loss, past, &run, NULL));
 	assert_int_equal(200, heartbeat(&w, w.runner_token, "{}", &second));
 	assert_int_equal(c.job_id, second.job_id);
 	snprintf(path, sizeof(path), "/api/v1/jobs/%" PRId64 "/status", c.job_id);

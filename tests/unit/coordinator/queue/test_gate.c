@@ -185,8 +185,9 @@ static void test_a_lost_runner_stays_the_reason(void **state UNUSED)
 	int64_t run = MAKE(&w, .environment = ENVIRONMENT);
 	assert_int_equal(1, claim(&w, &job));
 	int64_t id = job.id;
-	assert_int_equal(
-		1, store_claim_lost(w.app.store, id, "Started again: runner lost.", past, &e));
+	const struct claim_loss loss = { .why = "Started again: runner lost." };
+	struct state after;
+	assert_int_equal(1, store_claim_lost(w.app.store, id, &loss, past, &after, &e));
 	want_review(&w);
 	assert_int_equal(0, claim(&w, &job));
 	expect_reason(&w, id, "waits until the environment");

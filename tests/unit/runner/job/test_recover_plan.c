@@ -22,16 +22,17 @@ static const struct plan_case {
 	enum recover_state states[3];
 	const char *file, *conclusion, *step_conclusion;
 	size_t decided; /* 0 or 1 */
+	size_t lost;    /* 0 or 1 */
 } cases[] = {
 	{ "claimed", "", NULL, true, 0,
 		{ RECOVER_NOT_STARTED, RECOVER_NOT_STARTED, RECOVER_NOT_STARTED }, NULL, "failure",
-		"failure" },
+		"failure", .lost = 1 },
 	{ "checkout", JOB("false") RUNS("1") LOG("1"), NULL, false, 0,
 		{ RECOVER_RAN, RECOVER_NOT_STARTED, RECOVER_NOT_STARTED }, "step-1.log", "failure",
-		"failure" },
+		"failure", .lost = 1 },
 	{ "between status and log", JOB("false") RUNS("1"), NULL, false, 0,
 		{ RECOVER_RAN, RECOVER_NOT_STARTED, RECOVER_NOT_STARTED }, NULL, "failure",
-		"failure" },
+		"failure", .lost = 1 },
 	{ "second step", RUNS("1") LOG("1") ENDS("1", "success") RUNS("2") LOG("2"), NULL, false, 1,
 		{ RECOVER_ENDED, RECOVER_RAN, RECOVER_NOT_STARTED }, "step-2.log", "failure",
 		"failure" },
@@ -85,6 +86,7 @@ static void decides(void **state)
 		recover_plan_make(&j, &reports, &p);
 		assert_int_equal(p.bearer, c->bearer);
 		assert_int_equal(p.decided, c->decided);
+		assert_int_equal(p.lost, c->lost);
 		for (size_t s = 0; s < 3; s++)
 			assert_int_equal(p.v[s].state, c->states[s]);
 		if (c->bearer < 3 && c->file)
@@ -111,6 +113,7 @@ static void decides_without_steps(void **state)
 	assert_int_equal(p.bearer, 0);
 	assert_string_equal(p.status, "completed");
 	assert_string_equal(p.conclusion, "failure");
+	assert_true(p.lost);
 	recover_plan_release(&p);
 }
 

@@ -139,6 +139,34 @@ static void resumes_a_call(void **state)
 	drop_folder(dir);
 }
 
+/* What the last status says beside its body is kept with it: killed before and after it left. */
+static void resumes_what_goes_with_the_last_status(void **state)
+{
+	const struct report_status ends[] = {
+		{ .status = "completed", .conclusion = "failure", .hand_back = true },
+		{ .status = "completed", .conclusion = "failure", .lost = "it ended (signal 9)" },
+	};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		char *dir = kept_folder();
+		struct session_fixture *f = begin_kept(dir);
+
+		f->model.faults[i / 2] = DROP_AFTER;
+		session_status(f, 7, "completed");
+		report_job_status(f->session, &ends[i % 2]);
+		session_dispatch_until(f, &f->model.requests, i / 2 + 1);
+		*f->model.returned = *f->model.lost = '\0';
+		spool_leave(&f->spool);
+		assert_int_equal(keep_in(f, dir, true), 0);
+		assert_int_equal(session_flush(f), 0);
+		assert_string_equal(f->model.returned, i % 2 ? "" : "true");
+		assert_string_equal(f->model.lost, i % 2 ? "it ended (signal 9)" : "");
+		session_fixture_end(f);
+		drop_folder(dir);
+	}
+}
+
 static void does_not_resume_a_lost_chain(void **state)
 {
 	char *dir = kept_folder();
@@ -161,6 +189,7 @@ int main(void)
 		cmocka_unit_test(resumes_after_any_request),
 		cmocka_unit_test(resumes_inside_a_log),
 		cmocka_unit_test(resumes_a_call),
+		cmocka_unit_test(resumes_what_goes_with_the_last_status),
 		cmocka_unit_test(does_not_resume_a_lost_chain),
 	};
 
