@@ -37,6 +37,11 @@ int viewer_of(struct app *a, struct httpd_request *r, struct viewer *ret, struct
 	return 0;
 }
 
+bool viewer_is_admin(const struct viewer *v)
+{
+	return v->known && v->who.site_admin && (v->session || v->who.scopes & SCOPE_ADMIN);
+}
+
 /* ---- what for ---- */
 
 void place_release(struct place *p)
@@ -109,14 +114,18 @@ void page_begin(struct html *h, const struct viewer *v, const struct place *at, 
 	html_head(h, &(struct html_head){ .title = full,
 			     .style = asset_url(ASSET_STYLE, style),
 			     .icon = asset_url(ASSET_ICON, icon),
+			     .admin = v && viewer_is_admin(v),
 			     .login = v && v->known ? v->who.login : NULL,
 			     .token = v && v->session ? v->form_token : NULL });
-	if (at)
-		html_crumbs(h, &(struct html_crumbs){ .repo_url = at->url,
-				       .owner = at->repo.owner,
-				       .repo = at->repo.name,
-				       .run_url = at->run_url,
-				       .run = at->run.run_index });
+	if (!at)
+		return;
+	CLEAN_STR char *schedule = xasprintf("%s/schedule", at->url);
+	html_crumbs(h, &(struct html_crumbs){ .repo_url = at->url,
+			       .owner = at->repo.owner,
+			       .repo = at->repo.name,
+			       .run_url = at->run_url,
+			       .run = at->run.run_index,
+			       .schedule_url = schedule });
 }
 
 void page_headers(struct httpd_request *r)

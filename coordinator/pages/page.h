@@ -28,6 +28,8 @@ void viewer_release(struct viewer *v);
  */
 int viewer_of(
 	struct app *a, struct httpd_request *r, struct viewer *ret, struct err *e) CHECK_RESULT;
+/* A site admin, with a session or a token of the scope `admin`. */
+bool viewer_is_admin(const struct viewer *v);
 static inline const struct pat_row *viewer_pat(const struct viewer *v)
 {
 	return v->known ? &v->who : NULL;

@@ -18,7 +18,6 @@
 
 const struct httpd_route page_routes[] = {
 	GET("/", page_repos),
-	GET("/runners", page_runners),
 	GET(ASSET_ROUTE, asset_get),
 	GET("/login", page_login),
 	{ "POST", "/login", HTTPD_BUFFERED, FORM_MAX, page_login_begin, page_login_sent },

@@ -3,8 +3,9 @@
  * are shown to everybody, private ones to those who may read them. Nothing here needs a script.
  *
  *   /                                    repositories
- *   /runners                             the pool
+ *   /queue, /runners, …                  the coordinator as a whole (site/site.h)
  *   /{owner}/{repo}                      runs, newest first, with filters
+ *   /{owner}/{repo}/schedule, …          what is not of one run (repo/repo.h)
  *   /{owner}/{repo}/runs/{id}            one run: jobs, annotations, artifacts
  *   …/jobs/{job}                         one job: log/log.h; …/log: its logs' bytes as stored
  *   …/artifacts/{artifact}               an artifact's bytes
@@ -38,7 +39,6 @@ void page_cancel(struct httpd_request *r, void *app);
 void page_approve(struct httpd_request *r, void *app);
 
 void page_repos(struct httpd_request *r, void *app);
-void page_runners(struct httpd_request *r, void *app);
 void page_runs(struct httpd_request *r, void *app);
 void page_run(struct httpd_request *r, void *app);
 void page_job_raw(struct httpd_request *r, void *app);

@@ -66,6 +66,7 @@ static void write_lead(struct html *h, const struct run_page *p)
 	const struct run_row *run = &p->run;
 	CLEAN_STR char *title = run_title(b);
 	CLEAN_STR char *sha = xasprintf("%.7s", run->head_sha);
+	CLEAN_STR char *commit = xasprintf("%s/commits/%s", p->at.url, run_checked_sha(run));
 	CLEAN_STR char *parent =
 		run->parent_run_id ? xasprintf("%s/runs/%" PRId64, p->at.url, run->parent_run_id)
 				   : NULL;
@@ -80,6 +81,7 @@ static void write_lead(struct html *h, const struct run_page *p)
 				  .took = span_of(h, run->started_at, run->completed_at),
 				  .workflow = run->workflow_name,
 				  .index = run->run_index,
+				  .commit_url = commit,
 				  .sha = sha,
 				  .sha_full = run->head_sha,
 				  .again = run->attempt > 1,

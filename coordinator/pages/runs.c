@@ -152,6 +152,25 @@ static void write_runs(struct html *h, const struct place *at, const struct filt
 			&(struct html_older){ .newest = newest, .older = older, .label = "Older" });
 }
 
+/* Of the branch that is filtered for, else of the default branch. */
+static void write_badge(
+	struct html *h, const struct app *a, const struct place *at, const struct filter *f)
+{
+	struct buf image = BUF_INIT(KIB(4));
+	CLEAN_STR char *name = xasprintf("%s/%s", at->repo.owner, at->repo.name);
+
+	buf_addf(&image, "%s/badge.svg", at->url);
+	url_field(&image, "branch", f->branch);
+	CLEAN_STR char *markdown = xasprintf("[![%s](%s%s)](%s%s)", at->repo.name, a->public_url,
+		buf_cstr(&image), a->public_url, at->url);
+	html_badge(h, &(struct html_badge){ .image = at->repo.private ? NULL : buf_cstr(&image),
+			      .ref = f->branch ? f->branch : at->repo.default_branch,
+			      .markdown = markdown,
+			      .private = at->repo.private,
+			      .name = name });
+	buf_release(&image);
+}
+
 void page_runs(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
@@ -181,5 +200,6 @@ void page_runs(struct httpd_request *r, void *app)
 	page_begin(&h, &at.viewer, &at, "Runs");
 	write_filter(&h, &at, &f);
 	write_runs(&h, &at, &f, &l, next);
+	write_badge(&h, a, &at, &f);
 	page_reply(r, 200, &h);
 }

@@ -67,14 +67,15 @@ struct facts {
 	const struct explain_spec *spec;
 	struct run_row run;
 	struct job_list jobs;
-	struct runner_list runners;
+	struct runner_list own; /* where the caller has none */
+	const struct runner_list *runners;
 };
 
 static void facts_release(struct facts *f)
 {
 	run_row_release(&f->run);
 	job_list_release(&f->jobs);
-	runner_list_release(&f->runners);
+	runner_list_release(&f->own);
 }
 
 /* Takes the text. */
@@ -316,8 +317,8 @@ static int explain_ready(struct store *s, const struct facts *f, const struct jo
 		buf_addf(&labels, "%s%s", label_i ? ", " : "", label);
 	for (size_t i = 0; i < STANDINGS; i++)
 		buf_init(&by[i].text, KIB(64));
-	for (size_t i = 0; i < f->runners.n; i++) {
-		const struct runner_row *r = &f->runners.v[i];
+	for (size_t i = 0; i < f->runners->n; i++) {
+		const struct runner_row *r = &f->runners->v[i];
 		const struct offer o = offer_of(r);
 		unsigned unfit = eligible_unfit(&queue.v[0], &o);
 
@@ -337,6 +338,10 @@ static int job_explain(struct store *s, const struct facts *f, const struct job_
 {
 	if (job->state.status != STATUS_QUEUED || (f->spec->job_id && f->spec->job_id != job->id))
 		return 0;
+	if (f->spec->most && ret->n == f->spec->most) {
+		ret->left_out++;
+		return 0;
+	}
 	struct job_wait *w = LIST_ADD(ret);
 	*w = (struct job_wait){ .job_id = job->id, .name = xstrdup(job->name) };
 	if (!job->ready)
@@ -349,9 +354,10 @@ int store_run_explain(
 {
 	CLEANUP(facts_release) struct facts f = { .spec = spec };
 
+	f.runners = spec->runners ? spec->runners : &f.own;
 	if (store_run_get(s, spec->run_id, &f.run, e) < 0 ||
 		store_job_list(s, spec->run_id, &f.jobs, e) < 0 ||
-		store_runner_list(s, &f.runners, e) < 0)
+		(!spec->runners && store_runner_list(s, &f.own, e) < 0))
 		return -1;
 	for (size_t i = 0; i < f.jobs.n; i++)
 		if (job_explain(s, &f, &f.jobs.v[i], ret, e) < 0)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "coordinator/store/job.h"
+#include "coordinator/store/runner.h"
 #include "coordinator/store/store.h"
 
 enum wait_kind {
@@ -49,6 +50,7 @@ struct job_wait {
 struct job_waits {
 	struct job_wait *v;
 	size_t n;
+	size_t left_out; /* queued jobs beyond spec->most */
 };
 void job_waits_release(struct job_waits *l);
 struct explain_spec {
@@ -56,6 +58,9 @@ struct explain_spec {
 	int64_t job_id;           /* of that run; 0: all its queued jobs */
 	struct wall online_since; /* a runner with a heartbeat since then is online */
 	struct wall now;
+	size_t most; /* at most so many jobs; 0: all */
+	/* Of the whole pool, for who asks about many runs; NULL: they are read. */
+	const struct runner_list *runners;
 };
 /* In the order of the file. None: nothing of it waits. */
 int store_run_explain(struct store *s, const struct explain_spec *spec, struct job_waits *ret,

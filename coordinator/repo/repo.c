@@ -57,7 +57,8 @@ static bool only_chars(const char *s, size_t n_chars)
 /* First segments of the coordinator's own paths. */
 static bool owner_reserved(const char *owner)
 {
-	static const char *const words[] = { "api", "metrics", "healthz", "static", "admin" };
+	static const char *const words[] = { "api", "metrics", "healthz", "static", "admin",
+		"runners" };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (str_eq(words[i], owner))

@@ -44,6 +44,17 @@ int store_schedule_replace(
 	return store_commit(&tx, e);
 }
 
+int store_schedule_list(struct store *s, int64_t repo_id, struct schedule_list *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (row_select(s, &q, e, &schedule_type,
+		    "FROM schedules WHERE repo_id = ? ORDER BY workflow_file, cron", "i",
+		    repo_id) < 0)
+		return -1;
+	return LIST_READ(&q, &schedule_type, ret, e);
+}
+
 int store_schedule_due(struct store *s, struct wall now, struct schedule_list *ret, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };

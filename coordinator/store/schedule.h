@@ -21,6 +21,9 @@ void schedule_list_release(struct schedule_list *l);
  * before keeps its time and actor. */
 int store_schedule_replace(struct store *s, int64_t repo_id, const struct schedule_list *l,
 	struct err *e) CHECK_RESULT;
+/* Of a repository, by file and line. */
+int store_schedule_list(
+	struct store *s, int64_t repo_id, struct schedule_list *ret, struct err *e) CHECK_RESULT;
 /* Those whose time has come, oldest first. */
 int store_schedule_due(
 	struct store *s, struct wall now, struct schedule_list *ret, struct err *e) CHECK_RESULT;

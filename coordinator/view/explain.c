@@ -21,6 +21,19 @@ int job_waits_load(
 	return store_run_explain(s, &spec, ret, e);
 }
 
+int job_waits_first(struct store *s, int64_t run_id, size_t most, const struct runner_list *runners,
+	struct job_waits *ret, struct err *e)
+{
+	struct wall now = wall_now();
+	const struct explain_spec spec = { .run_id = run_id,
+		.online_since = { now.us - RUNNER_STALE_US },
+		.now = now,
+		.most = most,
+		.runners = runners };
+
+	return store_run_explain(s, &spec, ret, e);
+}
+
 void job_waits_write(struct json_writer *w, const struct job_waits *l)
 {
 	json_begin_array(w);

@@ -27,6 +27,11 @@ jobs:
     needs: docs
     steps: [{name: Deploy, run: ./deploy}]
 """
+NIGHTLY = """\
+name: Nightly
+on: {schedule: [{cron: "30 4 * * 1-5"}, {cron: "0 0 1 * *"}]}
+jobs: {a: {runs-on: linux, steps: [{run: ls}]}}
+"""
 LOG = """\
 ::group::Environment
 PATH=/usr/local/bin:/usr/bin
@@ -109,6 +114,15 @@ def failed_run(coordinator, repo, token):
     return run["id"]
 
 
+def evidence(coordinator, token, status, **more):
+    """A runner's record of what it did with its host's disk."""
+    record = {"key": "deploy-7", "host": "build-host-1", "action": "prune_images", "status": status,
+              "documents": {"free_before": 1 << 30, "free_after": 5 << 30}, **more}
+    answer = coordinator.request("POST", "/api/v1/runners/evidence", record, token,
+                                 {"Idempotency-Key": f"{record['key']}-{status}"})
+    assert answer.status in (200, 201), (answer.status, answer.body)
+
+
 def populate(coordinator, repository):
     """Repositories, runs and runners for every page; the id of the run with everything."""
     token = coordinator.register_runner("alder", labels="linux,x64", capacity=4)["token"]
@@ -120,12 +134,14 @@ def populate(coordinator, repository):
     failed = failed_run(coordinator, first, token)
     second = repository("demo/letters")
     for number in range(4):
-        second.commit({".shithub/workflows/ci.yml":
+        second.commit({".shithub/workflows/nightly.yml": NIGHTLY, ".shithub/workflows/ci.yml":
                        "name: Letters\non: push\njobs: {a: {runs-on: linux, steps: [{run: ls}]}}\n"},
                       f"Write letter {number}")
         second.push("trunk" if number % 2 else f"topic/{number}")
         finish(Claimed(coordinator, token), "failure" if number == 2 else "success")
     repository("demo/empty")
+    for status in ("planned", "completed"):
+        evidence(coordinator, token, status)
     return failed
 
 

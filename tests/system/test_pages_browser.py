@@ -210,9 +210,12 @@ def test_every_page_in_both_themes(person, coordinator, failed):
     job = pages_world.job_named(coordinator, failed, "build (clang, O2")
     waiting = pages_world.job_named(coordinator, failed, "deploy")
     run = f"/demo/claims/runs/{failed}"
+    sha = coordinator.show(failed)["head_sha"]
     pages = {"repositories": "/", "runs": "/demo/letters", "run": run, "job": f"{run}/jobs/{job}",
-             "waiting": f"{run}/jobs/{waiting}", "runners": "/runners", "login": "/login", "lost": "/nobody/x",
-             "signed-in": run, "sessions": "/sessions"}
+             "waiting": f"{run}/jobs/{waiting}", "queue": "/queue", "runners": "/runners",
+             "runner": "/runners/1", "drained": "/runners/2", "schedule": "/demo/letters/schedule",
+             "commit": f"/demo/claims/commits/{sha}", "login": "/login", "lost": "/nobody/x",
+             "signed-in": run, "sessions": "/sessions", "hygiene": "/hygiene", "audit": "/audit"}
     SHOTS.mkdir(parents=True, exist_ok=True)
     for name, path in pages.items():
         if name == "signed-in":

@@ -1,0 +1,105 @@
+/* The audit table. */
+#include "coordinator/pages/site/site.h"
+
+#include <inttypes.h>
+#include <pages/parts.h>
+
+#include "base/limits.h"
+#include "coordinator/pages/query.h"
+#include "coordinator/pages/site/admin_list.h"
+#include "coordinator/store/audit.h"
+
+enum { TEXT_MAX = 300 };
+
+struct audit_page {
+	struct viewer viewer;
+	char *target; /* "runner" or "runner:5", as typed */
+	int64_t offset;
+	struct audit_rows entries;
+};
+
+static void audit_page_release(struct audit_page *p)
+{
+	viewer_release(&p->viewer);
+	audit_rows_release(&p->entries);
+	free(p->target);
+}
+
+static int audit_page_load(
+	struct app *a, struct httpd_request *r, struct audit_page *p, struct err *e)
+{
+	if (admin_viewer(a, r, &p->viewer, e) < 0 ||
+		query_text(r, "target", TEXT_MAX, &p->target, e) < 0 ||
+		admin_offset(r, &p->offset, e) < 0)
+		return -1;
+	const char *colon = p->target ? strchr(p->target, ':') : NULL;
+	CLEAN_STR char *kind = p->target ? xstrndup(p->target, strcspn(p->target, ":")) : NULL;
+	const struct audit_filter filter = { .target_kind = kind,
+		.target = colon ? colon + 1 : NULL,
+		.limit = ADMIN_ROWS_SHOWN + 1,
+		.offset = p->offset };
+	return store_audit_list(a->store, &filter, &p->entries, e);
+}
+
+/* The list of what befell one thing, or things of one kind. */
+static char *url_of(const char *kind, const char *target)
+{
+	struct buf url = BUF_INIT(KIB(8));
+
+	buf_adds(&url, "/audit");
+	if (kind) {
+		buf_adds(&url, "?target=");
+		url_value(&url, kind);
+	}
+	if (target) {
+		buf_adds(&url, "%3A");
+		url_value(&url, target);
+	}
+	return buf_take(&url);
+}
+
+static const char *word_of(const char *outcome)
+{
+	if (str_eq(outcome, "done"))
+		return "success";
+	return str_eq(outcome, "begun") ? "running" : "warning";
+}
+
+static void write_entry(struct html *h, const struct audit_row *r)
+{
+	CLEAN_STR char *url = url_of(r->target_kind, r->target);
+
+	html_audit_row(h, &(struct html_audit_row){ .word = word_of(r->outcome),
+				  .verb = r->verb,
+				  .target_url = url,
+				  .kind = r->target_kind,
+				  .target = r->target,
+				  .by = r->by,
+				  .who = r->who,
+				  .address = r->address,
+				  .outcome = r->outcome,
+				  .reason = r->reason,
+				  .when = r->at });
+}
+
+void page_audit(struct httpd_request *r, void *app)
+{
+	CLEANUP(audit_page_release) struct audit_page p = { 0 };
+	CLEAN_HTML struct html h;
+	struct err e = { 0 };
+
+	html_init(&h, PAGE_MAX_BYTES);
+	if (audit_page_load(app, r, &p, &e) < 0) {
+		page_fail(r, &e);
+		return;
+	}
+	CLEAN_STR char *url = url_of(p.target, NULL);
+	page_begin(&h, &p.viewer, NULL, "Audit");
+	html_audit_begin(&h, &(struct html_audit_begin){ p.target, p.target ? "/audit" : NULL });
+	html_list_begin(&h, &(struct html_list_begin){ 0 });
+	for (size_t i = 0; i < p.entries.n && i < ADMIN_ROWS_SHOWN; i++)
+		write_entry(&h, &p.entries.v[i]);
+	html_list_end(&h, &(struct html_list_end){ 0 });
+	admin_pages(&h, url, p.offset, p.entries.n);
+	page_reply(r, 200, &h);
+}
