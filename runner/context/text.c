@@ -112,24 +112,18 @@ static int render_working_directory(
 	return 0;
 }
 
-/* Only these read ${NAME} in a script. */
+/* Only these read ${NAME} in a script; named alone or by their path. */
 static bool reads_variables(const char *shell)
 {
 	static const char *const shells[] = { "bash", "sh", "dash", "ksh", "zsh" };
 	size_t n = shell ? strcspn(shell, " ") : 0;
+	const char *slash = n ? memrchr(shell, '/', n) : NULL, *name = slash ? slash + 1 : shell;
 
-	for (size_t i = 0; i < ARRAY_LEN(shells); i++)
-		if (n == strlen(shells[i]) && memcmp(shell, shells[i], n) == 0)
+	for (size_t i = 0; i < ARRAY_LEN(shells) && n; i++)
+		if (strlen(shells[i]) == (size_t)(shell + n - name) &&
+			memcmp(name, shells[i], strlen(shells[i])) == 0)
 			return true;
 	return n == 0;
-}
-
-static int inputs_need_env(const char *shell, const struct render_inputs *in, struct err *e)
-{
-	return err_set(e, ERR_INPUT,
-		"run: ${{ %s }} holds text from outside or a secret, which never becomes script "
-		"text; with shell \"%s\" pass it through env and read the variable",
-		in->seen.n ? in->seen.v[0].key : "…", shell);
 }
 
 static int render_run(const struct step_spec *s, const struct expr_context *c,
@@ -138,12 +132,13 @@ static int render_run(const struct step_spec *s, const struct expr_context *c,
 	struct buf script = BUF_INIT(LIMIT_SCRIPT);
 	const char *run = s->run ? s->run : "";
 
+	in->shell = reads_variables(s->shell) ? NULL : s->shell;
 	if (render_script(run, strlen(run), c, in, &script, e) < 0) {
 		buf_release_wipe(&script);
 		return err_wrap(e, "run");
 	}
 	ret->script = buf_take(&script);
-	return in->env.n == 0 || reads_variables(s->shell) ? 0 : inputs_need_env(s->shell, in, e);
+	return 0;
 }
 
 static void bind_inputs(struct flagged_env *own, const struct render_inputs *in)

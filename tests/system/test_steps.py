@@ -161,6 +161,45 @@ def test_tainted_and_secret_values_never_become_script_text(job):
 
 
 @others
+def test_values_from_outside_in_single_quotes(job):
+    message = """it's "$(touch owned)" `id` \\ *"""
+    done = job("""
+        - run: |
+            # it isn't in quotes yet
+            printf '%s' '${{ github.event.head_commit.message }}' >plain
+            TEXT='<${{ github.event.head_commit.message }}>'; printf '%s' "$TEXT" >assigned
+            cat <<<'${{ toJSON(github.event.head_commit.message) }}' >string
+            printf '%s' $'${{ github.event.head_commit.message }}\\t.' >ansi
+            bash -c 'printf "%s" "${{ github.event.head_commit.message }}"' >later
+            list=(x '${{ github.event.head_commit.message }}'); printf '%s' "${list[1]}" >array
+            python3 - <<'END'
+            import json
+            plain = open("plain").read()
+            assert open("assigned").read() == f"<{plain}>"
+            assert json.load(open("string")) == plain
+            assert open("ansi").read() == plain + "\\t."
+            assert open("later").read() == plain == open("array").read()
+            print("message:", plain)
+            END
+            test ! -e owned
+          shell: bash
+        - run: echo '${{ github.event.head_commit.message }}'
+          shell: sh
+        - run: |
+            cat <<'END'
+            ${{ github.event.head_commit.message }}
+            END
+        - run: awk 'BEGIN { print "${{ secrets.TOKEN }}" }'
+          if: always()
+        """, secrets={"TOKEN": b"s3cr3t"}, message=message)
+    assert done.conclusions() == ["success", "success", "failure", "failure"], done.text(0)
+    assert f"message: {message}\n" in done.text(0)
+    assert done.text(1) == f"{message}\n"
+    assert "run: line 2, column" in done.text(2) and "here-document" in done.text(2)
+    assert "in single quotes" in done.text(3)
+
+
+@others
 def test_cancel_runs_always_steps(repository, coordinator, joined, pat):
     one = joined()
     repo = repository("demo/sample")

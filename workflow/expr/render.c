@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "workflow/expr/piece.h"
+#include "workflow/expr/quoting.h"
 
 #define INPUT_PREFIX "SHITHUB_INPUT_"
 
@@ -56,6 +57,8 @@ struct render {
 	int (*put)(struct render *r, struct slice inner, const struct expr_value *v,
 		struct slice value, struct err *e);
 	struct render_inputs *inputs;
+	struct quoting quoting; /* of a script, up to `followed` */
+	size_t followed;
 	unsigned flags;
 };
 
@@ -150,6 +153,37 @@ static int bind(struct render_inputs *in, const char *inner, struct slice value,
 	return 0;
 }
 
+/* The reference as the shell reads it at this place. */
+static int put_variable(struct render *r, const char *name, struct err *e)
+{
+	static const char no_variable[] =
+		"a value from outside or a secret stands in %s, where the shell reads no "
+		"variable; %s";
+
+	quoting_feed(&r->quoting, r->out->data + r->followed, r->out->len - r->followed);
+	r->followed = r->out->len;
+	switch (quoting_now(&r->quoting)) {
+	case QUOTING_DATA:
+		buf_addf(r->out, "'\"${%s}\"'", name);
+		return 0;
+	case QUOTING_ANSI:
+		buf_addf(r->out, "'\"${%s}\"$'", name);
+		return 0;
+	case QUOTING_LITERAL:
+		return err_set(e, ERR_INPUT, no_variable, "single quotes",
+			"use double quotes, or pass it through env");
+	case QUOTING_DOCUMENT:
+		return err_set(e, ERR_INPUT, no_variable,
+			"a here-document whose end word is quoted",
+			"leave the end word bare, or pass it through env");
+	case QUOTING_READ:
+	case QUOTING_LATER:
+		break;
+	}
+	buf_addf(r->out, "${%s}", name);
+	return 0;
+}
+
 static int put_script(struct render *r, struct slice inner, const struct expr_value *v,
 	struct slice value, struct err *e)
 {
@@ -159,10 +193,14 @@ static int put_script(struct render *r, struct slice inner, const struct expr_va
 		return put_plain(r, inner, v, value, e);
 	inner = piece_trim(inner);
 	CLEAN_STR char *key = xmemdup0(inner.ptr, inner.len);
+	if (r->inputs->shell)
+		return err_set(e, ERR_INPUT,
+			"${{ %s }} holds text from outside or a secret, which never becomes script "
+			"text; with shell \"%s\" pass it through env and read the variable",
+			key, r->inputs->shell);
 	if (bind(r->inputs, key, value, &name, e) < 0)
 		return -1;
-	buf_addf(r->out, "${%s}", name);
-	return 0;
+	return put_variable(r, name, e);
 }
 
 int render_script(const char *text, size_t n, const struct expr_context *c,

@@ -3,9 +3,11 @@
  *
  * A script (`run`) gets plain values as text. A tainted or secret one never becomes script text:
  * the script gets ${SHITHUB_INPUT_<n>}, and the value travels as that environment variable, where
- * no shell reads it as code. Every other field (env, with, names, working-directory) becomes plain
- * text; the flags say what is in it, and whoever makes the `env` context has to hand them on
- * (expr_set with expr_string(…, flags)), or taint gets lost on that detour.
+ * no shell reads it as code; in single quotes that are data it is '"${SHITHUB_INPUT_<n>}"', and
+ * where the shell would read no variable (workflow/expr/quoting.h) an error. Every other field
+ * (env, with, names, working-directory) becomes plain text; the flags say what is in it, and
+ * whoever makes the `env` context has to hand them on (expr_set with expr_string(…, flags)), or
+ * taint gets lost on that detour.
  *
  * An expression ends at the first }} outside of its quoted texts. Values are pasted once; a `${{`
  * in a value stays what it is. Errors name line and column in the text. Pure.
@@ -20,6 +22,7 @@ struct render_inputs {
 	struct pairs env;  /* SHITHUB_INPUT_0 …: goes into the step's environment */
 	struct pairs seen; /* expression as written → variable */
 	size_t bytes;
+	const char *shell; /* one that reads no ${NAME}: a value that needs one is an error */
 };
 void render_inputs_release(struct render_inputs *in); /* wipes the values */
 #define CLEAN_RENDER_INPUTS CLEANUP(render_inputs_release)

@@ -106,6 +106,27 @@ static void scripts(void **state)
 			IN(0) " " IN(0) " " IN(1) " " IN(0) BOUND(0) "7" BOUND(1) "s3cret" },
 		{ "${{ shithub.event.n }}${{ github.event.n }}",
 			IN(0) IN(1) BOUND(0) "7" BOUND(1) "7" },
+		/* in single quotes that are data the value stands beside them */
+		{ "echo '${{ github.event.title }}'", "echo ''\"" IN(0) "\"''" BOUND(0) TITLE },
+		{ "X='a ${{ secrets.TOKEN }} b'", "X='a '\"" IN(0) "\"' b'" BOUND(0) "s3cret" },
+		{ "X=$'a\\n${{ github.event.n }}'", "X=$'a\\n'\"" IN(0) "\"$''" BOUND(0) "7" },
+		{ "sh -c 'echo \"${{ github.event.n }}\"'",
+			"sh -c 'echo \"" IN(0) "\"'" BOUND(0) "7" },
+		{ "echo '${{ github.ref }}'; awk '${{ github.ref }}'", "echo 'main'; awk 'main'" },
+		{ "echo '${{ github.ref }}' \"${{ github.event.n }}\"",
+			"echo 'main' \"" IN(0) "\"" BOUND(0) "7" },
+		{ "# it's\necho '${{ github.event.n }}'",
+			"# it's\necho ''\"" IN(0) "\"''" BOUND(0) "7" },
+		{ "x\nawk '{ ${{ github.event.n }} }'",
+			"error: line 2, column 11: a value from outside or a secret stands in "
+			"single "
+			"quotes, where the shell reads no variable; use double quotes, or pass it "
+			"through env" },
+		{ "cat <<'E'\n${{ secrets.TOKEN }}\nE\n",
+			"error: line 2, column 4: a value from outside or a secret stands in a "
+			"here-document whose end word is quoted, where the shell reads no "
+			"variable; "
+			"leave the end word bare, or pass it through env" },
 		/* errors name the place in the text */
 		{ "echo ${{ 1", "error: column 6: `${{` is not closed, expected }} after the "
 				"expression" },
@@ -141,6 +162,21 @@ static void one_step(void **state)
 
 	assert_string_equal(first, IN(0) BOUND(0) "7");
 	assert_string_equal(second, IN(1) IN(0) BOUND(0) "7" BOUND(1) "s3cret");
+}
+
+/* A shell that reads no ${NAME} gets no value that needs one. */
+static void other_shells(void **state)
+{
+	CLEAN_RENDER_INPUTS struct render_inputs in = { .shell = "python" };
+	CLEAN_STR char *plain = script(*state, "print('${{ github.ref }}')", &in);
+	CLEAN_STR char *outside = script(*state, "print('${{ github.event.n }}')", &in);
+
+	assert_string_equal(plain, "print('main')");
+	assert_string_equal(outside,
+		"error: column 11: ${{ github.event.n }} holds text from outside or a secret, "
+		"which "
+		"never becomes script text; with shell \"python\" pass it through env and read the "
+		"variable");
 }
 
 static void texts(void **state)
@@ -439,6 +475,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(scripts, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_step, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_shells, setup, teardown),
 		cmocka_unit_test_setup_teardown(texts, setup, teardown),
 		cmocka_unit_test_setup_teardown(detour_through_env, setup, teardown),
 		cmocka_unit_test_setup_teardown(values, setup, teardown),
