@@ -330,7 +330,7 @@ static git_tree *base_tree(
 
 	if (before)
 		commit = commit_lookup(r, before, NULL);
-	else if (commit_named(r, against, &other) && !git_oid_equal(&other, after) &&
+	else if (against && commit_named(r, against, &other) &&
 		 git_merge_base(&base, r->git, &other, after) == 0 &&
 		 git_commit_lookup(&commit, r->git, &base) < 0)
 		commit = NULL;

@@ -95,7 +95,7 @@ int repo_workflows(
 	struct repo *r, const char *commit, struct repo_files *ret, struct err *e) CHECK_RESULT;
 
 /* Names of files that differ between two commits; before NULL: since the commit left the branch
- * `against` (a full ref or a commit; itself or nothing in common: all files). *ret_all is set
+ * `against` (a full ref or a commit; NULL or nothing in common: all files). *ret_all is set
  * instead when there are more than REPO_CHANGED_MAX. */
 int repo_changed(struct repo *r, const char *before, const char *after, const char *against,
 	struct strv *ret, bool *ret_all, struct err *e) CHECK_RESULT;

@@ -52,6 +52,22 @@ bool trigger_ref_wanted(const struct workflow_push *p, bool tag, const char *nam
 	return filter_passes(mine, name);
 }
 
+/* A trailer is the last line of the message and not its first. */
+static bool skip_trailer(const char *message)
+{
+	static const char key[] = "skip-checks:";
+	size_t n = strlen(message);
+
+	while (n > 0 && strchr(" \t\r\n", message[n - 1]))
+		n--;
+	CLEAN_STR char *text = xmemdup0(message, n);
+	const char *line = strrchr(text, '\n');
+	if (!line || strncasecmp(line + 1, key, strlen(key)) != 0)
+		return false;
+	line += 1 + strlen(key);
+	return str_eq(line + strspn(line, " "), "true");
+}
+
 bool trigger_skips(const char *message)
 {
 	static const char *const markers[] = { "[skip ci]", "[ci skip]", "[no ci]",
@@ -60,7 +76,7 @@ bool trigger_skips(const char *message)
 	for (size_t i = 0; i < ARRAY_LEN(markers); i++)
 		if (strstr(message, markers[i]))
 			return true;
-	return false;
+	return skip_trailer(message);
 }
 
 static bool is_tag(const char *ref)
@@ -106,9 +122,10 @@ static int paths_wanted(struct moved *m, const struct filter *paths, bool *ret, 
 		return 0;
 	if (!m->changed_known) {
 		CLEAN_STR char *branch = xasprintf("refs/heads/%s", m->g->row->default_branch);
+		const char *against = str_eq(u->ref, branch) ? NULL : branch;
 
 		if (repo_changed(m->g->repo, oid_is_zero(u->before) ? NULL : u->before, u->after,
-			    branch, &m->changed, &m->changed_all, e) < 0)
+			    against, &m->changed, &m->changed_all, e) < 0)
 			return -1;
 		m->changed_known = true;
 	}

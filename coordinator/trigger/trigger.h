@@ -60,6 +60,6 @@ int trigger_dispatch(const struct trigger *t, const struct repo_row *repo,
 
 /* Whether a push to this ref passes the branch or tag filter; paths are checked separately. */
 bool trigger_ref_wanted(const struct workflow_push *p, bool tag, const char *name) CHECK_RESULT;
-bool trigger_skips(const char *message) CHECK_RESULT; /* a skip marker in the message */
+bool trigger_skips(const char *message) CHECK_RESULT; /* a skip marker or trailer */
 
 #endif

@@ -235,16 +235,22 @@ static void no_workflow_folder_is_fine(void **state)
 	assert_int_equal(f.n, 0);
 }
 
-static size_t changed(struct repo *r, const char *before, const char *after, struct strv *ret)
+static size_t changed_since(struct repo *r, const char *before, const char *after,
+	const char *against, struct strv *ret)
 {
 	struct err e = { 0 };
 	bool all = true;
 
 	strv_release(ret);
-	if (repo_changed(r, before, after, "refs/heads/trunk", ret, &all, &e) < 0)
+	if (repo_changed(r, before, after, against, ret, &all, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_false(all);
 	return ret->n;
+}
+
+static size_t changed(struct repo *r, const char *before, const char *after, struct strv *ret)
+{
+	return changed_since(r, before, after, "refs/heads/trunk", ret);
 }
 
 static void tells_changed_files(void **state)
@@ -265,10 +271,15 @@ static void tells_changed_files(void **state)
 
 	assert_int_equal(changed(r, one, two, &names), 1);
 	assert_string_equal(names.v[0], "d/b");
-	assert_int_equal(changed(r, NULL, two, &names), 2);
+	/* the default branch itself is new */
+	assert_int_equal(changed_since(r, NULL, two, NULL, &names), 2);
+	assert_int_equal(changed_since(r, NULL, two, "refs/heads/none", &names), 2);
 	/* a new branch: since it left trunk */
 	assert_int_equal(changed(r, NULL, three, &names), 1);
 	assert_string_equal(names.v[0], "a");
+	/* one that is where trunk is or was */
+	assert_int_equal(changed(r, NULL, two, &names), 0);
+	assert_int_equal(changed(r, NULL, one, &names), 0);
 	assert_int_equal(changed(r, two, two, &names), 0);
 }
 

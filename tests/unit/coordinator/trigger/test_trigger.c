@@ -159,6 +159,13 @@ static void skip_markers(void **state)
 	assert_true(trigger_skips("Fix a typo [skip ci]\n"));
 	assert_true(trigger_skips("Fix\n\n[no ci]"));
 	assert_false(trigger_skips("Fix the skip ci marker"));
+	assert_true(trigger_skips("Fix\n\n\nskip-checks: true\n"));
+	assert_true(trigger_skips("Fix\n\n\nReviewed-by: A\nSkip-Checks:true"));
+	assert_false(trigger_skips("skip-checks: true"));
+	assert_false(trigger_skips("Fix\n\nskip-checks: true\n\nor not"));
+	assert_false(trigger_skips("Fix\n\n\nskip-checks: false"));
+	assert_false(trigger_skips("Fix\n\n\nno skip-checks: true"));
+	assert_false(trigger_skips(""));
 }
 
 /* ---- pushes and dispatches against a real store and real git ---- */
