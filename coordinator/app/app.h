@@ -22,6 +22,7 @@ struct git_session;
 struct planner;
 struct login_try;
 struct log_indexes;
+struct log_feeds;
 struct log_find;
 
 /* What artifacts may take; 0: the defaults of artifact.h. */
@@ -59,7 +60,10 @@ struct app {
 	struct login_try *logins[LOGIN_TRIES_MAX];
 	struct log_indexes *log_indexes; /* pages/log/index.h; NULL: none yet */
 	struct log_find *log_finds;      /* pages/log/find.h: searches that are open */
-	char *data_dir;                  /* repositories live in <data_dir>/repos */
+	/* pages/log/feed.h: jobs that somebody watches; NULL: none yet */
+	struct log_feeds *log_feeds;
+	size_t log_streams_behind; /* pages/log/stream.h: that read by themselves */
+	char *data_dir;            /* repositories live in <data_dir>/repos */
 	struct artifact_limits artifacts;
 	struct log_limits logs;
 	const char *git_hooks; /* folder of hooks that git runs, NULL: none; of the configuration */

@@ -221,6 +221,11 @@ bool httpd_crowded(const struct httpd *h)
 	return connections_crowded(h->connections);
 }
 
+unsigned httpd_places(const struct httpd *h)
+{
+	return h->config.max_connections;
+}
+
 struct loop *httpd_loop(const struct httpd *h)
 {
 	return h->io_loop;

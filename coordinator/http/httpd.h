@@ -106,6 +106,7 @@ bool httpd_is_local(const struct httpd_request *r);
 void httpd_trust(struct httpd_request *r);
 /* Three quarters of the connections are in use: no request should be held that can come again. */
 bool httpd_crowded(const struct httpd *h);
+unsigned httpd_places(const struct httpd *h); /* how many connections there may be */
 
 /* Answers. A header is added before the reply. */
 void httpd_add_header(struct httpd_request *r, const char *name, const char *value);

@@ -194,6 +194,8 @@ void page_fail(struct httpd_request *r, const struct err *e)
 
 	if (f == &internal)
 		log_error("pages", "page_failed", F_STR("path", httpd_path(r)), F_ERR(e));
+	if (f->class == ERR_TIMEOUT)
+		httpd_add_header(r, "Retry-After", "2");
 	html_init(&h, PAGE_MAX_BYTES);
 	page_begin(&h, NULL, NULL, f->what);
 	html_lost(&h, &(struct html_lost){ .status = f->status,

@@ -145,6 +145,19 @@ def populate(coordinator, repository):
     return failed
 
 
+def running_job(coordinator, repository):
+    """A claimed job of two steps, the first of which runs, with the address of its page."""
+    repo = repository("demo/live")
+    repo.commit({".shithub/workflows/ci.yml": "on: push\njobs: {a: {runs-on: linux, steps: "
+                 "[{name: Build, run: x}, {name: Test, run: y}]}}"})
+    repo.push()
+    claimed = Claimed(coordinator, coordinator.register_runner("r", labels="linux")["token"])
+    claimed.start()
+    claimed.step(0, "running")
+    claimed.url = f"/demo/live/runs/{claimed.run_id}/jobs/{claimed.id}"
+    return claimed
+
+
 def job_named(coordinator, run_id, start):
     return next(job["id"] for job in coordinator.show(run_id)["jobs"]
                 if job["name"].startswith(start))

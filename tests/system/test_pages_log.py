@@ -5,22 +5,13 @@ import json
 import re
 
 import pytest
-from pages_world import HOSTILE, Claimed, browse
+from pages_world import HOSTILE, browse, running_job
 from test_pages_read import page
 
 
 @pytest.fixture
 def job(coordinator, repository):
-    """A claimed job of two steps that runs, and the address of its page."""
-    repo = repository("demo/live")
-    repo.commit({".shithub/workflows/ci.yml": "on: push\njobs: {a: {runs-on: linux, steps: "
-                 "[{name: Build, run: x}, {name: Test, run: y}]}}"})
-    repo.push()
-    claimed = Claimed(coordinator, coordinator.register_runner("r", labels="linux")["token"])
-    claimed.start()
-    claimed.step(0, "running")
-    claimed.url = f"/demo/live/runs/{claimed.run_id}/jobs/{claimed.id}"
-    return claimed
+    return running_job(coordinator, repository)
 
 
 def lines_of(coordinator, job, step, first, last):
@@ -70,7 +61,7 @@ def test_windows_keep_what_lines_before_switched_on(coordinator, job):
     assert '<span class="f1 ">still red</span>' in lines_of(coordinator, job, 1, 2, 2)[1]
     assert '<span class="f1 ">::error::text</span>' in lines_of(coordinator, job, 1, 5, 5)[1]
     numbers, markup = lines_of(coordinator, job, 1, 7, 10)
-    assert numbers == [7, 8, 9] and '<p class="g" id="L1-8">' in markup and "<b>Error</b>" in markup
+    assert numbers == [7, 8, 9, 10] and '<p class="x" hidden id="L1-10"></p>' in markup and '<p class="g" id="L1-8">' in markup and "<b>Error</b>" in markup
 
 
 def test_hostile_bytes_of_windows(coordinator, job):

@@ -74,6 +74,11 @@ void line_html(struct html *h, int64_t step, const struct log_line *l, bool firs
 
 void line_html_flat(struct html *h, int64_t step, const struct log_line *l, bool first_error)
 {
-	if (l->kind != COMMAND_ENDGROUP)
+	if (l->kind != COMMAND_ENDGROUP) {
 		line_html(h, step, l, first_error);
+		return;
+	}
+	html_markup(h, "<p class=\"x\" hidden id=\"");
+	write_name(h, step, l->number);
+	html_markup(h, "\"></p>\n");
 }

@@ -11,7 +11,7 @@ void line_html_inside(struct html *h, int64_t step, const struct log_line *l, bo
 void line_html_text(struct html *h, const struct log_line *l);
 /* A line of its own, <p>. */
 void line_html(struct html *h, int64_t step, const struct log_line *l, bool first_error);
-/* The same without folding: a group's head is a line with a class, its end is none. */
+/* The same without folding: a group's head is a line with a class, its end one that is hidden. */
 void line_html_flat(struct html *h, int64_t step, const struct log_line *l, bool first_error);
 
 #endif

@@ -4,6 +4,7 @@
  *   /{owner}/{repo}/runs/{id}/jobs/{job}   the job: steps and their logs
  *   …/find?q=                              where a text stands
  *   …/steps/{step}/index, …/lines          of one log
+ *   …/events                               what happens, as it does (stream.h)
  */
 #ifndef COORDINATOR_PAGES_LOG_LOG_H
 #define COORDINATOR_PAGES_LOG_LOG_H
@@ -20,5 +21,6 @@ void page_job(struct httpd_request *r, void *app);
 void page_log_lines(struct httpd_request *r, void *app);
 void page_log_index(struct httpd_request *r, void *app);
 void page_log_find(struct httpd_request *r, void *app);
+void page_log_events(struct httpd_request *r, void *app);
 
 #endif
