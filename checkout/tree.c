@@ -59,7 +59,7 @@ static int init_repository(struct tree *t, struct err *e)
 	git_remote *origin = NULL;
 
 	options.flags = GIT_REPOSITORY_INIT_NO_REINIT | GIT_REPOSITORY_INIT_MKDIR;
-	options.initial_head = "main"; /* replaced by the detached HEAD */
+	options.initial_head = "main"; /* replaced by set_head */
 	if (git_repository_init_ext(&t->repo, ".", &options) < 0)
 		return git_fail(e, "create the repository");
 	if (git_remote_create(&origin, t->repo, "origin", t->r->url) < 0)
@@ -219,11 +219,17 @@ static bool is_tag_of(struct tree *t, const char *target, const git_oid *head, g
 	return same;
 }
 
+/* The ref that was asked for, by its full name; NULL: only an id. */
+static const char *own_ref(const struct tree *t, const struct end_message *m)
+{
+	return t->r->sha ? t->r->ref : m->ref;
+}
+
 static int write_refs(
 	struct tree *t, const struct end_message *m, const git_oid *head, struct err *e)
 {
 	const struct ref_list *refs = &m->refs;
-	const char *own = t->r->sha ? t->r->ref : m->ref;
+	const char *own = own_ref(t, m);
 	git_oid id;
 
 	for (size_t i = 0; i < refs->names.n; i++) {
@@ -241,14 +247,50 @@ static int write_refs(
 	return write_ref(t, own, is_tag_of(t, m->target, head, &id) ? &id : head, e);
 }
 
-static int set_head(struct tree *t, const git_oid *id, struct err *e)
+/* Where the branch came from, for `git status` and @{upstream}. The library writes a name with a
+ * quote in a way that git does not read. */
+static int follow_origin(struct tree *t, const char *ref, struct err *e)
 {
+	const char *name = ref + strlen("refs/heads/");
+	CLEAN_STR char *remote = xasprintf("branch.%s.remote", name);
+	CLEAN_STR char *merge = xasprintf("branch.%s.merge", name);
+	git_config *config = NULL;
+
+	if (strchr(name, '"'))
+		return 0;
+	if (git_repository_config(&config, t->repo) < 0)
+		return git_fail(e, "open the configuration");
+	int rc = git_config_set_string(config, remote, "origin");
+	if (rc == 0)
+		rc = git_config_set_string(config, merge, ref);
+	git_config_free(config);
+	return rc < 0 ? git_fail(e, "set the branch's upstream") : 0;
+}
+
+static int switch_to(struct tree *t, const char *ref, const git_oid *id, struct err *e)
+{
+	git_reference *made = NULL;
+
+	if (git_reference_create(&made, t->repo, ref, id, 1, "checkout") < 0)
+		return git_fail(e, ref);
+	git_reference_free(made);
+	if (git_repository_set_head(t->repo, ref) < 0)
+		return git_fail(e, "set HEAD");
+	return follow_origin(t, ref, e);
+}
+
+/* On the branch that was asked for, else detached, as git switch would leave it. */
+static int set_head(struct tree *t, const char *ref, const git_oid *id, struct err *e)
+{
+	bool branch = ref && str_starts(ref, "refs/heads/");
 	git_oid now;
 
-	if (git_repository_set_head_detached(t->repo, id) < 0)
+	if (branch && switch_to(t, ref, id, e) < 0)
+		return -1;
+	if (!branch && git_repository_set_head_detached(t->repo, id) < 0)
 		return git_fail(e, "set HEAD");
 	if (git_reference_name_to_id(&now, t->repo, "HEAD") < 0 || !git_oid_equal(&now, id) ||
-		git_repository_head_detached(t->repo) != 1)
+		git_repository_head_detached(t->repo) != !branch)
 		return err_set(e, ERR_INTERNAL, "HEAD is not where it should be");
 	return 0;
 }
@@ -257,7 +299,7 @@ static int finish(struct tree *t, const struct end_message *m, git_commit *commi
 	const git_oid *id, struct tree_list *l, struct err *e)
 {
 	if (tree_judge(t->repo, commit, l, e) < 0 || tree_write(t->repo, l, e) < 0 ||
-		write_refs(t, m, id, e) < 0 || set_head(t, id, e) < 0)
+		write_refs(t, m, id, e) < 0 || set_head(t, own_ref(t, m), id, e) < 0)
 		return -1;
 	return t->r->submodules ? tree_modules(t->repo, l, t->r->url, &t->submodules, e) : 0;
 }

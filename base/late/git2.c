@@ -115,6 +115,7 @@ GIT2_CALL(int, git_repository_open_ext,
 	(git_repository **out, const char *path, unsigned int f, const char *dirs),
 	(out, path, f, dirs))
 GIT2_CALL(const char *, git_repository_path, (const git_repository *r), (r))
+GIT2_CALL(int, git_repository_set_head, (git_repository *r, const char *refname), (r, refname))
 GIT2_CALL(int, git_repository_set_head_detached, (git_repository *r, const git_oid *id), (r, id))
 GIT2_CALL(void, git_revwalk_free, (git_revwalk *w), (w))
 GIT2_CALL(int, git_revwalk_hide, (git_revwalk *w, const git_oid *id), (w, id))

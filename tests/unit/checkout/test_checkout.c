@@ -4,6 +4,19 @@
 
 #include "tests/unit/help/checkout_help.h"
 
+/* On its branch, which follows the remote's; else detached. */
+static void assert_head(struct run *r, const char *ref)
+{
+	bool branch = ref && str_starts(ref, "refs/heads/");
+	CLEAN_STR char *head = xasprintf("%s\n", branch ? ref : "detached");
+	CLEAN_STR char *follows =
+		xasprintf("origin/%s\n", branch ? ref + strlen("refs/heads/") : "");
+
+	assert_out(r, "git symbolic-ref -q HEAD || echo detached", head);
+	if (branch)
+		assert_out(r, "git rev-parse --abbrev-ref @{upstream}", follows);
+}
+
 static void test_commits(void **state)
 {
 	static const struct {
@@ -46,7 +59,7 @@ static void test_commits(void **state)
 		assert_clean(&r, sha);
 		assert_int_equal(git_server_requests(checkout_server), cases[i].requests);
 		assert_out(&r, "git log --oneline | wc -l", cases[i].commits);
-		assert_out(&r, "git symbolic-ref -q HEAD || echo detached", "detached\n");
+		assert_head(&r, cases[i].ref);
 		if (cases[i].made_ref) {
 			CLEAN_STR char *ask = xasprintf("git rev-parse %s", cases[i].made_ref);
 			CLEAN_STR char *want = xasprintf("%s\n", sha);
