@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <zlib.h>
@@ -26,6 +27,7 @@ struct packer {
 	z_stream z;
 	struct sha256_stream *file; /* HASH: of the file that is read */
 	unsigned notices;
+	uint64_t hidden; /* left out for their dot */
 	unsigned char packed[BLOCK];
 	char block[BLOCK];
 };
@@ -105,6 +107,24 @@ static void notice(struct packer *k, const char *path, const char *why)
 		k->spec->watch->line(k->spec->watch->data, line);
 	else if (k->notices == NOTICES_MAX + 1)
 		k->spec->watch->line(k->spec->watch->data, "further ones are not listed");
+}
+
+/* A word on names that only their dot keeps out; of a folder, not of what is in it. */
+static void note_hidden(struct packer *k, const char *path)
+{
+	if (!k->spec->hidden && pattern_list_takes(k->spec->patterns, path, true))
+		k->hidden++;
+}
+
+static void say_hidden(struct packer *k)
+{
+	if (k->hidden == 0)
+		return;
+	CLEAN_STR char *line =
+		xasprintf("%" PRIu64 " names with a dot in front left out: name them, or set "
+			  "include-hidden-files: true",
+			k->hidden);
+	k->spec->watch->line(k->spec->watch->data, line);
 }
 
 /* ---- entries ---- */
@@ -241,11 +261,16 @@ static int visit(struct packer *k, const struct folder *in, const char *name, st
 	enum pattern_reach reach = pattern_list_reach(k->spec->patterns, path);
 	struct stat st;
 
-	if (reach == PATTERN_OUT || (reach == PATTERN_INSIDE && *name == '.' && !k->spec->hidden))
+	if (reach == PATTERN_OUT)
 		return 0;
+	bool taken = pattern_list_takes(k->spec->patterns, path, k->spec->hidden);
+	if (*name == '.' && reach == PATTERN_INSIDE && !taken && !k->spec->hidden) {
+		note_hidden(k, path);
+		if (!k->spec->patterns->names_hidden)
+			return 0;
+	}
 	if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_set_errno(e, errno, "read the state of %s", path);
-	bool taken = pattern_list_takes(k->spec->patterns, path);
 	if (S_ISDIR(st.st_mode))
 		return enter(k, in, name, path, taken, e);
 	if (S_ISLNK(st.st_mode) && reach == PATTERN_ON_THE_WAY)
@@ -331,6 +356,8 @@ int artifact_pack(const struct pack_spec *spec, struct artifact_result *ret, str
 		BUG("zlib refuses level %d", spec->level);
 	tar_write_end(&end);
 	int rc = walk(k, &root, e);
+	if (rc == 0)
+		say_hidden(k);
 	if (rc == 0 && spec->hash)
 		rc = ret->files ? write_hash(spec, e) : 0;
 	else if (rc == 0)

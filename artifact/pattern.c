@@ -55,6 +55,11 @@ static void unescape(char *part)
 	*to = '\0';
 }
 
+static bool has_dot(const char *part)
+{
+	return part[*part == '\\'] == '.';
+}
+
 static int take_line(struct pattern_list *l, const char *text, size_t line, struct err *e)
 {
 	struct pattern p = { .takes_away = *text == '!' };
@@ -65,6 +70,8 @@ static int take_line(struct pattern_list *l, const char *text, size_t line, stru
 	split(text, &p.parts);
 	while (p.literal < p.parts.n && !strpbrk(p.parts.v[p.literal], "*?["))
 		unescape(p.parts.v[p.literal++]);
+	for (size_t i = p.literal; i < p.parts.n; i++)
+		l->names_hidden |= !p.takes_away && has_dot(p.parts.v[i]);
 	l->v = xrealloc(l->v, (l->n + 1) * sizeof(*l->v));
 	l->v[l->n++] = p;
 	strv_each (part, &p.parts)
@@ -191,13 +198,17 @@ static bool name_match(const char *glob, const char *text)
 	return *glob == '\0';
 }
 
-static bool part_match(const struct pattern *p, size_t at, const char *name)
+static bool part_match(const struct pattern *p, size_t at, const char *name, bool hidden)
 {
-	return at < p->literal ? str_eq(p->parts.v[at], name) : name_match(p->parts.v[at], name);
+	const char *part = p->parts.v[at];
+
+	if (at < p->literal)
+		return str_eq(part, name);
+	return (hidden || *name != '.' || has_dot(part)) && name_match(part, name);
 }
 
 /* Does the pattern match the first n names? `**` is to names what `*` is to characters. */
-static bool names_match(const struct pattern *p, char *const *names, size_t n)
+static bool names_match(const struct pattern *p, char *const *names, size_t n, bool hidden)
 {
 	size_t at = 0, i = 0, star = SIZE_MAX, again = 0;
 
@@ -205,10 +216,10 @@ static bool names_match(const struct pattern *p, char *const *names, size_t n)
 		if (at < p->parts.n && at >= p->literal && str_eq(p->parts.v[at], "**")) {
 			star = ++at;
 			again = i;
-		} else if (at < p->parts.n && part_match(p, at, names[i])) {
+		} else if (at < p->parts.n && part_match(p, at, names[i], hidden)) {
 			at++;
 			i++;
-		} else if (star != SIZE_MAX) {
+		} else if (star != SIZE_MAX && (hidden || *names[again] != '.')) {
 			i = ++again;
 			at = star;
 		} else {
@@ -220,18 +231,26 @@ static bool names_match(const struct pattern *p, char *const *names, size_t n)
 	return at == p->parts.n;
 }
 
-bool pattern_list_takes(const struct pattern_list *l, const char *path)
+/* A pattern matches a folder, and so all that is in it: from the whole path upwards. */
+static bool pattern_gives(const struct pattern *p, const struct strv *names, bool hidden)
+{
+	for (size_t k = names->n;; k--) {
+		if (names_match(p, names->v, k, hidden))
+			return true;
+		if (k == 0 || (!hidden && *names->v[k - 1] == '.'))
+			return false;
+	}
+}
+
+bool pattern_list_takes(const struct pattern_list *l, const char *path, bool hidden)
 {
 	CLEANUP(strv_release) struct strv names = { 0 };
 	bool takes = false;
 
 	split(path, &names);
 	for (size_t i = 0; i < l->n; i++)
-		for (size_t k = 0; k <= names.n; k++)
-			if (names_match(&l->v[i], names.v, k)) {
-				takes = !l->v[i].takes_away;
-				break;
-			}
+		if (pattern_gives(&l->v[i], &names, hidden || l->v[i].takes_away))
+			takes = !l->v[i].takes_away;
 	return takes;
 }
 

@@ -244,7 +244,7 @@ static int fetch_all(struct job *j, struct artifact_move *m, const struct downlo
 		bool flat = in->name || in->merge;
 		CLEAN_STR char *path = flat ? xstrdup(base) : path_join(base, o->v[i].name);
 
-		if (in->pattern && !pattern_list_takes(&wanted, o->v[i].name))
+		if (in->pattern && !pattern_list_takes(&wanted, o->v[i].name, true))
 			continue;
 		if (fetch_offer(j, m, &o->v[i], path, e) < 0)
 			return -1;

@@ -17,10 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CLEAN_STR char *path = nul ? xstrndup((const char *)nul + 1, rest) : xstrdup("a/b.c");
 	if (pattern_list_parse(text, &l, &e) == 0) {
 		CLEAN_STR char *root = pattern_list_root(&l);
-		bool takes = pattern_list_takes(&l, path);
+		bool takes = pattern_list_takes(&l, path, true);
 
 		if (takes && pattern_list_reach(&l, path) == PATTERN_OUT)
 			abort();
+		IGNORE_RESULT(pattern_list_takes(&l, path, false), "it must come back");
 	}
 	pattern_list_release(&l);
 	return 0;

@@ -238,6 +238,7 @@ static void leaves_out_what_it_should(void **state)
 	assert_non_null(strstr(buf_cstr(&a->lines), "d/abs left out"));
 	assert_non_null(strstr(buf_cstr(&a->lines), "d/up left out"));
 	assert_non_null(strstr(buf_cstr(&a->lines), "d/pipe left out"));
+	assert_non_null(strstr(buf_cstr(&a->lines), "2 names with a dot in front left out"));
 	assert_int_equal(unpack(b, archive, &r, &e), 0);
 	assert_true(exists(b, "keep.txt"));
 	assert_false(exists(b, ".secret"));
@@ -246,6 +247,10 @@ static void leaves_out_what_it_should(void **state)
 	CLEAN_FD int hidden = pack(a, "d", "d", 6, true, &r, &e);
 	assert_true(hidden >= 0);
 	assert_int_equal(r.files, 4);
+	r = (struct artifact_result){ 0 };
+	CLEAN_FD int named = pack(a, "d", "d/.secret\nd/.g*/config", 6, false, &r, &e);
+	assert_true(named >= 0);
+	assert_int_equal(r.files, 2);
 	place_free(a);
 	place_free(b);
 }

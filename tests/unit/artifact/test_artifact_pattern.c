@@ -67,9 +67,51 @@ static void takes(void **state)
 
 		if (pattern_list_parse(cases[i].patterns, &l, &e) < 0)
 			fail_msg("%s: %s", cases[i].patterns, e.text);
-		if (pattern_list_takes(&l, cases[i].path) != cases[i].takes)
+		if (pattern_list_takes(&l, cases[i].path, true) != cases[i].takes)
 			fail_msg("\"%s\" and \"%s\": expected %d", cases[i].patterns, cases[i].path,
 				cases[i].takes);
+	}
+}
+
+static void hidden_names(void **state)
+{
+	static const struct {
+		const char *patterns, *path;
+		bool takes;
+	} rows[] = {
+		{ "*", ".env", false },
+		{ "**", ".env", false },
+		{ ".", ".env", false },
+		{ "?env", ".env", false },
+		{ "[.]env", ".env", false },
+		{ ".env", ".env", true },
+		{ ".*", ".env", true },
+		{ "\\.*", ".env", true },
+		{ "dist", "dist/.cache/x", false },
+		{ "dist/**", "dist/.cache/x", false },
+		{ "dist/*", "dist/x/.y", false },
+		{ "dist/.cache", "dist/.cache/x", true },
+		{ "dist/.cache", "dist/.cache/.x", false },
+		{ "dist/.cache/**/.x", "dist/.cache/.x", true },
+		{ ".hid/", ".hid/f", true },
+		{ "**/.coverage", "a/b/.coverage", true },
+		{ "**/.coverage", "a/.b/.coverage", false },
+		{ "**/.coverage*", ".coverage.1", true },
+		{ ".*/**", ".hid/f", true },
+		{ "a/**/b", "a/.c/b", false },
+		{ ".hid\n!**/.x", ".hid/.x", false },
+		{ ".env\n!*", ".env", false }, /* what takes away takes hidden ones, too */
+		{ "*", "a.b", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CLEANUP(pattern_list_release) struct pattern_list l = { 0 };
+
+		assert_int_equal(pattern_list_parse(rows[i].patterns, &l, NULL), 0);
+		if (pattern_list_takes(&l, rows[i].path, false) != rows[i].takes)
+			fail_msg("\"%s\" and \"%s\": expected %d", rows[i].patterns, rows[i].path,
+				rows[i].takes);
 	}
 }
 
@@ -146,6 +188,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes),
+		cmocka_unit_test(hidden_names),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(begins_where_the_patterns_do),
 		cmocka_unit_test(says_how_far),
