@@ -198,7 +198,10 @@ static int add_weight(struct builder *b, const struct yaml_node *n)
 static int bad_tag(struct builder *b, struct yaml_where at, const char *tag)
 {
 	b->at = at;
-	return err_set(b->e, ERR_INPUT, "tag \"%s\" is not supported here, " TAG_EXPECTED, tag);
+	return err_set(b->e, ERR_INPUT,
+		"tag \"%s\" is not supported here, " TAG_EXPECTED
+		"; put text that begins with ! into quotes or ${{ }}",
+		tag);
 }
 
 /* The tag of a scalar: what it makes of the node. */
@@ -330,18 +333,81 @@ static int on_event(struct builder *b, const yaml_event_t *ev)
 	}
 }
 
+/* Line and column of a byte that the reader could not take. */
+static struct yaml_where where_of_byte(struct slice source, size_t byte)
+{
+	struct yaml_where at = { 1, 1 };
+
+	for (size_t i = 0; i < source.len && i < byte;) {
+		size_t n = utf8_char(source.ptr + i, source.len - i);
+
+		at.column++;
+		if (source.ptr[i] == '\n')
+			at = (struct yaml_where){ at.line + 1, 1 };
+		i += n ? n : 1;
+	}
+	return at;
+}
+
+/* The library counts characters. */
+static char byte_of_mark(struct slice source, yaml_mark_t mark)
+{
+	size_t i = 0;
+
+	for (size_t k = 0; k < mark.index && i < source.len; k++) {
+		size_t n = utf8_char(source.ptr + i, source.len - i);
+
+		i += n ? n : 1;
+	}
+	return i < source.len ? source.ptr[i] : '\0';
+}
+
+#define HINT_MARKS "; put a value that has !, & or * in front of a word into quotes or ${{ }}"
+
+/* What authors of workflows mostly meant when the library says this. */
+static const char *hint(const yaml_parser_t *p, char found)
+{
+	static const struct {
+		const char *says;
+		char found; /* at the place; 0: any */
+		const char *hint;
+	} hints[] = {
+		{ "mapping values are not allowed", 0,
+			"; put a value with \": \" in it into quotes, and indent keys of one map "
+			"alike" },
+		{ "cannot start any token", '\t', "; indent with blanks, not with tabs" },
+		{ "cannot start any token", 0,
+			"; put a value that begins with this character into quotes" },
+		{ "scanning a tag", 0, HINT_MARKS },
+		{ "scanning an anchor", 0, HINT_MARKS },
+		{ "scanning an alias", 0, HINT_MARKS },
+		{ "unknown escape character", 0, "; in single quotes a \\ is no escape" },
+		{ "did not find expected key", 0,
+			"; check the quotes and the indentation of this line and the one before" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
+		if ((strstr(p->problem, hints[i].says) ||
+			    (p->context && strstr(p->context, hints[i].says))) &&
+			(!hints[i].found || hints[i].found == found))
+			return hints[i].hint;
+	return "";
+}
+
 static int parser_failed(struct builder *b, const yaml_parser_t *p)
 {
-	const char *what = p->problem ? p->problem : "not YAML";
+	struct slice source = b->doc->source;
+	const char *context = p->context ? p->context : "";
 
+	if (!p->problem)
+		return err_set(b->e, ERR_INPUT, "not YAML");
 	if (p->error == YAML_READER_ERROR) {
-		b->at = where_of(p->mark);
-		return err_set(b->e, ERR_INPUT, "%s (byte %zu)", what, p->problem_offset);
+		b->at = where_of_byte(source, p->problem_offset);
+		return err_set(b->e, ERR_INPUT, "%s (byte %zu)", p->problem, p->problem_offset);
 	}
 	b->at = where_of(p->problem_mark);
-	if (p->context)
-		return err_set(b->e, ERR_INPUT, "not YAML: %s %s", what, p->context);
-	return err_set(b->e, ERR_INPUT, "not YAML: %s", what);
+	return err_set(b->e, ERR_INPUT, "not YAML: %s%s%s%s", p->problem, *context ? " " : "",
+		context, hint(p, byte_of_mark(source, p->problem_mark)));
 }
 
 static int build(struct builder *b, yaml_parser_t *p)
