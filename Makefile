@@ -26,7 +26,7 @@ DESTDIR ?=
 
 CC := gcc
 MUSL_CC := musl-gcc
-PKGS := yajl libseccomp libcap libsystemd yaml-0.1 sqlite3 libmicrohttpd gnutls libcrypto zlib
+PKGS := yajl libseccomp libcap libsystemd yaml-0.1 sqlite3 libmicrohttpd gnutls libcrypto zlib md4c
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) $(LATE_PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 # Loaded at their first call (base/late/late.h), under the file names that the linker would have

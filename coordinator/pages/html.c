@@ -29,6 +29,11 @@ void html_markup_bytes(struct html *h, const char *p, size_t n)
 	buf_add(&h->out, p, n);
 }
 
+void html_add(struct html *h, const struct html *part)
+{
+	buf_add(&h->out, buf_cstr(&part->out), part->out.len);
+}
+
 static const char *entity(char c)
 {
 	switch (c) {

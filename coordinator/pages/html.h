@@ -28,6 +28,8 @@ void html_attribute(struct html *h, const char *text);
 /* The whole value of href, src or action. Only a path of this host, http and https lead anywhere;
  * another one becomes "#". */
 void html_url(struct html *h, const char *url);
+/* A part that this writer made beforehand, whole. */
+void html_add(struct html *h, const struct html *part);
 void html_int(struct html *h, int64_t n);
 /* <time>, as "5 minutes ago", with the moment itself in its title; us 0: nothing. */
 void html_time(struct html *h, struct wall t);

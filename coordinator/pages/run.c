@@ -9,14 +9,17 @@
 
 #include "base/limits.h"
 #include "coordinator/pages/graph.h"
+#include "coordinator/pages/markdown.h"
 #include "coordinator/pages/page.h"
 #include "coordinator/pages/show.h"
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/run.h"
+#include "coordinator/store/step.h"
 #include "coordinator/view/explain.h"
 
-enum { ANNOTATIONS_SHOWN = 100, ARTIFACTS_SHOWN = 500 };
+enum { ANNOTATIONS_SHOWN = 100, ARTIFACTS_SHOWN = 500, SUMMARIES_READ = 40 };
+#define SUMMARIES_SHOWN_BYTES KIB(64) /* of their text, together */
 
 struct run_page {
 	struct place at;
@@ -27,6 +30,7 @@ struct run_page {
 	struct annotation_list annotations;
 	struct annotation_counts counts;
 	struct artifact_list artifacts;
+	struct summary_list summaries;
 };
 
 static void run_page_release(struct run_page *p)
@@ -36,6 +40,7 @@ static void run_page_release(struct run_page *p)
 	job_list_release(&p->jobs);
 	annotation_list_release(&p->annotations);
 	artifact_list_release(&p->artifacts);
+	summary_list_release(&p->summaries);
 	run_row_release(&p->run);
 	place_release(&p->at);
 }
@@ -50,6 +55,7 @@ static int run_page_load(struct app *a, struct httpd_request *r, struct run_page
 		store_job_list(a->store, id, &p->jobs, e) < 0 ||
 		store_annotation_counts(a->store, id, 0, &p->counts, e) < 0 ||
 		store_annotation_list(a->store, &spec, &p->annotations, e) < 0 ||
+		store_summary_list(a->store, id, SUMMARIES_READ, &p->summaries, e) < 0 ||
 		store_artifact_list(
 			a->store, id, NULL, 0, ARTIFACTS_SHOWN, wall_now(), &p->artifacts, e) < 0)
 		return -1;
@@ -210,6 +216,34 @@ static void write_graph(struct html *h, const struct run_page *p)
 
 /* ---- what it left ---- */
 
+static void write_summary(struct html *h, const struct run_page *p, const struct summary_row *s)
+{
+	const int64_t step = s->step_index + 1;
+	const size_t n = strlen(s->text);
+	CLEAN_STR char *url = xasprintf("%s/jobs/%" PRId64 "?step=%" PRId64 "#step-%" PRId64,
+		p->at.run_url, s->job_id, step, step);
+
+	html_summary_begin(h, &(struct html_summary_begin){ url, s->job_name, s->step_name });
+	html_markdown(h, (struct slice){ s->text, n });
+	html_summary_end(h, &(struct html_summary_end){ n > MARKDOWN_MAX, url });
+}
+
+/* Reading Markdown costs time, so a page shows so much of it; what is left out is told. */
+static void write_summaries(struct html *h, const struct run_page *p)
+{
+	const struct summary_list *l = &p->summaries;
+	size_t i = 0, bytes = 0;
+
+	if (!l->n)
+		return;
+	html_summaries_begin(h, &(struct html_summaries_begin){ 0 });
+	for (; i < l->n && bytes < SUMMARIES_SHOWN_BYTES; i++) {
+		write_summary(h, p, &l->v[i]);
+		bytes += strlen(l->v[i].text);
+	}
+	html_summaries_end(h, &(struct html_summaries_end){ .left = (int64_t)(l->n - i) });
+}
+
 static void write_annotations(struct html *h, const struct run_page *p)
 {
 	const struct annotation_counts *c = &p->counts;
@@ -275,6 +309,7 @@ void page_run(struct httpd_request *r, void *app)
 	write_acts(&h, app, &p);
 	write_graph(&h, &p);
 	write_annotations(&h, &p);
+	write_summaries(&h, &p);
 	write_artifacts(&h, &p);
 	page_reply(r, 200, &h);
 }

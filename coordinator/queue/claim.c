@@ -15,6 +15,7 @@
 #include "coordinator/queue/settle.h"
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/sql.h"
+#include "coordinator/store/step.h"
 
 /* The oldest job of the row that the runner did not hand back a moment ago: 1, 0, -1. */
 static int row_find(struct store *s, const struct queue_row *row, int64_t runner_id,
@@ -278,7 +279,7 @@ static int steps_renew(struct store *s, int64_t job_id, struct err *e)
 		"UPDATE workflow_jobs SET log_bytes = 0 WHERE id = ?",
 	};
 
-	if (annotations_forget(s, job_id, e) < 0)
+	if (annotations_forget(s, job_id, e) < 0 || summaries_forget(s, job_id, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
 		if (sql_run(s, e, statements[i], "i", job_id) < 0)

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/row.h"
+#include "coordinator/store/step.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, log_step, id),
@@ -103,7 +104,9 @@ static int put(struct store *s, const struct log_step *t, int64_t seq, struct sl
 		    (int64_t)t->full) < 0 ||
 		sizes_add(s, t->job_id, text.len, e) < 0)
 		return -1;
-	return annotations_take(s, t->job_id, t->id, text, e);
+	return annotations_take(s, t->job_id, t->id, text, e) < 0
+		       ? -1
+		       : summary_take(s, t->job_id, t->id, text, e);
 }
 
 static int put_note(

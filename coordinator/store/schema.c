@@ -527,6 +527,13 @@ static const char *const migrations[] = {
 	"ALTER TABLE push_journal ADD COLUMN next_file INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE push_journal ADD COLUMN runs INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE push_journal ADD COLUMN jobs INTEGER NOT NULL DEFAULT 0;",
+	/* 41: summaries of steps, and where in one a log stands */
+	"CREATE TABLE summaries ("
+	" step_id INTEGER PRIMARY KEY REFERENCES workflow_steps ON DELETE CASCADE,"
+	" job_id INTEGER NOT NULL REFERENCES workflow_jobs ON DELETE CASCADE,"
+	" text BLOB NOT NULL);"
+	"CREATE INDEX summaries_job ON summaries (job_id);"
+	"ALTER TABLE workflow_steps ADD COLUMN summary_line BLOB;",
 };
 
 const char *schema_step(size_t number)

@@ -27,6 +27,19 @@ jobs:
     needs: docs
     steps: [{name: Deploy, run: ./deploy}]
 """
+SUMMARY = """\
+## Sizes of this build
+
+Larger than on `trunk` by **1.2 %**, see [the chart](https://example.org/chart).
+
+| file | before | now |
+|------|-------:|----:|
+| a.out | 1.9 KB | 2.0 KB |
+| <b>lib.so</b> | 14 KB | 14 KB |
+
+- [x] built
+- [ ] stripped
+"""
 NIGHTLY = """\
 name: Nightly
 on: {schedule: [{cron: "30 4 * * 1-5"}, {cron: "0 0 1 * *"}]}
@@ -109,6 +122,7 @@ def failed_run(coordinator, repo, token):
             claimed.step(1, "running")
             claimed.say(1, "$ make\ncc -O0 -c a.c\n")
             claimed.artifact("binaries", {"a.out": b"\x7fELF" * 500})
+            claimed.say(1, f"::group::Step summary\n{SUMMARY}::endgroup::\n")
         else:
             finish(claimed)
     return run["id"]

@@ -2,120 +2,15 @@
 and to another try, by mouse, by keyboard alone and without scripts; on a desk and on a phone.
 
 Screenshots of every page in both themes stay in build/test/pages, to be looked at."""
-import contextlib
-import os
-import tempfile
-
 import pages_world
 import pytest
 from conftest import LOGS
-from selenium import webdriver
-from selenium.common.exceptions import (NoSuchElementException, StaleElementReferenceException,
-                                        WebDriverException)
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
+pytest_plugins = ("person",)
 pytestmark = pytest.mark.xdist_group("browser")
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--hide-scrollbars")
 SHOTS = LOGS.parent / "pages"
-
-
-class Person:
-    """Sits at a browser. Its test asserts with what stands on the page."""
-
-    def __init__(self, driver, base):
-        self.driver, self.base = driver, base
-
-    def open(self, path):
-        self.driver.get(self.base + path)
-
-    def wait(self, condition, what):
-        """Until the page that the last click leads to is there. One that is just being left is as if it
-        were gone."""
-        return WebDriverWait(self.driver, 30, ignored_exceptions=[
-            NoSuchElementException, StaleElementReferenceException]).until(condition, what)
-
-    def see(self, text, where=(By.TAG_NAME, "body")):
-        self.wait(lambda _: text in self.read(*where), f"{text!r} on the page")
-
-    def read(self, by, value):
-        """An element's text. Chromedriver calls an element stale when its document is gone before it is
-        asked; for one that goes while it is read it has only the inspector's error."""
-        element = self.driver.find_element(by, value)
-        try:
-            return element.text
-        except WebDriverException as error:
-            if "inspector error" in (error.msg or ""):
-                raise StaleElementReferenceException(error.msg) from error
-            raise
-
-    def click(self, by, value):
-        self.wait(lambda d: d.find_element(by, value).click() or True, value)
-
-    def follow(self, text):
-        self.click(By.PARTIAL_LINK_TEXT, text)
-
-    def press(self, label):
-        self.click(By.XPATH, f"//button[normalize-space()='{label}']")
-
-    def type(self, name, text):
-        self.wait(lambda d: d.find_element(By.NAME, name).send_keys(text) or True, name)
-
-    def scripts(self, on):
-        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not on})
-
-    def tab_to(self, text):
-        """By keyboard alone; the focus must be visible where it comes to stand."""
-        for _ in range(60):
-            self.driver.switch_to.active_element.send_keys(Keys.TAB)
-            focus = self.driver.switch_to.active_element
-            if text in focus.text:
-                assert focus.value_of_css_property("outline-style") != "none", text
-                return focus
-        raise AssertionError(f"{text!r} cannot be reached with the Tab key")
-
-    def shows(self, name):
-        """Whether the element with that id can be seen; what is folded cannot."""
-        return self.driver.execute_script(
-            "return document.getElementById(arguments[0]).checkVisibility()", name)
-
-    def sized(self, width, theme):
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500})
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [{"name": "prefers-color-scheme", "value": theme}]})
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with contextlib.ExitStack() as stack:
-        options = Options()
-        options.binary_location = "/usr/bin/chromium"
-        profile = stack.enter_context(tempfile.TemporaryDirectory(prefix="shithub-chromium-"))
-        for flag in (*FLAGS, f"--user-data-dir={profile}"):
-            options.add_argument(flag)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(
-            "/usr/bin/chromedriver", env={**os.environ, "HOME": profile}))
-        stack.callback(driver.quit)
-        yield driver
-
-
-@pytest.fixture
-def person(chromium, coordinator):
-    chromium.delete_all_cookies()
-    made = Person(chromium, coordinator.base)
-    made.scripts(on=True)
-    made.sized(1280, "light")
-    yield made
-    # nothing was refused by the policy, nothing was missing but a page that is asked for as missing
-    said = [entry for entry in chromium.get_log("browser") if "/nobody/" not in entry["message"]]
-    assert not said, said
 
 
 @pytest.fixture
@@ -206,6 +101,9 @@ return {contrast: bad, unnamed: unnamed.map(e => e.outerHTML), twice: ids.filter
 """
 
 
+CLEAN = {"contrast": [], "unnamed": [], "twice": [], "wide": 0, "h1": 1, "hosts": [], "axe": []}
+
+
 def test_every_page_in_both_themes(person, coordinator, failed):
     job = pages_world.job_named(coordinator, failed, "build (clang, O2")
     waiting = pages_world.job_named(coordinator, failed, "deploy")
@@ -217,6 +115,7 @@ def test_every_page_in_both_themes(person, coordinator, failed):
              "commit": f"/demo/claims/commits/{sha}", "login": "/login", "lost": "/nobody/x",
              "signed-in": run, "sessions": "/sessions", "hygiene": "/hygiene", "audit": "/audit"}
     SHOTS.mkdir(parents=True, exist_ok=True)
+    findings = []
     for name, path in pages.items():
         if name == "signed-in":
             person.sized(1280, "light")
@@ -229,7 +128,8 @@ def test_every_page_in_both_themes(person, coordinator, failed):
             for width in (1280, 390):
                 person.sized(width, theme)
                 person.open(path)
-                found = person.driver.execute_script(CONTRAST)
-                person.driver.save_screenshot(str(SHOTS / f"{name}-{theme}-{width}.png"))
-                assert found == {"contrast": [], "unnamed": [], "twice": [], "wide": 0, "h1": 1,
-                                 "hosts": []}, (name, theme, width, found)
+                found = {**person.driver.execute_script(CONTRAST), "axe": person.axe()}
+                person.shoot(SHOTS / f"{name}-{theme}-{width}.png")
+                if found != CLEAN:
+                    findings.append((name, theme, width, found))
+    assert not findings

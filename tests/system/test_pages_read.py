@@ -13,7 +13,8 @@ from pages_world import HOSTILE, Claimed, browse, job_named
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 OURS = {"html", "head", "body", "title", "main", "header", "nav", "section", "aside", "h1", "h2", "h3",
         "p", "a", "b", "ul", "ol", "li", "dl", "dt", "dd", "div", "span", "code", "time", "form", "label",
-        "select", "option", "button", "details", "summary", "pre", "img", "svg", "path", "circle", "rect", *VOID}
+        "select", "option", "button", "details", "summary", "pre", "img", "article", "h4",
+        "table", "thead", "tbody", "tr", "th", "td", "blockquote", "em", "strong", "del", "svg", "path", "circle", "rect", *VOID}
 
 
 class Page(html.parser.HTMLParser):
@@ -86,6 +87,8 @@ def test_from_the_first_page_to_the_failing_line(coordinator, populated):
     assert "needs build, docs" not in run.text and "needs docs" in run.text
     assert "Waiting for runner with labels: linux, windows-latest" in run.text
     assert "3 of 4 over" in run.text and "tests/test_claim.c:77" in run.text
+    assert "Larger than on trunk by 1.2 %" in run.text and "<b>lib.so</b>" in run.text
+    assert "https://example.org/chart" in run.links and "stripped" in run.text
     job_url = f"{run_url}/jobs/{job_named(coordinator, populated, 'build (clang, O2')}"
     assert job_url in run.links
     job = page(coordinator, job_url)

@@ -49,6 +49,18 @@ void line_html_inside(struct html *h, int64_t step, const struct log_line *l, bo
 	line_html_text(h, l);
 }
 
+/* A link has no place in what is a control itself. */
+void line_html_head(struct html *h, int64_t step, const struct log_line *l)
+{
+	html_markup(h, "<summary id=\"");
+	write_name(h, step, l->number);
+	html_markup(h, "\"><span class=\"n\">");
+	html_int(h, l->number);
+	html_markup(h, "</span>");
+	line_html_text(h, l);
+	html_markup(h, "</summary>\n");
+}
+
 static void write_class(struct html *h, enum command_kind kind, bool first_error)
 {
 	if (kind == COMMAND_ERROR || first_error)

@@ -7,6 +7,8 @@
 /* id="L3-17", the number as a link and the text, as they stand in a line's element; also for its
  * tag, which is left open. */
 void line_html_inside(struct html *h, int64_t step, const struct log_line *l, bool first_error);
+/* Of a group, which it folds: <summary>, its number no link. */
+void line_html_head(struct html *h, int64_t step, const struct log_line *l);
 /* The text alone. */
 void line_html_text(struct html *h, const struct log_line *l);
 /* A line of its own, <p>. */

@@ -16,9 +16,8 @@ static void group_close(struct log_view *v)
 static void write_group(struct log_view *v, const struct log_line *l)
 {
 	group_close(v);
-	html_markup(v->h, "<details class=\"group\"><summary");
-	line_html_inside(v->h, v->step, l, false);
-	html_markup(v->h, "</summary>\n");
+	html_markup(v->h, "<details class=\"group\">");
+	line_html_head(v->h, v->step, l);
 	v->in_group = true;
 }
 
