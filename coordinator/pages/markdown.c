@@ -146,6 +146,26 @@ static void write_table(struct writing *w, bool enter)
 		html_markup(w->h, "</table></div>");
 }
 
+static void write_cell(struct writing *w, const MD_BLOCK_TD_DETAIL *d, bool head, bool enter)
+{
+	const bool right = d->align == MD_ALIGN_RIGHT, center = d->align == MD_ALIGN_CENTER;
+
+	if (!enter && head)
+		html_markup(w->h, "</th>");
+	else if (!enter)
+		html_markup(w->h, "</td>");
+	else if (head)
+		html_markup(w->h, "<th");
+	else
+		html_markup(w->h, "<td");
+	if (enter && right)
+		html_markup(w->h, " class=\"right\"");
+	if (enter && center)
+		html_markup(w->h, " class=\"center\"");
+	if (enter)
+		html_markup(w->h, ">");
+}
+
 static void write_block(struct writing *w, MD_BLOCKTYPE type, void *detail, bool enter)
 {
 	switch (type) {
@@ -190,10 +210,10 @@ static void write_block(struct writing *w, MD_BLOCKTYPE type, void *detail, bool
 		TAGS("tr");
 		break;
 	case MD_BLOCK_TH:
-		TAGS("th");
+		write_cell(w, detail, true, enter);
 		break;
 	case MD_BLOCK_TD:
-		TAGS("td");
+		write_cell(w, detail, false, enter);
 		break;
 	}
 }

@@ -177,7 +177,11 @@ static const struct failure failures[] = {
 	{ ERR_TIMEOUT, 503, "The coordinator is busy", "Try again in a moment." },
 };
 static const struct failure internal = { ERR_INTERNAL, 500, "Something is wrong on our side",
-	"The coordinator's own log says what. Try again, and tell its operator if it stays." };
+	"It is not about what you asked for. Try again in a moment; if it stays, tell the operator "
+	"of "
+	"this coordinator, whose log says what it is under this reference:" };
+
+enum { REFERENCE_DIGITS = 8 };
 
 static const struct failure *failure_of(const struct err *e)
 {
@@ -187,20 +191,32 @@ static const struct failure *failure_of(const struct err *e)
 	return &internal;
 }
 
+/* What went wrong on our side is told to the operator alone; the reference joins the two. */
+static void failure_log(struct httpd_request *r, const struct err *e, char reference[TOKEN_HEX_MAX])
+{
+	token_random(reference);
+	reference[REFERENCE_DIGITS] = '\0';
+	log_error("pages", "page_failed", F_STR("reference", reference),
+		F_STR("path", httpd_path(r)), F_ERR(e));
+}
+
 void page_fail(struct httpd_request *r, const struct err *e)
 {
 	CLEAN_HTML struct html h;
 	const struct failure *f = failure_of(e);
+	char reference[TOKEN_HEX_MAX] = "";
 
 	if (f == &internal)
-		log_error("pages", "page_failed", F_STR("path", httpd_path(r)), F_ERR(e));
+		failure_log(r, e, reference);
 	if (f->class == ERR_TIMEOUT)
 		httpd_add_header(r, "Retry-After", "2");
 	html_init(&h, PAGE_MAX_BYTES);
 	page_begin(&h, NULL, NULL, f->what);
 	html_lost(&h, &(struct html_lost){ .status = f->status,
 			      .what = f->what,
-			      .help = f->help ? f->help : e->text });
+			      .help = f->help ? f->help : e->text,
+			      .reference = reference,
+			      .when = *reference ? h.now : (struct wall){ 0 } });
 	html_foot(&h, &(struct html_foot){ 0 });
 	answer(r, f->status, &h);
 }

@@ -76,6 +76,73 @@ def test_with_the_keyboard_alone(person):
     assert person.shows("L2-1")
 
 
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_why_a_job_waits(person, coordinator, failed, scripts):
+    person.scripts(on=scripts)
+    person.open("/")
+    person.follow("Queue")
+    person.see("Waiting for runner with labels: linux, windows-latest (no runner offers all of them)")
+    person.follow("deploy")
+    person.see("Why it waits")
+    person.follow("Runners")
+    person.follow("birch")
+    person.see("new disk on Tuesday")
+    coordinator.register_runner("both", labels="linux,windows-latest")
+    person.open("/queue")
+    person.see("(offline: both)")
+    assert failed
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_to_approve_a_pull_request(person, coordinator, repository, scripts):
+    coordinator.admin("user", "add", "ada", "--site-admin")
+    coordinator.admin("user", "password", "ada", stdin=b"ada's password")
+    repo = repository("demo/pull")
+    repo.commit({".shithub/workflows/ci.yml":
+                 "name: CI\non: pull_request\njobs: {a: {runs-on: linux, steps: [{run: x}]}}\n"})
+    repo.push()
+    repo.commit({"a": "b"}, "Propose")
+    repo.git("push", "-q", "origin", "HEAD:refs/pull/1/head")
+    run = coordinator.runs()[0]["id"]
+    person.scripts(on=scripts)
+    person.open(f"/demo/pull/runs/{run}")
+    person.see("Waiting for approval")
+    person.follow("Sign in")
+    person.type("login", "ada")
+    person.type("password", "ada's password")
+    person.press("Sign in")
+    person.see("Sign out")
+    person.open("/queue")
+    person.see("of pull request 1")
+    person.open(f"/demo/pull/runs/{run}")
+    person.type("reason", "read all of it")
+    person.press("Approve this commit")
+    person.see("read all of it")
+    assert coordinator.show(run)["pull_request"]["approved_by"] == "ada"
+    person.open("/audit")
+    person.see("run.approve")
+
+
+def test_graph_of_jobs_at_phone_width(person, coordinator, failed):
+    """Cards stand below each other: none lies over another, none is wider than the screen; each says in
+    words what it needs, and it is a list to who does not see it."""
+    for width in (1280, 390):
+        person.sized(width, "light")
+        person.open(f"/demo/claims/runs/{failed}")
+        boxes = person.driver.execute_script(
+            "return [...document.querySelectorAll('.graph .card')].map(c => { const b = c.getBoundingClientRect();"
+            " return [b.left, b.top, b.right, b.bottom] })")
+        assert len(boxes) == 4
+        for i, one in enumerate(boxes):
+            assert one[0] >= 0 and one[2] <= width, (width, one)
+            for other in boxes[i + 1:]:
+                assert (one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]), (
+                    width, one, other)
+    columns = {box[0] for box in boxes}
+    assert len(columns) == 1
+    assert coordinator
+
+
 # ---- how they look ----
 
 CONTRAST = """

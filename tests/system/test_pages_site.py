@@ -274,6 +274,19 @@ def test_malformed_queries(coordinator, repository, users, path, names, wrong):
         assert got.status in (200, 400), (path, query, got.status)
 
 
+def test_a_failure_of_ours(coordinator, populated):
+    """The page helps and tells nothing of the inside; its reference leads to the line in the log."""
+    with contextlib.closing(sqlite3.connect(coordinator.data / "shithubd.db", timeout=60)) as store, store:
+        store.execute("ALTER TABLE annotations RENAME TO gone")
+    got = page(coordinator, f"/demo/claims/runs/{populated}", 500)
+    assert "Something is wrong on our side" in got.text and "/" in got.links
+    assert "annotations" not in got.text and "SQL" not in got.text
+    reference = re.search(r"reference: ([0-9a-f]{8}), just now", got.text).group(1)
+    line = next(line for line in coordinator.program.log().splitlines() if f"reference={reference}" in line)
+    assert "page_failed" in line and "annotations" in line
+    assert browse(coordinator, "/demo/letters").status == 200
+
+
 def test_methods_that_a_page_has_not(coordinator, populated):
     for path in ("/", "/queue", "/runners", "/runners/1", "/demo/claims", f"/demo/claims/runs/{populated}"):
         for method in ("POST", "PUT", "DELETE", "PATCH"):

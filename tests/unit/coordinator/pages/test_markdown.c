@@ -33,6 +33,11 @@ static void test_constructs(void **state UNUSED)
 			"<div class=\"wide\" role=\"group\" aria-label=\"Table\" tabindex=\"0\">"
 			"<table><thead><tr><th>a</th><th>b</th></tr></thead>"
 			"<tbody><tr><td>1</td><td>2</td></tr></tbody></table></div>" },
+		{ "|a|b|\n|--:|:-:|\n|1|2|",
+			"<div class=\"wide\" role=\"group\" aria-label=\"Table\" tabindex=\"0\">"
+			"<table><thead><tr><th class=\"right\">a</th><th class=\"center\">b</th>"
+			"</tr></thead><tbody><tr><td class=\"right\">1</td>"
+			"<td class=\"center\">2</td></tr></tbody></table></div>" },
 		{ "&lt;&#60;&#x3c; &copy; &nosuch; &#0; &#x110000; &#x202e;",
 			"<p>&lt;&lt;&lt; \xc2\xa9 &amp;nosuch; \xef\xbf\xbd \xef\xbf\xbd "
 			"<span class=\"esc\">\\u202e</span></p>" },
