@@ -329,3 +329,52 @@ char *text_escaped(const char *text)
 	text_escape(&out, text, strlen(text));
 	return buf_take(&out);
 }
+
+/* ---- percent ---- */
+
+void percent_encode(struct buf *out, const char *text)
+{
+	static const char kept[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+
+	for (; *text; text++) {
+		if (strchr(kept, *text))
+			buf_addc(out, *text);
+		else
+			buf_addf(out, "%%%02X", (unsigned char)*text);
+	}
+}
+
+void percent_field(struct buf *url, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	buf_addf(url, "%c%s=", strchr(buf_cstr(url), '?') ? '&' : '?', name);
+	percent_encode(url, value);
+}
+
+static bool decode_byte(const char *p, size_t n, char *ret)
+{
+	if (n < 3)
+		return false;
+	const char digits[] = { p[1], p[2], '\0' };
+	return hex_decode(digits, ret, 1) == 0;
+}
+
+bool percent_decode(const char *p, size_t n, bool plus, struct buf *out)
+{
+	size_t begin = out->len;
+
+	for (size_t i = 0; i < n; i++) {
+		char c = plus && p[i] == '+' ? ' ' : p[i];
+
+		if (c == '%') {
+			if (!decode_byte(p + i, n - i, &c))
+				return false;
+			i += 2;
+		}
+		if (!c || buf_addc(out, c) < 0)
+			return false;
+	}
+	return utf8_valid(buf_cstr(out) + begin, out->len - begin);
+}

@@ -46,4 +46,14 @@ char *text_printable(const char *text) CHECK_RESULT;
 void text_escape(struct buf *out, const char *p, size_t n);
 char *text_escaped(const char *text) CHECK_RESULT;
 
+/* ---- percent: queries and forms (RFC 3986, and `+` as HTML forms have it) ---- */
+
+/* Appends text as a value of a URL's query: letters, digits and -._~/ stay as they are. */
+void percent_encode(struct buf *out, const char *text);
+/* Appends a field to a URL's query, which it begins if it is the first. value NULL: none. */
+void percent_field(struct buf *url, const char *name, const char *value);
+/* Appends what n bytes at p stand for; with plus, a `+` is a blank. False, and anything in out,
+ * unless that is UTF-8 without NUL that fits into out. */
+bool percent_decode(const char *p, size_t n, bool plus, struct buf *out) CHECK_RESULT;
+
 #endif

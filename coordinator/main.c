@@ -36,7 +36,7 @@
 #include "coordinator/serve/serve.h"
 
 #define REPORT "[--data DIR] [--output table|json]"
-#define LIST "[--limit N] [--page N] " REPORT
+#define LIST "[--limit N] [--after ROW] " REPORT
 
 /* Also below admin, where the hosted service has it. */
 #define RUN_JOB                                                                            \

@@ -5,11 +5,13 @@
  */
 #include "coordinator/admin/admin.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "coordinator/remote/verb.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/rights/access.h"
@@ -17,7 +19,7 @@
 #include "coordinator/store/runner.h"
 
 enum { REPO_TEXT_MAX = 256, FLAGS_MAX = 24, FRAME_FLAGS = 7 };
-enum { PAGE_ROWS = 50, PAGE_LIMIT_MAX = 100000, PAGE_MAX = 1000000 };
+enum { PAGE_LIMIT_MAX = 100000, AFTER_MAX = 400 };
 #define RESULT_MAX MIB(256)
 
 /* A mistyped --data must not make an empty store, which would look like an empty answer, or like a
@@ -41,6 +43,7 @@ static int admin_open(
 static void admin_close(struct admin *a)
 {
 	table_release(&a->table);
+	free(a->last);
 	store_free(a->store);
 	free(a->data_dir);
 }
@@ -55,15 +58,52 @@ static int result_print(const struct buf *out, struct err *e)
 
 /* ---- lists ---- */
 
-bool admin_row(struct admin *a)
+/* '/' ends a part: it stands before all that a name may hold. */
+static int rank_of(char c)
 {
-	int64_t at = a->total < 0 ? a->seen : a->page.offset + a->seen;
+	return c == '/' ? 1 : tolower((unsigned char)c);
+}
+
+int admin_name_order(const char *x, const char *y)
+{
+	const char *begin_x = x, *begin_y = y;
+
+	while (*x && rank_of(*x) == rank_of(*y)) {
+		x++;
+		y++;
+	}
+	return *x || *y ? rank_of(*x) - rank_of(*y) : strcmp(begin_x, begin_y);
+}
+
+/* Takes the key. */
+static bool row_take(struct admin *a, bool seen_before, char *key)
+{
+	CLEAN_STR char *mine = key;
 
 	a->seen++;
-	if (at < a->page.offset || at - a->page.offset >= a->page.limit)
+	if (seen_before)
 		return false;
+	if (a->rows == a->limit) {
+		a->more = true;
+		return false;
+	}
 	a->rows++;
+	free(a->last);
+	a->last = xstrdup(mine);
 	return true;
+}
+
+bool admin_row(struct admin *a, const char *name)
+{
+	return row_take(a, a->after && admin_name_order(name, a->after) <= 0, xstrdup(name));
+}
+
+bool admin_row_id(struct admin *a, int64_t id)
+{
+	int64_t after = a->page.after;
+	bool before = after && (a->order == ADMIN_BY_ID ? id <= after : id >= after);
+
+	return row_take(a, before, xasprintf("%" PRId64, id));
 }
 
 void admin_total(struct admin *a, int64_t total)
@@ -80,6 +120,14 @@ static void list_begin(struct admin *a, const struct admin_list *l)
 		a->table = (struct table){ .columns = l->columns, .n_columns = l->n_columns };
 }
 
+static void tell_more(const struct admin *a, const struct admin_list *l, int64_t total)
+{
+	const char *quote = strpbrk(a->last, " \t*?") ? "'" : "";
+
+	fprintf(stderr, "… %" PRId64 " of %" PRId64 " %s; --after %s%s%s\n", a->rows, total,
+		l->noun, quote, a->last, quote);
+}
+
 /* What the rows do not say goes to stderr: they may be a script's. */
 static int list_end(struct admin *a, const struct admin_list *l, struct err *e)
 {
@@ -94,10 +142,9 @@ static int list_end(struct admin *a, const struct admin_list *l, struct err *e)
 	if (total == 0 && !a->json)
 		fprintf(stderr, "no %s\n", l->noun);
 	else if (a->rows == 0 && total > 0)
-		fprintf(stderr, "nothing on this page; there are %" PRId64 " %s\n", total, l->noun);
-	else if (a->page.offset + a->rows < total)
-		fprintf(stderr, "… %" PRId64 " of %" PRId64 " %s; --page %" PRId64 "\n", a->rows,
-			total, l->noun, a->page.offset / a->page.limit + 2);
+		fprintf(stderr, "nothing behind that; there are %" PRId64 " %s\n", total, l->noun);
+	else if (a->more)
+		tell_more(a, l, total);
 	return 0;
 }
 
@@ -176,7 +223,8 @@ struct frame {
 	const char *data_dir;
 	enum cli_output output;
 	enum cli_color color;
-	int64_t limit, page;
+	int64_t limit;
+	const char *after;
 	struct remote remote;
 };
 
@@ -197,18 +245,32 @@ static size_t frame_flags(struct frame *f, const struct admin_verb *v, struct cl
 	flags[n++] = (struct cli_flag){ "limit", CLI_INT, &f->limit, "N",
 		"at most so many rows (a page)", 1,
 		v->list->limit_max ? v->list->limit_max : PAGE_LIMIT_MAX };
-	flags[n++] = (struct cli_flag){ "page", CLI_INT, &f->page, "N",
-		"the N-th page (default: 1)", 1, PAGE_MAX };
+	flags[n++] = (struct cli_flag){ "after", CLI_STRING, &f->after,
+		v->list->order == ADMIN_BY_NAME ? "NAME" : "ID", "rows behind that one" };
 	return n;
 }
 
-static struct page frame_page(const struct frame *f, const struct admin_verb *v)
+static int after_read(struct admin *a, const char *after, struct err *e)
 {
-	int64_t limit = f->limit ? f->limit : v->list->limit;
+	if (a->order != ADMIN_BY_NAME && !parse_i64(after, 1, INT64_MAX, &a->page.after))
+		return err_set(e, ERR_INPUT,
+			"--after \"%.40s\": expected the id of a row of this list", after);
+	if (!*after || strlen(after) > AFTER_MAX || !utf8_valid(after, strlen(after)))
+		return err_set(e, ERR_INPUT,
+			"--after: expected the name of a row of this list, at most %d bytes",
+			AFTER_MAX);
+	a->after = after;
+	return 0;
+}
 
-	if (!limit)
-		limit = f->page > 1 ? PAGE_ROWS : INT64_MAX;
-	return (struct page){ .limit = limit, .offset = (f->page - 1) * (f->page > 1 ? limit : 0) };
+/* Before anything is opened. */
+static int page_read(
+	struct admin *a, const struct frame *f, const struct admin_list *l, struct err *e)
+{
+	a->order = l->order;
+	a->limit = f->limit ? f->limit : l->limit ? l->limit : INT64_MAX - 1;
+	a->page.limit = a->limit + 1;
+	return f->after ? after_read(a, f->after, e) : 0;
 }
 
 static char **words_copy(int argc, char **argv)
@@ -237,7 +299,7 @@ static int verb_remote(const struct remote *r, const struct admin_verb *v, struc
 int admin_verb_run(int argc, char **argv, const struct admin_verb *v)
 {
 	struct admin a = { 0 };
-	struct frame f = { .page = 1, .remote = { .argc = argc, .reads_stdin = v->reads_stdin } };
+	struct frame f = { .remote = { .argc = argc, .reads_stdin = v->reads_stdin } };
 	struct cli_flag flags[FLAGS_MAX];
 	struct err e = { 0 };
 
@@ -251,14 +313,14 @@ int admin_verb_run(int argc, char **argv, const struct admin_verb *v)
 	int rc = cli_parse(argc, argv, flags, n, v->help, v->max_args, &a.args, &a.n_args);
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	if (v->list && page_read(&a, &f, v->list, &e) < 0)
+		return cli_fail(EXIT_USAGE, "%s", e.text);
 	if (f.remote.url)
 		return verb_remote(&f.remote, v, &a);
 	if (caller)
 		f.data_dir = caller->data_dir;
 	a.json = f.output == OUTPUT_JSON;
 	a.style = terminal_style(STDOUT_FILENO, f.color);
-	if (v->list)
-		a.page = frame_page(&f, v);
 	if (verb_work(&a, v, f.data_dir, &e) < 0)
 		return cli_fail(exit_code(&e), "%s", e.text);
 	return a.code;

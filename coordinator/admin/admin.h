@@ -6,15 +6,18 @@
  * opens the folder, closes it, prints a JSON result or the error, and gives the exit code. With
  * --url the verb runs at a coordinator elsewhere instead (remote/verb.h).
  *
- * A verb that lists things has a `list`. It gets --limit and --page, and its result is an array in
+ * A verb that lists things has a `list`. It gets --limit and --after, and its result is an array in
  * JSON and a table else:
  *
  *   for (size_t i = 0; i < l.n; i++)
- *           if (admin_row(a))            // false: not on this page
+ *           if (admin_row_id(a, l.v[i].id)) // false: not on this page
  *                   thing_show(a, &l.v[i]); // one JSON object, or one cell a column of a->table
  *
- * What may be large is paged by the store instead: it gets a->page, and admin_total hears how many
- * rows there are; then each row that it gave is on the page.
+ * --after takes the key of the last row that was seen, the row's id or its name, so that a list
+ * that grows meanwhile shows no row twice. Keys stand in one order and none stands twice.
+ *
+ * What may be large is paged by the store instead: it gets a->page, which asks for one row more
+ * than will be shown, and admin_total hears how many rows there are in all.
  */
 #ifndef COORDINATOR_ADMIN_ADMIN_H
 #define COORDINATOR_ADMIN_ADMIN_H
@@ -26,12 +29,14 @@
 #include "coordinator/store/repo.h"
 #include "coordinator/store/store.h"
 
+enum admin_order { ADMIN_BY_NAME, ADMIN_BY_ID, ADMIN_BY_ID_DOWN /* newest first */ };
 struct admin_list {
 	const char *noun; /* "runners", for "no runners" and "25 of 310 runners" */
 	const struct table_column *columns;
 	size_t n_columns;
 	int64_t limit;     /* rows without --limit; 0: all */
 	int64_t limit_max; /* of --limit; 0: what the frame allows */
+	enum admin_order order;
 };
 #define ADMIN_LIST(noun_, columns_) \
 	.noun = (noun_), .columns = (columns_), .n_columns = ARRAY_LEN(columns_)
@@ -45,10 +50,16 @@ struct admin {
 	struct json_writer w;        /* … and prints nothing; else it prints text */
 	enum exit_code code;         /* of a verb whose work succeeded: the work may set it */
 	struct terminal_style style; /* of standard output */
-	struct page page;            /* of a list */
-	struct table table;          /* of a list that is not JSON */
-	/* of a list: rows that the work gave; those on the page; there are so many, -1: `seen` */
-	int64_t seen, rows, total;
+	struct page page;            /* of a list, for the store */
+	/* of a list: what its keys are and, by name, the last one seen (NULL: none was) */
+	enum admin_order order;
+	const char *after;
+	struct table table; /* of a list that is not JSON */
+	/* of a list: rows that the work gave; those on the page, at most `limit`; there are so many
+	 * in all, -1: `seen` */
+	int64_t seen, rows, limit, total;
+	bool more;  /* there are rows behind this page */
+	char *last; /* key of its last row */
 };
 
 struct admin_verb {
@@ -72,8 +83,12 @@ struct admin_verb {
 };
 int admin_verb_run(int argc, char **argv, const struct admin_verb *v); /* an exit code */
 
-/* One more row of a list; whether it is on the page. */
-bool admin_row(struct admin *a);
+/* One more row of a list, by its key; whether it is on the page. */
+bool admin_row_id(struct admin *a, int64_t id);
+bool admin_row(struct admin *a, const char *name);
+/* How names stand: without regard to case, as the store has them; the parts of OWNER/NAME one after
+ * the other. Names that differ in case alone have an order, too. */
+int admin_name_order(const char *x, const char *y);
 /* The store gave the rows of the page alone, out of so many. Before the first admin_row. */
 void admin_total(struct admin *a, int64_t total);
 

@@ -141,7 +141,8 @@ static const struct table_column columns[] = {
 	{ "OUTCOME" },
 	{ "REASON" },
 };
-static const struct admin_list entries = { ADMIN_LIST("audit entries", columns), .limit = 50 };
+static const struct admin_list entries = { ADMIN_LIST("audit entries", columns), .limit = 50,
+	.order = ADMIN_BY_ID_DOWN };
 
 static void entry_show(struct table *t, const struct audit_row *r)
 {
@@ -161,14 +162,13 @@ static int list_entries(struct admin *a, void *options, struct err *e)
 	CLEANUP(audit_rows_release) struct audit_rows l = { 0 };
 	int64_t total;
 
-	o->filter.limit = a->page.limit;
-	o->filter.offset = a->page.offset;
+	o->filter.page = a->page;
 	if (store_audit_count(a->store, &o->filter, &total, e) < 0 ||
 		store_audit_list(a->store, &o->filter, &l, e) < 0)
 		return -1;
 	admin_total(a, total);
 	for (size_t i = 0; i < l.n; i++) {
-		if (!admin_row(a))
+		if (!admin_row_id(a, l.v[i].id))
 			continue;
 		if (a->json)
 			entry_write(&a->w, &l.v[i]);

@@ -39,7 +39,7 @@ static const struct table_column columns[] = {
 	{ "KEY" },
 };
 static const struct admin_list records = { ADMIN_LIST("hygiene records", columns), .limit = 25,
-	.limit_max = 100 };
+	.limit_max = 100, .order = ADMIN_BY_ID_DOWN };
 
 static int record_show(struct admin *a, const struct hygiene_row *r, struct err *e)
 {
@@ -66,7 +66,7 @@ static int history(struct admin *a, void *options, struct err *e)
 		return -1;
 	admin_total(a, total);
 	for (size_t i = 0; i < l.n; i++)
-		if (admin_row(a) && record_show(a, &l.v[i], e) < 0)
+		if (admin_row_id(a, l.v[i].id) && record_show(a, &l.v[i], e) < 0)
 			return -1;
 	return 0;
 }

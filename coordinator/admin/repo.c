@@ -249,6 +249,14 @@ static bool is_wanted(const struct repo_row *row, const struct list_options *o)
 	return o->visibility == ANY || row->private == (o->visibility == PRIVATE);
 }
 
+static void list_one(struct admin *a, const struct repo_row *row, const struct list_options *o)
+{
+	CLEAN_STR char *name = xasprintf("%s/%s", row->owner, row->name);
+
+	if (is_wanted(row, o) && admin_row(a, name))
+		list_row(a, row);
+}
+
 static int list_repos(struct admin *a, void *options, struct err *e)
 {
 	CLEANUP(repo_list_release) struct repo_list list = { 0 };
@@ -256,8 +264,7 @@ static int list_repos(struct admin *a, void *options, struct err *e)
 	if (store_repo_list(a->store, &list, e) < 0)
 		return -1;
 	for (size_t i = 0; i < list.n; i++)
-		if (is_wanted(&list.v[i], options) && admin_row(a))
-			list_row(a, &list.v[i]);
+		list_one(a, &list.v[i], options);
 	return 0;
 }
 

@@ -19,7 +19,8 @@ static const struct table_column columns[] = {
 	{ "CREATED" },
 	{ "TOOK" },
 };
-static const struct admin_list runs = { ADMIN_LIST("runs", columns), .limit = 50 };
+static const struct admin_list runs = { ADMIN_LIST("runs", columns), .limit = 50,
+	.order = ADMIN_BY_ID_DOWN };
 
 static const char *const state_words[] = { "any", "queued", "waiting", "running", "completed",
 	"cancelled", "success", "failure", "timed_out", "neutral", "skipped", "action_required",
@@ -79,7 +80,7 @@ static int list_runs(struct admin *a, void *options, struct err *e)
 		return -1;
 	admin_total(a, total);
 	for (size_t i = 0; i < list.n; i++)
-		if (admin_row(a))
+		if (admin_row_id(a, list.v[i].id))
 			run_show(a, &list.v[i]);
 	return 0;
 }

@@ -27,7 +27,7 @@ static const struct table_column columns[] = {
 	{ "LAST CALL" },
 };
 static const struct admin_list jobs_list = { ADMIN_LIST("running jobs", columns),
-	.limit = JOBS_SHOWN };
+	.limit = JOBS_SHOWN, .order = ADMIN_BY_ID };
 
 static void job_add(struct table *t, const struct job_row *j)
 {
@@ -71,7 +71,7 @@ static int list_jobs(struct admin *a, void *options, struct err *e)
 		return -1;
 	admin_total(a, total);
 	for (size_t i = 0; i < l.n; i++) {
-		if (!admin_row(a))
+		if (!admin_row_id(a, l.v[i].id))
 			continue;
 		if (a->json)
 			job_write(&a->w, &l.v[i], now);

@@ -38,7 +38,8 @@ static const struct table_column runner_columns[] = {
 	{ "LABELS" },
 	{ "REFUSED" },
 };
-static const struct admin_list runners_list = { ADMIN_LIST("runners", runner_columns) };
+static const struct admin_list runners_list = { ADMIN_LIST("runners", runner_columns),
+	.order = ADMIN_BY_ID };
 
 static const char *const standing_words[] = { "any", "online", "idle", "busy", "offline",
 	"draining", "revoked", "deaf", NULL };
@@ -102,7 +103,7 @@ static int list_runners(struct admin *a, void *options, struct err *e)
 		if (!runner_is(r, &m, standing_words[o->standing], now) ||
 			(o->label && !strv_contains(&r->labels, o->label)))
 			continue;
-		if (admin_row(a))
+		if (admin_row_id(a, r->id))
 			runner_show(a, r, &m, now);
 	}
 	return 0;
@@ -314,6 +315,22 @@ static void queue_row_show(struct admin *a, const struct queue_row *r, struct wa
 	table_int(&a->table, r->offline);
 }
 
+static char *labels_key(const struct queue_row *r)
+{
+	struct buf out = BUF_INIT(MIB(1));
+
+	strv_each (label, &r->labels)
+		buf_addf(&out, "%s%s", out.len ? "," : "", label);
+	return buf_take(&out);
+}
+
+static int by_labels(const void *x, const void *y)
+{
+	CLEAN_STR char *a = labels_key(x), *b = labels_key(y);
+
+	return admin_name_order(a, b);
+}
+
 static int list_queue(struct admin *a, void *options, struct err *e)
 {
 	const struct queue_options *o = options;
@@ -323,9 +340,13 @@ static int list_queue(struct admin *a, void *options, struct err *e)
 	if (store_queue(a->store, &l, e) < 0 || queue_count_runners(a->store, &l, since, e) < 0)
 		return -1;
 	queue_merge(&l);
-	for (size_t i = 0; i < l.n; i++)
-		if ((!o->label || strv_contains(&l.v[i].labels, o->label)) && admin_row(a))
+	qsort(l.v, l.n, sizeof(*l.v), by_labels);
+	for (size_t i = 0; i < l.n; i++) {
+		CLEAN_STR char *key = labels_key(&l.v[i]);
+
+		if ((!o->label || strv_contains(&l.v[i].labels, o->label)) && admin_row(a, key))
 			queue_row_show(a, &l.v[i], now);
+	}
 	return 0;
 }
 

@@ -211,7 +211,8 @@ static const struct table_column hook_columns[] = {
 	{ "DEAD", TABLE_NUMBER },
 	{ "FAILURES", TABLE_NUMBER },
 };
-static const struct admin_list hooks_list = { ADMIN_LIST("webhooks", hook_columns) };
+static const struct admin_list hooks_list = { ADMIN_LIST("webhooks", hook_columns),
+	.order = ADMIN_BY_ID };
 
 static void hook_write(struct json_writer *w, const struct webhook_row *h)
 {
@@ -263,7 +264,7 @@ static int list_hooks(struct admin *a, void *options, struct err *e)
 	if (repo_of_list(a, options, &repo, e) < 0 || store_webhook_list(a->store, &l, e) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++)
-		if ((!repo || l.v[i].repo_id == repo) && admin_row(a))
+		if ((!repo || l.v[i].repo_id == repo) && admin_row_id(a, l.v[i].id))
 			hook_show(a, &l.v[i]);
 	return 0;
 }
@@ -307,7 +308,7 @@ static const struct table_column delivery_columns[] = {
 	{ "PROBLEM" },
 };
 static const struct admin_list deliveries_list = { ADMIN_LIST("deliveries", delivery_columns),
-	.limit = 25 };
+	.limit = 25, .order = ADMIN_BY_ID_DOWN };
 
 static void delivery_write(struct json_writer *w, const struct delivery_row *d)
 {
@@ -353,11 +354,11 @@ static int list_deliveries(struct admin *a, void *options, struct err *e)
 	CLEANUP(delivery_list_release) struct delivery_list l = { 0 };
 
 	if (store_webhook_get(a->store, *id, &hook, e) < 0 ||
-		store_delivery_list(a->store, *id, a->page, &l, &total, e) < 0)
+		store_delivery_list(a->store, *id, &a->page, &l, &total, e) < 0)
 		return -1;
 	admin_total(a, total);
 	for (size_t i = 0; i < l.n; i++)
-		if (admin_row(a))
+		if (admin_row_id(a, l.v[i].id))
 			delivery_show(a, &l.v[i]);
 	return 0;
 }

@@ -4,6 +4,8 @@
  */
 #include "coordinator/api/api.h"
 
+#include <inttypes.h>
+
 #include "base/limits.h"
 #include "coordinator/api/caller.h"
 #include "coordinator/api/page.h"
@@ -16,7 +18,7 @@ struct commit_call {
 	struct app *app;
 	struct repo_row repo;
 	char sha[RUN_SHA_MAX];
-	struct page page;
+	struct api_page page;
 	struct checks checks;
 };
 
@@ -30,7 +32,7 @@ static int commit_load(struct commit_call *c, struct httpd_request *r, struct er
 {
 	struct store *s = c->app->store;
 
-	if (reader_repo(c->app, r, &c->repo, e) < 0 || page_of(r, &c->page, e) < 0 ||
+	if (reader_repo(c->app, r, &c->repo, e) < 0 || api_page_of(r, true, &c->page, e) < 0 ||
 		store_run_sha(s, c->repo.id, httpd_param(r, "sha"), c->sha, e) < 0 ||
 		store_run_heads(s, c->repo.id, RUNS_OF_COMMIT, c->sha, &c->checks.runs, e) < 0)
 		return -1;
@@ -44,12 +46,43 @@ static struct check_place place_of(const struct commit_call *c)
 
 /* ---- statuses ---- */
 
-static int statuses_write(struct commit_call *c, struct httpd_request *r UNUSED,
-	struct json_writer *w, struct err *e UNUSED)
+/* Where the page begins and ends in the entries. An id that is not there any more is refused: a
+ * rerun takes the place of entries, and nobody can say where the rest begins. */
+static int page_find(const struct commit_call *c, size_t *ret_from, size_t *ret_to, struct err *e)
 {
-	const struct check_place at = place_of(c);
+	const struct api_page *p = &c->page;
+	size_t from = 0, n = c->checks.n;
 
-	checks_write_statuses(w, &c->checks, c->sha, &at, c->page.offset, c->page.limit);
+	while (p->after && from < n && check_id(&c->checks.v[from]) != p->after)
+		from++;
+	if (p->after && from == n)
+		return err_set(e, ERR_INPUT,
+			"after \"%" PRId64 "\": expected the id of an entry of this list",
+			p->after);
+	from = p->after ? from + 1 : (size_t)((p->number - 1) * p->limit);
+	*ret_from = from < n ? from : n;
+	*ret_to = n - *ret_from < (size_t)p->limit ? n : *ret_from + (size_t)p->limit;
+	return 0;
+}
+
+static void page_end(
+	const struct commit_call *c, struct httpd_request *r, size_t to, const char *const *kept)
+{
+	if (to > 0 && to < c->checks.n)
+		api_page_more(r, c->app, check_id(&c->checks.v[to - 1]), kept);
+}
+
+static int statuses_write(
+	struct commit_call *c, struct httpd_request *r, struct json_writer *w, struct err *e)
+{
+	static const char *const kept[] = { NULL };
+	const struct check_place at = place_of(c);
+	size_t from, to;
+
+	if (page_find(c, &from, &to, e) < 0)
+		return -1;
+	checks_write_statuses(w, &c->checks, c->sha, &at, from, to);
+	page_end(c, r, to, kept);
 	return 0;
 }
 
@@ -72,33 +105,51 @@ static int check_filter(const char *status, struct err *e)
 		status);
 }
 
+static void keep_asked(struct checks *l, const char *name, const char *status)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (is_asked_for(&l->v[i], name, status))
+			l->v[n++] = l->v[i];
+	l->n = n;
+}
+
+static int check_run_write(
+	struct commit_call *c, const struct check *check, struct json_writer *w, struct err *e)
+{
+	const struct check_place at = place_of(c);
+	struct annotation_counts n = { 0 };
+
+	if (check->job && store_annotation_counts(c->app->store, check->job->source_run_id,
+				  check->job->source_id, &n, e) < 0)
+		return -1;
+	check_write_run(w, check, &at, &n);
+	return 0;
+}
+
 static int check_runs_write(
 	struct commit_call *c, struct httpd_request *r, struct json_writer *w, struct err *e)
 {
-	const char *name = httpd_query(r, "check_name"), *status = httpd_query(r, "status");
-	const struct check_place at = place_of(c);
-	int64_t seen = 0;
+	static const char *const kept[] = { "check_name", "status", NULL };
+	const char *status = httpd_query(r, "status");
+	size_t from, to;
 
 	if (check_filter(status, e) < 0)
+		return -1;
+	keep_asked(&c->checks, httpd_query(r, "check_name"), status);
+	if (page_find(c, &from, &to, e) < 0)
 		return -1;
 	json_begin_object(w);
 	json_key(w, "check_runs");
 	json_begin_array(w);
-	for (size_t i = 0; i < c->checks.n; i++) {
-		const struct check *check = &c->checks.v[i];
-		struct annotation_counts n = { 0 };
-
-		if (!is_asked_for(check, name, status) || seen++ < c->page.offset ||
-			seen > c->page.offset + c->page.limit)
-			continue;
-		if (check->job && store_annotation_counts(c->app->store, check->job->source_run_id,
-					  check->job->source_id, &n, e) < 0)
+	for (size_t i = from; i < to; i++)
+		if (check_run_write(c, &c->checks.v[i], w, e) < 0)
 			return -1;
-		check_write_run(w, check, &at, &n);
-	}
 	json_end_array(w);
-	json_kv_int(w, "total_count", seen);
+	json_kv_int(w, "total_count", (int64_t)c->checks.n);
 	json_end_object(w);
+	page_end(c, r, to, kept);
 	return 0;
 }
 

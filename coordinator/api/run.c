@@ -37,7 +37,9 @@ void api_run_get(struct httpd_request *r, void *app)
 
 struct annotations_answer {
 	struct annotation_counts counts;
-	struct annotation_list list;
+	struct annotation_list list; /* one more than is shown, if there are more */
+	size_t shown;
+	bool more;
 };
 
 static void annotations_release_answer(struct annotations_answer *l)
@@ -49,22 +51,25 @@ static int annotations_load(
 	struct app *a, struct httpd_request *r, struct annotations_answer *ret, struct err *e)
 {
 	struct annotation_spec spec = { 0 };
-	struct page page;
+	struct api_page page;
 	const char *job = httpd_query(r, "job");
 	CLEANUP(caller_release) struct caller c = { 0 };
 	CLEANUP(run_row_release) struct run_row run = { 0 };
 
-	if (caller_of_run(a, r, ROLE_READ, &c, e) < 0 || page_of(r, &page, e) < 0 ||
+	if (caller_of_run(a, r, ROLE_READ, &c, e) < 0 || api_page_of(r, false, &page, e) < 0 ||
 		store_run_get(a->store, c.id, &run, e) < 0)
 		return -1;
 	spec.run_id = c.id;
 	if (job && !parse_i64(job, 1, INT64_MAX, &spec.job_id))
 		return err_set(e, ERR_INPUT, "job \"%.40s\": expected the id of a job", job);
-	spec.limit = page.limit;
-	spec.offset = page.offset;
+	spec.page = (struct page){ .limit = page.limit + 1, .after = page.after };
 	if (store_annotation_counts(a->store, spec.run_id, spec.job_id, &ret->counts, e) < 0)
 		return -1;
-	return store_annotation_list(a->store, &spec, &ret->list, e);
+	if (store_annotation_list(a->store, &spec, &ret->list, e) < 0)
+		return -1;
+	ret->more = ret->list.n > (size_t)page.limit;
+	ret->shown = ret->more ? (size_t)page.limit : ret->list.n;
+	return 0;
 }
 
 static void annotations_write(struct json_writer *w, const struct annotations_answer *l)
@@ -74,7 +79,7 @@ static void annotations_write(struct json_writer *w, const struct annotations_an
 	kv_annotation_counts(w, "annotation_counts", &l->counts);
 	json_key(w, "annotations");
 	json_begin_array(w);
-	for (size_t i = 0; i < l->list.n; i++)
+	for (size_t i = 0; i < l->shown; i++)
 		annotation_write(w, &l->list.v[i]);
 	json_end_array(w);
 	json_end_object(w);
@@ -82,6 +87,7 @@ static void annotations_write(struct json_writer *w, const struct annotations_an
 
 void api_run_annotations(struct httpd_request *r, void *app)
 {
+	static const char *const kept[] = { "job", NULL };
 	CLEANUP(annotations_release_answer) struct annotations_answer l = { 0 };
 	CLEAN_BUF struct buf out = BUF_INIT(RUN_JSON_MAX);
 	struct json_writer w;
@@ -90,6 +96,8 @@ void api_run_annotations(struct httpd_request *r, void *app)
 	json_writer_init(&w, &out, false);
 	if (annotations_load(app, r, &l, &e) == 0)
 		annotations_write(&w, &l);
+	if (l.more)
+		api_page_more(r, app, l.list.v[l.shown - 1].id, kept);
 	caller_answer(r, 200, &w, &out, &e);
 }
 

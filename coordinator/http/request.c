@@ -7,9 +7,8 @@
 
 #include <strings.h>
 
-#include "base/codec.h"
 #include "base/limits.h"
-#include "base/utf8.h"
+#include "base/codec.h"
 #include "coordinator/http/connection.h"
 
 /* Matches one path against a pattern and collects its parameters. */
@@ -131,24 +130,11 @@ const char *httpd_header(const struct httpd_request *r, const char *name)
 
 /* ---- the query ---- */
 
-/* Undoes percent-encoding; false unless the result is text. `+` is a blank already. */
+/* `+` is a blank already. */
 static bool query_decode(const char *text, struct buf *out)
 {
 	buf_init(out, strlen(text) + 1);
-	for (const char *c = text; *c; c++) {
-		char byte = *c;
-
-		if (byte == '%') {
-			char digits[] = { c[1], c[1] ? c[2] : 0, 0 };
-
-			if (hex_decode(digits, &byte, 1) < 0)
-				return false;
-			c += 2;
-		}
-		buf_addc(out, byte);
-	}
-	return buf_ok(out) && !memchr(buf_cstr(out), 0, out->len) &&
-	       utf8_valid(buf_cstr(out), out->len);
+	return percent_decode(text, strlen(text), false, out);
 }
 
 static enum MHD_Result query_add(

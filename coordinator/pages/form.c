@@ -6,36 +6,7 @@
 
 #include <openssl/crypto.h>
 
-#include "base/utf8.h"
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool form_decode(struct slice text, struct buf *out)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i] == '+' ? ' ' : text.ptr[i];
-
-		if (c == '%') {
-			bool whole = text.len - i > 2;
-			int high = whole ? hex_value(text.ptr[i + 1]) : -1;
-			int low = whole ? hex_value(text.ptr[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
-				return false;
-			c = (char)(high << 4 | low);
-			i += 2;
-		}
-		if (!c || buf_addc(out, c) < 0)
-			return false;
-	}
-	return utf8_valid(buf_cstr(out), out->len);
-}
+#include "base/codec.h"
 
 /* The raw value of the first field of that name. */
 static bool find_field(struct slice body, const char *name, struct slice *ret)
@@ -65,7 +36,7 @@ int form_field(
 	*ret = NULL;
 	if (!find_field(httpd_body(r), name, &raw))
 		return 0;
-	if (!form_decode(raw, &text)) {
+	if (!percent_decode(raw.ptr, raw.len, true, &text)) {
 		buf_release_wipe(&text);
 		return err_set(e, ERR_INPUT, "%s: expected a text of at most %zu bytes", name, max);
 	}

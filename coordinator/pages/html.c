@@ -165,19 +165,6 @@ void html_url(struct html *h, const char *url)
 	}
 }
 
-void url_value(struct buf *out, const char *text)
-{
-	static const char kept[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-
-	for (; *text; text++) {
-		if (strchr(kept, *text))
-			buf_addc(out, *text);
-		else
-			buf_addf(out, "%%%02X", (unsigned char)*text);
-	}
-}
-
 /* ---- times ---- */
 
 /* The largest unit that is whole at least once. */

@@ -42,7 +42,4 @@ static inline bool html_given(const char *text)
 	return text && *text;
 }
 
-/* A value of a URL's query, percent-encoded, for the caller's URL. */
-void url_value(struct buf *out, const char *text);
-
 #endif

@@ -50,7 +50,8 @@ static int run_page_load(struct app *a, struct httpd_request *r, struct run_page
 	if (place_of(a, r, PLACE_RUN, &p->at, e) < 0)
 		return -1;
 	const int64_t id = p->at.run.id;
-	const struct annotation_spec spec = { .run_id = id, .limit = ANNOTATIONS_SHOWN };
+	const struct annotation_spec spec = { .run_id = id,
+		.page = { .limit = ANNOTATIONS_SHOWN } };
 	if (store_run_get(a->store, id, &p->run, e) < 0 ||
 		store_job_list(a->store, id, &p->jobs, e) < 0 ||
 		store_annotation_counts(a->store, id, 0, &p->counts, e) < 0 ||

@@ -9,6 +9,7 @@
 #include <pages/parts.h>
 
 #include "base/limits.h"
+#include "base/codec.h"
 #include "coordinator/pages/page.h"
 #include "coordinator/pages/query.h"
 #include "coordinator/pages/show.h"
@@ -54,14 +55,6 @@ static int filter_read(struct httpd_request *r, struct filter *f, struct err *e)
 	return f->state ? known_state(f->state, e) : 0;
 }
 
-static void url_field(struct buf *url, const char *name, const char *value)
-{
-	if (!value)
-		return;
-	buf_addf(url, "%c%s=", memchr(url->data, '?', url->len) ? '&' : '?', name);
-	url_value(url, value);
-}
-
 /* The page with these filters that begins behind `before` (0: at the newest). */
 static char *url_of(const struct place *at, const struct filter *f, int64_t before)
 {
@@ -69,11 +62,11 @@ static char *url_of(const struct place *at, const struct filter *f, int64_t befo
 	CLEAN_STR char *number = before ? xasprintf("%" PRId64, before) : NULL;
 
 	buf_adds(&url, at->url);
-	url_field(&url, "branch", f->branch);
-	url_field(&url, "event", f->event);
-	url_field(&url, "state", f->state);
-	url_field(&url, "actor", f->actor);
-	url_field(&url, "before", number);
+	percent_field(&url, "branch", f->branch);
+	percent_field(&url, "event", f->event);
+	percent_field(&url, "state", f->state);
+	percent_field(&url, "actor", f->actor);
+	percent_field(&url, "before", number);
 	return buf_take(&url);
 }
 
@@ -160,7 +153,7 @@ static void write_badge(
 	CLEAN_STR char *name = xasprintf("%s/%s", at->repo.owner, at->repo.name);
 
 	buf_addf(&image, "%s/badge.svg", at->url);
-	url_field(&image, "branch", f->branch);
+	percent_field(&image, "branch", f->branch);
 	CLEAN_STR char *markdown = xasprintf("[![%s](%s%s)](%s%s)", at->repo.name, a->public_url,
 		buf_cstr(&image), a->public_url, at->url);
 	html_badge(h, &(struct html_badge){ .image = at->repo.private ? NULL : buf_cstr(&image),

@@ -174,7 +174,7 @@ int store_grant_list(struct store *s, int64_t repo_id, struct grant_list *ret, s
 		    " UNION ALL SELECT user_id, role, 'collaborator'"
 		    " FROM repo_collaborators WHERE repo_id = ?1"
 		    " UNION ALL SELECT id, 3, 'site admin' FROM owners WHERE site_admin = 1) g"
-		    " JOIN owners u ON u.id = g.user_id) ORDER BY login, role DESC",
+		    " JOIN owners u ON u.id = g.user_id) ORDER BY login, through",
 		    "i", repo_id) < 0)
 		return -1;
 	return LIST_READ(&q, &grant_type, ret, e);

@@ -52,8 +52,8 @@ int store_annotation_list(struct store *s, const struct annotation_spec *spec,
 
 	if (row_select(s, &q, e, &annotation_type,
 		    FROM_JOBS " JOIN workflow_steps t ON t.id = a.step_id" OF_RUN
-			      " ORDER BY a.id LIMIT ?3 OFFSET ?4",
-		    "iiii", spec->run_id, spec->job_id, spec->limit, spec->offset) < 0)
+			      " AND a.id > ?4 ORDER BY a.id LIMIT ?3",
+		    "iiii", spec->run_id, spec->job_id, spec->page.limit, spec->page.after) < 0)
 		return -1;
 	return LIST_READ(&q, &annotation_type, ret, e);
 }

@@ -10,6 +10,7 @@
 #ifndef COORDINATOR_STORE_ANNOTATION_H
 #define COORDINATOR_STORE_ANNOTATION_H
 
+#include "coordinator/store/page.h"
 #include "coordinator/store/store.h"
 #include "workflow/command/annotations.h"
 
@@ -28,7 +29,8 @@ void annotation_list_release(struct annotation_list *l);
 
 /* Which ones: of a run, or of one of its jobs, in the order in which they were said. */
 struct annotation_spec {
-	int64_t run_id, job_id /* 0: all */, limit, offset;
+	int64_t run_id, job_id /* 0: all */;
+	struct page page;
 };
 int store_annotation_list(struct store *s, const struct annotation_spec *spec,
 	struct annotation_list *ret, struct err *e) CHECK_RESULT;

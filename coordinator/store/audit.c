@@ -4,6 +4,8 @@
  */
 #include "coordinator/store/audit.h"
 
+#include <inttypes.h>
+
 #include "base/utf8.h"
 #include "coordinator/store/row.h"
 
@@ -93,24 +95,41 @@ int store_audit_end(struct store *s, int64_t id, const char *outcome, struct err
 		id, text);
 }
 
+/* Entries are never removed. */
+static int entry_time(struct store *s, int64_t id, struct wall *ret, struct err *e)
+{
+	int64_t n = 0;
+
+	if (sql_int(s, &n, e, "SELECT count(*) FROM audit_log WHERE id = ?", "i", id) < 0)
+		return -1;
+	if (!n)
+		return err_set(e, ERR_INPUT, "there is no audit entry %" PRId64, id);
+	return sql_int(s, &ret->us, e, "SELECT at FROM audit_log WHERE id = ?", "i", id);
+}
+
 int store_audit_list(
 	struct store *s, const struct audit_filter *f, struct audit_rows *ret, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
 	struct wall until = f->until.us ? f->until : (struct wall){ INT64_MAX };
 	struct wall since = f->since.us ? f->since : (struct wall){ INT64_MIN };
+	struct wall seen = { INT64_MAX };
 
+	if (f->page.after && entry_time(s, f->page.after, &seen, e) < 0)
+		return -1;
 	if ((f->target_kind ? row_select(s, &q, e, &audit_type,
 				      "FROM audit_log WHERE target_kind = ?1"
 				      " AND (?2 IS NULL OR target = ?2 COLLATE NOCASE)"
-				      " AND at >= ?3 AND at < ?4 ORDER BY id DESC LIMIT ?5 OFFSET "
-				      "?6",
-				      "ttwwii", f->target_kind, f->target, since, until, f->limit,
-				      f->offset)
+				      " AND at >= ?3 AND at < ?4 AND id < ?6"
+				      " ORDER BY id DESC LIMIT ?5",
+				      "ttwwii", f->target_kind, f->target, since, until,
+				      f->page.limit, page_below(&f->page))
 			    : row_select(s, &q, e, &audit_type,
 				      "FROM audit_log WHERE at >= ?1 AND at < ?2"
-				      " ORDER BY at DESC, id DESC LIMIT ?3 OFFSET ?4",
-				      "wwii", since, until, f->limit, f->offset)) < 0)
+				      " AND (at, id) < (?4, ?5)"
+				      " ORDER BY at DESC, id DESC LIMIT ?3",
+				      "wwiwi", since, until, f->page.limit, seen,
+				      page_below(&f->page))) < 0)
 		return -1;
 	return LIST_READ(&q, &audit_type, ret, e);
 }

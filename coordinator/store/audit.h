@@ -8,6 +8,7 @@
 #define COORDINATOR_STORE_AUDIT_H
 
 #include "base/clock.h"
+#include "coordinator/store/page.h"
 #include "coordinator/store/store.h"
 
 enum { AUDIT_TEXT_MAX = 1000 }; /* bytes of a text; longer ones are cut */
@@ -56,7 +57,7 @@ void audit_rows_release(struct audit_rows *l);
 struct audit_filter {
 	struct wall since, until;         /* since <= at < until; 0: open */
 	const char *target_kind, *target; /* NULL: any */
-	int64_t limit, offset;
+	struct page page;
 };
 int store_audit_count(
 	struct store *s, const struct audit_filter *f, int64_t *ret, struct err *e) CHECK_RESULT;

@@ -121,8 +121,9 @@ int store_hygiene_list(struct store *s, const struct hygiene_filter *f, const st
 {
 	CLEAN_QUERY struct query q = { 0 };
 
-	if (row_select(s, &q, e, &hygiene_type, FILTERED " ORDER BY h.id DESC LIMIT ?4 OFFSET ?5",
-		    "tttii", f->host, f->action, f->status, page->limit, page->offset) < 0)
+	if (row_select(s, &q, e, &hygiene_type,
+		    FILTERED " AND h.id < ?5 ORDER BY h.id DESC LIMIT ?4", "tttii", f->host,
+		    f->action, f->status, page->limit, page_below(page)) < 0)
 		return -1;
 	return LIST_READ(&q, &hygiene_type, ret, e);
 }

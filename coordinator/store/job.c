@@ -102,9 +102,8 @@ int store_running_list(
 	if (row_select(s, &q, e, &job_type,
 		    FROM_JOBS " WHERE j.status = 'running' AND (?1 = 0 OR j.runner_id = ?1)"
 			      " AND (?2 IS NULL OR ifnull(j.claim_key, '') <> ?2)"
-			      " ORDER BY j.runner_id, j.id LIMIT ?3 OFFSET ?4",
-		    "itii", spec->runner_id, spec->but_key, spec->page.limit,
-		    spec->page.offset) < 0)
+			      " AND +j.id > ?4 ORDER BY +j.id LIMIT ?3",
+		    "itii", spec->runner_id, spec->but_key, spec->page.limit, spec->page.after) < 0)
 		return -1;
 	return LIST_READ(&q, &job_type, ret, e);
 }

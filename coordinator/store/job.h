@@ -58,7 +58,7 @@ int store_job_get(struct store *s, int64_t id, struct job_row *ret, struct err *
 /* Of a run, in the order of the file. */
 int store_job_list(
 	struct store *s, int64_t run_id, struct job_list *ret, struct err *e) CHECK_RESULT;
-/* Running jobs by runner, oldest first. */
+/* Running jobs, oldest first. */
 struct running_spec {
 	int64_t runner_id;   /* 0: of all */
 	const char *but_key; /* not what a heartbeat with this key brought; NULL: all */

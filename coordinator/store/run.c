@@ -141,9 +141,9 @@ int store_run_find(struct store *s, const struct run_filter *f, const struct pag
 {
 	CLEAN_QUERY struct query q = { 0 };
 
-	if (row_select(s, &q, e, &run_type, FILTERED " ORDER BY id DESC LIMIT ?7 OFFSET ?8",
+	if (row_select(s, &q, e, &run_type, FILTERED " AND id < ?8 ORDER BY id DESC LIMIT ?7",
 		    "itttttii", f->repo_id, f->state, f->branch, f->event, f->actor, f->workflow,
-		    page->limit, page->offset) < 0)
+		    page->limit, page_below(page)) < 0)
 		return -1;
 	return LIST_READ(&q, &run_type, ret, e);
 }

@@ -190,7 +190,7 @@ int store_webhook_ping(
 
 /* ---- the outbox ---- */
 
-int store_delivery_list(struct store *s, int64_t hook_id, struct page page,
+int store_delivery_list(struct store *s, int64_t hook_id, const struct page *page,
 	struct delivery_list *ret, int64_t *ret_total, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
@@ -198,9 +198,9 @@ int store_delivery_list(struct store *s, int64_t hook_id, struct page page,
 	if (sql_int(s, ret_total, e, "SELECT count(*) FROM webhook_deliveries WHERE hook_id = ?",
 		    "i", hook_id) < 0 ||
 		row_select(s, &q, e, &delivery_type,
-			"FROM webhook_deliveries WHERE hook_id = ? ORDER BY id DESC"
-			" LIMIT ? OFFSET ?",
-			"iii", hook_id, page.limit, page.offset) < 0)
+			"FROM webhook_deliveries WHERE hook_id = ? AND id < ? ORDER BY id DESC"
+			" LIMIT ?",
+			"iii", hook_id, page_below(page), page->limit) < 0)
 		return -1;
 	return LIST_READ(&q, &delivery_type, ret, e);
 }

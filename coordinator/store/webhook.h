@@ -86,7 +86,7 @@ struct delivery_list {
 void delivery_row_release(struct delivery_row *r);
 void delivery_list_release(struct delivery_list *l);
 /* Of a hook, newest first; *ret_total: how many there are. */
-int store_delivery_list(struct store *s, int64_t hook_id, struct page page,
+int store_delivery_list(struct store *s, int64_t hook_id, const struct page *page,
 	struct delivery_list *ret, int64_t *ret_total, struct err *e) CHECK_RESULT;
 
 int store_delivery_get(

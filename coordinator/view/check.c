@@ -188,8 +188,7 @@ static char *run_url(const struct check_place *at, int64_t run_id)
 	return xasprintf("%s/api/v1/runs/%" PRId64, at->url, run_id);
 }
 
-/* A run without jobs has an entry, too: its id is the run's, negated. */
-static int64_t check_id(const struct check *c)
+int64_t check_id(const struct check *c)
 {
 	return c->job ? c->job->id : -c->run->id;
 }
@@ -240,7 +239,7 @@ void kv_repository(struct json_writer *w, const struct check_place *at)
 }
 
 void checks_write_statuses(struct json_writer *w, const struct checks *c, const char *sha,
-	const struct check_place *at, int64_t offset, int64_t limit)
+	const struct check_place *at, size_t from, size_t to)
 {
 	CLEAN_STR char *repo = repo_url(at);
 
@@ -250,7 +249,7 @@ void checks_write_statuses(struct json_writer *w, const struct checks *c, const 
 	json_kv_int(w, "total_count", (int64_t)c->n);
 	json_key(w, "statuses");
 	json_begin_array(w);
-	for (int64_t i = offset; i < (int64_t)c->n && i < offset + limit; i++)
+	for (size_t i = from; i < to; i++)
 		check_write_status(w, &c->v[i], at);
 	json_end_array(w);
 	kv_repository(w, at);

@@ -52,9 +52,11 @@ struct check_place {
 	const char *url;
 	const struct repo_row *repo;
 };
-/* Of the page that begins at `offset`. The combined status of GitHub and Forgejo, an object. */
+/* What the entry is called: its job's id or, without a job, its run's, negated. */
+int64_t check_id(const struct check *c);
+/* The combined status of GitHub and Forgejo, an object, with the entries from..to. */
 void checks_write_statuses(struct json_writer *w, const struct checks *c, const char *sha,
-	const struct check_place *at, int64_t offset, int64_t limit);
+	const struct check_place *at, size_t from, size_t to);
 /* Objects of the two lists. */
 void check_write_status(struct json_writer *w, const struct check *c, const struct check_place *at);
 void check_write_run(struct json_writer *w, const struct check *c, const struct check_place *at,

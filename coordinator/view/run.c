@@ -35,7 +35,8 @@ static int load_jobs(struct store *s, struct run_view *v, struct err *e)
 
 static int load_annotations(struct store *s, struct run_view *v, struct err *e)
 {
-	const struct annotation_spec all = { .run_id = v->run.id, .limit = ANNOTATIONS_RUN };
+	const struct annotation_spec all = { .run_id = v->run.id,
+		.page = { .limit = ANNOTATIONS_RUN } };
 
 	v->job_counts = xcalloc(v->jobs.n + 1, sizeof(*v->job_counts));
 	for (size_t i = 0; i < v->jobs.n; i++)

@@ -1,4 +1,5 @@
-/* Base64 both ways, hex, escaped text: what decodes encodes to the same bytes again. */
+/* Base64 both ways, hex, percent-encoding, escaped text: what decodes encodes to the same bytes
+ * again. */
 #include "base/codec.h"
 #include "base/utf8.h"
 
@@ -18,6 +19,20 @@ static void check_base64(const char *text, size_t n, bool url)
 		abort();
 }
 
+/* What was decoded comes back from its encoding. */
+static void check_percent(const char *text, size_t n, bool plus)
+{
+	CLEAN_BUF struct buf raw = BUF_INIT(SIZE_MAX / 4), sent = BUF_INIT(SIZE_MAX / 4);
+	CLEAN_BUF struct buf again = BUF_INIT(SIZE_MAX / 4);
+
+	if (!percent_decode(text, n, plus, &raw))
+		return;
+	percent_encode(&sent, buf_cstr(&raw));
+	if (!percent_decode(buf_cstr(&sent), sent.len, plus, &again) || again.len != raw.len ||
+		memcmp(buf_cstr(&again), buf_cstr(&raw), raw.len) != 0)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
@@ -28,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check_base64(text, size, false);
 	check_base64(text, size, true);
+	check_percent(text, size, false);
+	check_percent(text, size, true);
 	if (size % 2 == 0 && size / 2 <= sizeof(raw) && hex_decode(copy, raw, size / 2) == 0) {
 		char hex[2 * sizeof(raw) + 1];
 

@@ -203,12 +203,11 @@ def test_pages(coordinator):
 
     everything, said = names()
     assert len(everything) == 7 and said == ""
-    assert names("--limit", "3") == (everything[:3], "… 3 of 7 runners; --page 2\n")
-    assert names("--limit", "3", "--page", "3") == (everything[6:], "")
-    assert names("--limit", "3", "--page", "4") == (
-        [], "nothing on this page; there are 7 runners\n")
-    assert "from 1 to" in refusal(coordinator, "runner", "list", "--page", "0")
-    table = text_of(coordinator, "runner", "list", "--limit", "2", "--page", "2")
+    assert names("--limit", "3") == (everything[:3], "… 3 of 7 runners; --after 3\n")
+    assert names("--limit", "3", "--after", "6") == (everything[6:], "")
+    assert names("--after", "7") == ([], "nothing behind that; there are 7 runners\n")
+    assert "did you mean" not in refusal(coordinator, "runner", "list", "--page", "2")
+    table = text_of(coordinator, "runner", "list", "--limit", "2", "--after", "2")
     assert [line.split()[1] for line in table.splitlines()] == ["NAME", "r2", "r3"]
 
 

@@ -151,6 +151,7 @@ def test_what_operators_do_to_the_pool_is_recorded(coordinator, pool):
     table = coordinator.admin("audit", "--limit", "2").stdout.decode().splitlines()
     assert table[0].split() == ["ID", "AT", "WHO", "FROM", "VERB", "TARGET", "OUTCOME", "REASON"]
     assert len(table) == 3 and f"runner:{runner}" in table[1]
-    assert coordinator.admin_json("audit", "--limit", "2", "--page", "2")[0]["id"] == entries[2]["id"]
+    assert coordinator.admin_json("audit", "--limit", "2", "--after",
+                                  str(entries[1]["id"]))[0]["id"] == entries[2]["id"]
     for flags in (("--since", "soon"), ("--target", ":3"), ("--target", "runner:")):
         assert coordinator.admin("audit", *flags, check=False).returncode == 2, flags

@@ -69,13 +69,18 @@ def test_annotations_of_a_job(coordinator, annotated, pat):
     assert "not an annotation" not in str(job["annotations"])
 
     page = f"/api/v1/runs/{annotated['id']}/annotations"
-    got = coordinator.request("GET", f"{page}?per_page=5&page=3", token=pat).json()
-    assert got["total_count"] == 13 and got["annotations"] == job["annotations"][10:]
+    got = coordinator.request("GET", f"{page}?per_page=10", token=pat)
+    assert got.headers["Link"] == (f'<{coordinator.base}{page}?after={job["annotations"][9]["id"]}'
+                                   '&per_page=10>; rel="next"')
+    got = coordinator.request("GET", f"{page}?per_page=10&after={job['annotations'][9]['id']}",
+                              token=pat)
+    assert got.json()["total_count"] == 13 and "Link" not in got.headers
+    assert got.json()["annotations"] == job["annotations"][10:]
     assert coordinator.request("GET", f"{page}?job={job['id']}&per_page=100",
                                token=pat).json()["annotations"] == job["annotations"]
     assert coordinator.request("GET", f"{page}?job=99", token=pat).json()["total_count"] == 0
     assert coordinator.request("GET", page).status == 401
-    for bad in ("per_page=101", "page=0", "page=x", "job=-1"):
+    for bad in ("per_page=101", "page=1", "after=x", "after=0", "job=-1"):
         assert coordinator.request("GET", f"{page}?{bad}", token=pat).status == 400
     shown = coordinator.admin("run", "show", "--id", str(annotated["id"])).stdout
     assert b"failure src/a.c:3: Style: bad indent" in shown and b"\x1b" not in shown

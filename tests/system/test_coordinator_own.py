@@ -162,7 +162,8 @@ def test_hygiene_history(coordinator, queued):
     lines = coordinator.admin(*words).stdout.decode().splitlines()
     assert len(lines) == 16 and lines[1].split()[2:] == [
         "h1", "prune_docker_cache", "planned", "silent", "k29"]
-    older = coordinator.admin_json(*words, "--limit", "10", "--page", "2", "--status", "planned")
+    tenth = coordinator.admin_json(*words)[9]["id"]
+    older = coordinator.admin_json(*words, "--after", str(tenth), "--status", "planned")
     assert [row["key"] for row in older] == ["k9", "k7", "k5", "k3", "k1"]
     for limit in ("0", "101"):
         assert coordinator.admin("hygiene", "history", "--limit", limit,

@@ -121,7 +121,7 @@ def test_hygiene(coordinator, populated):
     assert "prune_images" in records.text and "free_after" in records.text
     assert records.text.index("completed") and "deploy-7" in records.text
     for query, found in (("?status=planned", 1), ("?host=build-host-1", 2), ("?host=other", 0),
-                         ("?action=prune_images", 2), ("?page=2", 0)):
+                         ("?action=prune_images", 2), ("?before=1", 0)):
         got = page(coordinator, "/hygiene" + query, headers=admin)
         assert got.text.count("Evidence of") == found, query
     page(coordinator, "/hygiene?status=green", 400, headers=admin)
@@ -138,15 +138,17 @@ def test_audit(coordinator, populated):
     for _ in range(51):
         coordinator.admin("runner", "undrain", link.rsplit("%3A", 1)[1])
     first = page(coordinator, link, headers=admin)
-    older = next(address for address in first.links if "page=2" in address)
-    assert page(coordinator, older, headers=admin).text.count("runner.") >= 2
+    older = next(address for address in first.links if "before=" in address)
+    rest = page(coordinator, older, headers=admin).text
+    coordinator.admin("runner", "undrain", link.rsplit("%3A", 1)[1])
+    assert page(coordinator, older, headers=admin).text == rest and rest.count("runner.") >= 2
 
 
 def test_pages_of_site_admins(coordinator, populated):
     absent = browse(coordinator, "/nothing")
     user = Browser(coordinator)
     user.sign_in("eve", "eve's password")
-    for path in ("/audit", "/hygiene", "/audit?target=x", "/hygiene?page=no"):
+    for path in ("/audit", "/hygiene", "/audit?target=x", "/hygiene?before=no"):
         for who in (None, token_of(coordinator, "eve", "repo:read"), token_of(coordinator, "ada", "repo:read")):
             got = browse(coordinator, path, who)
             assert (got.status, got.body) == (404, absent.body), (path, who)
@@ -157,8 +159,8 @@ def test_pages_of_site_admins(coordinator, populated):
     home = admin.get("/").text
     assert 'href="/audit"' in home and 'href="/hygiene"' in home
     assert admin.get("/audit").status == admin.get("/hygiene").status == 200
-    page(coordinator, "/audit?page=0", 400, headers=as_admin(coordinator))
-    page(coordinator, "/audit?page=1000001", 400, headers=as_admin(coordinator))
+    page(coordinator, "/audit?before=0", 400, headers=as_admin(coordinator))
+    page(coordinator, "/audit?before=1000001", 400, headers=as_admin(coordinator))
 
 
 def test_schedule(coordinator, populated):
@@ -254,10 +256,10 @@ def test_unknown_parts_of_every_address(coordinator, populated):
     ("/demo/claims", ["before"], ["x", "-1", "0", "1e3", "9223372036854775808"]),
     ("/demo/claims", ["state"], ["red", "x" * 301]),
     ("/demo/claims", ["branch", "event", "actor"], ["x" * 301]),
-    ("/hygiene", ["page"], ["x", "0", "-1", "1000001"]),
+    ("/hygiene", ["before"], ["x", "0", "-1"]),
     ("/hygiene", ["host", "action"], ["x" * 301]),
     ("/hygiene", ["status"], ["red"]),
-    ("/audit", ["page"], ["x", "0", "1000001"]),
+    ("/audit", ["before"], ["x", "0", "1000001"]),
     ("/audit", ["target"], ["x" * 301]),
     ("/login", ["next"], ["x" * 501]),
 ], ids=lambda value: value if isinstance(value, str) else "")

@@ -195,7 +195,7 @@ static int environment_list_all(struct admin *a, void *options, struct err *e)
 		store_environment_list(a->store, repo.id, &l, e) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++) {
-		if ((o->name && !str_eq(o->name, l.v[i].name)) || !admin_row(a))
+		if ((o->name && !str_eq(o->name, l.v[i].name)) || !admin_row(a, l.v[i].name))
 			continue;
 		if (a->json) {
 			environment_write(&a->w, &l.v[i]);

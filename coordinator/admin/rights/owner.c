@@ -184,7 +184,7 @@ static int list_members(struct admin *a, void *options UNUSED, struct err *e)
 		store_member_list(a->store, owner.id, &list, e) < 0)
 		return -1;
 	for (size_t i = 0; i < list.n; i++) {
-		if (!admin_row(a))
+		if (!admin_row(a, list.v[i].login))
 			continue;
 		if (a->json) {
 			write_member(&a->w, owner.login, &list.v[i]);

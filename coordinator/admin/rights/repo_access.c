@@ -148,8 +148,9 @@ static int list_access(struct admin *a, void *options UNUSED, struct err *e)
 		return -1;
 	for (size_t i = 0; i < list.n; i++) {
 		const struct grant_row *g = &list.v[i];
+		CLEAN_STR char *name = xasprintf("%s/%s", g->login, g->through);
 
-		if (!admin_row(a))
+		if (!admin_row(a, name))
 			continue;
 		if (a->json) {
 			write_grant(&a->w, g);

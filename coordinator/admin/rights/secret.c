@@ -244,7 +244,7 @@ static int list_values(struct admin *a, void *options, struct err *e)
 		store_value_list(a->store, o->kind, &scope, &l, e) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++)
-		if (admin_row(a))
+		if (admin_row(a, l.v[i].name))
 			value_show(a, o->kind, &l.v[i]);
 	return 0;
 }

@@ -251,7 +251,8 @@ static const struct table_column pat_columns[] = {
 	{ "LAST USED" },
 	{ "EXPIRES" },
 };
-static const struct admin_list tokens_list = { ADMIN_LIST("tokens", pat_columns) };
+static const struct admin_list tokens_list = { ADMIN_LIST("tokens", pat_columns),
+	.order = ADMIN_BY_ID };
 
 static void add_cells(struct table *t, const struct pat_row *p)
 {
@@ -277,7 +278,7 @@ static int list_tokens(struct admin *a, void *options, struct err *e)
 		store_pat_list(a->store, user.id, &list, e) < 0)
 		return -1;
 	for (size_t i = 0; i < list.n; i++) {
-		if (!admin_row(a))
+		if (!admin_row_id(a, list.v[i].id))
 			continue;
 		if (a->json)
 			admin_token_show(a, &list.v[i]);

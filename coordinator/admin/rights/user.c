@@ -68,7 +68,7 @@ void admin_list_owners(struct admin *a, const struct owner_list *l)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct owner_row *r = &l->v[i];
 
-		if (!admin_row(a))
+		if (!admin_row(a, r->login))
 			continue;
 		if (a->json) {
 			write_owner(&a->w, r);

@@ -1,12 +1,11 @@
-/* A number that leads nowhere near the last row is an empty page, as rows are removed by age. */
+/* A page goes on behind the last row of the one before, so that rows that come or go move none. */
 #include "coordinator/pages/site/admin_list.h"
 
 #include <inttypes.h>
 #include <pages/parts.h>
 
-#include "coordinator/pages/query.h"
-
-#define PAGE_NUMBER_MAX 1000000
+#include "base/codec.h"
+#include "base/limits.h"
 
 int admin_viewer(struct app *a, struct httpd_request *r, struct viewer *ret, struct err *e)
 {
@@ -16,30 +15,20 @@ int admin_viewer(struct app *a, struct httpd_request *r, struct viewer *ret, str
 				    : err_set(e, ERR_NOT_FOUND, "there is nothing at this path");
 }
 
-int admin_offset(struct httpd_request *r, int64_t *ret, struct err *e)
+void admin_pages(struct html *h, const char *url, int64_t before, size_t found, int64_t last)
 {
-	int64_t page;
+	struct buf older = BUF_INIT(KIB(8));
+	CLEAN_STR char *id = xasprintf("%" PRId64, last), *link = NULL;
 
-	if (query_number(r, "page", &page, e) < 0)
-		return -1;
-	if (page > PAGE_NUMBER_MAX)
-		return err_set(e, ERR_INPUT, "page: expected at most %d", PAGE_NUMBER_MAX);
-	*ret = page ? (page - 1) * ADMIN_ROWS_SHOWN : 0;
-	return 0;
-}
-
-void admin_pages(struct html *h, const char *url, int64_t offset, size_t found)
-{
-	const char *mark = strchr(url, '?') ? "&" : "?";
-	bool more = found > ADMIN_ROWS_SHOWN;
-	CLEAN_STR char *older =
-		more ? xasprintf("%s%spage=%" PRId64, url, mark, offset / ADMIN_ROWS_SHOWN + 2)
-		     : NULL;
-
+	if (found > ADMIN_ROWS_SHOWN) {
+		buf_adds(&older, url);
+		percent_field(&older, "before", id);
+		link = buf_take(&older);
+	}
 	if (!found)
 		html_none(h, &(struct html_none){ "No entry fits." });
-	if (older || offset)
+	if (link || before)
 		html_older(h,
 			&(struct html_older){
-				.newest = offset ? url : NULL, .older = older, .label = "Older" });
+				.newest = before ? url : NULL, .older = link, .label = "Older" });
 }

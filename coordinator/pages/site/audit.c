@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <pages/parts.h>
 
+#include "base/codec.h"
 #include "base/limits.h"
 #include "coordinator/pages/query.h"
 #include "coordinator/pages/site/admin_list.h"
@@ -13,8 +14,8 @@ enum { TEXT_MAX = 300 };
 
 struct audit_page {
 	struct viewer viewer;
-	char *target; /* "runner" or "runner:5", as typed */
-	int64_t offset;
+	char *target;   /* "runner" or "runner:5", as typed */
+	int64_t before; /* 0: from the newest */
 	struct audit_rows entries;
 };
 
@@ -30,15 +31,16 @@ static int audit_page_load(
 {
 	if (admin_viewer(a, r, &p->viewer, e) < 0 ||
 		query_text(r, "target", TEXT_MAX, &p->target, e) < 0 ||
-		admin_offset(r, &p->offset, e) < 0)
+		query_number(r, "before", &p->before, e) < 0)
 		return -1;
 	const char *colon = p->target ? strchr(p->target, ':') : NULL;
 	CLEAN_STR char *kind = p->target ? xstrndup(p->target, strcspn(p->target, ":")) : NULL;
 	const struct audit_filter filter = { .target_kind = kind,
 		.target = colon ? colon + 1 : NULL,
-		.limit = ADMIN_ROWS_SHOWN + 1,
-		.offset = p->offset };
-	return store_audit_list(a->store, &filter, &p->entries, e);
+		.page = { .limit = ADMIN_ROWS_SHOWN + 1, .after = p->before } };
+	if (store_audit_list(a->store, &filter, &p->entries, e) == 0)
+		return 0;
+	return err_is(e, ERR_INPUT) ? err_wrap(e, "before") : -1;
 }
 
 /* The list of what befell one thing, or things of one kind. */
@@ -49,11 +51,11 @@ static char *url_of(const char *kind, const char *target)
 	buf_adds(&url, "/audit");
 	if (kind) {
 		buf_adds(&url, "?target=");
-		url_value(&url, kind);
+		percent_encode(&url, kind);
 	}
 	if (target) {
 		buf_adds(&url, "%3A");
-		url_value(&url, target);
+		percent_encode(&url, target);
 	}
 	return buf_take(&url);
 }
@@ -97,9 +99,10 @@ void page_audit(struct httpd_request *r, void *app)
 	page_begin(&h, &p.viewer, NULL, "Audit");
 	html_audit_begin(&h, &(struct html_audit_begin){ p.target, p.target ? "/audit" : NULL });
 	html_list_begin(&h, &(struct html_list_begin){ 0 });
-	for (size_t i = 0; i < p.entries.n && i < ADMIN_ROWS_SHOWN; i++)
+	size_t shown = p.entries.n < ADMIN_ROWS_SHOWN ? p.entries.n : ADMIN_ROWS_SHOWN;
+	for (size_t i = 0; i < shown; i++)
 		write_entry(&h, &p.entries.v[i]);
 	html_list_end(&h, &(struct html_list_end){ 0 });
-	admin_pages(&h, url, p.offset, p.entries.n);
+	admin_pages(&h, url, p.before, p.entries.n, shown ? p.entries.v[shown - 1].id : 0);
 	page_reply(r, 200, &h);
 }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <pages/parts.h>
 
+#include "base/codec.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "coordinator/pages/query.h"
@@ -24,7 +25,7 @@ static const struct {
 struct hygiene_page {
 	struct viewer viewer;
 	char *host, *action, *status;
-	int64_t offset;
+	int64_t before; /* 0: from the newest */
 	struct hygiene_list records;
 };
 
@@ -51,7 +52,7 @@ static int filter_read(struct httpd_request *r, struct hygiene_page *p, struct e
 	if (query_text(r, "host", TEXT_MAX, &p->host, e) < 0 ||
 		query_text(r, "action", TEXT_MAX, &p->action, e) < 0 ||
 		query_text(r, "status", TEXT_MAX, &p->status, e) < 0 ||
-		admin_offset(r, &p->offset, e) < 0)
+		query_number(r, "before", &p->before, e) < 0)
 		return -1;
 	if (p->status && status_index(p->status) == ARRAY_LEN(statuses))
 		return err_set(e, ERR_INPUT,
@@ -66,16 +67,8 @@ static int hygiene_page_load(
 	if (admin_viewer(a, r, &p->viewer, e) < 0 || filter_read(r, p, e) < 0)
 		return -1;
 	const struct hygiene_filter filter = { p->host, p->action, p->status };
-	const struct page page = { .limit = ADMIN_ROWS_SHOWN + 1, .offset = p->offset };
+	const struct page page = { .limit = ADMIN_ROWS_SHOWN + 1, .after = p->before };
 	return store_hygiene_list(a->store, &filter, &page, &p->records, e);
-}
-
-static void url_field(struct buf *url, const char *name, const char *value)
-{
-	if (!value)
-		return;
-	buf_addf(url, "%c%s=", memchr(url->data, '?', url->len) ? '&' : '?', name);
-	url_value(url, value);
 }
 
 static char *url_of(const char *host, const char *action, const char *status)
@@ -83,9 +76,9 @@ static char *url_of(const char *host, const char *action, const char *status)
 	struct buf url = BUF_INIT(KIB(8));
 
 	buf_adds(&url, "/hygiene");
-	url_field(&url, "host", host);
-	url_field(&url, "action", action);
-	url_field(&url, "status", status);
+	percent_field(&url, "host", host);
+	percent_field(&url, "action", action);
+	percent_field(&url, "status", status);
 	return buf_take(&url);
 }
 
@@ -142,9 +135,10 @@ void page_hygiene(struct httpd_request *r, void *app)
 	page_begin(&h, &p.viewer, NULL, "Hygiene");
 	write_filter(&h, &p);
 	html_list_begin(&h, &(struct html_list_begin){ 0 });
-	for (size_t i = 0; i < p.records.n && i < ADMIN_ROWS_SHOWN; i++)
+	size_t shown = p.records.n < ADMIN_ROWS_SHOWN ? p.records.n : ADMIN_ROWS_SHOWN;
+	for (size_t i = 0; i < shown; i++)
 		write_record(&h, &p.records.v[i]);
 	html_list_end(&h, &(struct html_list_end){ 0 });
-	admin_pages(&h, url, p.offset, p.records.n);
+	admin_pages(&h, url, p.before, p.records.n, shown ? p.records.v[shown - 1].id : 0);
 	page_reply(r, 200, &h);
 }

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <pages/parts.h>
 
+#include "base/codec.h"
 #include "base/limits.h"
 #include "coordinator/pages/show.h"
 #include "coordinator/pages/site/sight.h"
@@ -163,7 +164,7 @@ static void write_records(struct html *h, const struct runner_page *p)
 	if (!viewer_is_admin(&p->sight.viewer) || str_empty(p->runner.host_name))
 		return;
 	buf_adds(&url, "/hygiene?host=");
-	url_value(&url, p->runner.host_name);
+	percent_encode(&url, p->runner.host_name);
 	html_runner_records(h, &(struct html_runner_records){ buf_cstr(&url) });
 	buf_release(&url);
 }

@@ -101,15 +101,6 @@ static void test_urls(void **state UNUSED)
 	}
 }
 
-static void test_query_values(void **state UNUSED)
-{
-	CLEAN_BUF struct buf sent = BUF_INIT(KIB(1));
-
-	url_value(&sent, "topic/a b&c=#d?e+f%g\"<>'\xc3\xa4");
-	assert_string_equal(
-		"topic/a%20b%26c%3D%23d%3Fe%2Bf%25g%22%3C%3E%27%C3%A4", buf_cstr(&sent));
-}
-
 static void test_times_and_sizes(void **state UNUSED)
 {
 	CLEAN_HTML struct html h;
@@ -137,7 +128,6 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_every_byte),
 		cmocka_unit_test(test_urls),
-		cmocka_unit_test(test_query_values),
 		cmocka_unit_test(test_times_and_sizes),
 	};
 

@@ -49,7 +49,8 @@ static struct annotation_counts counts(struct world *w, int64_t run_id, int64_t 
 
 static void list(struct world *w, int64_t run_id, struct annotation_list *ret)
 {
-	const struct annotation_spec all = { .run_id = run_id, .limit = ANNOTATIONS_RUN };
+	const struct annotation_spec all = { .run_id = run_id,
+		.page = { .limit = ANNOTATIONS_RUN } };
 	struct err e = { 0 };
 
 	must_err(store_annotation_list(w->app.store, &all, ret, &e));

@@ -25,7 +25,7 @@ static size_t count(struct world *w, struct audit_filter f)
 	CLEANUP(audit_rows_release) struct audit_rows l = { 0 };
 	struct err e = { 0 };
 
-	f.limit = f.limit ? f.limit : 100;
+	f.page.limit = f.page.limit ? f.page.limit : 100;
 	must_err(store_audit_list(w->app.store, &f, &l, &e));
 	return l.n;
 }
@@ -42,7 +42,7 @@ static void test_filters(void **state UNUSED)
 	add(&w, "site", NULL, 30);
 	add(&w, "runner", "4", 40);
 	assert_int_equal(4, count(&w, (struct audit_filter){ 0 }));
-	assert_int_equal(3, count(&w, (struct audit_filter){ .limit = 3 }));
+	assert_int_equal(3, count(&w, (struct audit_filter){ .page = { .limit = 3 } }));
 	assert_int_equal(2, count(&w, (struct audit_filter){ .target_kind = "runner" }));
 	assert_int_equal(
 		1, count(&w, (struct audit_filter){ .target_kind = "runner", .target = "4" }));
@@ -53,7 +53,8 @@ static void test_filters(void **state UNUSED)
 	assert_int_equal(2, count(&w, (struct audit_filter){ .since = AT(30) }));
 	assert_int_equal(2, count(&w, (struct audit_filter){ .until = AT(30) }));
 	assert_int_equal(1, count(&w, (struct audit_filter){ .since = AT(20), .until = AT(30) }));
-	must_err(store_audit_list(w.app.store, &(struct audit_filter){ .limit = 1 }, &l, &e));
+	must_err(store_audit_list(
+		w.app.store, &(struct audit_filter){ .page = { .limit = 1 } }, &l, &e));
 	assert_string_equal("4", l.v[0].target);
 	assert_string_equal("user", l.v[0].by);
 	assert_string_equal("ada", l.v[0].who);
@@ -102,7 +103,8 @@ static void test_long_texts_are_cut_between_characters(void **state UNUSED)
 	must_err(store_audit_record(w.app.store,
 		&(struct audit_entry){ .verb = "v", .target_kind = "site", .reason = text }, AT(1),
 		&e));
-	must_err(store_audit_list(w.app.store, &(struct audit_filter){ .limit = 1 }, &l, &e));
+	must_err(store_audit_list(
+		w.app.store, &(struct audit_filter){ .page = { .limit = 1 } }, &l, &e));
 	assert_int_equal(AUDIT_TEXT_MAX - 1, strlen(l.v[0].reason));
 	assert_memory_equal(text, l.v[0].reason, AUDIT_TEXT_MAX - 1);
 	world_close(&w);
