@@ -12,6 +12,7 @@
 #include "coordinator/pages/markdown.h"
 #include "coordinator/pages/page.h"
 #include "coordinator/pages/show.h"
+#include "coordinator/pages/timeline.h"
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/run.h"
@@ -186,6 +187,22 @@ static void write_job(struct html *h, const struct run_page *p, const struct job
 	html_job_row_end(h, &(struct html_job_row_end){ kept });
 }
 
+static bool is_bad(struct state s)
+{
+	return s.conclusion == CONCLUSION_FAILURE || s.conclusion == CONCLUSION_TIMED_OUT;
+}
+
+/* Of hundreds of legs those that failed are what somebody looks for. */
+static void write_legs(struct html *h, const struct run_page *p, const struct card *card, bool bad)
+{
+	for (size_t i = card->first; i < p->jobs.n; i++) {
+		const struct job_row *job = &p->jobs.v[i];
+
+		if (str_eq(job->key, card->key) && is_bad(job->state) == bad)
+			write_job(h, p, job);
+	}
+}
+
 static void write_card(struct html *h, const struct run_page *p, const struct card *card)
 {
 	CLEAN_STR char *needs = joined(&p->jobs.v[card->first].needs);
@@ -194,9 +211,8 @@ static void write_card(struct html *h, const struct run_page *p, const struct ca
 				   .legs = card->jobs > 1 ? (int64_t)card->jobs : 0,
 				   .done = (int64_t)card->done,
 				   .needs = needs });
-	for (size_t i = card->first; i < p->jobs.n; i++)
-		if (str_eq(p->jobs.v[i].key, card->key))
-			write_job(h, p, &p->jobs.v[i]);
+	write_legs(h, p, card, true);
+	write_legs(h, p, card, false);
 	html_card_end(h, &(struct html_card_end){ 0 });
 }
 
@@ -309,6 +325,7 @@ void page_run(struct httpd_request *r, void *app)
 	write_notes(&h, &p.run);
 	write_acts(&h, app, &p);
 	write_graph(&h, &p);
+	html_timeline(&h, &p.jobs, p.at.run_url);
 	write_annotations(&h, &p);
 	write_summaries(&h, &p);
 	write_artifacts(&h, &p);

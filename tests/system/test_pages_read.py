@@ -89,6 +89,7 @@ def test_from_the_first_page_to_the_failing_line(coordinator, populated):
     assert "3 of 4 over" in run.text and "tests/test_claim.c:77" in run.text
     assert "Larger than on trunk by 1.2 %" in run.text and "<b>lib.so</b>" in run.text
     assert "https://example.org/chart" in run.links and "stripped" in run.text
+    assert "from the first job's wait to the last one's end" in run.text and "took < 1s" in run.text
     job_url = f"{run_url}/jobs/{job_named(coordinator, populated, 'build (clang, O2')}"
     assert job_url in run.links
     job = page(coordinator, job_url)

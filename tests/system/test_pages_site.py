@@ -2,6 +2,7 @@
 queue, a runner, hygiene, audit, the schedule, a commit, the badge; who sees which; and what every
 route says to what it cannot answer."""
 import contextlib
+import json
 import re
 import sqlite3
 
@@ -213,6 +214,20 @@ def test_badge(coordinator, repository, populated):
     hidden = browse(coordinator, "/demo/hidden", as_admin(coordinator)).body.decode()
     assert "admin repo badge-token demo/hidden" in hidden and "<img" not in hidden
     assert populated
+
+
+def test_an_archived_log_reads_the_same(coordinator, populated):
+    coordinator.admin("run", "cancel", str(populated))
+    job = job_named(coordinator, populated, "build (clang, O2")
+    path = f"/demo/claims/runs/{populated}/jobs/{job}?step=3"
+    before = page(coordinator, path).text
+    done = driver.run([coordinator.binary, "run-job", "workflow:cleanup", "--keep-chunks-days", "0",
+                       "--data", coordinator.data, "--output", "json"])
+    assert json.loads(done.stdout)["chunks"] > 5
+    assert "FAIL test_claim" in before
+    after = page(coordinator, path).text
+    assert before.split("Steps")[1] == after.split("Steps")[1]
+    assert "Larger than on trunk" in page(coordinator, f"/demo/claims/runs/{populated}").text
 
 
 # ---- what cannot be answered ----
