@@ -17,12 +17,15 @@
 
 EMBED(asset_style, "coordinator/pages/style.css");
 EMBED(asset_icon, "coordinator/pages/icon.svg");
+EMBED(asset_script, "coordinator/pages/script.js");
 
 static const struct {
 	const char *name, *type, *from, *end;
 } assets[] = {
 	[ASSET_STYLE] = { "style.css", "text/css; charset=utf-8", asset_style, asset_style_end },
 	[ASSET_ICON] = { "icon.svg", "image/svg+xml", asset_icon, asset_icon_end },
+	[ASSET_SCRIPT] = { "script.js", "text/javascript; charset=utf-8", asset_script,
+		asset_script_end },
 };
 
 const char *asset_url(enum asset a, char out[ASSET_URL_MAX])

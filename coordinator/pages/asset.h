@@ -1,12 +1,12 @@
-/* Files that are the same for everybody: the style sheet and the icon, compiled in. Their names
- * hold a digest of their bytes, so browsers keep them for good. */
+/* Files that are the same for everybody: the style sheet, the script and the icon, compiled in.
+ * Their names hold a digest of their bytes, so browsers keep them for good. */
 #ifndef COORDINATOR_PAGES_ASSET_H
 #define COORDINATOR_PAGES_ASSET_H
 
 #include "coordinator/http/httpd.h"
 
 #define ASSET_ROUTE "/static/{asset}"
-enum asset { ASSET_STYLE, ASSET_ICON, ASSETS };
+enum asset { ASSET_STYLE, ASSET_ICON, ASSET_SCRIPT, ASSETS };
 enum { ASSET_URL_MAX = 64 };
 const char *asset_url(enum asset a, char out[ASSET_URL_MAX]); /* returns out */
 void asset_get(struct httpd_request *r, void *app);

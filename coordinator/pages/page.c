@@ -14,9 +14,9 @@
 #include "coordinator/pages/session.h"
 #include "coordinator/store/run.h"
 
-#define POLICY                                                                      \
-	"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';" \
-	" base-uri 'none'; frame-ancestors 'none'"
+#define POLICY                                                                         \
+	"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';" \
+	" img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 /* ---- who asks ---- */
 
@@ -107,13 +107,14 @@ int place_of(struct app *a, struct httpd_request *r, enum place_depth depth, str
 
 void page_begin(struct html *h, const struct viewer *v, const struct place *at, const char *title)
 {
-	char style[ASSET_URL_MAX], icon[ASSET_URL_MAX];
+	char style[ASSET_URL_MAX], icon[ASSET_URL_MAX], script[ASSET_URL_MAX];
 	CLEAN_STR char *full = at ? xasprintf("%s · %s/%s", title, at->repo.owner, at->repo.name)
 				  : xasprintf("%s · shithub", title);
 
 	html_head(h, &(struct html_head){ .title = full,
 			     .style = asset_url(ASSET_STYLE, style),
 			     .icon = asset_url(ASSET_ICON, icon),
+			     .script = asset_url(ASSET_SCRIPT, script),
 			     .admin = v && viewer_is_admin(v),
 			     .login = v && v->known ? v->who.login : NULL,
 			     .token = v && v->session ? v->form_token : NULL });

@@ -112,15 +112,18 @@ function step(c) {
 		state = "tag"
 		word = ""
 		tag = ""
+		has_source = 0
 	} else if (state == "tag" && c == ">") {
 		if (tag == "")
 			tag = word
-		if (tag == "script" && markup !~ /src="[^"]*"( [a-z]+)*$/ || tag == "style")
+		if (tag == "script" && !has_source || tag == "style")
 			fail("<" tag ">: scripts and styles are files of their own")
 		state = "text"
 	} else if (state == "tag" && c == "\"") {
 		attribute = word
 		sub(/=$/, "", attribute)
+		if (attribute == "src")
+			has_source = 1
 		if (attribute == "style" || attribute ~ /^on/)
 			fail("attribute " attribute ": scripts and styles are files of their own")
 		state = "value"

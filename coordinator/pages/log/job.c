@@ -214,7 +214,10 @@ static void job_page_begin(struct job_page *p)
 static void steps_begin(struct job_page *p)
 {
 	if (p->steps.n)
-		html_steps_begin(&p->html, &(struct html_steps_begin){ p->unwrapped });
+		html_steps_begin(
+			&p->html, &(struct html_steps_begin){ .nowrap = p->unwrapped,
+					  .url = p->at.job_url,
+					  .live = !status_terminal(p->at.job.state.status) });
 }
 
 /* ---- what was searched for ---- */
@@ -332,12 +335,16 @@ static void step_write(struct job_page *p)
 	const int64_t number = (int64_t)p->next + 1;
 	const char *word = state_word(step->state);
 	int64_t took = span_of(&p->html, step->started_at, step->completed_at);
+	int64_t started = step->started_at.us / USEC_PER_MSEC;
+	bool over = status_terminal(step->state.status);
 	CLEAN_STR char *name = terminal_step_name(step->name, step->run, step->uses);
 	CLEAN_STR char *url = xasprintf(
 		"%s?%sstep=%" PRId64 "#step-%" PRId64, p->at.job_url, kept(p), number, number);
 
 	if (has_log(p, step)) {
 		html_step_begin(&p->html, &(struct html_step_begin){ .index = number,
+						  .started = started,
+						  .over = over,
 						  .open = p->next == p->open,
 						  .word = word,
 						  .name = name,
@@ -347,13 +354,20 @@ static void step_write(struct job_page *p)
 	}
 	if (step->log_bytes)
 		html_step_link(&p->html, &(struct html_step_link){ .index = number,
+						 .started = started,
+						 .over = over,
 						 .url = url,
 						 .word = word,
 						 .name = name,
 						 .size = step->log_bytes,
 						 .took = took });
 	else
-		html_step_bare(&p->html, &(struct html_step_bare){ number, word, name, took });
+		html_step_bare(&p->html, &(struct html_step_bare){ .index = number,
+						 .started = started,
+						 .over = over,
+						 .word = word,
+						 .name = name,
+						 .took = took });
 	p->next++;
 }
 
