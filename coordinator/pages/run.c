@@ -19,7 +19,7 @@
 #include "coordinator/store/step.h"
 #include "coordinator/view/explain.h"
 
-enum { ANNOTATIONS_SHOWN = 100, ARTIFACTS_SHOWN = 500, SUMMARIES_READ = 40 };
+enum { ANNOTATIONS_SHOWN = 100, ARTIFACTS_SHOWN = 500, SUMMARIES_READ = 40, LINES_BEFORE = 200 };
 #define SUMMARIES_SHOWN_BYTES KIB(64) /* of their text, together */
 
 struct run_page {
@@ -261,6 +261,20 @@ static void write_summaries(struct html *h, const struct run_page *p)
 	html_summaries_end(h, &(struct html_summaries_end){ .left = (int64_t)(l->n - i) });
 }
 
+/* The line of the log that says it; the page of the job begins some lines before. */
+static char *annotation_url(const struct run_page *p, const struct annotation_row *a)
+{
+	const int64_t step = a->step_index + 1;
+	const int64_t from = a->log_line > LINES_BEFORE ? a->log_line - LINES_BEFORE : 1;
+
+	if (!a->log_line)
+		return xasprintf("%s/jobs/%" PRId64 "?step=%" PRId64 "#step-%" PRId64,
+			p->at.run_url, a->job_id, step, step);
+	return xasprintf("%s/jobs/%" PRId64 "?step=%" PRId64 "&line=%" PRId64 "#L%" PRId64
+			 "-%" PRId64,
+		p->at.run_url, a->job_id, step, from, step, a->log_line);
+}
+
 static void write_annotations(struct html *h, const struct run_page *p)
 {
 	const struct annotation_counts *c = &p->counts;
@@ -271,8 +285,7 @@ static void write_annotations(struct html *h, const struct run_page *p)
 	html_annotations_begin(h, &(struct html_annotations_begin){ 0 });
 	for (size_t i = 0; i < p->annotations.n; i++) {
 		const struct annotation_row *a = &p->annotations.v[i];
-		CLEAN_STR char *url = xasprintf("%s/jobs/%" PRId64 "?step=%" PRId64, p->at.run_url,
-			a->job_id, a->step_index + 1);
+		CLEAN_STR char *url = annotation_url(p, a);
 
 		html_annotation(h, &(struct html_annotation){ .word = a->level,
 					   .title = a->title,

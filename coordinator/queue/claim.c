@@ -273,7 +273,8 @@ static int steps_renew(struct store *s, int64_t job_id, struct err *e)
 		" (SELECT id FROM workflow_steps WHERE job_id = ?)",
 		"UPDATE workflow_steps SET status = 'queued', conclusion = NULL,"
 		" started_at = NULL, completed_at = NULL, log_bytes = 0, log_seq = -1,"
-		" log_held = NULL, log_note = NULL, log_full = 0 WHERE job_id = ?",
+		" log_held = NULL, log_note = NULL, log_full = 0, log_lines = 0"
+		" WHERE job_id = ?",
 		"UPDATE workflow_runs SET log_bytes = workflow_runs.log_bytes - j.log_bytes"
 		" FROM workflow_jobs j WHERE j.id = ? AND workflow_runs.id = j.run_id",
 		"UPDATE workflow_jobs SET log_bytes = 0 WHERE id = ?",

@@ -24,6 +24,7 @@ static const struct column columns[] = {
 	COLUMN("ifnull(a.end_line, 0)", COLUMN_INT, annotation_row, end_line),
 	COLUMN("ifnull(a.start_column, 0)", COLUMN_INT, annotation_row, start_column),
 	COLUMN("ifnull(a.end_column, 0)", COLUMN_INT, annotation_row, end_column),
+	COLUMN("ifnull(a.log_line, 0)", COLUMN_INT, annotation_row, log_line),
 };
 static const struct row_type annotation_type = ROW_TYPE(annotation_row, columns);
 
@@ -133,10 +134,11 @@ static int insert(const struct take *t, const struct annotation *a, struct err *
 {
 	return sql_run(t->s, e,
 		"INSERT INTO annotations (run_id, job_id, step_id, level, message, title, path,"
-		" start_line, end_line, start_column, end_column) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-		" ?7, nullif(?8, 0), nullif(?9, 0), nullif(?10, 0), nullif(?11, 0))",
-		"iiittttiiii", t->run_id, t->job_id, t->step_id, levels[a->level], a->message,
-		a->title, a->path, a->line, a->end_line, a->column, a->end_column);
+		" start_line, end_line, start_column, end_column, log_line)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), nullif(?9, 0),"
+		" nullif(?10, 0), nullif(?11, 0), nullif(?12, 0))",
+		"iiittttiiiii", t->run_id, t->job_id, t->step_id, levels[a->level], a->message,
+		a->title, a->path, a->line, a->end_line, a->column, a->end_column, a->log_line);
 }
 
 static int keep(struct take *t, const struct annotation *a, struct err *e)
@@ -176,12 +178,14 @@ static int reader_load(struct store *s, int64_t step_id, struct annotation_reade
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (sql_query(s, &q, e,
-		    "SELECT commands_line, commands_token FROM workflow_steps WHERE id = ?", "i",
-		    step_id) < 0)
+		    "SELECT commands_line, commands_token, log_lines FROM workflow_steps"
+		    " WHERE id = ?",
+		    "i", step_id) < 0)
 		return -1;
 	int rc = sql_next(&q, e);
 	if (rc <= 0)
 		return rc;
+	r->lines = col_int(&q, 2);
 	struct slice line = col_bytes(&q, 0), token = col_bytes(&q, 1);
 	if (buf_add(&r->line, line.ptr, line.len) < 0 ||
 		buf_add(&r->token, token.ptr, token.len) < 0)
@@ -215,6 +219,8 @@ static int step_read(struct take *t, struct slice chunk, bool end, struct err *e
 		return -1;
 	buf_add(&was.line, buf_cstr(&r.line), r.line.len);
 	buf_add(&was.token, buf_cstr(&r.token), r.token.len);
+	if (r.lines >= 0) /* the row counts this chunk already (log.c) */
+		r.lines -= annotation_lines(chunk);
 	annotations_read(&r, chunk, end, &found);
 	if ((!is_same(&r.line, &was.line) || !is_same(&r.token, &was.token)) &&
 		reader_store(t->s, t->step_id, &r, e) < 0)

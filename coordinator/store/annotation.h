@@ -20,6 +20,7 @@ struct annotation_row {
 	char *level;                /* "notice", "warning", "failure": the field's words */
 	char *message, *title, *path;
 	int64_t start_line, end_line, start_column, end_column; /* 0: not given */
+	int64_t log_line; /* of its step's log; 0: not known */
 };
 struct annotation_list {
 	struct annotation_row *v;

@@ -99,9 +99,10 @@ static int put(struct store *s, const struct log_step *t, int64_t seq, struct sl
 	}
 	if (sql_run(s, e,
 		    "UPDATE workflow_steps SET log_bytes = log_bytes + ?2, log_seq = ?3,"
-		    " log_held = nullif(?4, x''), log_full = ?5 WHERE id = ?1",
-		    "iiibi", t->id, (int64_t)text.len, seq, held.len ? held.ptr : "", held.len,
-		    (int64_t)t->full) < 0 ||
+		    " log_held = nullif(?4, x''), log_full = ?5,"
+		    " log_lines = iif(log_lines < 0, -1, log_lines + ?6) WHERE id = ?1",
+		    "iiibii", t->id, (int64_t)text.len, seq, held.len ? held.ptr : "", held.len,
+		    (int64_t)t->full, annotation_lines(text)) < 0 ||
 		sizes_add(s, t->job_id, text.len, e) < 0)
 		return -1;
 	return annotations_take(s, t->job_id, t->id, text, e) < 0

@@ -534,6 +534,10 @@ static const char *const migrations[] = {
 	" text BLOB NOT NULL);"
 	"CREATE INDEX summaries_job ON summaries (job_id);"
 	"ALTER TABLE workflow_steps ADD COLUMN summary_line BLOB;",
+	/* 42: the lines of a step's log, -1: not counted; where an annotation stands in it */
+	"ALTER TABLE workflow_steps ADD COLUMN log_lines INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE workflow_steps SET log_lines = -1 WHERE log_bytes > 0;"
+	"ALTER TABLE annotations ADD COLUMN log_line INTEGER;",
 };
 
 const char *schema_step(size_t number)

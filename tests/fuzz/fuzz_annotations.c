@@ -18,9 +18,9 @@ static void check(const struct annotation *a)
 static void show(const struct annotation *a, struct buf *out)
 {
 	check(a);
-	buf_addf(out, "%d|%s|%s|%s|%d %d %d %d\n", a->level, a->message, a->title ? a->title : "",
-		a->path ? a->path : "", (int)a->line, (int)a->end_line, (int)a->column,
-		(int)a->end_column);
+	buf_addf(out, "%d|%s|%s|%s|%d %d %d %d %d\n", a->level, a->message,
+		a->title ? a->title : "", a->path ? a->path : "", (int)a->line, (int)a->end_line,
+		(int)a->column, (int)a->end_column, (int)a->log_line);
 }
 
 static void run(const char *p, size_t n, size_t step, struct buf *out)

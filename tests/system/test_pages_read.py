@@ -93,6 +93,11 @@ def test_from_the_first_page_to_the_failing_line(coordinator, populated):
     job_url = f"{run_url}/jobs/{job_named(coordinator, populated, 'build (clang, O2')}"
     assert job_url in run.links
     job = page(coordinator, job_url)
+    # an annotation leads to its line
+    assert f"{job_url}?step=3&line=1#L3-8" in run.links and f"{job_url}?step=3&line=1#L3-15" in run.links
+    lines = browse(coordinator, f"{job_url}?step=3&line=1").body.decode()
+    assert re.search(r'id="L3-15">.*?expected 3, got 4', lines)
+    assert "L3-8" in job.ids or 'id="L3-8"' in lines
     error = next(link for link in job.links if link.endswith("#first-error"))
     failing = page(coordinator, error.split("#")[0])
     assert "first-error" in failing.ids and "L3-12" in failing.ids

@@ -133,30 +133,51 @@ static bool level_of(enum command_kind kind, enum annotation_level *ret)
 	return true;
 }
 
+struct reading {
+	struct annotations *found;
+	int64_t lines; /* that have ended; -1: not known */
+};
+
 static void on_command(void *data, const struct command *c)
 {
-	struct annotations *l = data;
+	const struct reading *g = data;
+	struct annotations *l = g->found;
 	enum annotation_level level;
 
 	if (!level_of(c->kind, &level) || l->found[level]++ >= ANNOTATIONS_STEP)
 		return;
 	l->v = xrealloc(l->v, (l->n + 1) * sizeof(*l->v));
-	fill(&l->v[l->n++], level, c);
+	fill(&l->v[l->n], level, c);
+	l->v[l->n++].log_line = g->lines < 0 ? 0 : g->lines + 1;
 }
 
 /* ---- between two chunks ---- */
 
-static void on_bytes(void *data UNUSED, const char *p UNUSED, size_t n UNUSED)
+int64_t annotation_lines(struct slice chunk)
 {
+	int64_t n = 0;
+
+	for (const char *p = chunk.ptr, *end = p + chunk.len;
+		(p = memchr(p, '\n', (size_t)(end - p))); p++)
+		n++;
+	return n;
 }
 
-static void take_up(struct annotation_reader *r, struct commands *c)
+static void on_bytes(void *data, const char *p, size_t n)
+{
+	struct reading *g = data;
+
+	if (g->lines >= 0)
+		g->lines += annotation_lines((struct slice){ p, n });
+}
+
+static void take_up(struct annotation_reader *r, struct commands *c, struct reading *g)
 {
 	if (r->token.len) {
 		c->token_len = r->token.len;
 		c->token = buf_take(&r->token);
 	}
-	commands_feed(c, buf_cstr(&r->line), r->line.len, on_bytes, NULL);
+	commands_feed(c, buf_cstr(&r->line), r->line.len, on_bytes, g);
 }
 
 static void put_down(struct annotation_reader *r, const struct commands *c)
@@ -174,12 +195,14 @@ static void put_down(struct annotation_reader *r, const struct commands *c)
 void annotations_read(
 	struct annotation_reader *r, struct slice chunk, bool end, struct annotations *ret)
 {
+	struct reading g = { ret, r->lines };
 	CLEANUP(commands_release) struct commands c;
 
-	commands_init(&c, on_command, ret);
-	take_up(r, &c);
-	commands_feed(&c, chunk.ptr, chunk.len, on_bytes, NULL);
+	commands_init(&c, on_command, &g);
+	take_up(r, &c, &g);
+	commands_feed(&c, chunk.ptr, chunk.len, on_bytes, &g);
 	if (end)
-		commands_end(&c, on_bytes, NULL);
+		commands_end(&c, on_bytes, &g);
 	put_down(r, &c);
+	r->lines = end ? 0 : r->lines < 0 ? -1 : r->lines + annotation_lines(chunk);
 }

@@ -25,6 +25,7 @@ struct annotation {
 	char *title, *path;   /* NULL: none */
 	int64_t line, column; /* from 1; 0: not given */
 	int64_t end_line, end_column;
+	int64_t log_line; /* of the log itself, from 1, where it stands; 0: not known */
 };
 enum {
 	ANNOTATION_MESSAGE_MAX = 4096,
@@ -39,11 +40,14 @@ enum {
 struct annotation_reader {
 	struct buf line; /* at most LIMIT_COMMAND_LINE bytes; a line that is none: one letter */
 	struct buf token;
+	int64_t lines; /* of the log that have ended before; -1: not known */
 };
 #define ANNOTATION_READER_INIT                                                                  \
 	{                                                                                       \
 		.line = BUF_INIT(LIMIT_COMMAND_LINE), .token = BUF_INIT(LIMIT_COMMAND_LINE + 4) \
 	}
+/* Lines that end in a piece of a log. */
+int64_t annotation_lines(struct slice chunk);
 void annotation_reader_release(struct annotation_reader *r);
 
 struct annotations {

@@ -78,6 +78,7 @@ static void test_over_chunks(void **state UNUSED)
 	assert_string_equal("broken", l.v[0].message);
 	assert_string_equal("a.c", l.v[0].path);
 	assert_int_equal(3, l.v[0].start_line);
+	assert_int_equal(2, l.v[0].log_line);
 	assert_int_equal(one, l.v[0].step_id);
 	assert_int_equal(0, l.v[0].step_index);
 	annotation_list_release(&l);

@@ -43,6 +43,8 @@ static void test_all_members(void **state UNUSED)
 	assert_null(l.v[1].path);
 	assert_int_equal(4, l.v[2].column);
 	assert_int_equal(9, l.v[2].end_column);
+	for (int64_t i = 0; i < 3; i++)
+		assert_int_equal(i + 2, l.v[i].log_line);
 }
 
 static void test_cut_anywhere(void **state UNUSED)
@@ -58,6 +60,9 @@ static void test_cut_anywhere(void **state UNUSED)
 		assert_int_equal(3, l.n);
 		assert_string_equal("yes", l.v[0].message);
 		assert_string_equal("again", l.v[1].message);
+		assert_int_equal(2, l.v[0].log_line);
+		assert_int_equal(6, l.v[1].log_line);
+		assert_int_equal(7, l.v[2].log_line);
 		assert_string_equal("last", l.v[2].message);
 	}
 }
