@@ -33,10 +33,8 @@ static void make_printable(char *text)
 
 static void store(struct err *e, const char *text)
 {
-	size_t n = strlen(text);
+	size_t n = utf8_cut(text, ERR_TEXT_MAX - 1);
 
-	if (n >= ERR_TEXT_MAX)
-		n = utf8_whole_prefix(text, ERR_TEXT_MAX - 1);
 	memcpy(e->text, text, n);
 	e->text[n] = '\0';
 	make_printable(e->text);

@@ -76,6 +76,13 @@ size_t utf8_whole_prefix(const char *text, size_t n)
 	return n;
 }
 
+size_t utf8_cut(const char *text, size_t most)
+{
+	size_t n = strnlen(text, most + 1);
+
+	return n <= most ? n : utf8_whole_prefix(text, most);
+}
+
 struct slice utf8_without_mark(struct slice text)
 {
 	static const char mark[] = "\xef\xbb\xbf";

@@ -13,6 +13,9 @@ bool utf8_valid(const char *p, size_t n);
 size_t utf8_char(const char *p, size_t n);
 /* Length of the longest prefix of p[0..n) that does not end inside a UTF-8 sequence. */
 size_t utf8_whole_prefix(const char *p, size_t n);
+/* Bytes of a text, which ends at its NUL, that are kept when at most `most` may be: all of it, or
+ * cut at a character. */
+size_t utf8_cut(const char *text, size_t most);
 /* The text without a byte order mark at its start, as some editors write one. */
 struct slice utf8_without_mark(struct slice text);
 /* Writes the character of a code point that is no surrogate (<= U+10FFFF); its length, 1..4. */

@@ -207,13 +207,13 @@ static void option_refuse(struct options *o, const struct option *opt,
 	const struct option_place *at, const char *text, const char *wrong)
 {
 	CLEAN_STR char *key = option_full_key(opt);
-	size_t n = strlen(text), most = n < SHOWN_MAX ? n : SHOWN_MAX;
+	size_t shown = utf8_cut(text, SHOWN_MAX);
 
 	if (opt->sensitive)
 		option_problem_at(o, at, key, "value refused (not shown): %s", wrong);
 	else
-		option_problem_at(o, at, key, "\"%.*s\"%s refused: %s",
-			(int)utf8_whole_prefix(text, most), text, n > most ? "…" : "", wrong);
+		option_problem_at(o, at, key, "\"%.*s\"%s refused: %s", (int)shown, text,
+			text[shown] ? "…" : "", wrong);
 }
 
 void option_put(struct options *o, const struct option *opt, const struct option_place *at,

@@ -23,9 +23,8 @@ void storage_call_release(struct storage_call *c)
 
 static void note_answer(struct storage_call *c, const struct http_result *r)
 {
-	size_t n = r->body.len < STORAGE_OUTPUT_MAX ? r->body.len : STORAGE_OUTPUT_MAX;
-	CLEAN_STR char *head =
-		xstrndup(buf_cstr(&r->body), utf8_whole_prefix(buf_cstr(&r->body), n));
+	const char *body = buf_cstr(&r->body);
+	CLEAN_STR char *head = xstrndup(body, utf8_cut(body, STORAGE_OUTPUT_MAX));
 
 	c->status = r->status;
 	c->output = text_printable(head);

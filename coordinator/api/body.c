@@ -83,8 +83,8 @@ static const struct json_field heartbeat_fields[] = {
 
 static void metadata_cut(char *text)
 {
-	if (text && strlen(text) > LIMIT_METADATA)
-		text[utf8_whole_prefix(text, LIMIT_METADATA)] = 0;
+	if (text)
+		text[utf8_cut(text, LIMIT_METADATA)] = 0;
 }
 
 int heartbeat_parse(struct slice text, struct heartbeat_body *ret, struct err *e)

@@ -35,7 +35,7 @@ void session_list_release(struct session_list *l)
 int store_session_add(struct store *s, int64_t user_id, const char *digest,
 	const unsigned char sha[SHA256_LEN], const char *agent, struct wall now, struct err *e)
 {
-	CLEAN_STR char *kept = xstrndup(agent, utf8_whole_prefix(agent, SESSION_AGENT_MAX));
+	CLEAN_STR char *kept = xstrndup(agent, utf8_cut(agent, SESSION_AGENT_MAX));
 	CLEAN_TX struct store_tx tx = { 0 };
 
 	if (store_begin(s, &tx, e) < 0 ||

@@ -13,7 +13,6 @@
 #include "config/descriptors.h"
 #include "base/fs.h"
 #include "base/log.h"
-#include "coordinator/api/api.h"
 #include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/claim/lost_job.h"
@@ -22,14 +21,13 @@
 #include "coordinator/object/object.h"
 #include "coordinator/pages/log/log.h"
 #include "coordinator/pages/pages.h"
-#include "coordinator/pages/repo/repo.h"
-#include "coordinator/pages/site/site.h"
 #include "coordinator/queue/gate.h"
 #include "coordinator/repo/repo.h"
 #include "coordinator/serve/certificate.h"
 #include "coordinator/scrub/scrub.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/serve/metrics_access.h"
+#include "coordinator/serve/routes.h"
 #include "coordinator/store/counter.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/store.h"
@@ -43,7 +41,6 @@
 #define OWN_DESCRIPTORS 256 /* store, sockets, git's pipes, and some to spare */
 #define CONNECTIONS_LEAST 64
 #define FLUSH_US (5 * USEC_PER_SEC)
-enum { PAGE_TABLES = 4 };       /* the last ones of all routes */
 enum { TOKENS_AT_ONCE = 5000 }; /* of a store that held millions: a few milliseconds each time */
 #define FLUSH_WAIT_US (USEC_PER_SEC / 2) /* for the write lock of another process */
 
@@ -238,15 +235,11 @@ static void proxies_read(struct serve *v)
 static int http_listen(struct serve *v, struct err *e)
 {
 	struct app *a = &v->app;
-	/* a page of the site is asked for before one of a repository */
-	static const struct httpd_route *const tables[] = { api_routes, git_http_routes,
-		site_routes, repo_page_routes, page_routes, log_routes };
-	const size_t sizes[] = { api_routes_n, ARRAY_LEN(git_http_routes), site_routes_n,
-		repo_page_routes_n, page_routes_n, log_routes_n };
+	const struct routes routes = routes_all();
 	struct httpd_config c = { .listen = v->config.listen,
-		.tables = tables,
-		.table_sizes = sizes,
-		.n_tables = ARRAY_LEN(tables) - (v->config.pages == PAGES_OFF ? PAGE_TABLES : 0),
+		.tables = routes.tables,
+		.table_sizes = routes.sizes,
+		.n_tables = v->config.pages == PAGES_OFF ? ROUTES_PAGES : ROUTES_TABLES,
 		.lost = v->config.pages == PAGES_ON ? &page_lost : NULL,
 		.max_connections = connections_possible(v->config.connections),
 		.max_per_peer = (unsigned)v->config.connections_per_peer,

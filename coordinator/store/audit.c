@@ -43,11 +43,7 @@ const char *audit_by_text(enum audit_by by)
 /* NULL stays NULL. */
 static char *cut(const char *text)
 {
-	if (!text)
-		return NULL;
-	size_t n = strlen(text);
-
-	return xstrndup(text, n > AUDIT_TEXT_MAX ? utf8_whole_prefix(text, AUDIT_TEXT_MAX) : n);
+	return text ? xstrndup(text, utf8_cut(text, AUDIT_TEXT_MAX)) : NULL;
 }
 
 static int record(struct store *s, const struct audit_entry *r, struct wall now, int64_t *ret_id,

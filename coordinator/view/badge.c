@@ -48,9 +48,8 @@ static void add_label(struct buf *out, int middle, int width, const char *text)
 static char *label_text(const char *label)
 {
 	CLEAN_STR char *clean = text_printable(label);
-	size_t n = strlen(clean);
 
-	return xstrndup(clean, n > BADGE_LABEL_MAX ? utf8_whole_prefix(clean, BADGE_LABEL_MAX) : n);
+	return xstrndup(clean, utf8_cut(clean, BADGE_LABEL_MAX));
 }
 
 void badge_write(struct buf *out, const char *label, enum badge_state s)

@@ -31,9 +31,7 @@ int inventory_list(
 
 static char *cut(const char *text, size_t most)
 {
-	size_t n = strlen(text);
-
-	return xstrndup(text, utf8_whole_prefix(text, n < most ? n : most));
+	return xstrndup(text, utf8_cut(text, most));
 }
 
 static char *text_of(const struct json_value *v, const char *key)

@@ -102,10 +102,8 @@ void progress_sender_free(struct progress_sender *s)
 static void set_name(struct progress *p, const char *name)
 {
 	CLEAN_STR char *text = text_printable(name ? name : "");
-	size_t n = strlen(text);
+	size_t n = utf8_cut(text, sizeof(p->name) - 1);
 
-	if (n >= sizeof(p->name))
-		n = utf8_whole_prefix(text, sizeof(p->name) - 1);
 	memset(p->name, 0, sizeof(p->name));
 	memcpy(p->name, text, n);
 }

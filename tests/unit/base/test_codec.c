@@ -214,6 +214,18 @@ static void utf8_prefixes(UNUSED void **state)
 			utf8_whole_prefix(cases[i].text.ptr, cases[i].text.len), cases[i].want);
 }
 
+static void utf8_cuts(UNUSED void **state)
+{
+	static const char euro[] = "a\xe2\x82\xac";
+
+	assert_int_equal(0, utf8_cut("", 3));
+	assert_int_equal(2, utf8_cut("ab", 3)); /* nothing behind its end is read */
+	assert_int_equal(3, utf8_cut("abc", 3));
+	assert_int_equal(3, utf8_cut("abcd", 3));
+	assert_int_equal(1, utf8_cut(euro, 3));
+	assert_int_equal(4, utf8_cut(euro, 4));
+}
+
 static void escapes_names(void **state)
 {
 	static const struct {
@@ -250,6 +262,7 @@ int main(void)
 		cmocka_unit_test(randomness),
 		cmocka_unit_test(utf8_is_strict),
 		cmocka_unit_test(utf8_prefixes),
+		cmocka_unit_test(utf8_cuts),
 		cmocka_unit_test(escapes_names),
 	};
 

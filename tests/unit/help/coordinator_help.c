@@ -10,7 +10,6 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/scrub/scrub.h"
-#include "coordinator/api/api.h"
 #include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/pages/pages.h"
@@ -23,6 +22,7 @@
 #include "coordinator/store/runner.h"
 #include "coordinator/store/state.h"
 #include "coordinator/store/store.h"
+#include "tests/unit/help/routes_help.h"
 
 struct strv labels_of(const char *text)
 {
@@ -96,17 +96,16 @@ void world_open(struct world *w)
 
 void world_serve(struct world *w)
 {
-	static const struct httpd_route *const tables[] = { api_routes, page_routes };
-	const size_t sizes[] = { api_routes_n, page_routes_n };
+	const struct routes routes = world_routes();
 	struct err e = { 0 };
 
 	w->app.loop = loop_new(&e);
 	assert_non_null(w->app.loop);
 	must_err(waiters_new(&w->app, &e));
 	struct httpd_config c = { .listen = "127.0.0.1:0",
-		.tables = tables,
-		.table_sizes = sizes,
-		.n_tables = ARRAY_LEN(tables),
+		.tables = routes.tables,
+		.table_sizes = routes.sizes,
+		.n_tables = ROUTES_TABLES,
 		.lost = &page_lost,
 		.app = &w->app,
 		.turn = &app_turn };

@@ -16,6 +16,7 @@
 #include "coordinator/store/run.h"
 #include "coordinator/store/step.h"
 #include "tests/unit/help/coordinator_help.h"
+#include "tests/unit/help/routes_help.h"
 
 /* A private repository of acme with one run, and people around it. */
 struct place {
@@ -48,21 +49,17 @@ static void place_open(struct place *p)
 	world_pat(&p->w, "wanda", SCOPE_REPO_READ | SCOPE_REPO_WRITE, p->writer);
 }
 
-/* ---- the routes of the API, then those of the pages ---- */
-
-static size_t routes_n(void)
-{
-	return api_routes_n + page_routes_n;
-}
-
-static const struct httpd_route *route_at(size_t i)
-{
-	return i < api_routes_n ? &api_routes[i] : &page_routes[i - api_routes_n];
-}
-
 /* ---- paths ---- */
 
 enum { NOWHERE = 987654 };
+
+/* What a route cannot do without. */
+static const char *query_of(const char *pattern)
+{
+	return str_ends(pattern, "/find")    ? "?q=text"
+	       : str_ends(pattern, "/lines") ? "?from=1&to=2"
+					     : "";
+}
 
 /* The pattern with what there is (or is not) in place of its names. */
 static char *path_of(const struct place *p, const char *pattern, bool there)
@@ -94,6 +91,7 @@ static char *path_of(const struct place *p, const char *pattern, bool there)
 			buf_adds(&out, "1");
 		at = end ? end + 1 : at + 1;
 	}
+	buf_adds(&out, query_of(pattern));
 	return xstrdup(buf_cstr(&out));
 }
 
@@ -116,8 +114,8 @@ static long ask(struct place *p, const struct httpd_route *route, const char *to
 
 static bool for_everybody(const struct httpd_route *route)
 {
-	static const char *const patterns[] = { "/metrics", "/healthz", "/", "/runners",
-		ASSET_ROUTE, "/login", "/logout", "/sessions" };
+	static const char *const patterns[] = { "/metrics", "/healthz", "/", "/queue", "/runners",
+		"/runners/{id}", ASSET_ROUTE, "/login", "/logout", "/sessions" };
 
 	for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
 		if (str_eq(route->pattern, patterns[i]))
@@ -200,7 +198,7 @@ static bool takes_pat(const struct place *p, const struct httpd_route *route)
  * for somebody known, nothing exists. Calls of runners and jobs know no users. */
 static long refusal_of(const struct httpd_route *route, const struct outsider *o)
 {
-	bool page = route >= page_routes && route < page_routes + page_routes_n;
+	bool page = route_is_page(route);
 	bool public = (page && str_eq(route->method, "GET")) ||
 		      strstr(route->pattern, "/commits/") || str_ends(route->pattern, "/badge.svg");
 
@@ -244,7 +242,7 @@ static void test_every_route_refuses(void **state UNUSED)
 			refuse_one(&p, route_at(i), &o[k]);
 		tried++;
 	}
-	assert_int_equal(routes_n() - 9, tried);
+	assert_int_equal(routes_n() - 11, tried);
 	/* nothing came of it */
 	assert_string_equal("queued", world_state(&p.w, p.run, "a"));
 	world_close(&p.w);
@@ -269,7 +267,10 @@ static void test_members(void **state UNUSED)
 			continue; /* the run has none */
 
 		if (str_eq(route->method, "GET") && of_runs) {
-			assert_int_equal(200, ask(&p, route, p.reader, true, &body));
+			long status = ask(&p, route, p.reader, true, &body);
+
+			if (status != 200)
+				fail_msg("%s: %ld %s", route->pattern, status, buf_cstr(&body));
 			reads++;
 		} else if (str_ends(route->pattern, "/rerun") ||
 			   str_ends(route->pattern, "/rerun-failed-jobs") ||
@@ -282,7 +283,7 @@ static void test_members(void **state UNUSED)
 			writes++;
 		}
 	}
-	assert_int_equal(10, reads);
+	assert_int_equal(14, reads);
 	assert_int_equal(9, writes);
 	world_close(&p.w);
 }

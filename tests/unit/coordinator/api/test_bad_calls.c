@@ -11,6 +11,7 @@
 #include "coordinator/pages/pages.h"
 #include "coordinator/rights/pat.h"
 #include "tests/unit/help/coordinator_help.h"
+#include "tests/unit/help/routes_help.h"
 
 /* A run whose job is claimed, and a token of each kind. */
 struct place {
@@ -37,22 +38,6 @@ static void place_open(struct place *p)
 	assert_int_equal(200, call_do(&p->w, &first, NULL));
 	path = path_join(p->w.dir, "shithubd.db");
 	assert_int_equal(SQLITE_OK, sqlite3_open(path, &p->other));
-}
-
-/* The routes of the API, then those of the pages. */
-static size_t routes_n(void)
-{
-	return api_routes_n + page_routes_n;
-}
-
-static bool is_page(const struct httpd_route *route)
-{
-	return route >= page_routes && route < page_routes + page_routes_n;
-}
-
-static const struct httpd_route *route_at(size_t i)
-{
-	return i < api_routes_n ? &api_routes[i] : &page_routes[i - api_routes_n];
 }
 
 static void place_close(struct place *p)
@@ -124,12 +109,12 @@ static void refused(struct place *p, const struct httpd_route *route, const stru
 		.token = token_for(p, route),
 		.body = b->body,
 		.body_len = b->body_len };
-	long status = call_do(&p->w, &c, is_page(route) ? NULL : &d);
+	long status = call_do(&p->w, &c, route_is_page(route) ? NULL : &d);
 
 	if (status != b->want && status != b->or_want)
 		fail_msg("%s %s with %s: %ld, expected %ld", b->method, b->path, b->what, status,
 			b->want);
-	error = is_page(route) ? "a page" : json_get_string(json_root(d), "error");
+	error = route_is_page(route) ? "a page" : json_get_string(json_root(d), "error");
 	if (!error || !*error)
 		fail_msg("%s %s with %s: no error in the answer", b->method, b->path, b->what);
 	if (commits(p) != before)

@@ -143,6 +143,7 @@ static void test_first_and_second_cancel(void **state UNUSED)
 	end(&w, id_of(work), STATUS_CANCELLED, CONCLUSION_CANCELLED);
 	CLEAN_JSON struct json_doc *cleanup = take(&w);
 	expect_claim(cleanup, "cleanup");
+	job_row_release(&row);
 	must_err(store_job_get(w.app.store, id_of(cleanup), &row, &e));
 	assert_int_equal(row.cancel_requested, 0);
 	must_err(store_run_cancel(w.app.store, run, "cancelled by ada", wall_now(), &e));
