@@ -129,6 +129,19 @@ static struct expr_value inputs_context(const struct job_spec *s, struct expr_ar
 	return from_claim(a, v ? v : json_get(s->event_payload, "inputs"), EXPR_TAINTED);
 }
 
+/* The job's token goes by this name, too, unless somebody gave a secret of that name. */
+static struct expr_value secrets_context(const struct job_spec *s, struct expr_arena *a)
+{
+	static const char token[] = "GITHUB_TOKEN";
+	struct expr_value o = expr_from_pairs(a, &s->secrets, EXPR_SECRET);
+
+	for (size_t i = 0; i < s->secrets.n; i++)
+		if (strcasecmp(s->secrets.v[i].key, token) == 0)
+			return o;
+	set_text(a, &o, token, s->checkout_token ? s->checkout_token : "", EXPR_SECRET);
+	return o;
+}
+
 enum expr_status job_status(const struct job *j)
 {
 	if (j->state.cause != CAUSE_NONE)
@@ -151,7 +164,7 @@ struct expr_context job_context(const struct job *j, struct expr_arena *a, size_
 		{ "shithub", shithub_context_with(&facts.of, &j->values.event, a) },
 		{ "env", env_context(j, a, step_env) },
 		{ "vars", from_claim(a, s->vars, 0) },
-		{ "secrets", expr_from_pairs(a, &s->secrets, EXPR_SECRET) },
+		{ "secrets", secrets_context(s, a) },
 		{ "job", job_value(j, a) },
 		{ "steps", steps_context(j, a) },
 		{ "runner", runner_context(&facts.of, a) },

@@ -34,7 +34,7 @@ def test_refs_depth_tags_and_path(coordinator, repository, joined):
     - uses: actions/checkout@v4
       with: {{ref: side, path: by/branch}}
     - uses: actions/checkout@v4
-      with: {{ref: heavy, path: by/tag}}
+      with: {{ref: heavy, path: by/tag, token: "${{{{ secrets.GITHUB_TOKEN }}}}"}}
     - uses: actions/checkout@v4
       with: {{ref: refs/tags/light, path: by/ref, fetch-depth: 0}}
     - uses: actions/checkout@v4

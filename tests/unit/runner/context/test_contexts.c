@@ -530,6 +530,8 @@ static void a_claim_of_the_hosted_service(void **state)
 		{ "github.workflow", "\".shithub/workflows/ci.yml\"", 0 },
 		{ "github.server_url", "\"https://hub.test\"", 0 },
 		{ "github.token", "\"c\"", EXPR_SECRET },
+		{ "secrets.GITHUB_TOKEN", "\"c\"", EXPR_SECRET },
+		{ "secrets.github_token == github.token", "true", EXPR_SECRET },
 		{ "github.action", "\"__x_y\"", 0 },
 		{ "github.action_repository", "\"x/y\"", 0 },
 		{ "github.action_ref", "\"v4\"", 0 },
@@ -555,6 +557,9 @@ static void a_claim_of_the_hosted_service(void **state)
 		if (v.flags != cases[i].flags)
 			fail_msg("%s: flags %u", cases[i].expression, v.flags);
 	}
+	/* a secret that somebody gave wins */
+	pairs_set(&s->secrets, "github_token", "own");
+	assert_value(&j, "${{ secrets.GITHUB_TOKEN }}", "\"own\"");
 	job_values_release(&j.values);
 	step_runs_free(j.runs, 1, false);
 }
