@@ -24,7 +24,7 @@
 #include "base/log.h"
 #include "engine/gate_client.h"
 
-enum phase { PHASE_CONNECT, PHASE_RUN, PHASE_DRAIN, PHASE_CUT, PHASE_ASK, PHASE_KILL };
+enum phase { PHASE_CONNECT, PHASE_RUN, PHASE_DRAIN, PHASE_CUT, PHASE_LEFT, PHASE_ASK, PHASE_KILL };
 
 /* How soon after its start a container is inspected when its gate is not here yet, and how often a
  * dead gate's container is asked for its exit code until the engine has it. */
@@ -50,6 +50,7 @@ struct box_gate {
 	int asked;
 	bool ended; /* how it ended is known */
 	bool eof;   /* output is complete, or cut */
+	bool left;  /* quiet processes are left, whose end is worth a word */
 	struct leftover *leftovers;
 };
 
@@ -77,6 +78,11 @@ static void maybe_finish(struct box_gate *g)
 
 	if (!g->ended || !g->eof)
 		return;
+	if (g->left && !b->killed && !b->result.output_cut) {
+		if (g->phase != PHASE_LEFT)
+			phase_set(g, PHASE_LEFT, BOX_LEFT_US);
+		return;
+	}
 	pipe_close(g);
 	phase_set(g, PHASE_RUN, -1);
 	again = b->job->config->engine.isolation == ISOLATION_JOB && g->client && !b->killed;
@@ -156,6 +162,18 @@ static void cut(struct box_gate *g)
 	maybe_finish(g);
 }
 
+/* Nothing more is awaited of what the step left. */
+static void left_over(struct box_gate *g)
+{
+	g->left = false;
+	maybe_finish(g);
+}
+
+static void on_emptied(void *data)
+{
+	left_over(data);
+}
+
 static void stuck(struct box_gate *g)
 {
 	struct err e = { 0 };
@@ -180,6 +198,10 @@ static void on_timer(struct loop_source *s UNUSED, void *data)
 	case PHASE_DRAIN:
 	case PHASE_CUT:
 		cut(g);
+		break;
+	case PHASE_LEFT:
+		g->box->result.left_ended = true;
+		left_over(g);
 		break;
 	case PHASE_KILL:
 		stuck(g);
@@ -325,6 +347,7 @@ static void on_exited(void *data, const struct gate_exit_status *s)
 		r->code = WEXITSTATUS(s->status);
 	}
 	r->oom = s->oom_kills > 0;
+	g->left = s->left && g->box->job->config->engine.isolation == ISOLATION_STEP;
 	ended(g);
 }
 
@@ -363,7 +386,8 @@ static int prepare(struct step_box *b, struct err *e)
 	static const struct gate_events gate_events = { .connected = on_connected,
 		.failed = on_failed,
 		.exited = on_exited,
-		.closed = on_closed };
+		.closed = on_closed,
+		.emptied = on_emptied };
 	static const struct box_container_events events = { .up = on_up,
 		.failed = on_start_failed };
 	struct box_gate *g = xcalloc(1, sizeof(*g));

@@ -123,6 +123,10 @@ static void client_frame(struct gate_client *c)
 	} else if (h.type == GATE_EXIT && gate_exit_decode(p, h.length, &status) == 0) {
 		buf_clear(&c->in);
 		c->events.exited(c->data, &status);
+	} else if (h.type == GATE_EMPTY && h.length == 0) {
+		buf_clear(&c->in);
+		if (c->events.emptied)
+			c->events.emptied(c->data);
 	} else if (h.type == GATE_FAILED && gate_failed_decode(p, h.length, &failure) == 0) {
 		err_set(&e, ERR_IO, "gate: %.*s", (int)failure.text_len, failure.text);
 		e.errnum = failure.errnum;

@@ -7,8 +7,8 @@
  * socket file are gone the moment the gate is connected.
  *
  * Callbacks come from the loop, one per dispatch, as the last touch of the client: they may free
- * it. Order: connected → [run → started or failed → exited]* → closed. After closed nothing
- * follows.
+ * it. Order: connected → [run → started or failed → exited → emptied, if something was left]* →
+ * closed. After closed nothing follows.
  */
 #ifndef ENGINE_GATE_CLIENT_H
 #define ENGINE_GATE_CLIENT_H
@@ -26,6 +26,7 @@ struct gate_events {
 	void (*exited)(void *data, const struct gate_exit_status *s);
 	void (*closed)(
 		void *data, const struct err *e); /* e: why, class ERR_NONE for a plain end */
+	void (*emptied)(void *data); /* what the step left has ended; NULL: not of interest */
 };
 
 struct gate_request {

@@ -64,9 +64,11 @@ struct step_box *step_box_prepare(struct box_job *j, const char *step_id);
 /* The same with home at BOX_HOME, whatever the job says: what the image has at its HOME shows. */
 struct step_box *step_box_prepare_beside(struct box_job *j, const char *step_id);
 
-/* What a step's left-over processes may still write after it ended, and how long the engine may
+/* What a step's left-over processes may still write after it ended, how long those that hold no
+ * output have before they count as left, and how long the engine may
  * take to end a killed box before it counts as stuck. */
 #define BOX_DRAIN_US (2 * USEC_PER_SEC)
+#define BOX_LEFT_US (200 * USEC_PER_MSEC)
 #define BOX_KILL_US (10 * USEC_PER_SEC)
 #define BOX_READY_US (60 * USEC_PER_SEC) /* launch waits so long for its box */
 #define BOX_CLOSE_US (30 * USEC_PER_SEC)
@@ -84,6 +86,8 @@ struct step_result {
 			     missing */
 	bool output_cut;  /* a left-over process kept the pipe; drained for a bounded time, then
 			     closed */
+	bool left_ended;  /* gate transport, isolation "step": quiet processes were left, and ended
+			     with the box */
 	struct err infra; /* set when STEP_GONE is the platform's fault */
 };
 struct step_launch {

@@ -52,6 +52,13 @@ int gate_reap(pid_t child, int *ret_status)
 	return found;
 }
 
+int gate_has_children(void)
+{
+	siginfo_t ignored;
+
+	return waitid(P_ALL, 0, &ignored, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 /* The counter behind "\noom_kill " of a small cgroup file; both versions name it so. */
 static int oom_kills_of(const char *path, uint32_t *ret)
 {

@@ -48,6 +48,8 @@ int gate_exec(char **args); /* DIR ARGV... */
 int gate_signals(void);
 /* Reaps everything that ended. 1 and *ret_status when `child` was among it. */
 int gate_reap(pid_t child, int *ret_status);
+/* 1 when a child is alive: as process 1 has all orphans, then something of the container is. */
+int gate_has_children(void);
 /* Processes of this container the memory limit has killed so far (0 if the kernel does not say). */
 uint32_t gate_oom_kills(void);
 /* Appends text at out + pos, at most to max - 1; returns the new length. */

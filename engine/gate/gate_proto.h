@@ -8,7 +8,7 @@
  * the connection then, and with it the container.
  *
  *   runner → gate   RUN (with one SCM_RIGHTS descriptor), SIGNAL
- *   gate → runner   STARTED or FAILED, then EXIT
+ *   gate → runner   STARTED or FAILED, then EXIT, then EMPTY if EXIT said that something is left
  */
 #ifndef ENGINE_GATE_GATE_PROTO_H
 #define ENGINE_GATE_GATE_PROTO_H
@@ -60,9 +60,10 @@ enum gate_type {
 	GATE_STARTED = 16,
 	GATE_FAILED = 17,
 	GATE_EXIT = 18,
+	GATE_EMPTY = 19,
 };
 
-enum { GATE_HEADER_LEN = 8, GATE_RUN_HEAD_LEN = 16, GATE_SIGNAL_LEN = 4, GATE_EXIT_LEN = 8 };
+enum { GATE_HEADER_LEN = 8, GATE_RUN_HEAD_LEN = 16, GATE_SIGNAL_LEN = 4, GATE_EXIT_LEN = 12 };
 
 struct gate_header {
 	uint32_t type, length;
@@ -190,18 +191,21 @@ static inline int gate_signal_decode(const unsigned char *p, size_t n, int *ret)
 	return 0;
 }
 
-/* EXIT: u32 wait status, u32 processes the memory limit killed while the step ran. */
+/* EXIT: u32 wait status, u32 processes the memory limit killed while the step ran, u32 1 when other
+ * processes than the gate are left, else 0. */
 struct gate_exit_status {
 	int status;
 	uint32_t oom_kills;
+	int left;
 };
 
 static inline int gate_exit_decode(const unsigned char *p, size_t n, struct gate_exit_status *ret)
 {
-	if (n != GATE_EXIT_LEN || gate_get32(p) > 0xffff)
+	if (n != GATE_EXIT_LEN || gate_get32(p) > 0xffff || gate_get32(p + 8) > 1)
 		return -1;
 	ret->status = (int)gate_get32(p);
 	ret->oom_kills = gate_get32(p + 4);
+	ret->left = gate_get32(p + 8) == 1;
 	return 0;
 }
 

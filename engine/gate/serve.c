@@ -1,10 +1,11 @@
 /*
  * The gate proper: takes messages from the runner, runs one step at a time.
  *
- * States: idle → (RUN) running → (the child ends: EXIT) idle. A RUN while running, a message that
- * does not decode, a descriptor where none belongs, or the connection's end: the gate exits, and
- * the kernel kills what is left in the container. Processes a step left behind live on in between:
- * with isolation "job" that is the point, with "step" the runner ends the container.
+ * States: idle → (RUN) running → (the child ends: EXIT) idle. When the step left processes behind,
+ * EMPTY follows as soon as the last one ended, unless a RUN comes first. A RUN while running, a
+ * message that does not decode, a descriptor where none belongs, or the connection's end: the gate
+ * exits, and the kernel kills what is left in the container. Processes a step left behind live on
+ * in between: with isolation "job" that is the point, with "step" the runner ends the container.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@ struct gate {
 	int socket, signals;
 	pid_t child;           /* 0: idle */
 	uint32_t oom_before;   /* counter when the step began */
+	int left;              /* EXIT said that processes are left */
 	char script_path[256]; /* of the running step, to be removed */
 };
 
@@ -132,6 +134,7 @@ static int start_step(struct gate *g, const struct message *m)
 	c.argv = gate_arrays(&r, environ, &c.envp);
 	c.cwd = r.cwd;
 	g->oom_before = gate_oom_kills();
+	g->left = 0;
 	g->child = c.argv ? gate_spawn(&c) : -1;
 	if (g->child < 0) {
 		int errnum = errno;
@@ -162,18 +165,29 @@ static int on_message(struct gate *g)
 	return rc;
 }
 
-static int on_child(struct gate *g)
+static int on_exit(struct gate *g, int status)
 {
 	unsigned char body[GATE_EXIT_LEN];
-	int status;
 
-	if (!gate_reap(g->child, &status) || !g->child)
-		return 0;
+	g->child = 0;
+	g->left = gate_has_children();
 	gate_put32(body, (uint32_t)status);
 	gate_put32(body + 4, gate_oom_kills() - g->oom_before);
-	g->child = 0;
+	gate_put32(body + 8, (uint32_t)g->left);
 	gate_script_remove(g->script_path);
 	return answer(g, GATE_EXIT, body, sizeof(body));
+}
+
+static int on_child(struct gate *g)
+{
+	int status, ended = gate_reap(g->child, &status);
+
+	if (ended && g->child)
+		return on_exit(g, status);
+	if (!g->left || gate_has_children())
+		return 0;
+	g->left = 0;
+	return answer(g, GATE_EMPTY, NULL, 0);
 }
 
 static int on_signals(struct gate *g)

@@ -111,6 +111,10 @@ static enum outcome script_outcome(struct job *j, const struct step_result *r)
 			"[shithub] a background process still held the output open; %s",
 			j->config->engine.isolation == ISOLATION_JOB ? "what it writes is dropped"
 								     : "it was ended");
+	if (r->left_ended)
+		step_log_line(j->step.log,
+			"[shithub] background processes of this step were ended with it: each step "
+			"has a container of its own");
 	if (current_step_interrupted(&j->step))
 		return interrupt_outcome(j->step.interrupt);
 	bool good = r->end == STEP_EXITED && r->code == 0;

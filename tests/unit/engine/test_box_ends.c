@@ -156,6 +156,32 @@ static void test_leftover(void **state)
 	run_release(&r);
 }
 
+/* One that holds no output is told of, unless it ends at once. */
+static void test_quiet_leftover(void **state)
+{
+	struct run r = { 0 };
+
+	run_script(&r, "sleep 50 >/dev/null 2>&1 & echo started");
+	assert_string_equal(buf_cstr(&r.out), "started\n");
+	assert_int_equal(r.result.code, 0);
+	assert_false(r.result.output_cut);
+	if (!*state) /* the attach transport cannot tell */
+		assert_true(r.result.left_ended);
+	run_release(&r);
+
+	r = (struct run){ 0 };
+	run_script(&r, "(sleep 0.02) >/dev/null 2>&1 & echo started");
+	assert_int_equal(r.result.code, 0);
+	assert_false(r.result.left_ended);
+	run_release(&r);
+
+	r = (struct run){ 0 };
+	run_script(&r, "(sleep 0.05; echo late) & true");
+	assert_string_equal(buf_cstr(&r.out), "late\n");
+	assert_false(r.result.left_ended);
+	run_release(&r);
+}
+
 /* ---- table ---- */
 
 static const struct box_case cases[] = {
@@ -169,6 +195,7 @@ static const struct box_case cases[] = {
 	{ "out of memory", test_oom },
 	{ "fork bomb", test_fork_bomb },
 	{ "left-over process", test_leftover },
+	{ "quiet left-over process", test_quiet_leftover },
 };
 
 int main(int argc, char **argv)
