@@ -11,13 +11,38 @@
 #include "runner/context/facts.h"
 #include "runner/context/files.h"
 
+/* The context of a text that is read before the step runs. The step's own env counts in it, too;
+ * that is rendered only for a text that may ask for it, since a step that is skipped needs none
+ * of its secrets. */
+static int context_with_own_env(struct job *j, size_t index, const char *text,
+	enum expr_status status, struct flagged_env *own, struct expr_arena *a,
+	struct expr_context *ret, struct err *e)
+{
+	const struct step_spec *s = &j->spec->steps.v[index];
+
+	*ret = job_context(j, a, index, NULL, status);
+	if (s->env.n == 0 || !text || !strcasestr(text, "env"))
+		return 0;
+	if (flagged_env_render(own, "env", &s->env, ret, e) < 0)
+		return -1;
+	*ret = job_context(j, a, index, own, status);
+	return 0;
+}
+
 int step_condition(struct job *j, size_t index, struct err *e)
 {
 	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
-	struct expr_context c = job_context(j, a, index, NULL, job_status(j));
+	CLEANUP(flagged_env_release) struct flagged_env own = { 0 };
+	const char *text = j->spec->steps.v[index].condition;
+	enum expr_status status = job_status(j);
+	/* what is skipped whatever its env says */
+	bool asked = status == EXPR_SUCCESS || render_condition_asks_status(text);
+	struct expr_context c;
 	bool wanted = false;
 
-	if (render_condition(j->spec->steps.v[index].condition, &c, &wanted, e) < 0)
+	if (context_with_own_env(j, index, asked ? text : NULL, status, &own, a, &c, e) < 0)
+		return -1;
+	if (render_condition(text, &c, &wanted, e) < 0)
 		return err_wrap(e, "if");
 	return wanted;
 }
@@ -32,11 +57,14 @@ void step_name_render(struct job *j, size_t index)
 	CLEAN_BUF struct buf text = BUF_INIT_SECRET(LIMIT_NAME), shown = BUF_INIT(LIMIT_NAME);
 	struct step_spec *s = &j->spec->steps.v[index];
 	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
-	struct expr_context c = job_context(j, a, index, NULL, EXPR_NO_STATUS);
+	CLEANUP(flagged_env_release) struct flagged_env own = { 0 };
+	struct expr_context c;
 	struct err ignored = { 0 };
 	unsigned flags;
 
 	if (str_empty(s->name) || !strstr(s->name, "${{") ||
+		context_with_own_env(j, index, s->name, EXPR_NO_STATUS, &own, a, &c, &ignored) <
+			0 ||
 		render_text(s->name, strlen(s->name), &c, &text, &flags, &ignored) < 0)
 		return;
 	mask_feed(j->out.mask, text.data, text.len, to_buf, &shown);
@@ -50,14 +78,19 @@ void step_name_render(struct job *j, size_t index)
 int step_limits_render(struct job *j, size_t index, struct err *e)
 {
 	CLEAN_EXPR_ARENA struct expr_arena *a = expr_arena_new();
-	struct expr_context c = job_context(j, a, index, NULL, EXPR_NO_STATUS);
+	CLEANUP(flagged_env_release) struct flagged_env own = { 0 };
 	struct step_spec *s = &j->spec->steps.v[index];
+	const char *time = s->timeout_expression, *goes_on = s->continue_expression;
+	struct expr_context c;
 
-	if (s->timeout_expression && render_number(s->timeout_expression, &c, LIMIT_TIMEOUT_MINUTES,
-					     &s->timeout_minutes, e) < 0)
+	if (!time && !goes_on)
+		return 0;
+	CLEAN_STR char *both = xasprintf("%s %s", time ? time : "", goes_on ? goes_on : "");
+	if (context_with_own_env(j, index, both, EXPR_NO_STATUS, &own, a, &c, e) < 0)
+		return -1;
+	if (time && render_number(time, &c, LIMIT_TIMEOUT_MINUTES, &s->timeout_minutes, e) < 0)
 		return err_wrap(e, "timeout-minutes");
-	if (s->continue_expression &&
-		render_bool(s->continue_expression, &c, &s->continue_on_error, e) < 0)
+	if (goes_on && render_bool(goes_on, &c, &s->continue_on_error, e) < 0)
 		return err_wrap(e, "continue-on-error");
 	return 0;
 }

@@ -161,6 +161,30 @@ def test_tainted_and_secret_values_never_become_script_text(job):
 
 
 @others
+def test_own_env_of_a_step_counts_before_it_runs(job):
+    done = job("""
+        - if: env.TOKEN != '' && env.GO == 'yes'
+          name: hello ${{ env.WHO }}
+          env: {TOKEN: "${{ secrets.TOKEN }}", GO: "yes", WHO: you}
+          run: echo ran
+        - if: env.GO == 'yes'
+          run: echo ran
+        - continue-on-error: ${{ env.SOFT == 'true' }}
+          env: {SOFT: "true"}
+          run: exit 1
+        - if: env.MISSING
+          env: {MISSING: "${{ secrets.MISSING }}"}
+          run: echo ran
+        - if: env.MISSING
+          env: {MISSING: "${{ secrets.MISSING }}"}
+          run: echo ran
+        """, secrets={"TOKEN": b"s3cr3t"})
+    assert done.conclusions() == ["success", "skipped", "success", "failure", "skipped"]
+    assert done.text(0) == "ran\n"
+    assert "env.MISSING: column 13: secret `MISSING` is not set" in done.text(3)
+
+
+@others
 def test_values_from_outside_in_single_quotes(job):
     message = """it's "$(touch owned)" `id` \\ *"""
     done = job("""
