@@ -219,13 +219,31 @@ static int check_origin(struct job *j, struct checkout_request *r, struct err *e
 	return 0;
 }
 
+/* A local run has the work tree and nothing else: another ref would get that one's files. */
+static int check_local_ref(const struct job *j, const struct checkout_inputs *in, struct err *e)
+{
+	const char *own = j->spec->head_ref ? j->spec->head_ref : "";
+	const char *name = str_starts(own, "refs/heads/") ? own + strlen("refs/heads/") : own;
+
+	if (!j->place.local || (!in->ref && !in->sha))
+		return 0;
+	if (in->sha ? str_eq(in->sha, j->spec->head_sha)
+		    : str_eq(in->ref, own) || str_eq(in->ref, name))
+		return 0;
+	return err_set(e, ERR_INPUT,
+		"actions/checkout: ref: \"%.100s\" cannot be checked out in a local run, which has "
+		"the work tree alone; expected %.100s, its commit, or nothing",
+		in->sha ? in->sha : in->ref, name);
+}
+
 static int check_out(struct checkout_run *run, const struct pairs *with, struct err *e)
 {
 	struct job *j = run->job;
 	const char *url = j->spec->checkout_url;
 	struct pairs *outputs = &j->runs[j->step.index].outputs;
 
-	if (checkout_inputs_read(with, url ? url : "", &run->in, e) < 0)
+	if (checkout_inputs_read(with, url ? url : "", &run->in, e) < 0 ||
+		check_local_ref(j, &run->in, e) < 0)
 		return -1;
 	bool named = run->in.sha || run->in.ref;
 	struct checkout_request r = { .url = url,

@@ -216,6 +216,24 @@ def test_checkout_with_path(local):
 
 
 @once
+def test_checkout_of_another_ref_is_refused(local):
+    local.workflow(steps("""
+      - uses: actions/checkout@v4
+        with: {ref: trunk}
+      - uses: actions/checkout@v4
+        with: {ref: "${{ github.ref }}"}
+      - uses: actions/checkout@v4
+        with: {ref: "${{ github.sha }}"}
+      - uses: actions/checkout@v4
+        with: {ref: gh-pages, path: pages}
+    """))
+    done = local.run()
+    assert done.returncode == 1 and done.text.count("nothing is fetched") == 3, done.text
+    assert 'ref: "gh-pages" cannot be checked out in a local run' in done.text
+    assert "expected trunk, its commit, or nothing" in done.text
+
+
+@once
 @everyday
 def test_log_format(local):
     """Headers, marks, durations. No colour without a terminal. A missing newline does no harm."""
