@@ -165,7 +165,7 @@ static int on_message(struct gate *g)
 	return rc;
 }
 
-static int on_exit(struct gate *g, int status)
+static int step_ended(struct gate *g, int status)
 {
 	unsigned char body[GATE_EXIT_LEN];
 
@@ -183,7 +183,7 @@ static int on_child(struct gate *g)
 	int status, ended = gate_reap(g->child, &status);
 
 	if (ended && g->child)
-		return on_exit(g, status);
+		return step_ended(g, status);
 	if (!g->left || gate_has_children())
 		return 0;
 	g->left = 0;
