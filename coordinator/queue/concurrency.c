@@ -163,10 +163,10 @@ int concurrency_jobs_enter(
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (row_select(s, &q, e, &member_type,
-		    "FROM (" JOBS "j.run_id = ?1 AND j.status = 'queued' AND j.ready = 0"
-		    " AND j.pending = 0 AND r.pending = 0 AND r.awaits_approval = 0"
-		    " AND " GATE_PASSED("j") " AND " JOB_RELEASABLE("j") ")"
-									 " ORDER BY job_id",
+		    "FROM (SELECT r.repo_id, j.run_id, j.id AS job_id, j.concurrency_group,"
+		    " j.pending, j.cancel_in_progress FROM workflow_runs r CROSS JOIN " JOBS_DUE
+		    " AND r.id = ?1 AND j.concurrency_group IS NOT NULL AND r.pending = 0"
+		    " AND r.awaits_approval = 0 AND " GATE_PASSED("j") ") ORDER BY job_id",
 		    "i", run_id) < 0 ||
 		LIST_READ(&q, &member_type, &l, e) < 0)
 		return -1;
@@ -188,12 +188,13 @@ int concurrency_leave(struct store *s, int64_t run_id, bool over, struct wall no
 	if (row_select(s, &q, e, &member_type,
 		    "FROM (SELECT repo_id, id AS run_id, 0 AS job_id, concurrency_group, pending,"
 		    " cancel_in_progress FROM workflow_runs WHERE id = ?1 AND ?2 UNION"
-		    " SELECT r.repo_id, 0, 0, j.concurrency_group, 0, 0 FROM workflow_jobs j"
-		    " JOIN workflow_runs r ON r.id = j.run_id WHERE j.run_id = ?1"
-		    " AND (j.status IN ('completed', 'cancelled') OR j.gate = 1))"
+		    " SELECT r.repo_id, 0, 0, g.concurrency_group, 0, 0 FROM groups_left g"
+		    " JOIN workflow_runs r ON r.id = g.run_id WHERE g.run_id = ?1)"
 		    " WHERE concurrency_group IS NOT NULL",
 		    "iy", run_id, over) < 0 ||
 		LIST_READ(&q, &member_type, &left, e) < 0)
+		return -1;
+	if (left.n && sql_run(s, e, "DELETE FROM groups_left WHERE run_id = ?", "i", run_id) < 0)
 		return -1;
 	for (size_t i = 0; i < left.n; i++)
 		if (group_advance(s, &left.v[i], now, e) < 0)

@@ -224,11 +224,9 @@ static int jobs_at_gate(struct store *s, int64_t run_id, struct ids *ret, struct
 	int rc;
 
 	if (sql_query(s, &q, e,
-		    "SELECT j.id FROM workflow_jobs j JOIN workflow_runs r ON r.id = j.run_id"
-		    " WHERE j.run_id = ? AND j.status = 'queued' AND j.ready = 0 AND j.gate = 0"
-		    " AND j.environment IS NOT NULL AND j.unfold <> 1 AND r.pending = 0"
-		    " AND r.awaits_approval = 0"
-		    " AND " JOB_RELEASABLE("j"),
+		    "SELECT j.id FROM workflow_runs r CROSS JOIN " JOBS_DUE
+		    " AND r.id = ?1 AND j.gate = 0 AND j.environment IS NOT NULL"
+		    " AND r.pending = 0 AND r.awaits_approval = 0 ORDER BY j.id",
 		    "i", run_id) < 0)
 		return -1;
 	while ((rc = sql_next(&q, e)) > 0)

@@ -55,6 +55,29 @@ static int step_insert(struct store *s, int64_t job_id, int64_t position,
 		t->continue_on_error, t->timeout_expression, t->continue_expression);
 }
 
+/* The legs of a job share them. */
+static int needs_insert(
+	struct store *s, int64_t run_id, const struct run_job_spec *j, struct err *e)
+{
+	for (size_t i = 0; j->needs && j->leg == 0 && i < j->needs->n; i++)
+		if (sql_run(s, e,
+			    "INSERT INTO job_needs (run_id, job_key, needs) VALUES (?, ?, ?)"
+			    " ON CONFLICT DO NOTHING",
+			    "itt", run_id, j->key, j->needs->v[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* After the job, whose key counts them. */
+static int needs_copy(struct store *s, int64_t from_job, int64_t to_run, struct err *e)
+{
+	return sql_run(s, e,
+		"INSERT INTO job_needs (run_id, job_key, needs) SELECT ?2, n.job_key, n.needs"
+		" FROM workflow_jobs j JOIN job_needs n ON n.run_id = j.run_id"
+		" AND n.job_key = j.job_key WHERE j.id = ?1 ON CONFLICT DO NOTHING",
+		"ii", from_job, to_run);
+}
+
 int job_rows_insert(struct store *s, int64_t run_id, int64_t position, const struct run_job_spec *j,
 	struct wall now, struct err *e)
 {
@@ -76,6 +99,8 @@ int job_rows_insert(struct store *s, int64_t run_id, int64_t position, const str
 		    j->environment_url, j->matrix_tainted, (int64_t)j->unfolds) < 0)
 		return -1;
 	int64_t job_id = sql_last_id(s);
+	if (needs_insert(s, run_id, j, e) < 0)
+		return -1;
 	for (size_t i = 0; i < j->n_steps; i++)
 		if (step_insert(s, job_id, (int64_t)i, &j->steps[i], e) < 0)
 			return err_wrap(e, "job %s: step %zu", j->key, i);
@@ -102,7 +127,8 @@ int job_rows_copy(struct store *s, const struct job_row *from, int64_t to_run, b
 		    " iif(unfold AND ?4, NULL, concurrency_group),"
 		    " iif(?4, min(unfold, 1), unfold) FROM workflow_jobs WHERE id = ?1"
 		    " RETURNING id",
-		    "iiwy", from->id, to_run, now, fold) < 0)
+		    "iiwy", from->id, to_run, now, fold) < 0 ||
+		needs_copy(s, from->id, to_run, e) < 0)
 		return -1;
 	return sql_run(s, e,
 		"INSERT INTO workflow_steps (job_id, position, step_id, name, if_cond, run, uses,"
@@ -116,14 +142,16 @@ int job_rows_copy(struct store *s, const struct job_row *from, int64_t to_run, b
 
 int job_row_keep(struct store *s, int64_t from_job, int64_t to_run, struct err *e)
 {
-	return sql_run(s, e,
-		"INSERT INTO workflow_jobs (" DEFINED_COLUMNS
-		", run_id, name, status, conclusion, ready, created_at, claimed_at, started_at,"
-		" completed_at, runner_id, leg, legs, matrix, outputs, unfold, reason,"
-		" concurrency_group, kept_from)"
-		" SELECT " DEFINED_COLUMNS
-		", ?2, name, status, conclusion, ready, created_at, claimed_at, started_at,"
-		" completed_at, runner_id, leg, legs, matrix, outputs, unfold, reason,"
-		" concurrency_group, ifnull(kept_from, id) FROM workflow_jobs WHERE id = ?1",
-		"ii", from_job, to_run);
+	if (sql_run(s, e,
+		    "INSERT INTO workflow_jobs (" DEFINED_COLUMNS
+		    ", run_id, name, status, conclusion, ready, created_at, claimed_at, started_at,"
+		    " completed_at, runner_id, leg, legs, matrix, outputs, unfold, reason,"
+		    " concurrency_group, kept_from)"
+		    " SELECT " DEFINED_COLUMNS
+		    ", ?2, name, status, conclusion, ready, created_at, claimed_at, started_at,"
+		    " completed_at, runner_id, leg, legs, matrix, outputs, unfold, reason,"
+		    " concurrency_group, ifnull(kept_from, id) FROM workflow_jobs WHERE id = ?1",
+		    "ii", from_job, to_run) < 0)
+		return -1;
+	return needs_copy(s, from_job, to_run, e);
 }

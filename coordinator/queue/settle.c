@@ -7,15 +7,13 @@
  */
 #include "coordinator/queue/settle.h"
 
+#include "base/ids.h"
 #include "coordinator/queue/cancel.h"
 #include "coordinator/queue/concurrency.h"
 #include "coordinator/queue/gate.h"
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/counter.h"
 #include "coordinator/store/row.h"
-
-/* A need that ended in anything but success makes the job unreachable. */
-#define NEEDS_OF_JOB NEEDS_OF("workflow_jobs")
 
 int job_state_write(struct store *s, int64_t id, struct state st, struct wall started,
 	struct wall completed, struct err *e)
@@ -44,76 +42,129 @@ int job_steps_close(
 		conclusion_text(job.conclusion));
 }
 
+/* Runs a statement that changes jobs and returns their ids. */
+static int jobs_change(struct store *s, const char *sql, int64_t run_id, struct wall now,
+	struct ids *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+	int rc;
+
+	if (sql_query(s, &q, e, sql, "iw", run_id, now) < 0)
+		return -1;
+	while ((rc = sql_next(&q, e)) > 0)
+		ids_add(ret, col_int(&q, 0));
+	return rc;
+}
+
+/* The steps of jobs that never began. */
+static int steps_end(
+	struct store *s, const struct ids *jobs, enum status st, struct wall now, struct err *e)
+{
+	for (size_t i = 0; i < jobs->n; i++)
+		if (sql_run(s, e,
+			    "UPDATE workflow_steps SET status = ?2, conclusion = ?2,"
+			    " completed_at = ?3 WHERE job_id = ?1 AND status = 'queued'",
+			    "itw", jobs->v[i], status_text(st), now) < 0)
+			return -1;
+	return 0;
+}
+
+/* SQL: the open jobs j of the key k. */
+#define OPEN_JOBS                                                                \
+	" CROSS JOIN workflow_jobs j INDEXED BY workflow_jobs_open"              \
+	" WHERE k.run_id = ?1 AND j.run_id = k.run_id AND j.job_key = k.job_key" \
+	" AND j.status IN ('queued', 'running')"
+
+/* A need that ended in anything but success makes the job unreachable, and so those behind it. */
 static int jobs_skip(struct store *s, int64_t run_id, struct wall now, struct err *e)
 {
-	int64_t changed;
+	CLEANUP(ids_release) struct ids skipped = { 0 };
+	size_t before;
 
 	do {
-		if (sql_run(s, e,
+		before = skipped.n;
+		if (jobs_change(s,
 			    "UPDATE workflow_jobs SET status = 'completed', conclusion = 'skipped',"
-			    " completed_at = ?2 WHERE run_id = ?1 AND status = 'queued'"
-			    " AND NOT asks_status AND EXISTS (" NEEDS_OF_JOB
-			    " WHERE d.status IN ('completed', 'cancelled') AND " JOB_FAILED(
-				    "d") ")",
-			    "iw", run_id, now) < 0)
+			    " completed_at = ?2 WHERE id IN (SELECT j.id FROM job_keys k"
+			    " INDEXED BY job_keys_skip" OPEN_JOBS " AND k.queued > 0"
+			    " AND k.needs_failed > 0 AND k.asks_status = 0"
+			    " AND j.status = 'queued') RETURNING id",
+			    run_id, now, &skipped, e) < 0)
 			return -1;
-		changed = sql_changes(s);
-	} while (changed);
-	return sql_run(s, e,
-		"UPDATE workflow_steps SET status = 'skipped', conclusion = 'skipped',"
-		" completed_at = ?2 WHERE status = 'queued' AND job_id IN (SELECT id FROM"
-		" workflow_jobs WHERE run_id = ?1 AND status = 'completed'"
-		" AND conclusion = 'skipped')",
-		"iw", run_id, now);
+	} while (skipped.n > before);
+	return steps_end(s, &skipped, STATUS_SKIPPED, now, e);
 }
 
 /* A leg that failed ends its siblings, unless the author set fail-fast: false. One whose result an
  * earlier attempt gave ended that attempt's: here a leg runs because somebody asked for it. */
 static int legs_end(struct store *s, int64_t run_id, struct wall now, struct err *e)
 {
-#define SIBLING_FAILED                                                                 \
-	" legs > 1 AND fail_fast AND EXISTS (SELECT 1 FROM workflow_jobs d"            \
-	" WHERE d.run_id = workflow_jobs.run_id AND d.job_key = workflow_jobs.job_key" \
-	" AND d.status = 'completed' AND d.conclusion IN ('failure', 'timed_out')"     \
-	" AND NOT d.continue_on_error AND d.kept_from IS NULL)"
+	CLEANUP(ids_release) struct ids running = { 0 };
+	CLEANUP(ids_release) struct ids queued = { 0 };
+
+#define SIBLINGS                                                                \
+	"id IN (SELECT j.id FROM job_keys k INDEXED BY job_keys_stop" OPEN_JOBS \
+	" AND k.broken > 0 AND k.stops > 0 AND j.cancel_requested = 0"          \
+	" AND j.legs > 1 AND j.fail_fast AND j.status = "
 #define FAIL_FAST "'cancelled: another job of its matrix failed (fail-fast)'"
-	if (sql_run(s, e,
-		    "UPDATE workflow_jobs SET cancel_requested = 1, reason = " FAIL_FAST
-		    " WHERE run_id = ?"
-		    " AND status = 'running' AND cancel_requested = 0 AND" SIBLING_FAILED,
-		    "i", run_id) < 0)
-		return -1;
-	int64_t running = sql_changes(s);
-	if (sql_run(s, e,
+	if (jobs_change(s,
 		    "UPDATE workflow_jobs SET status = 'cancelled', conclusion = 'cancelled',"
-		    " completed_at = ?2, reason = " FAIL_FAST
-		    " WHERE run_id = ?1 AND status = 'queued'"
-		    " AND" SIBLING_FAILED,
-		    "iw", run_id, now) < 0)
+		    " completed_at = ?2, reason = " FAIL_FAST " WHERE " SIBLINGS
+		    "'queued') RETURNING id",
+		    run_id, now, &queued, e) < 0 ||
+		jobs_change(s,
+			"UPDATE workflow_jobs SET cancel_requested = 1, reason = " FAIL_FAST
+			" WHERE ?2 IS NOT NULL AND " SIBLINGS "'running') RETURNING id",
+			run_id, now, &running, e) < 0)
 		return -1;
-	int64_t queued = sql_changes(s);
-	if (running + queued && store_counter_add(s, JOB_CANCELS_COUNTER, running + queued, e) < 0)
+	int64_t n = (int64_t)(running.n + queued.n);
+	if (n && store_counter_add(s, JOB_CANCELS_COUNTER, n, e) < 0)
 		return -1;
-	if (!queued)
-		return 0;
-	return sql_run(s, e,
-		"UPDATE workflow_steps SET status = 'cancelled', conclusion = 'cancelled',"
-		" completed_at = ?2 WHERE status = 'queued' AND job_id IN (SELECT id FROM"
-		" workflow_jobs WHERE run_id = ?1 AND status = 'cancelled')",
-		"iw", run_id, now);
+	return steps_end(s, &queued, STATUS_CANCELLED, now, e);
 }
 
 /* Jobs of a concurrency group become ready in concurrency.c. */
 static int jobs_release(struct store *s, int64_t run_id, struct wall now, struct err *e)
 {
 	return sql_run(s, e,
-		"UPDATE workflow_jobs SET ready = 1, ready_at = ?2 WHERE run_id = ?1"
-		" AND status = 'queued' AND ready = 0 AND concurrency_group IS NULL"
-		" AND unfold <> 1"
-		" AND NOT EXISTS (SELECT 1 FROM workflow_runs r WHERE r.id = ?1"
-		" AND (r.pending OR r.awaits_approval))"
-		" AND " GATE_PASSED("workflow_jobs") " AND " JOB_RELEASABLE("workflow_jobs"),
+		"UPDATE workflow_jobs SET ready = 1, ready_at = ?2 WHERE id IN (SELECT j.id"
+		" FROM " JOBS_DUE " AND j.concurrency_group IS NULL AND " GATE_PASSED(
+			"j") " AND NOT EXISTS (SELECT 1 FROM workflow_runs r WHERE r.id = ?1"
+			     " AND (r.pending OR r.awaits_approval)))",
 		"iw", run_id, now);
+}
+
+/* Only the first open legs may run where the author set max-parallel. */
+static int last_leg_set(
+	struct store *s, int64_t run_id, const char *key, int64_t max_parallel, struct err *e)
+{
+	int64_t leg = 999999; /* there is room for all */
+
+	if (sql_int(s, &leg, e,
+		    "SELECT leg FROM workflow_jobs WHERE run_id = ? AND job_key = ?"
+		    " AND status IN ('queued', 'running') ORDER BY leg LIMIT 1 OFFSET ?",
+		    "iti", run_id, key, max_parallel - 1) < 0)
+		return -1;
+	return sql_run(s, e, "UPDATE job_keys SET last_leg = ?3 WHERE run_id = ?1 AND job_key = ?2",
+		"iti", run_id, key, leg);
+}
+
+static int last_legs_set(struct store *s, int64_t run_id, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+	int rc;
+
+	if (sql_query(s, &q, e,
+		    "SELECT k.job_key, k.max_parallel FROM " KEYS_DUE " AND k.max_parallel > 0",
+		    "i", run_id) < 0)
+		return -1;
+	while ((rc = sql_next(&q, e)) > 0) {
+		CLEAN_STR char *key = col_text(&q, 0);
+
+		if (last_leg_set(s, run_id, key, col_int(&q, 1), e) < 0)
+			return -1;
+	}
+	return rc;
 }
 
 /* The jobs of a run by how they stand. */
@@ -123,7 +174,7 @@ struct standing {
 };
 static const struct column standing_columns[] = {
 	COLUMN("status", COLUMN_STATUS, standing, state.status),
-	COLUMN("conclusion", COLUMN_CONCLUSION, standing, state.conclusion),
+	COLUMN("nullif(outcome, '')", COLUMN_CONCLUSION, standing, state.conclusion),
 	COLUMN("kept", COLUMN_BOOL, standing, kept),
 };
 static const struct row_type standing_type = ROW_TYPE(standing, standing_columns);
@@ -137,13 +188,8 @@ static int run_state_from_jobs(struct store *s, int64_t run_id, struct state *re
 	struct standing job;
 	int rc;
 
-	if (row_select(s, &q, e, &standing_type,
-		    "FROM (SELECT status, kept_from IS NOT NULL AS kept, iif(conclusion IS NULL "
-		    "OR " JOB_FAILED(
-			    "j") ", conclusion, 'success') AS conclusion FROM workflow_jobs j "
-				 "WHERE run_id = ?)"
-				 " GROUP BY status, conclusion, kept",
-		    "i", run_id) < 0)
+	if (row_select(s, &q, e, &standing_type, "FROM job_counts WHERE run_id = ? AND n > 0", "i",
+		    run_id) < 0)
 		return -1;
 	while ((rc = row_next(&q, &standing_type, &job, e)) > 0) {
 		open = open || !status_terminal(job.state.status);
@@ -168,6 +214,7 @@ static int jobs_settle(struct store *s, int64_t run_id, struct wall now, struct 
 	do {
 		again = false;
 		if (legs_end(s, run_id, now, e) < 0 || jobs_skip(s, run_id, now, e) < 0 ||
+			last_legs_set(s, run_id, e) < 0 ||
 			gate_jobs_enter(s, run_id, now, &again, e) < 0 ||
 			concurrency_jobs_enter(s, run_id, now, &again, e) < 0)
 			return -1;

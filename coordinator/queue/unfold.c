@@ -15,9 +15,12 @@ int store_unfold_next(struct store *s, struct job_row *ret, struct err *e)
 {
 	int64_t id = 0;
 	int rc = sql_int(s, &id, e,
-		"SELECT ifnull(min(j.id), 0) FROM workflow_jobs j JOIN workflow_runs r"
-		" ON r.id = j.run_id WHERE j.status = 'queued' AND j.unfold = 1"
-		" AND r.pending = 0 AND r.awaits_approval = 0 AND " JOB_RELEASABLE("j"),
+		"SELECT ifnull(min(j.id), 0) FROM job_keys k INDEXED BY job_keys_unfold JOIN "
+		"workflow_runs r"
+		" ON r.id = k.run_id JOIN workflow_jobs j ON j.run_id = k.run_id"
+		" AND j.job_key = k.job_key WHERE k.unfolds > 0 AND " NEEDS_OVER
+		" AND j.status = 'queued' AND j.unfold = 1"
+		" AND r.pending = 0 AND r.awaits_approval = 0",
 		"");
 
 	if (rc < 0 || id == 0)

@@ -124,9 +124,12 @@ int store_queue_heads(struct store *s, struct queue_list *ret, struct err *e)
 		    "FROM (WITH RECURSIVE heads(id) AS ("
 		    " SELECT (SELECT id FROM workflow_jobs WHERE status = 'queued' AND ready = 1"
 		    " ORDER BY repo_id, runs_on, id LIMIT 1)"
-		    " UNION ALL SELECT (SELECT n.id FROM workflow_jobs n WHERE n.status = 'queued'"
-		    " AND n.ready = 1 AND (n.repo_id, n.runs_on) > (c.repo_id, c.runs_on)"
-		    " ORDER BY n.repo_id, n.runs_on, n.id LIMIT 1)"
+		    " UNION ALL SELECT ifnull((SELECT n.id FROM workflow_jobs n"
+		    " WHERE n.status = 'queued' AND n.ready = 1 AND n.repo_id = c.repo_id"
+		    " AND n.runs_on > c.runs_on ORDER BY n.runs_on, n.id LIMIT 1),"
+		    " (SELECT n.id FROM workflow_jobs n WHERE n.status = 'queued'"
+		    " AND n.ready = 1 AND n.repo_id > c.repo_id"
+		    " ORDER BY n.repo_id, n.runs_on, n.id LIMIT 1))"
 		    " FROM heads h JOIN workflow_jobs c ON c.id = h.id)"
 		    " SELECT id, 0 AS n FROM heads WHERE id IS NOT NULL) q" WITH_POLICIES
 		    " ORDER BY j.id",

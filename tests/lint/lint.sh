@@ -53,6 +53,7 @@ no_debris() {
 check format clang-format --dry-run --Werror "${c_files[@]}"
 check arrows /usr/bin/python3 tests/lint/arrows.py
 check dialect /usr/bin/python3 tests/lint/dialect.py
+check plans /usr/bin/python3 tests/lint/plans.py
 check planted-faults /usr/bin/python3 tests/lint/planted.py
 check debris no_debris
 check shellcheck shellcheck "${scripts[@]}"

@@ -5,11 +5,13 @@
 #include "tests/unit/help/coordinator_help.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/scrub/scrub.h"
+#include "coordinator/store/sql.h"
 #include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/pages/pages.h"
@@ -117,8 +119,52 @@ void world_serve(struct world *w)
 	assert_non_null(w->client);
 }
 
+void world_counts_check(struct world *w)
+{
+#define OVER(j) j ".status IN ('completed', 'cancelled')"
+#define LOST(j)                                                                                  \
+	"(" OVER(j) " AND " j ".conclusion <> 'success' AND NOT (" j ".continue_on_error AND " j \
+		    ".conclusion IN ('failure', 'timed_out')))"
+	static const char *const wrong[] = {
+		"SELECT count(*) FROM (SELECT run_id, status, outcome, kept, n FROM job_counts"
+		" WHERE n <> 0 EXCEPT SELECT run_id, status, CASE WHEN conclusion IS NULL THEN ''"
+		" WHEN " LOST("j") " THEN conclusion ELSE 'success' END AS c,"
+				   " kept_from IS NOT NULL AS k, count(*) FROM workflow_jobs j"
+				   " GROUP BY run_id, status, c, k)",
+		"SELECT (SELECT count(*) FROM workflow_jobs)"
+		" <> (SELECT ifnull(sum(n), 0) FROM job_counts)",
+		"SELECT count(*) FROM job_keys k WHERE (open, queued, held, unfolds, stops, failed)"
+		" IS NOT (SELECT ifnull(sum(NOT " OVER(
+			"j") "), 0),"
+			     " ifnull(sum(j.status = 'queued'), 0),"
+			     " ifnull(sum(j.status = 'queued' AND NOT (j.ready OR j.pending OR "
+			     "j.gate = 1)), 0),"
+			     " ifnull(sum(j.status = 'queued' AND j.unfold = 1), 0),"
+			     " ifnull(sum(NOT (" OVER(
+				     "j") " OR j.cancel_requested)), 0),"
+					  " ifnull(sum(" LOST("j") "), 0) FROM workflow_jobs j"
+								   " WHERE j.run_id = k.run_id AND "
+								   "j.job_key = k.job_key)",
+		"SELECT count(*) FROM job_keys k WHERE (needs_open, needs_failed) IS NOT"
+		" (SELECT ifnull(sum(d.open > 0), 0), ifnull(sum(d.failed > 0), 0)"
+		" FROM job_needs n JOIN job_keys d ON d.run_id = n.run_id AND d.job_key = n.needs"
+		" WHERE n.run_id = k.run_id AND n.job_key = k.job_key)",
+		"SELECT count(*) FROM (SELECT j.run_id, j.job_key, n.value FROM workflow_jobs j,"
+		" json_each(j.needs) n EXCEPT SELECT run_id, job_key, needs FROM job_needs)",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct err e = { 0 };
+		int64_t n = 0;
+
+		if (sql_int(w->app.store, &n, &e, wrong[i], "") < 0 || n)
+			fail_msg("%" PRId64 " wrong counts, %s: %s", n, e.text, wrong[i]);
+	}
+}
+
 void world_close(struct world *w)
 {
+	world_counts_check(w);
 	uint64_t left = 0;
 
 	if (w->client)

@@ -43,6 +43,10 @@ void world_open(struct world *w); /* repository alice/demo, runner r1: linux, x6
 void world_pat(struct world *w, const char *login, unsigned scopes, char out[PAT_TEXT_MAX]);
 int64_t world_user(struct world *w, const char *login, bool site_admin);
 void world_serve(struct world *w); /* loop, server and client */
+/* What the triggers count is what counting gives; world_close asks, whatever a test did to the
+ * jobs.
+ */
+void world_counts_check(struct world *w);
 void world_close(struct world *w);
 struct strv labels_of(const char *text); /* "a,b"; the caller's */
 int64_t world_runner(struct world *w, const char *name, const char *labels, int64_t capacity,
