@@ -94,7 +94,7 @@ int file_run_make(const struct file_event *ev, const char *file, const struct wo
 {
 	CLEANUP(strv_release) struct strv problems = { 0 };
 	CLEAN_PLAN struct run_plan plan = { 0 };
-	struct run_spec spec = { .workflow_file = file };
+	struct run_spec spec = { .workflow_file = file, .workflow_name = w->name };
 	struct err why = { 0 };
 
 	if (store_run_reserve(ev->t->store, ev->repo->id, &spec.reserved, e) < 0)
@@ -106,7 +106,6 @@ int file_run_make(const struct file_event *ev, const char *file, const struct wo
 		spec.refused = true;
 		return store_broken(ev, &spec, &problems, made, e);
 	}
-	spec.workflow_name = w->name;
 	spec.run_name = plan.run_name;
 	spec.concurrency = plan.concurrency;
 	spec.jobs = plan.jobs;

@@ -29,27 +29,22 @@ static bool is_allowed_failure(const struct job_row *job)
 						 job->state.conclusion == CONCLUSION_TIMED_OUT);
 }
 
+static enum check_state state_of(enum conclusion c)
+{
+	return c == CONCLUSION_SUCCESS || c == CONCLUSION_SKIPPED || c == CONCLUSION_NEUTRAL
+		       ? CHECK_SUCCESS
+		       : CHECK_FAILURE;
+}
+
 enum check_state check_state_of(const struct run_row *run, const struct job_row *job)
 {
-	if (!job)
-		return status_terminal(run->state.status) ? CHECK_ERROR : CHECK_PENDING;
-	if (!status_terminal(job->state.status))
+	const struct state *s = job ? &job->state : &run->state;
+
+	if (!status_terminal(s->status))
 		return CHECK_PENDING;
-	if (is_allowed_failure(job))
-		return CHECK_SUCCESS;
-	switch (job->state.conclusion) {
-	case CONCLUSION_SUCCESS:
-	case CONCLUSION_SKIPPED:
-	case CONCLUSION_NEUTRAL:
-		return CHECK_SUCCESS;
-	case CONCLUSION_NONE:
-	case CONCLUSION_FAILURE:
-	case CONCLUSION_CANCELLED:
-	case CONCLUSION_TIMED_OUT:
-	case CONCLUSION_ACTION_REQUIRED:
-		break;
-	}
-	return CHECK_FAILURE;
+	if (!job && run->problems)
+		return CHECK_ERROR;
+	return job && is_allowed_failure(job) ? CHECK_SUCCESS : state_of(s->conclusion);
 }
 
 const char *check_run_status(struct state s)
@@ -93,13 +88,20 @@ static char *waiting_text(const struct run_row *run, const struct job_row *job)
 	return xstrdup(job->ready ? "waits for a runner" : "waits for other jobs");
 }
 
-char *check_description(const struct run_row *run, const struct job_row *job)
+static char *run_text(const struct run_row *run)
 {
-	if (!job && !status_terminal(run->state.status))
-		return xstrdup("the run has no jobs yet");
-	if (!job)
+	if (!status_terminal(run->state.status))
+		return xstrdup("the run is not over");
+	if (run->problems)
 		return xstrdup(run->refused ? "the run was refused: its problems say why"
 					    : "the run has no jobs: its workflow file is broken");
+	return xasprintf("the run ended: %s", conclusion_text(run->state.conclusion));
+}
+
+char *check_description(const struct run_row *run, const struct job_row *job)
+{
+	if (!job)
+		return run_text(run);
 	if (!status_terminal(job->state.status))
 		return waiting_text(run, job);
 	if (is_allowed_failure(job))

@@ -9,7 +9,7 @@
  * success, skipped, neutral   success   completed with that conclusion
  * failure, timed_out, action_required, cancelled   failure   completed with that conclusion
  * a failure that the workflow allows   success   completed, neutral
- * no jobs      error     completed, failure
+ * no jobs, but problems   error   completed, failure
  */
 #ifndef COORDINATOR_VIEW_CHECK_H
 #define COORDINATOR_VIEW_CHECK_H

@@ -181,6 +181,28 @@ static void write_status(struct json_writer *w, const struct subject *x)
 	json_end_object(w);
 }
 
+/* The run that was refused left a status of its own at the forge, an error, which no job of a later
+ * attempt takes the place of: those attempts say at the same place how they go. 1, 0, -1. */
+static int follows_a_refused_one(struct store *s, const struct run_row *run, struct err *e)
+{
+	int64_t parent = run->parent_run_id;
+
+	while (parent) {
+		CLEANUP(run_row_release) struct run_row before = { 0 };
+
+		if (store_run_get(s, parent, &before, e) < 0) {
+			if (!err_is(e, ERR_NOT_FOUND))
+				return -1;
+			err_clear(e); /* retention took it */
+			return 0;
+		}
+		if (before.refused)
+			return 1;
+		parent = before.parent_run_id;
+	}
+	return 0;
+}
+
 /* 1 yes, 0 no, -1. */
 static int forge_hears(struct store *s, const struct subject *x, struct err *e)
 {
@@ -188,11 +210,13 @@ static int forge_hears(struct store *s, const struct subject *x, struct err *e)
 
 	if (x->job.id)
 		return 1;
-	if (!x->run.id || !status_terminal(x->run.state.status))
+	if (!x->run.id)
 		return 0;
+	if (!status_terminal(x->run.state.status))
+		return follows_a_refused_one(s, &x->run, e);
 	if (store_job_list(s, x->run.id, &jobs, e) < 0)
 		return -1;
-	return jobs.n == 0;
+	return jobs.n == 0 ? 1 : follows_a_refused_one(s, &x->run, e);
 }
 
 int payload_write(struct store *s, const struct webhook_row *hook, const struct delivery_row *d,

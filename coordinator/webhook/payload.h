@@ -14,7 +14,8 @@
 enum { PAYLOAD_MAX = 1 << 20, SIGNATURE_TEXT_MAX = 7 + SHA256_HEX_MAX };
 
 /* Appends the body to `out` and the request's URL to *ret_url (the caller's). 1, or 0: there is
- * nothing to say (a forge hears of pings, of jobs, and of runs that have none); -1: ERR_NOT_FOUND
+ * nothing to say (a forge hears of pings, of jobs, of runs that have none, and of later
+ * attempts at a run that was refused); -1: ERR_NOT_FOUND
  * when the run is gone. public_url: of this coordinator. */
 int payload_write(struct store *s, const struct webhook_row *hook, const struct delivery_row *d,
 	const char *public_url, struct buf *out, char **ret_url, struct err *e) CHECK_RESULT;

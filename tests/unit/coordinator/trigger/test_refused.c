@@ -59,6 +59,7 @@ static void a_refused_run_is_judged_anew(void **state)
 	assert_true(refused.refused);
 	assert_non_null(strstr(refused.problems, "max_repo_queued_runs"));
 	assert_int_equal(CONCLUSION_FAILURE, refused.state.conclusion);
+	assert_string_equal("CI", refused.workflow_name);
 
 	/* nothing has changed: the answer says so, and no run is stored */
 	assert_int_equal(-1, again(f, refused.id, &e));
