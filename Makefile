@@ -125,7 +125,7 @@ lint: ## formatting, include arrows, dialect, cppcheck, clang-tidy
 	@deploy/local/deps.sh build lint
 	@tests/lint/lint.sh
 
-lint-flags: $(PARTS).h
+lint-flags: $(PARTS).h $(B)/made/pages/assets.h
 	@echo -std=gnu11 -D_GNU_SOURCE -I. -I$(B)/made $(WARN) $(PKG_CFLAGS) $(LATE_FLAGS) -DPROJECT_VERSION='"$(VERSION)"' \
 		-DBUILD_COMMIT='""' -DBUILD_DATE='""' -DBUILD_SUFFIX='""'
 
@@ -180,6 +180,13 @@ $(PARTS).h $(PARTS).c: $(PARTS).%: coordinator/pages/html/parts.awk $(PARTS_HTML
 $(PARTS).o: $(PARTS).c $(PARTS).h Makefile
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# The first digits of each asset's digest, of which its URL is made; found as <pages/assets.h>.
+ASSETS := $(addprefix coordinator/pages/,style.css icon.svg script.js)
+$(B)/made/pages/assets.h: $(ASSETS) Makefile
+	@mkdir -p $(@D)
+	@sha256sum $(ASSETS) | sed -E 's|^(.{16}).* .*/([a-z]+)\.[a-z]+$$|#define ASSET_SHA_\2 "\1"|' >$@.new && mv $@.new $@
+$(B)/coordinator/pages/asset.o: $(B)/made/pages/assets.h
 
 $(filter $(B)/coordinator/pages/%,$(LIB_OBJ)): | $(PARTS).h
 $(B)/coordinator/pages/asset.o: $(wildcard coordinator/pages/*.css coordinator/pages/*.svg coordinator/pages/*.js)

@@ -76,6 +76,35 @@ int file_read(const char *path, struct buf *out, struct err *e)
 	return 0;
 }
 
+enum { FORBIDDEN = 027 }; /* the group may read, as Debian's ssl-cert does */
+
+static int fd_check_private(int fd, const char *path, const char *what, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_set_errno(e, errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_INPUT, "%s: not a file, expected one with %s", path, what);
+	if (st.st_mode & FORBIDDEN)
+		return err_set(e, ERR_INPUT,
+			"%s: mode %04o lets others at %s, expected 0600 or 0640: chmod 0600 %s",
+			path, st.st_mode & 07777, what, path);
+	return 0;
+}
+
+int file_read_private(const char *path, const char *what, struct buf *out, struct err *e)
+{
+	/* a pipe without a writer must not hold us */
+	CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return err_set_errno(e, errno, "%s", path);
+	if (fd_check_private(fd, path, what, e) < 0)
+		return -1;
+	return fd_read_all(fd, out, e) < 0 ? err_wrap(e, "%s", path) : 0;
+}
+
 int fd_write_all(int fd, const void *data, size_t n, struct err *e)
 {
 	const char *p = data;

@@ -12,6 +12,10 @@
 
 /* Whole file into out (bounded by out->max: ERR_LIMIT). "-" is not special. */
 int file_read(const char *path, struct buf *out, struct err *e) CHECK_RESULT;
+/* The same of a secret, which must be a file that only its owner and group can read: ERR_INPUT,
+ * naming it as `what`, with the remedy. Wipe out. */
+int file_read_private(
+	const char *path, const char *what, struct buf *out, struct err *e) CHECK_RESULT;
 int fd_read_all(int fd, struct buf *out, struct err *e) CHECK_RESULT;
 int fd_write_all(int fd, const void *p, size_t n, struct err *e) CHECK_RESULT;
 /* Temp file in the same directory (O_EXCL, mode), write, fsync, rename over path, fsync the

@@ -393,3 +393,17 @@ const char *proc_status_text(int status, char out[PROC_STATUS_TEXT])
 		snprintf(out, PROC_STATUS_TEXT, "wait status %#x", (unsigned)status);
 	return out;
 }
+
+/* ---- threads ---- */
+
+int thread_start(
+	pthread_t *ret, void *(*fn)(void *data), void *data, const char *what, struct err *e)
+{
+	sigset_t all, was;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	int rc = pthread_create(ret, NULL, fn, data);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return rc == 0 ? 0 : err_set_errno(e, rc, "%s", what);
+}

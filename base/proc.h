@@ -7,6 +7,7 @@
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -34,6 +35,10 @@ struct proc {
 	{                             \
 		.pid = 0, .pidfd = -1 \
 	}
+
+/* A thread of this process, which takes no signal: those are the loop's. what: for the error. */
+int thread_start(pthread_t *ret, void *(*fn)(void *data), void *data, const char *what,
+	struct err *e) CHECK_RESULT;
 
 int proc_spawn(struct proc *p, const struct proc_spec *spec, struct err *e) CHECK_RESULT;
 /* Signal through the pidfd; an already dead child is no error. */

@@ -8,10 +8,7 @@
 
 int act_rerun(struct app *a, const struct rerun_spec *spec, struct run_created *ret, struct err *e)
 {
-	const struct trigger t = { .store = a->store,
-		.data_dir = a->data_dir,
-		.public_url = a->public_url,
-		.now = wall_now() };
+	const struct trigger t = trigger_of(a);
 
 	if (trigger_rerun(&t, spec, ret, e) < 0)
 		return -1;

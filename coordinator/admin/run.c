@@ -51,9 +51,7 @@ static int make_run(
 	CLEANUP(repo_row_release) struct repo_row row = { 0 };
 	CLEANUP(strv_release) struct strv problems = { 0 };
 	CLEAN_STR char *url = admin_public_url(a);
-	struct trigger t = {
-		.store = a->store, .data_dir = a->data_dir, .public_url = url, .now = wall_now()
-	};
+	struct trigger t = trigger_at(a->store, a->data_dir, url);
 
 	if (admin_repo_find(a, o->repo, &row, e) < 0)
 		return -1;

@@ -94,9 +94,7 @@ static int start_again(
 	struct admin *a, const struct rerun_spec *spec, struct run_created *ret, struct err *e)
 {
 	CLEAN_STR char *url = admin_public_url(a);
-	const struct trigger t = {
-		.store = a->store, .data_dir = a->data_dir, .public_url = url, .now = wall_now()
-	};
+	const struct trigger t = trigger_at(a->store, a->data_dir, url);
 
 	repo_library_init();
 	int rc = trigger_rerun(&t, spec, ret, e);

@@ -122,10 +122,7 @@ static struct pull_event event_of(const struct pull_body *b)
 static int event_apply(struct pull_call *c, struct err *e)
 {
 	struct app *a = c->app;
-	const struct trigger t = { .store = a->store,
-		.data_dir = a->data_dir,
-		.public_url = a->public_url,
-		.now = wall_now() };
+	const struct trigger t = trigger_of(a);
 	const struct pull_event ev = event_of(&c->body);
 	CLEANUP(pull_made_release) struct pull_made made = { 0 };
 	CLEAN_TX struct store_tx tx = { 0 };

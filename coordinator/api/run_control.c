@@ -234,10 +234,7 @@ void api_dispatch(struct httpd_request *r, void *app)
 	CLEANUP(dispatch_release) struct dispatch_body body = { 0 };
 	CLEANUP(repo_row_release) struct repo_row repo = { 0 };
 	CLEANUP(strv_release) struct strv problems = { 0 };
-	struct trigger t = { .store = a->store,
-		.data_dir = a->data_dir,
-		.public_url = a->public_url,
-		.now = wall_now() };
+	struct trigger t = trigger_of(a);
 
 	if (auth_user(a, r, &who, &e) < 0 ||
 		access_named(a, &who, httpd_param(r, "owner"), httpd_param(r, "name"), ROLE_WRITE,

@@ -302,10 +302,7 @@ static int queue_read_again(struct app *a, struct queue_list *queue)
 /* Legs of jobs whose needs have just ended can be claimed at once. */
 static void jobs_unfold(struct app *a)
 {
-	const struct trigger t = { .store = a->store,
-		.data_dir = a->data_dir,
-		.public_url = a->public_url,
-		.now = wall_now() };
+	const struct trigger t = trigger_of(a);
 	struct err e = { 0 };
 	size_t n;
 

@@ -1,7 +1,6 @@
 /*
- * One list in order of age, walked whenever somebody has to go and for each piece of a body that is
- * kept: a few thousand entries take some microseconds, less than the accept or the read that causes
- * the walk. A connection is ended by shutting its
+ * One list in order of age, walked whenever somebody has to go: a few thousand entries take some
+ * microseconds, less than the accept that causes the walk. A connection is ended by shutting its
  * socket down; libmicrohttpd then closes it like one whose peer has gone.
  */
 #include "coordinator/http/connection.h"
@@ -22,13 +21,22 @@ struct connection {
 	enum phase phase;
 	struct mono since; /* in this phase */
 	bool trusted, proxy;
-	size_t body;
+	size_t body;                /* bytes of its request that are kept */
+	struct peer_bodies *bodies; /* of its peer; NULL: nothing of it was kept yet */
+};
+/* What is kept of one peer's bodies, so that a piece of a body costs the same however many
+ * connections there are: the list is searched once for each body. */
+struct peer_bodies {
+	struct peer_bodies *next, **link;
+	struct address peer;
+	size_t bytes, users;
 };
 struct connections {
 	struct connections_config config;
 	struct loop *loop;
 	struct loop_source *tick;
 	struct connection *first, **last;
+	struct peer_bodies *bodies;
 	atomic_size_t n; /* any thread may ask */
 };
 
@@ -174,8 +182,70 @@ static struct connection *connection_opened(struct connections *s, struct MHD_Co
 	return k;
 }
 
+/* ---- bodies ---- */
+
+void connection_sends_body(struct connection *k)
+{
+	if (k->phase == WORKS)
+		set_phase(k, SENDS_BODY);
+}
+
+static struct peer_bodies *bodies_join(struct connections *s, const struct address *peer)
+{
+	struct peer_bodies *b = s->bodies;
+
+	while (b && memcmp(&b->peer, peer, sizeof(*peer)) != 0)
+		b = b->next;
+	if (!b) {
+		b = xcalloc(1, sizeof(*b));
+		b->peer = *peer;
+		b->next = s->bodies;
+		b->link = &s->bodies;
+		if (b->next)
+			b->next->link = &b->next;
+		s->bodies = b;
+	}
+	b->users++;
+	return b;
+}
+
+/* What was kept of its request is gone. */
+static void bodies_leave(struct connection *k)
+{
+	struct peer_bodies *b = k->bodies;
+
+	if (!b)
+		return;
+	b->bytes -= k->body;
+	k->body = 0;
+	k->bodies = NULL;
+	if (--b->users)
+		return;
+	*b->link = b->next;
+	if (b->next)
+		b->next->link = b->link;
+	free(b);
+}
+
+bool connection_body(struct connection *k, size_t n)
+{
+	connection_sends_body(k);
+	if (!n) /* drained: it takes no room */
+		return true;
+	if (!k->bodies)
+		k->bodies = bodies_join(k->of, &k->peer);
+	if (k->bodies->bytes + n > CONNECTION_PEER_BODIES)
+		return false;
+	k->bodies->bytes += n;
+	k->body += n;
+	return true;
+}
+
+/* ---- its life ---- */
+
 static void connection_closed(struct connection *k)
 {
+	bodies_leave(k);
 	*k->link = k->next;
 	if (k->next)
 		k->next->link = k->link;
@@ -217,27 +287,6 @@ void connection_request(struct connection *k)
 	set_phase(k, WORKS);
 }
 
-void connection_sends_body(struct connection *k)
-{
-	if (k->phase == WORKS)
-		set_phase(k, SENDS_BODY);
-}
-
-bool connection_body(struct connection *k, size_t n)
-{
-	size_t all = n;
-
-	connection_sends_body(k);
-	if (!n) /* drained: it takes no room */
-		return true;
-	for (const struct connection *i = k->of->first; i; i = i->next)
-		all += same_peer(i, k) ? i->body : 0;
-	if (all > CONNECTION_PEER_BODIES)
-		return false;
-	k->body += n;
-	return true;
-}
-
 void connection_whole(struct connection *k)
 {
 	if (k->phase == SENDS_BODY)
@@ -246,7 +295,7 @@ void connection_whole(struct connection *k)
 
 void connection_idle(struct connection *k)
 {
-	k->body = 0;
+	bodies_leave(k);
 	if (k->proxy) { /* the next request is another caller's */
 		k->trusted = false;
 		set_caller(k, k->own);

@@ -6,10 +6,10 @@
 #include "coordinator/http/httpd.h"
 
 #include <errno.h>
-#include <signal.h>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "coordinator/http/connection.h"
 #include "coordinator/http/listen.h"
 #include "coordinator/http/private.h"
@@ -89,17 +89,6 @@ static void *thread_main(void *data)
 	if (loop_run(h->io_loop, &e) < 0)
 		BUG("loop of the connections: %s", e.text);
 	return NULL;
-}
-
-static int thread_start(struct httpd *h, struct err *e)
-{
-	sigset_t all, was;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &was);
-	int rc = pthread_create(&h->thread, NULL, thread_main, h);
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
-	return rc == 0 ? 0 : err_set_errno(e, rc, "thread of the connections");
 }
 
 /* ---- the application's thread ---- */
@@ -192,7 +181,7 @@ static int httpd_begin(struct httpd *h, struct loop *app, int *fd, struct err *e
 		return -1;
 	*fd = -1;
 	sources_make(h, app);
-	if (thread_start(h, e) == 0)
+	if (thread_start(&h->thread, thread_main, h, "thread of the connections", e) == 0)
 		return 0;
 	MHD_stop_daemon(h->daemon);
 	return -1;

@@ -10,14 +10,13 @@
 #include <gnutls/x509.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/limits.h"
 
 #define RETIRED_US (60 * USEC_PER_SEC)
-enum { KEY_ID_LEN = 32, KEY_FORBIDDEN = 027 }; /* the group may read, as for ssl-cert */
+enum { KEY_ID_LEN = 32 };
 
 struct tls_identity {
 	gnutls_pcert_st chain[TLS_CHAIN_MAX];
@@ -53,41 +52,17 @@ static int tls_fail(struct err *e, const char *file, const char *what, int rc)
 
 /* ---- loading ---- */
 
-static int key_file_private(int fd, const char *file, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_set_errno(e, errno, "%s", file);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, ERR_INPUT, "%s: not a file, expected a private key", file);
-	if (st.st_mode & KEY_FORBIDDEN)
-		return err_set(e, ERR_INPUT,
-			"%s: mode %04o lets others at the private key, expected 0600 or 0640: "
-			"chmod 0600 %s",
-			file, st.st_mode & 07777, file);
-	return 0;
-}
-
-static int pem_read(const char *file, bool private_key, struct buf *out, struct err *e)
-{
-	CLEAN_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return err_set_errno(e, errno, "%s", file);
-	if (private_key && key_file_private(fd, file, e) < 0)
-		return -1;
-	return fd_read_all(fd, out, e) < 0 ? err_wrap(e, "%s", file) : 0;
-}
-
 static int chain_load(struct tls_identity *t, const char *file, struct err *e)
 {
 	CLEAN_BUF struct buf pem = BUF_INIT(TLS_FILE_MAX);
 	gnutls_x509_crt_t first = NULL;
 	unsigned n = TLS_CHAIN_MAX;
+	CLEAN_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (pem_read(file, false, &pem, e) < 0)
-		return -1;
+	if (fd < 0)
+		return err_set_errno(e, errno, "%s", file);
+	if (fd_read_all(fd, &pem, e) < 0)
+		return err_wrap(e, "%s", file);
 	gnutls_datum_t data = { (unsigned char *)(void *)pem.data, (unsigned)pem.len };
 	int rc = gnutls_pcert_list_import_x509_raw(
 		t->chain, &n, &data, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_SORT);
@@ -106,7 +81,7 @@ static int chain_load(struct tls_identity *t, const char *file, struct err *e)
 static int key_load(struct tls_identity *t, const char *file, struct err *e)
 {
 	struct buf pem = BUF_INIT(TLS_FILE_MAX);
-	int rc = pem_read(file, true, &pem, e);
+	int rc = file_read_private(file, "the private key", &pem, e);
 
 	if (rc == 0) {
 		gnutls_datum_t data = { (unsigned char *)(void *)pem.data, (unsigned)pem.len };

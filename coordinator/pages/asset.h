@@ -7,8 +7,7 @@
 
 #define ASSET_ROUTE "/static/{asset}"
 enum asset { ASSET_STYLE, ASSET_ICON, ASSET_SCRIPT, ASSETS };
-enum { ASSET_URL_MAX = 64 };
-const char *asset_url(enum asset a, char out[ASSET_URL_MAX]); /* returns out */
+const char *asset_url(enum asset a);
 void asset_get(struct httpd_request *r, void *app);
 
 #endif

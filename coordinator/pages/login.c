@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pages/parts.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "coordinator/pages/form.h"
 #include "coordinator/pages/page.h"
 #include "coordinator/pages/query.h"
@@ -170,16 +170,15 @@ static size_t free_slot(const struct app *a)
 
 static int try_start(struct login_try *t, struct err *e)
 {
-	int rc;
-
 	t->slot = free_slot(t->app);
 	if (t->slot == LOGIN_TRIES_MAX)
 		return err_set(e, ERR_TIMEOUT, "many sign in at this moment");
 	t->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	rc = t->done < 0 ? errno : pthread_create(&t->thread, NULL, try_main, t);
-	if (rc) {
+	if (t->done < 0)
+		return err_set_errno(e, errno, "eventfd");
+	if (thread_start(&t->thread, try_main, t, "password check", e) < 0) {
 		close_fdp(&t->done);
-		return err_set_errno(e, rc, "password check");
+		return -1;
 	}
 	t->app->logins[t->slot] = t;
 	t->source = loop_io(t->app->loop, t->done, EPOLLIN, on_done, t);

@@ -107,14 +107,13 @@ int place_of(struct app *a, struct httpd_request *r, enum place_depth depth, str
 
 void page_begin(struct html *h, const struct viewer *v, const struct place *at, const char *title)
 {
-	char style[ASSET_URL_MAX], icon[ASSET_URL_MAX], script[ASSET_URL_MAX];
 	CLEAN_STR char *full = at ? xasprintf("%s · %s/%s", title, at->repo.owner, at->repo.name)
 				  : xasprintf("%s · shithub", title);
 
 	html_head(h, &(struct html_head){ .title = full,
-			     .style = asset_url(ASSET_STYLE, style),
-			     .icon = asset_url(ASSET_ICON, icon),
-			     .script = asset_url(ASSET_SCRIPT, script),
+			     .style = asset_url(ASSET_STYLE),
+			     .icon = asset_url(ASSET_ICON),
+			     .script = asset_url(ASSET_SCRIPT),
 			     .admin = v && viewer_is_admin(v),
 			     .login = v && v->known ? v->who.login : NULL,
 			     .token = v && v->session ? v->form_token : NULL });

@@ -4,13 +4,9 @@
  */
 #include "coordinator/serve/metrics_access.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "base/fs.h"
 
-enum { TOKEN_MIN = 16, TOKEN_MAX = 256, FORBIDDEN = 027 }; /* the group may read */
+enum { TOKEN_MIN = 16, TOKEN_MAX = 256 };
 
 static bool is_loopback(const char *url)
 {
@@ -25,30 +21,12 @@ static bool is_loopback(const char *url)
 	return str_starts(host, "127.") && strspn(host, "0123456789.") == n;
 }
 
-static int file_private(int fd, const char *file, struct err *e)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_set_errno(e, errno, "%s", file);
-	if (!S_ISREG(st.st_mode) || st.st_mode & FORBIDDEN)
-		return err_set(e, ERR_INPUT,
-			"%s: mode %04o lets others at the token, expected a file of 0600 or 0640",
-			file, st.st_mode & 07777);
-	return 0;
-}
-
 static int token_read(const char *file, struct buf *out, struct err *e)
 {
-	CLEAN_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	bool bad = false;
 
-	if (fd < 0)
-		return err_set_errno(e, errno, "%s", file);
-	if (file_private(fd, file, e) < 0)
+	if (file_read_private(file, "the token", out, e) < 0)
 		return -1;
-	if (fd_read_all(fd, out, e) < 0)
-		return err_wrap(e, "%s", file);
 	while (out->len && strchr("\r\n ", out->data[out->len - 1]))
 		out->data[--out->len] = 0;
 	for (size_t i = 0; i < out->len; i++)

@@ -72,10 +72,7 @@ static void on_hup(
 
 static int jobs_start(struct app *a, struct err *e)
 {
-	const struct trigger t = { .store = a->store,
-		.data_dir = a->data_dir,
-		.public_url = a->public_url,
-		.now = wall_now() };
+	const struct trigger t = trigger_of(a);
 	bool passed;       /* jobs that waited for their time */
 	size_t runs, legs; /* jobs that got their legs although nobody waits for one */
 

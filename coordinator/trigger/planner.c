@@ -5,11 +5,10 @@
 #include "coordinator/trigger/planner.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include "base/fs.h"
+#include "base/proc.h"
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/push_journal.h"
 
@@ -176,17 +175,6 @@ static int planner_open(struct planner *p, struct err *e)
 	return 0;
 }
 
-static int thread_start(struct planner *p, struct err *e)
-{
-	sigset_t all, was;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &was);
-	int rc = pthread_create(&p->thread, NULL, thread_main, p);
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
-	return rc == 0 ? 0 : err_set_errno(e, rc, "planner thread");
-}
-
 struct planner *planner_start(struct app *a, struct err *e)
 {
 	struct planner *p = xcalloc(1, sizeof(*p));
@@ -197,7 +185,8 @@ struct planner *planner_start(struct app *a, struct err *e)
 	p->finished.last = &p->finished.first;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->more, NULL);
-	if (planner_open(p, e) == 0 && thread_start(p, e) == 0)
+	if (planner_open(p, e) == 0 &&
+		thread_start(&p->thread, thread_main, p, "planner thread", e) == 0)
 		return p;
 	planner_free(p);
 	return NULL;

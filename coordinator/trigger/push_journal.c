@@ -55,10 +55,7 @@ static bool on_between(void *data)
 static int runs_make(struct filing *f, const struct repo_row *repo, size_t *ret_refs, struct err *e)
 {
 	struct app *a = f->m->app;
-	struct trigger t = { .store = a->store,
-		.data_dir = a->data_dir,
-		.public_url = a->public_url,
-		.now = wall_now() };
+	struct trigger t = trigger_of(a);
 	CLEAN_PUSH struct push push = { 0 };
 	struct push_row *p = f->row;
 

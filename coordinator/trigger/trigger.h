@@ -13,6 +13,7 @@
 #ifndef COORDINATOR_TRIGGER_TRIGGER_H
 #define COORDINATOR_TRIGGER_TRIGGER_H
 
+#include "coordinator/app/app.h"
 #include "coordinator/repo/repo.h"
 #include "coordinator/store/push.h"
 #include "coordinator/store/repo.h"
@@ -27,6 +28,17 @@ struct trigger {
 	const char *public_url; /* NULL: unknown; links in payloads are left out */
 	struct wall now;
 };
+/* As of now; what it points to is borrowed. */
+static inline struct trigger trigger_at(
+	struct store *s, const char *data_dir, const char *public_url)
+{
+	return (struct trigger){ s, data_dir, public_url, wall_now() };
+}
+
+static inline struct trigger trigger_of(const struct app *a)
+{
+	return trigger_at(a->store, a->data_dir, a->public_url);
+}
 
 /* A push whose runs are made one after the other. */
 struct push_runs {

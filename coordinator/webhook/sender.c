@@ -9,13 +9,13 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 
 #include "base/http/http.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "coordinator/store/webhook.h"
 #include "coordinator/webhook/payload.h"
 
@@ -345,19 +345,15 @@ static void *thread_main(void *data)
 struct sender *sender_start(const struct sender_config *c, struct err *e)
 {
 	struct sender *s = xcalloc(1, sizeof(*s));
-	sigset_t all, was;
 
 	*s = (struct sender){ .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.store_path = xstrdup(c->store_path),
 		.public_url = xstrdup(c->public_url),
 		.keys = c->keys };
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &was);
-	int rc = s->stop_fd < 0 ? errno : pthread_create(&s->thread, NULL, thread_main, s);
-	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	int rc = s->stop_fd < 0 ? err_set_errno(e, errno, "eventfd")
+				: thread_start(&s->thread, thread_main, s, "webhook thread", e);
 	if (rc == 0)
 		return s;
-	err_set_errno(e, rc, "webhook thread");
 	close_fdp(&s->stop_fd);
 	free(s->store_path);
 	free(s->public_url);

@@ -91,7 +91,7 @@ def test_a_proxy_makes_everybody_local(coordinators, url, status):
 @pytest.mark.parametrize("text, mode, said", [
     ("short\n", 0o600, b"16 to 256 printable"), ("a token of several words\n", 0o600, b"without blanks"),
     ("x" * 300, 0o600, b"16 to 256"), ("x" * 400, 0o600, b"metrics_token_file"),
-    ("x" * 20, 0o644, b"expected a file of 0600 or 0640"), (None, 0, b"No such file")],
+    ("x" * 20, 0o644, b"lets others at the token, expected 0600 or 0640"), (None, 0, b"No such file")],
     ids=["short", "words", "long", "longer-than-read", "open-to-all", "missing"])
 def test_a_bad_metrics_token_is_refused(build, folder, text, mode, said):
     file = folder / "token"

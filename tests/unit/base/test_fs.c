@@ -104,6 +104,44 @@ static void reads_up_to_the_cap(void **state)
 	assert_string_equal(e.text, "open /nonexistent/x: No such file or directory");
 }
 
+static void reads_what_is_private(void **state)
+{
+	static const struct {
+		mode_t mode;
+		const char *said; /* NULL: it is read */
+	} cases[] = {
+		{ 0600, NULL },
+		{ 0640, NULL },
+		{ 0400, NULL },
+		{ 0644, "key: mode 0644 lets others at the key, expected 0600 or 0640: chmod "
+			"0600 " },
+		{ 0660, "key: mode 0660 lets others" },
+		{ 0601, "key: mode 0601 lets others" },
+	};
+	const struct place *p = *state;
+	CLEAN_STR char *path = path_join(p->path, "key"), *pipe = path_join(p->path, "pipe");
+	CLEAN_BUF struct buf out = BUF_INIT(64);
+
+	put(p, "key", "secret");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err e = { 0 };
+
+		buf_clear(&out);
+		assert_int_equal(fchmodat(p->fd, "key", cases[i].mode, 0), 0);
+		int rc = file_read_private(path, "the key", &out, &e);
+		assert_int_equal(rc, cases[i].said ? -1 : 0);
+		if (cases[i].said)
+			assert_non_null(strstr(e.text, cases[i].said));
+		assert_string_equal(buf_cstr(&out), cases[i].said ? "" : "secret");
+	}
+	/* nobody writes to it, and nobody waits */
+	struct err e = { 0 };
+	assert_int_equal(mkfifoat(p->fd, "pipe", 0600), 0);
+	assert_int_equal(file_read_private(pipe, "the key", &out, &e), -1);
+	assert_non_null(strstr(e.text, "not a file"));
+	assert_int_equal(unlinkat(p->fd, "pipe", 0), 0);
+}
+
 static void replaces_whole_files(void **state)
 {
 	struct place *p = *state;
@@ -441,6 +479,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_PLACE(reads_up_to_the_cap),
+		IN_PLACE(reads_what_is_private),
 		IN_PLACE(replaces_whole_files),
 		IN_PLACE(ensures_directories),
 		IN_PLACE(stays_beneath),
