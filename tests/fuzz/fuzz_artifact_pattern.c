@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (takes && pattern_list_reach(&l, path) == PATTERN_OUT)
 			abort();
-		IGNORE_RESULT(pattern_list_takes(&l, path, false), "it must come back");
+		if (pattern_list_takes(&l, path, false) && !takes)
+			abort(); /* without hidden names it takes less, never more */
 	}
 	pattern_list_release(&l);
 	return 0;

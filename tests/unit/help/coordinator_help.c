@@ -14,6 +14,7 @@
 #include "coordinator/store/sql.h"
 #include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
+#include "coordinator/pages/log/log.h"
 #include "coordinator/pages/pages.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/queue/report.h"
@@ -173,6 +174,7 @@ void world_close(struct world *w)
 		waiters_free(&w->app);
 		httpd_free(w->app.httpd);
 		pages_stop(&w->app);
+		logs_stop(&w->app);
 		loop_free(w->app.loop);
 	}
 	scrub_free(w->app.scrub);
