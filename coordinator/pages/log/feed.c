@@ -21,6 +21,7 @@ struct log_feeds {
 	struct app *app;
 	struct loop_source *tick;
 	struct mono began; /* the tick that is under way */
+	struct mono woke;  /* the last group of streams */
 	struct log_feed *first;
 	size_t n;
 };
@@ -301,8 +302,36 @@ static void feed_turn(struct log_feed *f, struct mono end)
 		if (!err_is(&e, ERR_NOT_FOUND))
 			log_error("pages", "log_read_failed", F_ERR(&e));
 	}
-	for (struct log_stream *s = f->streams; s; s = s->next)
-		log_stream_wake(s);
+	if (f->unwoken)
+		f->wake_again = true;
+	else
+		f->unwoken = f->streams;
+}
+
+/* Hundreds of streams that send at one time would keep all other callers waiting. True: there are
+ * more, or it is too early for any. */
+static bool streams_wake(struct log_feeds *all, struct mono now)
+{
+	int left = FEED_WAKE;
+
+	if (mono_diff(now, all->woke) < FEED_WAKE_US)
+		return true;
+	all->woke = now;
+	for (struct log_feed *f = all->first; f; f = f->next) {
+		while (f->unwoken && left-- > 0) {
+			struct log_stream *s = f->unwoken;
+
+			f->unwoken = s->next;
+			log_stream_wake(s);
+			if (f->unwoken || !f->wake_again)
+				continue;
+			f->unwoken = f->streams;
+			f->wake_again = false;
+		}
+		if (f->unwoken)
+			return true;
+	}
+	return false;
 }
 
 static void to_the_end(struct log_feeds *all, struct log_feed *f)
@@ -328,10 +357,10 @@ static struct log_feed *next_due(const struct log_feeds *all)
 	return f;
 }
 
-static void on_tick(struct loop_source *s, void *data)
+/* True: some want another slice. */
+static bool feeds_turn(struct log_feeds *all, struct mono now)
 {
-	struct log_feeds *all = data;
-	struct mono now = mono_now(), end = mono_add(now, FEED_SLICE_US);
+	struct mono end = mono_add(now, FEED_SLICE_US);
 	struct log_feed *f;
 
 	if (mono_diff(now, all->began) >= FEED_TICK_US) {
@@ -344,7 +373,21 @@ static void on_tick(struct loop_source *s, void *data)
 		if (f->due)
 			to_the_end(all, f);
 	}
-	loop_timer_set(s, f ? mono_now() : mono_add(all->began, FEED_TICK_US));
+	return f != NULL;
+}
+
+static void on_tick(struct loop_source *s, void *data)
+{
+	struct log_feeds *all = data;
+	struct mono now = mono_now();
+	bool due = feeds_turn(all, now);
+	bool waits = streams_wake(all, now);
+
+	if (due)
+		loop_timer_set(s, mono_now());
+	else
+		loop_timer_set(s, waits ? mono_add(all->woke, FEED_WAKE_US)
+					: mono_add(all->began, FEED_TICK_US));
 }
 
 /* ---- who watches ---- */
@@ -416,6 +459,8 @@ void log_feed_leave(struct log_feed *f, struct log_stream *s)
 	*s->link = s->next;
 	if (s->next)
 		s->next->link = s->link;
+	if (f->unwoken == s)
+		f->unwoken = s->next;
 	if (!f->streams)
 		feed_free(f);
 }

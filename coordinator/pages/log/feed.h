@@ -15,9 +15,12 @@
 
 #define FEED_TICK_US (250 * USEC_PER_MSEC)
 #define FEED_SLICE_US (5 * USEC_PER_MSEC) /* of work at one time, for all feeds together */
+#define FEED_WAKE_US (15 * USEC_PER_MSEC) /* between two groups of streams that send */
 #define FEED_BYTES MIB(1)
 #define FEEDS_BYTES MIB(64) /* of all feeds; with many each has less, but not below a piece */
 #define FEED_PIECE KIB(32)  /* a line may make one longer */
+
+enum { FEED_WAKE = 64 }; /* streams of one group: who calls meanwhile waits for no more */
 
 struct log_stream;
 
@@ -64,6 +67,8 @@ struct log_feed {
 	uint64_t states; /* how often states were told */
 	size_t bytes;
 	struct log_stream *streams;
+	struct log_stream *unwoken; /* the first of those that were not told of the last turn */
+	bool wake_again;            /* there was another turn meanwhile */
 };
 /* The job's feed, with that stream. It goes when its last stream leaves. */
 struct log_feed *log_feed_join(struct app *a, int64_t job_id, struct log_stream *s);
