@@ -46,7 +46,8 @@ void local_plan_outputs(const struct local_plan *p, const char *key, struct pair
 		const struct local_job *j = &p->v[i];
 
 		for (size_t k = 0; str_eq(j->job->key, key) && k < j->outputs.n; k++)
-			pairs_set(ret, j->outputs.v[k].key, j->outputs.v[k].value);
+			if (*j->outputs.v[k].value || !pairs_get(ret, j->outputs.v[k].key))
+				pairs_set(ret, j->outputs.v[k].key, j->outputs.v[k].value);
 	}
 }
 

@@ -94,7 +94,7 @@ enum local_decision local_plan_decide(const struct local_plan *p, size_t i, bool
 bool local_job_failed(const struct local_job *j);
 /* What all legs of a job came to; NULL while one is not over. */
 const char *local_plan_result(const struct local_plan *p, const char *key);
-/* What all legs of a job put out; of a name the last leg's counts. */
+/* What all legs of a job put out; of a name the last leg counts that gave it a text. */
 void local_plan_outputs(const struct local_plan *p, const char *key, struct pairs *ret);
 
 /* For names and conditions. row NULL: no matrix is known yet. */

@@ -366,7 +366,8 @@ static void one_after_the_other(void **state)
 	assert_false(local_plan_is_parallel(&f->plan));
 }
 
-/* Of a name that several legs put out the last one's counts. */
+/* Of a name that several legs put out the last one's text counts; each leg may fill its own name.
+ */
 static void outputs(void **state)
 {
 	struct fixture *f = *state;
@@ -375,9 +376,12 @@ static void outputs(void **state)
 	make(f);
 	pairs_set(&f->plan.v[1].outputs, "a", "1");
 	pairs_set(&f->plan.v[1].outputs, "b", "1");
+	pairs_set(&f->plan.v[1].outputs, "none", "");
 	pairs_set(&f->plan.v[2].outputs, "a", "2");
+	pairs_set(&f->plan.v[2].outputs, "b", "");
 	local_plan_outputs(&f->plan, "legs", &all);
-	assert_int_equal(all.n, 2);
+	assert_int_equal(all.n, 3);
+	assert_string_equal(pairs_get(&all, "none"), "");
 	assert_string_equal(pairs_get(&all, "a"), "2");
 	assert_string_equal(pairs_get(&all, "b"), "1");
 }
