@@ -210,6 +210,10 @@ static const struct known known[] = {
 		"disabled, nothing is set; write NAME=value to the file $SHITHUB_ENV" },
 	{ "add-path", COMMAND_REFUSED, run_disabled,
 		"disabled, nothing is added; write the folder to the file $SHITHUB_PATH" },
+	{ "add-matcher", COMMAND_REFUSED, run_disabled,
+		"not supported, no line becomes an annotation; print ::error "
+		"file=NAME,line=N::TEXT" },
+	{ "remove-matcher", COMMAND_REFUSED, run_disabled, "not supported, there are no matchers" },
 };
 #define ALL_KNOWN ((1U << ARRAY_LEN(known)) - 1)
 _Static_assert(ARRAY_LEN(known) < 32, "one bit each");
@@ -225,12 +229,7 @@ static const struct known *find_known(struct slice name)
 /* Names that mean something to a runner cannot serve as token. */
 static bool is_reserved(struct slice token)
 {
-	static const char *const others[] = { "pause-logging", "add-matcher", "remove-matcher" };
-
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		if (command_name_eq(token, others[i]))
-			return true;
-	return find_known(token) != NULL;
+	return command_name_eq(token, "pause-logging") || find_known(token);
 }
 
 static void run_stop(struct call *k)

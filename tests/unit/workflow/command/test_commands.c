@@ -130,7 +130,7 @@ static const struct {
 	{ "::error\n::error x\n::errors::x\n::err::x\n",
 		"::error\n::error x\n::errors::x\n::err::x\n" },
 	{ "::error:x::y\n", "::error:x::y\n" },
-	{ "::add-matcher::m.json\n", "::add-matcher::m.json\n" },
+	{ "::matcher::m.json\n", "::matcher::m.json\n" },
 	{ "std::string::npos\n  ::std::move\n", "std::string::npos\n  ::std::move\n" },
 	/* masks: before their line, after everything before it */
 	{ "a\n::add-mask::hunter2\nb\n", "a\n<mask value=hunter2>::add-mask::hunter2\nb\n" },
@@ -230,6 +230,12 @@ static const struct {
 	{ "::add-path::/x\n",
 		"<refused value=add-path: disabled, nothing is added; write the folder to the "
 		"file $SHITHUB_PATH>::add-path::/x\n" },
+	{ "::add-matcher::m.json\n",
+		"<refused value=add-matcher: not supported, no line becomes an annotation; print "
+		"::error file=NAME,line=N::TEXT>::add-matcher::m.json\n" },
+	{ "::remove-matcher owner=x::\n",
+		"<refused value=remove-matcher: not supported, there are no "
+		"matchers>::remove-matcher owner=x::\n" },
 };
 
 static void test_rows(void **state)
