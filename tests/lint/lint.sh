@@ -54,6 +54,7 @@ check format clang-format --dry-run --Werror "${c_files[@]}"
 check arrows /usr/bin/python3 tests/lint/arrows.py
 check dialect /usr/bin/python3 tests/lint/dialect.py
 check plans /usr/bin/python3 tests/lint/plans.py
+check named-tests /usr/bin/python3 tests/lint/named_tests.py
 check planted-faults /usr/bin/python3 tests/lint/planted.py
 check debris no_debris
 check shellcheck shellcheck "${scripts[@]}"

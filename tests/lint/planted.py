@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plants one fault for each rule of arrows.py and dialect.py in a copy of a tiny tree: every one must
+"""Plants one fault for each rule of arrows.py, dialect.py and named_tests.py in a copy of a tiny tree: every one must
 be found, and the tree without a fault must pass. A rule that finds nothing any more fails here."""
 import pathlib
 import subprocess
@@ -14,7 +14,14 @@ LOW_C = ('/* Addition is a call, so that tests can fail it. */\n#include "low/ad
          "int add(int a, struct err *e)\n{\n\tint b = a;\n\n\treturn e ? -1 : b;\n}\n")
 HIGH_C = ('/* Uses what lies below. */\n#include "low/add.h"\n\n/* ---- use ---- */\n\n'
           "int use(int a)\n{\n\tif (add(a, 0) < 0)\n\t\treturn -1;\n\treturn 0;\n}\n")
-TREE = {"ROOMS": ROOMS, "low/add.h": LOW_H, "low/add.c": LOW_C, "high/use.c": HIGH_C}
+CLAIMS = ("# Claims\n\n## All\n\nA test without a file stands in `tests/a.py`.\n\n| no. | what | tests |\n"
+          "|---|---|---|\n| 1–93 | x | `test_a` |\n| S1, S2–S19 | x | `tests/b.c::test_b` |\n"
+          "| W1–W20 | x | every test of `tests/a.py` |\n| G1–G21 | x | `test_a` |\n"
+          "| H1–H24 | x | `test_a` |\n")
+TREE = {"ROOMS": ROOMS, "low/add.h": LOW_H, "low/add.c": LOW_C, "high/use.c": HIGH_C,
+        "docs/REQUIREMENTS.md": CLAIMS, "docs/SECURITY.md": "| a | `tests/a.py::test_a` |\n",
+        "tests/a.py": "def test_a():\n    pass\n",
+        "tests/b.c": "/* Holds. */\nstatic void test_b(void **state)\n{\n}\n"}
 
 MANY = {f"low/more{number}.c": LOW_C for number in range(25)}
 # (checker, file, text to replace, replacement, words of the finding)
@@ -44,6 +51,12 @@ FAULTS = (
     ("dialect", "low/add.c", "int b = a", "int b = TRIES_MOST", "say MAX"),
     ("dialect", "low/add.c", "int b = a", "int b = disk_look", "inspect"),
     ("dialect", "low/add.c", "Addition is a call", "Addition is a wall", "clock alone"),
+    ("named_tests", "docs/REQUIREMENTS.md", "1–93", "1–12, 14–93", "13 stands 0 times"),
+    ("named_tests", "docs/REQUIREMENTS.md", "S1, ", "S1, S2, ", "S2 stands 2 times"),
+    ("named_tests", "docs/REQUIREMENTS.md", "G1–G21 | x | `test_a`", "G1–G21 | x | none", "names no test"),
+    ("named_tests", "tests/a.py", "def test_a", "def test_c", "tests/a.py has no test_a"),
+    ("named_tests", "tests/b.c", "test_b(", "test_bb(", "tests/b.c has no test_b"),
+    ("named_tests", "docs/SECURITY.md", "test_a`", "test_d`", "docs/SECURITY.md: tests/a.py has no test_d"),
 )
 
 
@@ -66,7 +79,7 @@ def check(checker, changes):
 
 def main():
     bad = []
-    for checker in ("arrows", "dialect"):
+    for checker in ("arrows", "dialect", "named_tests"):
         code, text = check(checker, {})
         if code != 0:
             bad.append(f"{checker}: finds something in a tree without a fault: {text}")

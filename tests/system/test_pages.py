@@ -1,17 +1,10 @@
-"""Pages of docs/ that name tests: each of these tests exists, and so does each file they name."""
+"""The page of security: each defence names tests, each attack is there, and so is each file that it
+names. That the tests exist is for tests/lint/named_tests.py to say."""
 import pathlib
 import re
 
-import pytest
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECURITY = (ROOT / "docs/SECURITY.md").read_text()
-REQUIREMENTS = (ROOT / "docs/REQUIREMENTS.md").read_text()
-
-
-def exists(path, function):
-    shape = rf"^def {function}\(" if path.endswith(".py") else rf"\b{function}\(void \*\*"
-    return re.search(shape, (ROOT / path).read_text(), re.M)
 
 
 def test_every_defence_names_tests():
@@ -21,34 +14,6 @@ def test_every_defence_names_tests():
     assert len(rows) > 15
     for row in rows:
         assert re.search(r"`tests/\S+::\w+`", row[3]), f"no test proves: {row[1].strip()}"
-
-
-@pytest.mark.parametrize("page", (SECURITY, REQUIREMENTS), ids=("security", "requirements"))
-def test_named_tests_exist(page):
-    named = re.findall(r"`(tests/[\w/.]+)::(\w+)`", page)
-    assert named
-    for path, function in named:
-        assert exists(path, function), f"{path} has no {function}"
-
-
-def test_named_tests_of_a_section_exist():
-    """On the page of requirements a test without a file stands in the section's own."""
-    sections = REQUIREMENTS.split("\n## ")[1:]
-    assert len(sections) >= 5
-    for section in sections:
-        path = re.search(r"without a file stands in `(\S+)`", section).group(1)
-        named = re.findall(r"`(test_\w+)`", section)
-        assert named
-        for function in named:
-            assert exists(path, function), f"{path} has no {function}"
-
-
-def test_every_requirement_of_hygiene_names_tests():
-    """The runbook's (plain numbers) say where something is not built."""
-    for kind, last in (("W", 20), ("G", 21), ("H", 24)):
-        for number in range(1, last + 1):
-            (row,) = re.findall(rf"^\| {kind}{number} \|.*$", REQUIREMENTS, re.M)
-            assert "test_" in row, row
 
 
 def test_every_attack_is_on_the_page():
