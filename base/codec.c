@@ -271,13 +271,13 @@ uint64_t random_below(uint64_t bound)
 bool text_steers(const char *p, size_t len)
 {
 	const unsigned char *c = (const unsigned char *)p;
-	uint32_t u = len == 2 ? (c[0] & 0x1fU) << 6 | (c[1] & 0x3fU)
-			      : (c[0] & 0xfU) << 12 | (c[1] & 0x3fU) << 6 | (c[2 % len] & 0x3fU);
 
-	if (len == 1)
+	if (len == 1) /* nothing behind it may be read */
 		return c[0] < 0x20 || c[0] == 0x7f;
 	if (len == 4) /* tags, U+E0000 to U+E007F */
 		return c[0] == 0xf3 && c[1] == 0xa0 && c[2] <= 0x81;
+	uint32_t u = len == 2 ? (c[0] & 0x1fU) << 6 | (c[1] & 0x3fU)
+			      : (c[0] & 0xfU) << 12 | (c[1] & 0x3fU) << 6 | (c[2] & 0x3fU);
 	return u < 0xa0 || u == 0x61c || u == 0x180e || (u >= 0x200b && u <= 0x200f) ||
 	       (u >= 0x2028 && u <= 0x202e) || (u >= 0x2060 && u <= 0x206f) || u == 0xfeff;
 }
