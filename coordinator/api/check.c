@@ -41,7 +41,7 @@ static int commit_load(struct commit_call *c, struct httpd_request *r, struct er
 
 static struct check_place place_of(const struct commit_call *c)
 {
-	return (struct check_place){ c->app->public_url, &c->repo };
+	return (struct check_place){ c->app->public_url, &c->repo, c->app->pages };
 }
 
 /* ---- statuses ---- */

@@ -67,6 +67,7 @@ struct app {
 	struct artifact_limits artifacts;
 	struct log_limits logs;
 	const char *git_hooks; /* folder of hooks that git runs, NULL: none; of the configuration */
+	bool pages;            /* there are pages for browsers */
 	char *public_url;      /* no trailing slash; clone URL = <public_url>/<owner>/<name>.git */
 };
 

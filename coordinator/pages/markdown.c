@@ -12,11 +12,18 @@
 
 #define BRACKETS_BY_LINES_MAX ((size_t)2 << 20)
 
+enum { SPANS_MAX = 64 };
+
+struct span {
+	MD_SPANTYPE type;
+	bool tagged; /* it is in the page */
+};
 struct writing {
 	struct html *h;
-	unsigned depth; /* of blocks that nest */
-	unsigned links; /* links and images that are open */
-	bool linked;    /* the outermost of them got a tag */
+	unsigned depth;               /* of blocks that nest */
+	struct span spans[SPANS_MAX]; /* that are open */
+	size_t n_spans;
+	bool too_many;
 };
 
 /* ---- characters ---- */
@@ -99,28 +106,28 @@ static char *attribute_text(const MD_ATTRIBUTE *a)
 	return buf_take(&out);
 }
 
+static bool is_link(MD_SPANTYPE type)
+{
+	return type == MD_SPAN_A || type == MD_SPAN_IMG;
+}
+
 /* A link in a link would not be one, so the outermost counts. */
-static void link_begin(struct writing *w, const MD_ATTRIBUTE *href)
+static bool link_begin(struct writing *w, const MD_ATTRIBUTE *href)
 {
 	CLEAN_STR char *url = attribute_text(href);
 
-	if (w->links++)
-		return;
-	w->linked = str_starts(url, "https://") || str_starts(url, "http://");
-	if (!w->linked)
-		return;
+	for (size_t i = 0; i < w->n_spans; i++)
+		if (is_link(w->spans[i].type))
+			return false;
+	if (!str_starts(url, "https://") && !str_starts(url, "http://"))
+		return false;
 	html_markup(w->h, "<a href=\"");
 	html_url(w->h, url);
 	html_markup(w->h, "\" rel=\"nofollow noopener noreferrer\">");
+	return true;
 }
 
-static void link_end(struct writing *w)
-{
-	if (!--w->links && w->linked)
-		html_markup(w->h, "</a>");
-}
-
-/* ---- blocks ---- */
+/* ---- spans ---- */
 
 #define TAGS(name)                                        \
 	{                                                 \
@@ -129,6 +136,86 @@ static void link_end(struct writing *w)
 		else                                      \
 			html_markup(w->h, "</" name ">"); \
 	}
+
+/* Those that have a tag without more. */
+static bool write_span(struct writing *w, MD_SPANTYPE type, bool enter)
+{
+	switch (type) {
+	case MD_SPAN_EM:
+	case MD_SPAN_U:
+		TAGS("em");
+		return true;
+	case MD_SPAN_STRONG:
+		TAGS("strong");
+		return true;
+	case MD_SPAN_CODE:
+		TAGS("code");
+		return true;
+	case MD_SPAN_DEL:
+		TAGS("del");
+		return true;
+	case MD_SPAN_A:
+	case MD_SPAN_IMG:
+		if (!enter)
+			html_markup(w->h, "</a>");
+		return true;
+	case MD_SPAN_LATEXMATH: /* not asked for, these three */
+	case MD_SPAN_LATEXMATH_DISPLAY:
+	case MD_SPAN_WIKILINK:
+		break;
+	}
+	return false;
+}
+
+static void spans_close(struct writing *w, size_t until)
+{
+	while (w->n_spans > until)
+		if (w->spans[--w->n_spans].tagged)
+			write_span(w, w->spans[w->n_spans].type, false);
+}
+
+static bool span_begin(struct writing *w, MD_SPANTYPE type, void *detail)
+{
+	if (type == MD_SPAN_A)
+		return link_begin(w, &((MD_SPAN_A_DETAIL *)detail)->href);
+	if (type == MD_SPAN_IMG)
+		return link_begin(w, &((MD_SPAN_IMG_DETAIL *)detail)->src);
+	return write_span(w, type, true);
+}
+
+static int go_on(const struct writing *w)
+{
+	return buf_ok(&w->h->out) && w->depth <= MARKDOWN_DEPTH && !w->too_many ? 0 : -1;
+}
+
+static int on_span(MD_SPANTYPE type, void *detail, void *data)
+{
+	struct writing *w = data;
+
+	if (w->n_spans == SPANS_MAX) {
+		w->too_many = true;
+		return -1;
+	}
+	const bool tagged = span_begin(w, type, detail);
+	w->spans[w->n_spans++] = (struct span){ type, tagged };
+	return go_on(w);
+}
+
+/* The library may end what it has not begun, or ended before. Here an end ends what was begun
+ * behind its begin as well, and one without a begin is none. */
+static int on_span_end(MD_SPANTYPE type, void *detail UNUSED, void *data)
+{
+	struct writing *w = data;
+
+	for (size_t i = w->n_spans; i-- > 0;)
+		if (w->spans[i].type == type) {
+			spans_close(w, i);
+			break;
+		}
+	return go_on(w);
+}
+
+/* ---- blocks ---- */
 
 static void write_list_item(struct writing *w, const MD_BLOCK_LI_DETAIL *d, bool enter)
 {
@@ -224,11 +311,6 @@ static bool nests(MD_BLOCKTYPE type)
 	       type == MD_BLOCK_LI;
 }
 
-static int go_on(const struct writing *w)
-{
-	return buf_ok(&w->h->out) && w->depth <= MARKDOWN_DEPTH ? 0 : -1;
-}
-
 static int on_block(MD_BLOCKTYPE type, void *detail, void *data)
 {
 	struct writing *w = data;
@@ -242,59 +324,13 @@ static int on_block_end(MD_BLOCKTYPE type, void *detail, void *data)
 {
 	struct writing *w = data;
 
+	spans_close(w, 0);
 	write_block(w, type, detail, false);
 	w->depth -= nests(type);
 	return go_on(w);
 }
 
-/* ---- spans ---- */
-
-static void write_span(struct writing *w, MD_SPANTYPE type, void *detail, bool enter)
-{
-	switch (type) {
-	case MD_SPAN_EM:
-	case MD_SPAN_U:
-		TAGS("em");
-		break;
-	case MD_SPAN_STRONG:
-		TAGS("strong");
-		break;
-	case MD_SPAN_CODE:
-		TAGS("code");
-		break;
-	case MD_SPAN_DEL:
-		TAGS("del");
-		break;
-	case MD_SPAN_A:
-		if (enter)
-			link_begin(w, &((MD_SPAN_A_DETAIL *)detail)->href);
-		else
-			link_end(w);
-		break;
-	case MD_SPAN_IMG:
-		if (enter)
-			link_begin(w, &((MD_SPAN_IMG_DETAIL *)detail)->src);
-		else
-			link_end(w);
-		break;
-	case MD_SPAN_LATEXMATH: /* not asked for, these three */
-	case MD_SPAN_LATEXMATH_DISPLAY:
-	case MD_SPAN_WIKILINK:
-		break;
-	}
-}
-
-static int on_span(MD_SPANTYPE type, void *detail, void *data)
-{
-	write_span(data, type, detail, true);
-	return go_on(data);
-}
-
-static int on_span_end(MD_SPANTYPE type, void *detail, void *data)
-{
-	write_span(data, type, detail, false);
-	return go_on(data);
-}
+/* ---- text ---- */
 
 static int on_text(MD_TEXTTYPE type, const MD_CHAR *p, MD_SIZE n, void *data)
 {

@@ -251,6 +251,7 @@ static int http_listen(struct serve *v, struct err *e)
 	a->httpd = httpd_new(a->loop, &c, e);
 	if (!a->httpd)
 		return -1;
+	a->pages = v->config.pages == PAGES_ON;
 	a->metrics.app_loop = a->loop;
 	a->metrics.connections_loop = httpd_loop(a->httpd);
 	a->public_url = v->config.public_url ? xstrdup(v->config.public_url) : base_url(v);
@@ -280,9 +281,10 @@ static int sender_begin(struct serve *v, struct err *e)
 {
 	CLEAN_STR char *db = path_join(v->app.data_dir, "shithubd.db");
 
-	v->sender = sender_start(
-		&(struct sender_config){
-			.store_path = db, .public_url = v->app.public_url, .keys = &v->app.keys },
+	v->sender = sender_start(&(struct sender_config){ .store_path = db,
+					 .public_url = v->app.public_url,
+					 .pages = v->app.pages,
+					 .keys = &v->app.keys },
 		e);
 	return v->sender ? 0 : -1;
 }

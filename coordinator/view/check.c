@@ -1,6 +1,6 @@
 /*
  * The keys are those of GitHub's API; Forgejo's clients read `status` where GitHub has `state`, so
- * an entry has both. Pages of runs are not built, so the URLs lead to the API.
+ * an entry has both. `url` leads to the API, what people open to a page where there is one.
  */
 #include "coordinator/view/check.h"
 
@@ -190,6 +190,15 @@ static char *run_url(const struct check_place *at, int64_t run_id)
 	return xasprintf("%s/api/v1/runs/%" PRId64, at->url, run_id);
 }
 
+char *check_page_url(const struct check_place *at, int64_t run_id, const struct job_row *job)
+{
+	if (!at->pages)
+		return run_url(at, run_id);
+	CLEAN_STR char *run = xasprintf(
+		"%s/%s/%s/runs/%" PRId64, at->url, at->repo->owner, at->repo->name, run_id);
+	return job ? xasprintf("%s/jobs/%" PRId64, run, job->id) : TAKE(run);
+}
+
 int64_t check_id(const struct check *c)
 {
 	return c->job ? c->job->id : -c->run->id;
@@ -214,7 +223,7 @@ void check_write_status(struct json_writer *w, const struct check *c, const stru
 	json_kv_str(w, "status", state);
 	kv_url(w, "context", check_context(c->run, c->job));
 	kv_url(w, "description", check_description(c->run, c->job));
-	kv_url(w, "target_url", run_url(at, c->run->id));
+	kv_url(w, "target_url", check_page_url(at, c->run->id, c->job));
 	kv_url(w, "url", run_url(at, c->run->id));
 	kv_time(w, "created_at", c->job ? c->job->created_at : c->run->created_at);
 	kv_time(w, "updated_at", updated_at(c));
@@ -306,8 +315,8 @@ void check_write_run(struct json_writer *w, const struct check *c, const struct 
 	json_kv_str(w, "head_sha", run_checked_sha(c->run));
 	kv_url(w, "external_id", xasprintf("%" PRId64, c->run->id));
 	kv_url(w, "url", run_url(at, c->run->id));
-	kv_url(w, "html_url", run_url(at, c->run->id));
-	kv_url(w, "details_url", run_url(at, c->run->id));
+	kv_url(w, "html_url", check_page_url(at, c->run->id, c->job));
+	kv_url(w, "details_url", check_page_url(at, c->run->id, c->job));
 	json_kv_str(w, "status", check_run_status(c->job ? c->job->state : c->run->state));
 	json_kv_str(w, "conclusion",
 		c->job ? check_run_conclusion(c->job) : conclusion_text(c->run->state.conclusion));

@@ -51,7 +51,11 @@ enum check_state checks_combined(const struct checks *c);
 struct check_place {
 	const char *url;
 	const struct repo_row *repo;
+	bool pages; /* `serve` has pages for browsers */
 };
+/* What a person opens: the page of the run or of its job (NULL: none), or what the API says of the
+ * run where there are no pages; the caller's. */
+char *check_page_url(const struct check_place *at, int64_t run_id, const struct job_row *job);
 /* What the entry is called: its job's id or, without a job, its run's, negated. */
 int64_t check_id(const struct check *c);
 /* The combined status of GitHub and Forgejo, an object, with the entries from..to. */

@@ -18,7 +18,7 @@ enum { DESCRIPTION_MAX = 140 }; /* bytes that GitHub takes */
 
 struct subject {
 	const struct delivery_row *d;
-	const char *public_url;
+	const struct payload_links *links;
 	struct repo_row repo;
 	struct run_row run;
 	struct job_row job; /* id 0: none */
@@ -79,9 +79,22 @@ static void kv_branch(struct json_writer *w, const char *ref)
 	json_kv_str(w, "head_branch", str_starts(ref, heads) ? ref + strlen(heads) : ref);
 }
 
+static struct check_place place_of(const struct subject *x)
+{
+	return (struct check_place){ x->links->public_url, &x->repo, x->links->pages };
+}
+
 static void kv_url(struct json_writer *w, const char *key, const struct subject *x)
 {
-	CLEAN_STR char *url = xasprintf("%s/api/v1/runs/%" PRId64, x->public_url, x->run.id);
+	CLEAN_STR char *url = xasprintf("%s/api/v1/runs/%" PRId64, x->links->public_url, x->run.id);
+
+	json_kv_str(w, key, url);
+}
+
+static void kv_page(struct json_writer *w, const char *key, const struct subject *x)
+{
+	const struct check_place at = place_of(x);
+	CLEAN_STR char *url = check_page_url(&at, x->run.id, x->job.id ? &x->job : NULL);
 
 	json_kv_str(w, key, url);
 }
@@ -106,7 +119,7 @@ static void write_run(struct json_writer *w, const struct subject *x)
 	kv_time(w, "run_started_at", r->started_at);
 	kv_time(w, "updated_at", x->d->changed_at);
 	kv_url(w, "url", x);
-	kv_url(w, "html_url", x);
+	kv_page(w, "html_url", x);
 	json_end_object(w);
 }
 
@@ -134,13 +147,13 @@ static void write_job(struct json_writer *w, const struct subject *x)
 		json_kv_str(w, "runner_id", NULL);
 	json_kv_str(w, "runner_name", x->runner.name);
 	kv_url(w, "run_url", x);
-	kv_url(w, "html_url", x);
+	kv_page(w, "html_url", x);
 	json_end_object(w);
 }
 
 static void write_json(struct json_writer *w, const struct subject *x)
 {
-	const struct check_place at = { x->public_url, &x->repo };
+	const struct check_place at = place_of(x);
 
 	json_begin_object(w);
 	json_kv_str(w, "action", action_of(x->d));
@@ -177,7 +190,7 @@ static void write_status(struct json_writer *w, const struct subject *x)
 	json_kv_str(w, "state", check_state_text(check_state_of(&x->run, job)));
 	json_kv_str(w, "context", context);
 	json_kv_str(w, "description", text);
-	kv_url(w, "target_url", x);
+	kv_page(w, "target_url", x);
 	json_end_object(w);
 }
 
@@ -220,9 +233,9 @@ static int forge_hears(struct store *s, const struct subject *x, struct err *e)
 }
 
 int payload_write(struct store *s, const struct webhook_row *hook, const struct delivery_row *d,
-	const char *public_url, struct buf *out, char **ret_url, struct err *e)
+	const struct payload_links *links, struct buf *out, char **ret_url, struct err *e)
 {
-	CLEANUP(subject_release) struct subject x = { .d = d, .public_url = public_url };
+	CLEANUP(subject_release) struct subject x = { .d = d, .links = links };
 	bool forge = str_eq(hook->format, "forge");
 	struct json_writer w;
 

@@ -39,6 +39,7 @@ struct sender {
 	pthread_t thread;
 	int stop_fd;
 	char *store_path, *public_url;
+	bool pages;
 	const struct keys *keys;
 	/* of the thread */
 	struct loop *loop;
@@ -182,7 +183,8 @@ static int flight_start(struct flight *f, struct err *e)
 	struct buf secret = BUF_INIT_SECRET(WEBHOOK_SECRET_MAX + 64);
 	CLEAN_BUF struct buf body = BUF_INIT(PAYLOAD_MAX);
 	CLEAN_STR char *url = NULL;
-	int rc = payload_write(s->store, &f->hook, &f->delivery, s->public_url, &body, &url, e);
+	const struct payload_links links = { s->public_url, s->pages };
+	int rc = payload_write(s->store, &f->hook, &f->delivery, &links, &body, &url, e);
 
 	if (rc > 0)
 		rc = open_secret(s, &f->hook, &secret, e);
@@ -349,6 +351,7 @@ struct sender *sender_start(const struct sender_config *c, struct err *e)
 	*s = (struct sender){ .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		.store_path = xstrdup(c->store_path),
 		.public_url = xstrdup(c->public_url),
+		.pages = c->pages,
 		.keys = c->keys };
 	int rc = s->stop_fd < 0 ? err_set_errno(e, errno, "eventfd")
 				: thread_start(&s->thread, thread_main, s, "webhook thread", e);

@@ -19,6 +19,7 @@ enum { SENDER_FLIGHTS = 64 };
 
 struct sender_config {
 	const char *store_path, *public_url; /* copied */
+	bool pages;                          /* payload.h */
 	const struct keys *keys;             /* the caller's, until sender_stop */
 };
 /* After the signals that the process waits for are blocked. NULL: the thread cannot be made. */

@@ -503,6 +503,9 @@ def test_statuses_for_a_forge(coordinator, repository, receivers):
     status = json.loads(body)
     assert set(status) == {"state", "context", "description", "target_url"}
     assert (status["state"], status["context"]) == ("pending", "CI / work (push)")
+    # somebody who follows it comes to a page, here without a token
+    shown = driver.request("GET", status["target_url"], headers={"Accept": "text/html"})
+    assert shown.status == 200 and b"<h1>work</h1>" in shown.body, status
 
 
 def test_a_test_of_a_forge_asks_it(coordinator, receivers, repository):

@@ -198,6 +198,11 @@ def test_a_commit(coordinator, populated):
     statuses = coordinator.request("GET", f"/api/v1/repos/demo/claims/commits/{sha}/status").json()
     for status in statuses["statuses"]:
         assert status["context"] in checks.text, status
+        address = status["target_url"].removeprefix(coordinator.base)
+        assert address in checks.links and page(coordinator, address)
+    runs = coordinator.request("GET", f"/api/v1/repos/demo/claims/commits/{sha}/check-runs").json()
+    assert {run["html_url"] for run in runs["check_runs"]} == {
+        status["target_url"] for status in statuses["statuses"]}
     page(coordinator, f"/demo/claims/commits/{'0' * 40}", 404)
     page(coordinator, "/demo/claims/commits/abcdef1", 404)
     page(coordinator, "/demo/claims/commits/trunk", 400)
@@ -313,7 +318,14 @@ def test_methods_that_a_page_has_not(coordinator, populated):
 
 
 def test_all_pages_are_off_together(coordinators):
+    """And nothing leads to one."""
     made = coordinators("--pages", "off").start()
+    repo = made.repository("demo/off", made.create_token())
+    sha = repo.commit({".shithub/workflows/ci.yml": PLAIN})
+    repo.push()
+    run = driver.wait_for(made.runs, what="a run")[0]["id"]
+    status = made.request("GET", f"/api/v1/repos/demo/off/commits/{sha}/status").json()["statuses"][0]
+    assert status["target_url"] == f"{made.base}/api/v1/runs/{run}"
     for path in ("/", "/queue", "/runners", "/runners/1", "/hygiene", "/audit", "/login", "/sessions",
                  "/demo/x", "/demo/x/schedule", "/demo/x/commits/abcdef1", "/demo/x/runs/1"):
         got = browse(made, path)

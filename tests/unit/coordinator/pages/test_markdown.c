@@ -55,6 +55,7 @@ static void test_constructs(void **state UNUSED)
 		{ "[a](https://x/\"onclick=\"y)",
 			"<p><a href=\"https://x/&quot;onclick=&quot;y" REL "a</a></p>" },
 		{ "[a](<https://x/ y'z>)", "<p><a href=\"https://x/%20y&#39;z" REL "a</a></p>" },
+		{ "**a*b*c*", "<p>*<em>a<em>b</em>c</em></p>" },
 		/* HTML is text */
 		{ "<script>alert(1)</script>", "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>" },
 		{ "a <img src=x onerror=alert(1)> b",

@@ -20,8 +20,9 @@ static char *tell(struct world *w, int64_t run_id, const char *format, struct bu
 	char *url = NULL;
 	struct err e = { 0 };
 
-	assert_int_equal(
-		1, payload_write(w->app.store, &hook, &d, w->app.public_url, out, &url, &e));
+	const struct payload_links links = { w->app.public_url, false };
+
+	assert_int_equal(1, payload_write(w->app.store, &hook, &d, &links, out, &url, &e));
 	return url;
 }
 
@@ -63,7 +64,8 @@ static const char *told_of_run(struct world *w, int64_t run_id, struct state sta
 	struct err e = { 0 };
 
 	*text = '\0';
-	int rc = payload_write(w->app.store, &hook, &d, w->app.public_url, &out, &url, &e);
+	const struct payload_links links = { w->app.public_url, false };
+	int rc = payload_write(w->app.store, &hook, &d, &links, &out, &url, &e);
 	if (rc == 0)
 		return text;
 	assert_int_equal(1, rc);
