@@ -48,6 +48,23 @@ static void git_env(bool own, struct strv *env)
 	strv_add(env, "LC_ALL=C.UTF-8");
 }
 
+/* What git said on several lines. */
+static void one_line(struct buf *b)
+{
+	size_t n = 0;
+
+	local_git_trim(b);
+	for (size_t i = 0; i < b->len; i++) {
+		bool blank = strchr(" \t\r\n", b->data[i]) != NULL;
+
+		if (!blank || (n > 0 && b->data[n - 1] != ' '))
+			b->data[n++] = blank ? ' ' : b->data[i];
+	}
+	b->len = n;
+	if (b->data)
+		b->data[n] = '\0';
+}
+
 static int run_git(struct loop *l, const char *dir, bool own, const char *const *words,
 	struct buf *out, bool *ret_ok, struct err *e)
 {
@@ -73,7 +90,7 @@ static int run_git(struct loop *l, const char *dir, bool own, const char *const 
 			e, ERR_LIMIT, "git %s: more than %zu MiB of output", verb, out->max >> 20);
 	*ret_ok = status == 0;
 	if (status != 0) {
-		local_git_trim(&said);
+		one_line(&said);
 		err_set(e, ERR_NOT_FOUND, "git %s: %.400s", verb,
 			said.len ? buf_cstr(&said) : "it failed");
 	}

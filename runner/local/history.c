@@ -42,8 +42,10 @@ static int fetch(struct loop *l, const struct local_repo *r, const char *dir, st
 	CLEAN_STR char *spec =
 		xasprintf("+HEAD:%s", branch_of(r) ? branch_of(r) : "refs/remotes/origin/HEAD");
 
+	/* git was asked about this repository before and trusts it; settings of the environment
+	 * that say so do not reach the other end of a fetch */
 	return GIT(l, dir, e, "fetch", "-q", "--update-head-ok", "--no-recurse-submodules", depth,
-		r->root, spec);
+		"--upload-pack=git -c safe.directory=* upload-pack", r->root, spec);
 }
 
 static int set_head(struct loop *l, const struct local_repo *r, const char *dir, struct err *e)

@@ -400,6 +400,20 @@ def test_history_is_there_without_credentials(local, folder):
 
 
 @once
+def test_somebody_elses_repository(local):
+    """git's own rule; what the user trusts is trusted to its end."""
+    local.workflow(steps("      - run: git log --oneline | wc -l\n"))
+    for path in (local.root, local.root / ".git"):
+        os.chown(path, 12345, 12345)
+    done = local.run()
+    assert done.returncode == 2 and "dubious ownership" in done.errors, done.errors
+    assert "call: git config --global --add safe.directory" in done.errors
+    done = local.run(env={"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
+                          "GIT_CONFIG_VALUE_0": "*"})
+    assert done.returncode == 0 and "\n1\n" in done.text, done.text + done.errors
+
+
+@once
 def test_repositories_in_the_repository_are_named(local):
     local.workflow(steps("- run: ls"))
     local.git("init", "-q", "vendor/li\x1bb")
