@@ -11,6 +11,8 @@
 #include "coordinator/store/log.h"
 #include "coordinator/store/sql.h"
 
+enum { WINDOW = 1500 }; /* longer than commands are stopped at one time */
+
 #define YEAR_US (365 * 24 * 3600 * USEC_PER_SEC)
 
 struct read {
@@ -43,13 +45,13 @@ static void on_line(void *data, const struct log_line *l)
 {
 	struct taken *t = data;
 
-	if (l->number < t->from || t->n >= 100)
+	if (l->number < t->from || t->n >= WINDOW)
 		return;
 	t->n++;
 	line_html_flat(&t->html, 1, l, false);
 }
 
-/* A hundred lines from that one on; the caller's. */
+/* WINDOW lines from that one on; the caller's. */
 static char *window(
 	struct world *w, const struct read *r, const struct log_mark *mark, int64_t from)
 {
@@ -71,6 +73,18 @@ static char *window(
 	return text;
 }
 
+static void compare_at(
+	struct world *w, const struct read *r, const struct log_index *x, int64_t from)
+{
+	const struct log_mark *mark = log_index_before(x, from);
+	CLEAN_STR char *whole = window(w, r, NULL, from);
+	CLEAN_STR char *piece = window(w, r, mark, from);
+
+	assert_true(!mark || mark->lines.number < from);
+	assert_string_equal(whole, piece);
+	assert_true(strlen(whole) > 0);
+}
+
 static void compare(struct world *w, int64_t job_id, struct log_index *x, size_t marks)
 {
 	CLEANUP(read_release) struct read r = { 0 };
@@ -82,15 +96,10 @@ static void compare(struct world *w, int64_t job_id, struct log_index *x, size_t
 		continue;
 	must_err(rc);
 	assert_true(x->n_marks >= marks);
-	for (int64_t from = 1; from <= x->lines; from += x->lines / 7 + 1) {
-		CLEAN_STR char *whole = window(w, &r, NULL, from);
-		const struct log_mark *mark = log_index_before(x, from);
-		CLEAN_STR char *piece = window(w, &r, mark, from);
-
-		assert_true(!mark || mark->lines.number < from);
-		assert_string_equal(whole, piece);
-		assert_true(strlen(whole) > 0);
-	}
+	for (int64_t from = 1; from <= x->lines; from += x->lines / 7 + 1)
+		compare_at(w, &r, x, from);
+	for (size_t i = 0; i < x->n_marks; i++)
+		compare_at(w, &r, x, x->marks[i].lines.number + 1);
 }
 
 static char *made_log(size_t lines)
@@ -99,7 +108,9 @@ static char *made_log(size_t lines)
 
 	for (size_t i = 1; i <= lines; i++) {
 		if (i % 997 == 0)
-			buf_adds(&log, "::stop-commands::t0k\n::error::text\n");
+			buf_adds(&log, "::stop-commands::t0k\n");
+		if (i % 100 == 0)
+			buf_adds(&log, "::notice::text, or not\n");
 		if (i % 1499 == 0)
 			buf_adds(&log,
 				"::t0k::\n::error::e\n::group::g\n::warning::w\n::endgroup::\n");
