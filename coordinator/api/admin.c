@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/utf8.h"
+#include "coordinator/app/turn.h"
 #include "coordinator/api/body.h"
 #include "coordinator/api/caller.h"
 #include "coordinator/store/audit.h"
@@ -285,7 +286,7 @@ static struct admin_call *call_start(struct app *a, struct httpd_request *r,
 	buf_init(&c->text, OUTPUT_MAX);
 	a->admin_calls++;
 	/* Nothing is done that is not recorded: the entry is on the disk before the verb begins. */
-	if (audit_call(c, who, body, e) < 0 || store_group_flush(a->store, e) < 0 ||
+	if (audit_call(c, who, body, e) < 0 || turn_flush(a, e) < 0 ||
 		call_spawn(c, who, body, e) < 0) {
 		call_free(c);
 		return NULL;

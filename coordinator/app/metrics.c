@@ -75,33 +75,65 @@ static const int64_t bucket_ms[CLAIM_BUCKETS] = { 10, 20, 50, 100, 500, 1000, 50
 
 void metrics_claim(struct metrics *m, int64_t waited_us)
 {
+	struct metric_counts *c = m->in_turn ? &m->turn : &m->sum;
 	size_t i = 0;
 
 	while (i < CLAIM_BUCKETS && waited_us > bucket_ms[i] * USEC_PER_MSEC)
 		i++;
-	m->claim_bucket[i]++;
-	m->claim_count++;
-	m->claim_sum_us += waited_us;
+	c->claim_bucket[i]++;
+	c->claim_count++;
+	c->claim_sum_us += waited_us;
 	metric_add(m, METRIC_CLAIMS, 1);
 }
 
+void metrics_turn_begin(struct metrics *m)
+{
+	m->in_turn = true;
+}
+
+void metrics_turn_stored(struct metrics *m)
+{
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		m->sum.pending[i] += m->turn.pending[i];
+	for (size_t i = 0; i <= CLAIM_BUCKETS; i++)
+		m->sum.claim_bucket[i] += m->turn.claim_bucket[i];
+	m->sum.claim_count += m->turn.claim_count;
+	m->sum.claim_sum_us += m->turn.claim_sum_us;
+	m->turn = (struct metric_counts){ 0 };
+}
+
+void metrics_turn_end(struct metrics *m, bool stored)
+{
+	if (stored)
+		metrics_turn_stored(m);
+	m->turn = (struct metric_counts){ 0 };
+	m->in_turn = false;
+}
+
+static int64_t pending(const struct metrics *m, size_t i)
+{
+	return m->sum.pending[i] + m->turn.pending[i];
+}
+
+/* In a turn what is moved is taken off there, so that it comes back if the turn is not stored. */
 int metrics_flush(struct metrics *m, struct store *s, struct err *e)
 {
 	CLEAN_TX struct store_tx tx = { 0 };
 	bool any = false;
 
 	for (size_t i = 0; i < METRIC_COUNT; i++)
-		any = any || m->pending[i];
+		any = any || pending(m, i);
 	if (!any)
 		return 0;
 	if (store_begin(s, &tx, e) < 0)
 		return -1;
 	for (size_t i = 0; i < METRIC_COUNT; i++)
-		if (m->pending[i] && store_counter_add(s, counters[i].name, m->pending[i], e) < 0)
+		if (pending(m, i) && store_counter_add(s, counters[i].name, pending(m, i), e) < 0)
 			return -1;
 	if (store_commit(&tx, e) < 0)
 		return -1;
-	memset(m->pending, 0, sizeof(m->pending));
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		metric_add(m, (enum metric)i, -pending(m, i));
 	return 0;
 }
 
@@ -212,13 +244,13 @@ static void page_latency(const struct metrics *m, struct buf *out)
 	print_head(
 		out, name, "histogram", "From queued to claimed, since the start of this process.");
 	for (size_t i = 0; i < CLAIM_BUCKETS; i++) {
-		sum += m->claim_bucket[i];
+		sum += m->sum.claim_bucket[i];
 		buf_addf(out, "%s_bucket{le=\"%g\"} %" PRId64 "\n", name,
 			(double)bucket_ms[i] / 1e3, sum);
 	}
-	buf_addf(out, "%s_bucket{le=\"+Inf\"} %" PRId64 "\n", name, m->claim_count);
-	buf_addf(out, "%s_sum %.6f\n%s_count %" PRId64 "\n", name, (double)m->claim_sum_us / 1e6,
-		name, m->claim_count);
+	buf_addf(out, "%s_bucket{le=\"+Inf\"} %" PRId64 "\n", name, m->sum.claim_count);
+	buf_addf(out, "%s_sum %.6f\n%s_count %" PRId64 "\n", name,
+		(double)m->sum.claim_sum_us / 1e6, name, m->sum.claim_count);
 }
 
 static void page_loops(struct metrics *m, struct buf *out)

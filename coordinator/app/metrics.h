@@ -47,16 +47,25 @@ enum metric {
 };
 /* Latency of claims: from queued to claimed. */
 enum { CLAIM_BUCKETS = 10 };
-struct metrics {
+struct metric_counts {
 	int64_t pending[METRIC_COUNT]; /* not yet in the store */
 	int64_t claim_bucket[CLAIM_BUCKETS + 1];
 	int64_t claim_count, claim_sum_us;
+};
+struct metrics {
+	struct metric_counts sum;
+	struct metric_counts turn; /* what a turn of the server (turn.h) adds, until it is stored */
+	bool in_turn;
 	struct loop *app_loop, *connections_loop; /* NULL: nothing is said of them */
 };
 static inline void metric_add(struct metrics *m, enum metric which, int64_t n)
 {
-	m->pending[which] += n;
+	(m->in_turn ? &m->turn : &m->sum)->pending[which] += n;
 }
+void metrics_turn_begin(struct metrics *m);
+/* What was counted since the begin (or since the last call) happened: it is stored; or not. */
+void metrics_turn_stored(struct metrics *m);
+void metrics_turn_end(struct metrics *m, bool stored);
 void metrics_claim(struct metrics *m, int64_t waited_us);
 /* Moves what is pending into the store; called every few seconds and at the end. */
 int metrics_flush(struct metrics *m, struct store *s, struct err *e) CHECK_RESULT;

@@ -27,6 +27,7 @@ static void turn_begin(void *app)
 
 	turn_call(a, mono_now());
 	store_group_begin(a->store);
+	metrics_turn_begin(&a->metrics);
 }
 
 static bool turn_changed(void *app)
@@ -43,9 +44,20 @@ static int turn_commit(void *app, struct err *e)
 	int rc = store_group_end(a->store, e);
 
 	store_wait_until(a->store, (struct mono){ 0 });
+	metrics_turn_end(&a->metrics, rc == 0);
 	if (changed)
 		a->store_fails = rc < 0;
 	return rc;
+}
+
+int turn_flush(struct app *a, struct err *e)
+{
+	if (store_group_flush(a->store, e) < 0)
+		return -1;
+	if (a->metrics.in_turn)
+		metrics_turn_stored(&a->metrics);
+	httpd_turn_flushed(a->httpd);
+	return 0;
 }
 
 const struct httpd_turn app_turn = { turn_begin, turn_call, turn_changed, turn_commit };

@@ -273,10 +273,13 @@ static void on_in(
 	struct loop_source *source UNUSED, int fd UNUSED, uint32_t events UNUSED, void *data)
 {
 	struct git_session *s = data;
+	struct httpd *h = s->app->httpd;
 
+	httpd_turn_begin(h); /* the commands of the push may be stored */
 	git_session_feed(s);
 	if (s->request && !s->body_done && !git_input_pending(&s->input))
 		httpd_resume(s->request);
+	httpd_turn_end(h);
 }
 
 /* Moves bytes towards the child until it cannot take more; closes its stdin at the end. */

@@ -80,6 +80,9 @@ void httpd_free(struct httpd *h); /* closes every connection; close callbacks ru
 /* Around work outside of handlers that answers many held requests: they are one turn. NULL fine. */
 void httpd_turn_begin(struct httpd *h);
 void httpd_turn_end(struct httpd *h);
+/* What was changed so far is stored: the answers that wait for that leave. NULL, and outside of a
+ * turn: nothing waits. */
+void httpd_turn_flushed(struct httpd *h);
 
 /* The request; everything lives until its close callback returned. */
 const char *httpd_path(const struct httpd_request *r);

@@ -50,6 +50,25 @@ void httpd_turn_begin(struct httpd *h)
 	h->config.turn->begin(h->config.app);
 }
 
+static void kept_leave(struct httpd *h, bool lost)
+{
+	while (h->kept) {
+		struct httpd_request *r = h->kept;
+
+		turn_forget(r);
+		if (lost)
+			answer_replace(r);
+		else
+			answer_send(r);
+	}
+}
+
+void httpd_turn_flushed(struct httpd *h)
+{
+	if (h && h->in_turn)
+		kept_leave(h, false);
+}
+
 void httpd_turn_end(struct httpd *h)
 {
 	struct err e = { 0 };
@@ -60,13 +79,5 @@ void httpd_turn_end(struct httpd *h)
 	bool lost = h->config.turn->commit(h->config.app, &e) < 0;
 	if (lost)
 		log_error("http", "turn_not_stored", F_ERR(&e));
-	while (h->kept) {
-		struct httpd_request *r = h->kept;
-
-		turn_forget(r);
-		if (lost)
-			answer_replace(r);
-		else
-			answer_send(r);
-	}
+	kept_leave(h, lost);
 }

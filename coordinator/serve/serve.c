@@ -42,7 +42,9 @@
 #define CONNECTIONS_LEAST 64
 #define FLUSH_US (5 * USEC_PER_SEC)
 enum { TOKENS_AT_ONCE = 5000 }; /* of a store that held millions: a few milliseconds each time */
-#define FLUSH_WAIT_US (USEC_PER_SEC / 2) /* for the write lock of another process */
+/* For the write lock of another process: who calls waits longer (app/turn.h), and nobody is served
+ * while anything else waits. */
+#define PATIENCE_US (USEC_PER_SEC / 2)
 
 struct serve {
 	struct app app;
@@ -50,6 +52,7 @@ struct serve {
 	struct loop_source *term, *interrupt, *hup, *flush;
 	struct sender *sender;
 	struct networks trusted; /* proxies */
+	bool stopping;
 	int lock;
 };
 
@@ -58,8 +61,20 @@ static void on_stop(
 {
 	struct serve *v = data;
 
+	v->stopping = true;
 	sd_notify(0, "STOPPING=1");
 	loop_stop(v->app.loop, EXIT_OK);
+}
+
+/* The loop hears of a signal when it comes round, and does not come round while the store waits. */
+static bool is_stopping(void *data)
+{
+	const struct serve *v = data;
+	sigset_t pending;
+
+	return v->stopping ||
+	       (sigpending(&pending) == 0 &&
+		       (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1));
 }
 
 static void on_hup(
@@ -145,11 +160,8 @@ static void on_flush(struct loop_source *s, void *data)
 	struct serve *v = data;
 
 	sd_notify(0, "WATCHDOG=1"); /* to systemd, when there is one */
-	/* all of it is done again next time */
-	store_wait_until(v->app.store, mono_add(mono_now(), FLUSH_WAIT_US));
 	store_try(&v->app);
-	housekeep(v);
-	store_wait_until(v->app.store, (struct mono){ 0 });
+	housekeep(v); /* what waited in vain is done again next time */
 	loop_timer_set(s, mono_add(loop_now(v->app.loop), FLUSH_US));
 }
 
@@ -194,6 +206,8 @@ static int loop_start(struct serve *v, struct err *e)
 	v->interrupt = loop_signal(a->loop, SIGINT, on_stop, v);
 	v->hup = loop_signal(a->loop, SIGHUP, on_hup, v);
 	v->flush = loop_timer(a->loop, mono_add(mono_now(), FLUSH_US), on_flush, v);
+	store_patience(a->store, PATIENCE_US);
+	store_wait_ends(a->store, is_stopping, v);
 	return waiters_new(a, e);
 }
 

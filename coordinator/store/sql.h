@@ -34,7 +34,10 @@ struct store {
 	bool cache_full; /* said so */
 	struct {
 		atomic_int_fast64_t since_us;     /* another process has the lock; 0: none */
-		struct mono until, default_until; /* until.us 0: the default, ten seconds */
+		struct mono until, default_until; /* until.us 0: the default */
+		int64_t patience_us;
+		bool (*ends)(void *data); /* NULL: never */
+		void *ends_data;
 	} wait;
 	bool in_tx; /* a store_tx is open that joined no other */
 	struct {

@@ -39,17 +39,28 @@ static int on_busy(void *data, int tries)
 	if (!s->wait.since_us)
 		s->wait.since_us = now.us;
 	if (tries == 0)
-		s->wait.default_until = mono_add(now, LOCK_WAIT_US);
+		s->wait.default_until = mono_add(now, s->wait.patience_us);
 	struct mono until = s->wait.until.us ? s->wait.until : s->wait.default_until;
-	if (mono_diff(until, now) <= 0)
+	if (mono_diff(until, now) <= 0 || (s->wait.ends && s->wait.ends(s->wait.ends_data)))
 		return 0;
 	usleep(tries == 0 ? LOCK_TRY_US / 4 : LOCK_TRY_US);
 	return 1;
 }
 
+void store_patience(struct store *s, int64_t us)
+{
+	s->wait.patience_us = us;
+}
+
 void store_wait_until(struct store *s, struct mono until)
 {
 	s->wait.until = until;
+}
+
+void store_wait_ends(struct store *s, bool (*ends)(void *data), void *data)
+{
+	s->wait.ends = ends;
+	s->wait.ends_data = data;
 }
 
 void store_give_way(struct store *s)
@@ -94,6 +105,7 @@ static struct store *file_open(const char *path, struct err *e)
 	CLEAN_STORE struct store *s = xcalloc(1, sizeof(*s));
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
 
+	s->wait.patience_us = LOCK_WAIT_US;
 	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
 		err_set(e, ERR_IO, "store: %s: %s", path,
 			s->db ? sqlite3_errmsg(s->db) : "out of memory");

@@ -41,9 +41,12 @@ static inline void store_freep(struct store **s)
 }
 #define CLEAN_STORE CLEANUP(store_freep)
 
-/* A change that finds the write lock taken by another process waits ten seconds, or until the given
- * time (us 0: ten seconds again); ERR_TIMEOUT then. */
+/* A change that finds the write lock taken by another process waits so long, ten seconds at first,
+ * or until the given time (us 0: so long again); ERR_TIMEOUT then. */
+void store_patience(struct store *s, int64_t us);
 void store_wait_until(struct store *s, struct mono until);
+/* Asked every few milliseconds of such a wait: true ends it. For whoever is to stop. */
+void store_wait_ends(struct store *s, bool (*ends)(void *data), void *data);
 /* Between the transactions of one who has many: sleeps a few milliseconds once this connection had
  * the lock for that long, so that whoever waits for it gets it. */
 void store_give_way(struct store *s);

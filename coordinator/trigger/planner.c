@@ -168,6 +168,7 @@ static int planner_open(struct planner *p, struct err *e)
 	p->own.store = push_journal_store(p->app, e);
 	if (!p->own.store)
 		return -1;
+	store_wait_ends(p->own.store, is_ending, p);
 	p->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->fd < 0)
 		return err_set_errno(e, errno, "eventfd");

@@ -10,6 +10,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "coordinator/app/turn.h"
 #include "coordinator/store/push.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/store/store.h"
@@ -21,7 +22,7 @@ int push_journal_open(struct app *a, struct push_row *p, struct err *e)
 {
 	if (store_push_add(a->store, p, wall_now(), &p->id, e) < 0)
 		return -1;
-	return store_group_flush(a->store, e); /* git moves the refs next */
+	return turn_flush(a, e); /* git moves the refs next */
 }
 
 /* One push under way. */

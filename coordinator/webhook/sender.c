@@ -8,6 +8,7 @@
 #include "coordinator/webhook/sender.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -302,6 +303,15 @@ static void on_stop(
 	loop_stop(s->loop, 0);
 }
 
+/* Nobody reads it: it stays readable. */
+static bool is_stopping(void *data)
+{
+	const struct sender *s = data;
+	struct pollfd stop = { .fd = s->stop_fd, .events = POLLIN };
+
+	return poll(&stop, 1, 0) > 0;
+}
+
 static int thread_open(struct sender *s, struct err *e)
 {
 	const struct http_config c = { .user_agent = "shithubd/" PROJECT_VERSION };
@@ -309,6 +319,7 @@ static int thread_open(struct sender *s, struct err *e)
 	s->store = store_open(s->store_path, e);
 	if (!s->store || store_sync_later(s->store, e) < 0)
 		return -1;
+	store_wait_ends(s->store, is_stopping, s);
 	s->loop = loop_new(e);
 	if (!s->loop)
 		return -1;

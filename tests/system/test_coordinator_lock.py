@@ -133,7 +133,8 @@ def git_done(monkeypatch, coordinators, hooks):
                 yield coordinator, push, token
         finally:
             (place / "go").touch()  # the hook ends, whatever became of the test
-        push.result()
+        if coordinator.program.alive():
+            push.result()
 
 
 def test_runs_of_a_push_are_made_beside_the_calls(monkeypatch, coordinators, folder):
@@ -153,6 +154,19 @@ def test_runs_of_a_push_wait_for_the_lock(monkeypatch, coordinators, folder):
         assert coordinator.runs() == []
     driver.wait_for(coordinator.runs, what="the run")
     assert len(coordinator.runs()) == 1
+
+
+def test_stopping_waits_for_no_lock(monkeypatch, coordinators, folder):
+    """The application's thread waits for it with a call, the planner with a run."""
+    with git_done(monkeypatch, coordinators, folder / "hooks") as (coordinator, _, token):
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            call = pool.submit(heartbeat, coordinator, token)
+            driver.wait_for(lambda: b"lock" in coordinator.request("GET", "/healthz").body, 4, "the lock")
+            began = time.monotonic()
+            assert coordinator.stop() == 0
+            took = time.monotonic() - began
+            assert call.exception() or call.result()[0].status == 503
+        assert took < QUICK, took
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ static void test_whole_job(void **state)
 	assert_int_equal(401, call_do(w, &last, NULL));
 	last.token = first;
 	assert_int_equal(401, call_do(w, &last, NULL));
-	assert_int_equal(2, w->app.metrics.pending[METRIC_JWT_REPLAYS]);
+	assert_int_equal(2, w->app.metrics.sum.pending[METRIC_JWT_REPLAYS]);
 }
 
 /* A refused call says why and does not use the token up. */
@@ -307,7 +307,7 @@ static void test_transitions(void **state)
 				      "{\"status\":\"completed\",\"conclusion\":\"timed_out\","
 				      "\"started_at\":\"2026-01-31T12:00:00Z\","
 				      "\"completed_at\":\"2026-01-31T12:01:00.5+00:00\"}"));
-	assert_int_equal(1, w->app.metrics.pending[METRIC_STEP_TIMEOUTS]);
+	assert_int_equal(1, w->app.metrics.sum.pending[METRIC_STEP_TIMEOUTS]);
 	assert_int_equal(400, chain(w, &c, step_path(&c, 0), SUCCESS));
 	assert_int_equal(400, chain(w, &c, step_path(&c, 0), RUNNING));
 	assert_int_equal(200, chain(w, &c, job_path(&c, "/status"),
@@ -438,7 +438,7 @@ static void heartbeats_in(struct world *w, int64_t n)
 	bool tick = false;
 	struct loop_source *t = loop_timer(w->app.loop, mono_now(), on_tick, &tick);
 
-	while (w->app.metrics.pending[METRIC_HEARTBEATS] < n) {
+	while (w->app.metrics.sum.pending[METRIC_HEARTBEATS] < n) {
 		must(loop_wait(w->app.loop, &tick, MONO_NEVER, NULL));
 		tick = false;
 		loop_timer_set(t, mono_add(mono_now(), USEC_PER_MSEC));

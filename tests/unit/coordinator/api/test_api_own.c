@@ -243,7 +243,7 @@ static void test_evidence(void **state UNUSED)
 		&(struct page){ .limit = 2 }, &few, NULL));
 	assert_int_equal(2, few.n);
 	assert_int_equal(all.v[0].id, few.v[0].id);
-	assert_int_equal(4, w->app.metrics.pending[METRIC_HYGIENE_RECORDS]);
+	assert_int_equal(4, w->app.metrics.sum.pending[METRIC_HYGIENE_RECORDS]);
 	world_close(w);
 }
 

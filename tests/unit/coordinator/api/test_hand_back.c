@@ -110,7 +110,7 @@ static void test_as_new_for_another_runner(void **state)
 	assert_int_equal(200, chain_call(w, path_of(&again, "/status"), again.token,
 				      sizeof(again.token), SUCCESS, NULL));
 	assert_string_equal("completed/success", world_state(w, run.run_id, NULL));
-	assert_int_equal(1, w->app.metrics.pending[METRIC_JOBS_HANDED_BACK]);
+	assert_int_equal(1, w->app.metrics.sum.pending[METRIC_JOBS_HANDED_BACK]);
 }
 
 static void test_only_after_a_pause_to_the_same_runner(void **state)
@@ -139,7 +139,7 @@ static void test_answer_repeats(void **state)
 	assert_string_equal("queued", hand_back(w, &c, "11111111-1111"));
 	assert_string_equal("queued", hand_back(w, &c, "11111111-1111"));
 	assert_string_equal("queued", world_state(w, run.run_id, "a"));
-	assert_int_equal(1, w->app.metrics.pending[METRIC_JOBS_HANDED_BACK]);
+	assert_int_equal(1, w->app.metrics.sum.pending[METRIC_JOBS_HANDED_BACK]);
 }
 
 static void test_not_after_a_step_succeeded(void **state)
@@ -264,7 +264,7 @@ static void test_lost_once_and_again(void **state)
 	assert_string_equal("completed", lose(w, &again, "Shithub-Job-Lost: it hangs"));
 	assert_string_equal("completed/failure", world_state(w, run.run_id, NULL));
 	assert_reason(w, c.job_id, "r2 lost it: it hangs. It was started again once already.");
-	assert_int_equal(1, w->app.metrics.pending[METRIC_JOBS_RETRIED]);
+	assert_int_equal(1, w->app.metrics.sum.pending[METRIC_JOBS_RETRIED]);
 }
 
 /* Whatever its runner says. */

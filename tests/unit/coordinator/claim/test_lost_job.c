@@ -87,7 +87,7 @@ static bool held(struct world *w)
 
 static bool returned(struct world *w)
 {
-	return w->app.metrics.pending[METRIC_CLAIMS_RETURNED] > 0;
+	return w->app.metrics.sum.pending[METRIC_CLAIMS_RETURNED] > 0;
 }
 
 static int close_at_commit(void *data)
@@ -110,7 +110,7 @@ static void test_claim_not_delivered(void **state UNUSED)
 	sqlite3_commit_hook(w.app.store->db, close_at_commit, &fd);
 	app_wake(&w.app);
 	run_until(&w, returned);
-	assert_int_equal(1, w.app.metrics.pending[METRIC_CLAIMS]);
+	assert_int_equal(1, w.app.metrics.sum.pending[METRIC_CLAIMS]);
 	assert_string_equal("queued", world_state(&w, run.run_id, "a"));
 	assert_string_equal("queued", world_state(&w, run.run_id, NULL));
 	/* and goes to the next one who asks */
@@ -174,7 +174,7 @@ static void test_claim_delivered(void **state UNUSED)
 	must(store_claims_return(w.app.store, wall_now(), &n, NULL));
 	assert_int_equal(0, n);
 	assert_string_equal("running", world_state(&w, run.run_id, "a"));
-	assert_int_equal(0, w.app.metrics.pending[METRIC_CLAIMS_RETURNED]);
+	assert_int_equal(0, w.app.metrics.sum.pending[METRIC_CLAIMS_RETURNED]);
 	world_close(&w);
 }
 
@@ -225,8 +225,8 @@ static void test_claims_with_keys_after_a_crash(void **state UNUSED)
 	assert_int_equal(200, heartbeat(&w, w.runner_token, body, &again));
 	assert_string_equal("running", world_state(&w, run.run_id, "a"));
 	assert_int_equal(unheard.job_id, again.job_id); /* queued again, and claimed at once */
-	assert_int_equal(1, w.app.metrics.pending[METRIC_CLAIMS_RETURNED]);
-	assert_int_equal(0, w.app.metrics.pending[METRIC_JOBS_ABSENT]);
+	assert_int_equal(1, w.app.metrics.sum.pending[METRIC_CLAIMS_RETURNED]);
+	assert_int_equal(0, w.app.metrics.sum.pending[METRIC_JOBS_ABSENT]);
 	world_close(&w);
 }
 
@@ -255,9 +255,9 @@ static void test_claims_after_a_crash(void **state UNUSED)
 	assert_string_equal("queued", world_state(&w, run.run_id, "a"));
 	assert_string_equal("running", world_state(&w, run.run_id, "b"));
 	assert_string_equal("cancelled/cancelled", world_state(&w, run.run_id, "c"));
-	assert_int_equal(2, w.app.metrics.pending[METRIC_CLAIMS_RETURNED]);
+	assert_int_equal(2, w.app.metrics.sum.pending[METRIC_CLAIMS_RETURNED]);
 	must(claims_recover(&w.app, NULL));
-	assert_int_equal(2, w.app.metrics.pending[METRIC_CLAIMS_RETURNED]);
+	assert_int_equal(2, w.app.metrics.sum.pending[METRIC_CLAIMS_RETURNED]);
 
 	/* The runner that has the answer after all cannot work with it, nor once it was claimed
 	 * anew. */
@@ -320,7 +320,7 @@ static void test_lost_job(void **state UNUSED)
 	assert_string_equal("completed/failure", world_state(&w, run.run_id, "a"));
 	assert_string_equal("completed/skipped", world_state(&w, run.run_id, "b"));
 	assert_string_equal("completed/failure", world_state(&w, run.run_id, NULL));
-	assert_int_equal(1, w.app.metrics.pending[METRIC_JOBS_LOST]);
+	assert_int_equal(1, w.app.metrics.sum.pending[METRIC_JOBS_LOST]);
 	must(store_step_list(w.app.store, c.job_id, &steps, NULL));
 	assert_int_equal(CONCLUSION_SUCCESS, steps.v[0].state.conclusion);
 	assert_int_equal(CONCLUSION_SKIPPED, steps.v[1].state.conclusion);
@@ -385,7 +385,7 @@ static void test_lost_before_a_step_ended(void **state UNUSED)
 				      "{\"seq\":0,\"chunk\":\"aGkK\"}", NULL));
 	assert_int_equal(1, sweep(&w, 20 * MINUTE, 21 * MINUTE));
 	assert_string_equal("queued", world_state(&w, run.run_id, "a"));
-	assert_int_equal(1, w.app.metrics.pending[METRIC_JOBS_RETRIED]);
+	assert_int_equal(1, w.app.metrics.sum.pending[METRIC_JOBS_RETRIED]);
 
 	/* The sweep's clock was ahead of this one, so r1 is still to pause. */
 	assert_int_equal(204, heartbeat(&w, w.runner_token, "{}", &second));
@@ -483,7 +483,7 @@ static void test_absent_jobs(void **state UNUSED)
 		assert_string_equal("running", world_state(&w, run.run_id, "b"));
 		assert_string_equal("running", world_state(&w, run.run_id, "c"));
 		assert_string_equal("completed/skipped", world_state(&w, run.run_id, "d"));
-		assert_int_equal(1, w.app.metrics.pending[METRIC_JOBS_ABSENT]);
+		assert_int_equal(1, w.app.metrics.sum.pending[METRIC_JOBS_ABSENT]);
 	}
 	must(store_step_list(w.app.store, a.job_id, &steps, NULL));
 	assert_int_equal(CONCLUSION_CANCELLED, steps.v[1].state.conclusion);

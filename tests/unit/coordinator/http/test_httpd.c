@@ -78,6 +78,17 @@ static void change(struct httpd_request *r, void *app)
 	httpd_reply(r, 200, "text/plain", "done", 4);
 }
 
+/* What came before is stored here, and what it changes itself will not be. */
+static void flush(struct httpd_request *r, void *app)
+{
+	struct fixture *f = app;
+
+	f->changed = false;
+	httpd_turn_flushed(f->server);
+	f->commit_fails = true;
+	change(r, app);
+}
+
 static void refuse(struct httpd_request *r, void *app UNUSED)
 {
 	httpd_error(r, 401, "no \"entry\"");
@@ -255,6 +266,7 @@ static const struct httpd_turn turn = { turn_begin, turn_call, turn_changed, tur
 
 static const struct httpd_route routes[] = {
 	{ "POST", "/change", HTTPD_BUFFERED, 100, NULL, change },
+	{ "POST", "/flush", HTTPD_BUFFERED, 100, NULL, flush },
 	{ "POST", "/change-early", HTTPD_BUFFERED, 100, change, unreachable },
 	{ "POST", "/echo/{name}", HTTPD_BUFFERED, 1000, NULL, echo },
 	{ "POST", "/hold", HTTPD_NO_BODY, 0, NULL, hold },
@@ -758,6 +770,35 @@ static void test_a_commit_that_fails_answers_503(void **state)
 	assert_int_equal(200, status_of(f, "POST", "/echo/x", "ab", 2));
 }
 
+/* What was stored on the way happened, though the rest of the turn did not. */
+static void test_a_flush_lets_answers_go(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const paths[] = { "/change", "/flush" };
+	int peers[ARRAY_LEN(paths)];
+	char first[512], second[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		CLEAN_STR char *text = xasprintf(
+			"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab", paths[i]);
+
+		peers[i] = raw_connect(f);
+		raw_send(peers[i], text);
+		int asks = raw_connect(f); /* so that they come in this order, into one turn */
+		ask_now(asks);
+		ask_now(asks);
+		close(asks);
+	}
+	assert_true(raw_wait(f, peers[0], first, sizeof(first)) > 0);
+	assert_true(raw_wait(f, peers[1], second, sizeof(second)) > 0);
+	assert_non_null(strstr(first, " 200 "));
+	assert_non_null(strstr(second, " 503 "));
+	assert_int_equal(1, f->commits);
+	f->commit_fails = false;
+	close(peers[0]);
+	close(peers[1]);
+}
+
 /* Held requests are closed when the server ends; teardown would hang or abort otherwise. */
 static void test_stop_while_held(void **state)
 {
@@ -808,6 +849,7 @@ int main(void)
 		T(test_answers_wait_for_the_commit),
 		T(test_a_turn_takes_all_that_waits),
 		T(test_a_commit_that_fails_answers_503),
+		T(test_a_flush_lets_answers_go),
 		T(test_stop_while_held),
 		T(test_listen_errors),
 	};

@@ -114,7 +114,7 @@ static void test_a_step(void **state UNUSED)
 	assert_string_equal("one\ntwo\n" END("step", "10", "step"), log_of(&t.w, t.first));
 	say(&t.w, t.job.id, t.second, 0, "four\n");
 	assert_string_equal("four\n", log_of(&t.w, t.second));
-	assert_int_equal(1, t.w.app.metrics.pending[METRIC_LOGS_FULL]);
+	assert_int_equal(1, t.w.app.metrics.sum.pending[METRIC_LOGS_FULL]);
 	talk_end(&t);
 }
 

@@ -176,6 +176,54 @@ static void test_a_failed_flush_fails_the_group(void **state UNUSED)
 	pair_close(&p);
 }
 
+/* ---- the lock of another ---- */
+
+static void lock(struct store *s, const char *sql)
+{
+	assert_int_equal(SQLITE_OK, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+}
+
+static void test_patience_is_as_long_as_asked(void **state UNUSED)
+{
+	struct stores p;
+	struct err e = { 0 };
+
+	pair_open(&p);
+	lock(p.other, "BEGIN IMMEDIATE");
+	store_patience(p.w.app.store, 50 * USEC_PER_MSEC);
+	struct mono began = mono_now();
+	assert_int_equal(-1, store_counter_add(p.w.app.store, "t_one", 1, &e));
+	assert_true(err_is(&e, ERR_TIMEOUT));
+	assert_in_range(mono_diff(mono_now(), began), 50 * USEC_PER_MSEC, 5 * USEC_PER_SEC);
+	lock(p.other, "ROLLBACK");
+	count(p.w.app.store, 1);
+	pair_close(&p);
+}
+
+static bool third_time(void *data)
+{
+	int *n = data;
+
+	return ++*n == 3;
+}
+
+static void test_who_stops_does_not_wait(void **state UNUSED)
+{
+	struct stores p;
+	struct err e = { 0 };
+	int asked = 0;
+
+	pair_open(&p);
+	lock(p.other, "BEGIN IMMEDIATE");
+	store_wait_ends(p.w.app.store, third_time, &asked);
+	assert_int_equal(-1, store_counter_add(p.w.app.store, "t_one", 1, &e));
+	assert_true(err_is(&e, ERR_TIMEOUT));
+	assert_int_equal(3, asked);
+	lock(p.other, "ROLLBACK");
+	count(p.w.app.store, 1);
+	pair_close(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +232,8 @@ int main(void)
 		cmocka_unit_test(test_a_flush_keeps_what_was_before),
 		cmocka_unit_test(test_a_failed_commit_takes_all),
 		cmocka_unit_test(test_a_failed_flush_fails_the_group),
+		cmocka_unit_test(test_patience_is_as_long_as_asked),
+		cmocka_unit_test(test_who_stops_does_not_wait),
 	};
 
 	return cmocka_run_group_tests_name("store group", tests, NULL, NULL);
