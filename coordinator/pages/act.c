@@ -28,19 +28,36 @@ static int act_place(struct app *a, struct httpd_request *r, struct place *at, s
 	return form_check(a, r, &at->viewer, e);
 }
 
-static void rerun_page(struct httpd_request *r, struct app *a, bool failed)
+enum { NUMBER_MAX = 20 };
+
+/* Which job of the run the form names. */
+static int form_job(
+	struct app *a, struct httpd_request *r, int64_t run_id, int64_t *ret, struct err *e)
+{
+	CLEANUP(job_row_release) struct job_row job = { 0 };
+	CLEAN_STR char *text = NULL;
+
+	if (form_field(r, "job", NUMBER_MAX, &text, e) < 0)
+		return -1;
+	if (!text || !parse_i64(text, 1, INT64_MAX, ret) ||
+		store_job_get(a->store, *ret, &job, NULL) < 0 || job.run_id != run_id)
+		return err_set(e, ERR_INPUT, "job: expected the id of a job of this run");
+	return 0;
+}
+
+static void rerun_page(struct httpd_request *r, struct app *a, struct rerun_spec spec)
 {
 	CLEAN_PLACE struct place at = { 0 };
 	struct run_created run;
 	struct err e = { 0 };
 
-	if (act_place(a, r, &at, &e) < 0) {
+	if (act_place(a, r, &at, &e) < 0 ||
+		(spec.what == RERUN_JOB && form_job(a, r, at.run.id, &spec.job_id, &e) < 0)) {
 		page_fail(r, &e);
 		return;
 	}
-	const struct rerun_spec spec = { .run_id = at.run.id,
-		.what = failed ? RERUN_FAILED : RERUN_ALL,
-		.actor = at.viewer.who.login };
+	spec.run_id = at.run.id;
+	spec.actor = at.viewer.who.login;
 	if (act_rerun(a, &spec, &run, &e) < 0) {
 		page_fail(r, &e);
 		return;
@@ -51,12 +68,17 @@ static void rerun_page(struct httpd_request *r, struct app *a, bool failed)
 
 void page_rerun(struct httpd_request *r, void *app)
 {
-	rerun_page(r, app, false);
+	rerun_page(r, app, (struct rerun_spec){ .what = RERUN_ALL });
 }
 
 void page_rerun_failed(struct httpd_request *r, void *app)
 {
-	rerun_page(r, app, true);
+	rerun_page(r, app, (struct rerun_spec){ .what = RERUN_FAILED });
+}
+
+void page_rerun_job(struct httpd_request *r, void *app)
+{
+	rerun_page(r, app, (struct rerun_spec){ .what = RERUN_JOB });
 }
 
 void page_cancel(struct httpd_request *r, void *app)

@@ -31,6 +31,7 @@ const struct httpd_route page_routes[] = {
 	GET(RUN "/artifacts/{artifact}", page_artifact),
 	POST(RUN "/rerun", page_rerun),
 	POST(RUN "/rerun-failed-jobs", page_rerun_failed),
+	POST(RUN "/rerun-job", page_rerun_job),
 	POST(RUN "/cancel", page_cancel),
 	POST(RUN "/approve", page_approve),
 };

@@ -35,6 +35,7 @@ void page_sessions(struct httpd_request *r, void *app);
 void page_session_end(struct httpd_request *r, void *app);
 void page_rerun(struct httpd_request *r, void *app);
 void page_rerun_failed(struct httpd_request *r, void *app);
+void page_rerun_job(struct httpd_request *r, void *app);
 void page_cancel(struct httpd_request *r, void *app);
 void page_approve(struct httpd_request *r, void *app);
 

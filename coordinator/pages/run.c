@@ -128,6 +128,19 @@ static void write_act(struct html *h, const struct run_page *p, const char *what
 	html_act(h, &(struct html_act){ url, p->at.viewer.form_token, label });
 }
 
+static void write_rerun_job(struct html *h, const struct run_page *p)
+{
+	CLEAN_STR char *url = xasprintf("%s/rerun-job", p->at.run_url);
+
+	html_rerun_job_begin(h, &(struct html_rerun_job_begin){ url, p->at.viewer.form_token });
+	for (size_t i = 0; i < p->jobs.n; i++) {
+		CLEAN_STR char *id = xasprintf("%" PRId64, p->jobs.v[i].id);
+
+		html_option(h, &(struct html_option){ .value = id, .label = p->jobs.v[i].name });
+	}
+	html_rerun_job_end(h, &(struct html_rerun_job_end){ 0 });
+}
+
 /* For those who may, and what is possible now. */
 static void write_acts(struct html *h, struct app *a, const struct run_page *p)
 {
@@ -148,6 +161,8 @@ static void write_acts(struct html *h, struct app *a, const struct run_page *p)
 	if (over && p->jobs.n && run->state.conclusion != CONCLUSION_SUCCESS &&
 		run->state.conclusion != CONCLUSION_SKIPPED)
 		write_act(h, p, "rerun-failed-jobs", "Re-run failed jobs");
+	if (over && p->jobs.n > 1)
+		write_rerun_job(h, p);
 	html_acts_end(h, &(struct html_acts_end){ 0 });
 }
 

@@ -198,6 +198,35 @@ def test_refusals_in_the_log(coordinator, browser, users):
     assert 10 < coordinator.program.log().count("login_refused") <= 60 * minutes
 
 
+def test_run_one_job_again(coordinator, browser, repository, users):
+    repo = repository("demo/two")
+    coordinator.admin("repo", "grant", "demo/two", "ada", "--role", "write")
+    repo.commit({".shithub/workflows/ci.yml":
+                 "on: push\njobs:\n  a: {runs-on: linux, steps: [{run: x}]}\n"
+                 "  b: {runs-on: linux, steps: [{run: x}]}\n"})
+    repo.push()
+    token = coordinator.register_runner("r", labels="linux", capacity=2)["token"]
+    for _ in range(2):
+        claimed = Claimed(coordinator, token)
+        finish(claimed)
+    page = f"/demo/two/runs/{claimed.run_id}"
+    browser.sign_in("ada", "ada's password")
+    text = browser.get(page).text
+    assert text.count("<option ") == 2 and f'value="{claimed.id}"' in text
+    got = browser.send(page, page + "/rerun-job", job=claimed.id)
+    assert got.status == 303, got.text
+    jobs = coordinator.show(got.getheader("Location").split("/")[-1])["jobs"]
+    assert sorted(job["status"] for job in jobs) == ["completed", "queued"]
+    assert next(job["name"] for job in jobs if job["status"] == "queued") == claimed.job["job_name"]
+    form = {"token": browser.token("/")}
+    for wrong in ("", "0", "x", "999999", str(next(job["id"] for job in jobs)), "9" * 30):
+        got = browser.ask("POST", page + "/rerun-job", {**form, "job": wrong})
+        assert got.status == 400 and "job: expected" in got.text, wrong
+    assert browser.ask("POST", page + "/rerun-job", {"job": str(claimed.id)}).status == 403
+    browser.cookies = {}
+    assert browser.ask("POST", page + "/rerun-job", {**form, "job": str(claimed.id)}).status == 401
+
+
 def test_run_again_and_cancel(coordinator, browser, failed):
     page = f"/demo/x/runs/{failed}"
     browser.sign_in("ada", "ada's password")
