@@ -12,9 +12,9 @@
 #define JOB(member) offsetof(struct workflow_job, member)
 #define STEP(member) offsetof(struct workflow_step, member)
 
-static const char *const scopes[] = { "actions", "attestations", "checks", "contents",
-	"deployments", "discussions", "id-token", "issues", "models", "packages", "pages",
-	"pull-requests", "repository-projects", "security-events", "statuses" };
+static const char *const scopes[] = { "actions", "artifact-metadata", "attestations", "checks",
+	"contents", "deployments", "discussions", "id-token", "issues", "models", "packages",
+	"pages", "pull-requests", "repository-projects", "security-events", "statuses" };
 
 static const char *const known_uses[] = { "actions/checkout@v4", "actions/setup-python@v5",
 	"shithub/upload-artifact@v1", "shithub/download-artifact@v1" };

@@ -77,7 +77,7 @@ static const char everything[] =
 	"  first:\n"
 	"    name: First one\n"
 	"    runs-on: [self-hosted, linux]\n"
-	"    permissions: {contents: write, issues: none}\n"
+	"    permissions: {contents: write, issues: none, artifact-metadata: read}\n"
 	"    timeout-minutes: 7\n"
 	"    steps:\n"
 	"      - {id: s1, name: n, if: always(), run: x, shell: sh, working-directory: d,\n"
@@ -138,6 +138,7 @@ static void every_key(void **state)
 	assert_int_equal(j->runs_on.n, 2);
 	assert_int_equal(j->timeout_minutes.value, 7);
 	assert_string_equal(pairs_get(&j->permissions.scopes, "contents"), "write");
+	assert_string_equal(pairs_get(&j->permissions.scopes, "artifact-metadata"), "read");
 	assert_string_equal(j->steps[0].id, "s1");
 	assert_string_equal(j->steps[0].condition, "always()");
 	assert_string_equal(j->steps[0].shell, "sh");
