@@ -82,6 +82,7 @@ bool stored_step_follow(struct stored_step *l, const struct step_row *step, int6
 static ssize_t read_object(
 	struct stored_step *l, const struct step_row *step, char *out, size_t max, struct err *e)
 {
+	l->at = (struct wall){ 0 };
 	if (!l->object) {
 		CLEAN_STR char *key = stored_log_key(l->run_id, step->job_id, step->id);
 
@@ -103,7 +104,7 @@ static ssize_t read_chunks(
 	while (l->sent == l->chunk.len) {
 		buf_clear(&l->chunk);
 		l->sent = 0;
-		int rc = store_log_next(l->store, step->id, l->seq, &l->chunk, &l->seq, e);
+		int rc = store_log_next(l->store, step->id, l->seq, &l->chunk, &l->seq, &l->at, e);
 
 		if (rc <= 0)
 			return rc;

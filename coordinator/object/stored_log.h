@@ -21,11 +21,12 @@ struct stored_step {
 	int64_t run_id;
 	int64_t seq; /* last chunk read, LOG_START: none */
 	struct buf chunk;
-	size_t sent;                  /* of chunk */
-	size_t skip;                  /* bytes of the next chunk that are known already */
-	bool jumped;                  /* reading did not begin with the first byte */
-	int64_t given;                /* bytes so far */
-	int64_t returns;              /* of its job (store/job.h), when they were written */
+	size_t sent;     /* of chunk */
+	size_t skip;     /* bytes of the next chunk that are known already */
+	bool jumped;     /* reading did not begin with the first byte */
+	int64_t given;   /* bytes so far */
+	struct wall at;  /* when the last bytes came; 0: not known, they are archived */
+	int64_t returns; /* of its job (store/job.h), when they were written */
 	struct object_reader *object; /* NULL: not open */
 };
 /* data_dir and the store must outlive it. */

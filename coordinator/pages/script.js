@@ -32,7 +32,7 @@ const span = ms => {
 		: s >= 60 ? `${Math.floor(s / 60)}m ${two(s % 60)}s` : s ? `${s}s` : "< 1s";
 };
 const times = () => {
-	for (const t of $$("time[datetime]")) {
+	for (const t of $$("time[datetime]:not(.t)")) {
 		const at = new Date(t.dateTime);
 		if (!t.dataset.utc) t.dataset.utc = t.title;
 		t.title = at.toLocaleString(undefined, { dateStyle: "full", timeStyle: "long" }) + " (" + t.dataset.utc + ")";
@@ -45,7 +45,11 @@ setInterval(times, 30000);
 const list = $("ol.steps[data-url]");
 if (!list) return;
 const url = list.dataset.url, logs = new Map();
-let chosen = null, query = "", hits = [], hit = -1, more = false, follow = false;
+let timed = list.classList.contains("times"), chosen = null, query = "", hits = [], hit = -1, more = false, follow = false;
+
+/* A line has the time of the one before it unless it says another. */
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const stamp = lines => { let at = 0; for (const p of lines) p.at = at = +p.dataset.t || at; };
 
 /* ---- one step's log ---- */
 
@@ -201,6 +205,7 @@ class Log {
 	}
 	/* What the lines of a block look like for this reader now. */
 	dress(b) {
+		stamp(b.el.children);
 		for (const p of b.el.children) this.dressLine(p);
 		mark(b.el);
 	}
@@ -209,6 +214,8 @@ class Log {
 		p.hidden = p.classList.contains("x") || this.folds(n);
 		p.classList.toggle("sel", !!chosen && chosen[0] === this.step && n >= chosen[1] && n <= chosen[2]);
 		p.classList.toggle("cur", hit >= 0 && hits[hit][0] === this.step && hits[hit][1] === n);
+		const link = $(".n", p);
+		if (timed && p.at && link && !$(".t", p)) link.after(made("time", "t", clock.format(p.at)));
 		if (!p.classList.contains("g")) return;
 		const head = p.lastElementChild;
 		head.setAttribute("role", "button");
@@ -268,6 +275,7 @@ class Log {
 		}
 		const part = parsed(html), news = [...part.children].filter(p => number(p) > this.lines), old = this.lines;
 		this.lines = to;
+		stamp(news);
 		for (const p of news) {
 			const last = this.groups[this.groups.length - 1];
 			if (last && !last[1] && (p.className === "x" || p.className === "g")) last[1] = number(p);
@@ -468,7 +476,15 @@ if (form) {
 	});
 }
 
-/* ---- wrapping ---- */
+/* ---- times and wrapping ---- */
+
+const stamps = $("a.times");
+if (stamps) stamps.addEventListener("click", e => {
+	e.preventDefault();
+	timed = list.classList.toggle("times");
+	stamps.textContent = timed ? "Hide times" : "Show times";
+	dressAll();
+});
 
 const wrap = $("a.wrap");
 if (wrap) wrap.addEventListener("click", e => {

@@ -219,12 +219,12 @@ int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const
 }
 
 int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *out,
-	int64_t *ret_seq, struct err *e)
+	int64_t *ret_seq, struct wall *ret_at, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (sql_query(s, &q, e,
-		    "SELECT seq, chunk FROM log_chunks WHERE step_id = ? AND seq > ?"
+		    "SELECT seq, chunk, created_at FROM log_chunks WHERE step_id = ? AND seq > ?"
 		    " ORDER BY seq LIMIT 1",
 		    "ii", step_id, after) < 0)
 		return -1;
@@ -232,6 +232,7 @@ int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *
 	if (rc <= 0)
 		return rc;
 	*ret_seq = col_int(&q, 0);
+	*ret_at = (struct wall){ col_int(&q, 2) };
 	struct slice chunk = col_bytes(&q, 1);
 	if (buf_add(out, chunk.ptr, chunk.len) < 0)
 		return err_set(e, ERR_LIMIT, "log chunk is too large");

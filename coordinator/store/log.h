@@ -55,9 +55,9 @@ int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const
 /* No chunk has this number: what old programs stored has the numbers that runners gave it. */
 #define LOG_START INT64_MIN
 /* The first chunk with a number above `after` (LOG_START: from the start) appended to out: 1 and
- * *ret_seq, 0 there is none, -1. */
+ * *ret_seq and *ret_at (when it came), 0 there is none, -1. */
 int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *out,
-	int64_t *ret_seq, struct err *e) CHECK_RESULT;
+	int64_t *ret_seq, struct wall *ret_at, struct err *e) CHECK_RESULT;
 
 /* ---- what a job's log is masked with, from its claim to its end ---- */
 

@@ -59,7 +59,7 @@ static void on_line(void *data, const struct log_line *l)
 {
 	struct flat *f = data;
 
-	line_html_flat(&f->html, 1, l, false);
+	line_html_flat(&f->html, 1, l, false, &(struct wall){ 0 });
 }
 
 static void on_spot(void *data)

@@ -158,6 +158,19 @@ def test_groups_and_wrapping(person, job):
     until(person, "return document.getElementById('L1-2003').offsetHeight > 20")
 
 
+def test_times_of_lines(person, job):
+    job.say(0, "one\ntwo\n")
+    person.open(job.url)
+    line(person, "L1-2")
+    assert person.driver.find_elements(By.CSS_SELECTOR, ".log .t") == []
+    person.follow("Show times")
+    assert re.fullmatch(r"2\d+:\d\d:\d\d( [AP]M)?two", line(person, "L1-2").replace("\u202f", " "))
+    job.say(0, "three\n")
+    assert re.fullmatch(r"3\d+:\d\d:\d\d( [AP]M)?three", line(person, "L1-3").replace("\u202f", " "))
+    person.follow("Hide times")
+    assert not any(t.is_displayed() for t in person.driver.find_elements(By.CSS_SELECTOR, ".log .t"))
+
+
 def test_a_million_lines(person, job):
     """Only what is seen is in the page; any line is there at once."""
     for first in range(1, 1000001, 40000):

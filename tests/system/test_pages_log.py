@@ -3,6 +3,7 @@ known of a log, searches; with raw bytes, hostile bytes and large logs."""
 import html
 import json
 import re
+import time
 
 import pytest
 from pages_world import HOSTILE, browse, running_job
@@ -45,7 +46,7 @@ def test_windows_of_a_large_log(coordinator, job):
         assert numbers == got, (first, last)
     assert len(lines_of(coordinator, job, 1, 5000, 9999)[0]) == 1000
     numbers, markup = lines_of(coordinator, job, 1, 150000, 150000)
-    assert '<p class="e" id="L1-150000"><a id="first-error"></a>' in markup
+    assert re.search('<p class="e"[^>]* id="L1-150000"><a id="first-error"></a>', markup)
     # the page that seeks shows what one that read everything shows
     job.step(0, "completed", conclusion="failure")
     shown = page(coordinator, job.url + "?step=1&line=150001")
@@ -61,7 +62,8 @@ def test_windows_keep_what_lines_before_switched_on(coordinator, job):
     assert '<span class="f1 ">still red</span>' in lines_of(coordinator, job, 1, 2, 2)[1]
     assert '<span class="f1 ">::error::text</span>' in lines_of(coordinator, job, 1, 5, 5)[1]
     numbers, markup = lines_of(coordinator, job, 1, 7, 10)
-    assert numbers == [7, 8, 9, 10] and '<p class="x" hidden id="L1-10"></p>' in markup and '<p class="g" id="L1-8">' in markup and "<b>Error</b>" in markup
+    assert numbers == [7, 8, 9, 10] and "<b>Error</b>" in markup
+    assert '<p class="g" id="L1-8">' in markup and '<p class="x" hidden id="L1-10"></p>' in markup
 
 
 def test_hostile_bytes_of_windows(coordinator, job):
@@ -104,6 +106,33 @@ def test_search(coordinator, job):
     assert "<script>" not in raw and "0 lines." in raw
 
 
+def test_times_of_lines(coordinator, job):
+    began = time.time()
+    job.say(0, "one\ntwo\nthr")
+    job.say(0, "ee\n::group::g\n")
+    job.step(0, "completed", conclusion="success")
+    job.step(1, "completed", conclusion="success")
+    job.end()
+    stamps = re.findall(r'<p[^>]*?(?: data-t="(\d+)")? id="L1-(\d)">', lines_of(coordinator, job, 1, 1, 9)[1])
+    assert [number for _, number in stamps] == ["1", "2", "3", "4"]
+    times = [int(stamp) for stamp, _ in stamps if stamp]
+    assert len(times) == 2 and stamps[0][0] and stamps[2][0] and times[0] < times[1]
+    assert began - 1 < times[0] / 1000 < time.time() + 1
+    url = job.url + "?step=1&"
+    assert '<time class="t"' not in browse(coordinator, url).body.decode()
+    raw = browse(coordinator, url + "times=on").body.decode()
+    clocks = re.findall(r'<time class="t" datetime="[^"]+T([0-9:]+)\.[^"]+" title="[^"]+">([0-9:]+)</time>', raw)
+    assert len(clocks) == 4 and all(one == other for one, other in clocks)
+    # each switch leaves the other as it is, on a job of which no log is open, too
+    for query, step in (("", False), ("step=1&", True)):
+        shown = page(coordinator, job.url + f"?{query}times=on&wrap=off")
+        for name, value in (("times=off", "wrap=off"), ("wrap=on", "times=on")):
+            link = next(link for link in shown.links if f"?{name}&{value}" in link)
+            assert ("&step=1#step-1" in link) == step, link
+            page(coordinator, link.split("#")[0])
+    page(coordinator, job.url + "?times=perhaps", 400)
+
+
 def test_wrapping_is_asked_for_by_the_address(coordinator, job):
     job.say(0, "x\n")
     assert 'class="steps"' in browse(coordinator, job.url).body.decode()
@@ -121,4 +150,6 @@ def test_raw_bytes_are_the_archived_ones(coordinator, job):
     coordinator.admin("run-job", "workflow:cleanup", "--keep-chunks-days", "0")
     assert browse(coordinator, job.url + "/steps/1/log").body == log
     after = (lines_of(coordinator, job, 1, 1, 9), known(coordinator, job, 1), find(coordinator, job, "q=alert"))
-    assert after == before
+    # what is not kept is when its lines came
+    assert "data-t=" in before[0][1] and "data-t=" not in after[0][1]
+    assert after == ((before[0][0], re.sub(' data-t="[0-9]+"', "", before[0][1])), *before[1:])

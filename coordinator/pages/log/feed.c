@@ -90,6 +90,7 @@ static void lines_tell(struct log_feed *f)
 		piece_add(f, &text);
 	buf_clear(&f->html.out);
 	f->from = 0;
+	f->time = (struct wall){ 0 };
 }
 
 /* ---- lines ---- */
@@ -103,7 +104,8 @@ static void on_line(void *data, const struct log_line *l)
 		return;
 	if (!f->from)
 		f->from = l->number;
-	line_html_flat(&f->html, f->at.step, l, f->index && l->number == f->index->first_error);
+	line_html_flat(
+		&f->html, f->at.step, l, f->index && l->number == f->index->first_error, &f->time);
 	if (f->html.out.len >= FEED_PIECE)
 		lines_tell(f);
 }

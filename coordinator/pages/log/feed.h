@@ -62,6 +62,7 @@ struct log_feed {
 	bool reading;
 	struct html html; /* lines for the next piece */
 	int64_t from;     /* the first of them; 0: none */
+	struct wall time; /* of the last of them that said one */
 	struct feed_piece *first, *last;
 	uint64_t next_seq;
 	uint64_t states; /* how often states were told */

@@ -41,6 +41,7 @@ struct job_page {
 	int64_t folded; /* bytes of logs that are there and folded */
 	char *query;    /* what is searched for; NULL: nothing is */
 	bool unwrapped; /* long lines are not wrapped */
+	bool times;     /* of lines are shown */
 	struct log_find find;
 	bool finding, found; /* the search goes on; it had its turn */
 	bool in_log;         /* of steps.v[next] */
@@ -91,19 +92,34 @@ static size_t first_running(const struct job_page *p)
 	return i;
 }
 
-/* ?wrap=off, in front of links that lead to the same job. */
+/* What was switched, in front of links that lead to the same job. */
 static const char *kept(const struct job_page *p)
 {
-	return p->unwrapped ? "wrap=off&" : "";
+	static const char *const texts[2][2] = { { "", "times=on&" },
+		{ "wrap=off&", "wrap=off&times=on&" } };
+
+	return texts[p->unwrapped][p->times];
 }
 
-static int read_wrap(struct job_page *p, struct httpd_request *r, struct err *e)
+static int read_switch(struct httpd_request *r, const char *name, bool *ret, struct err *e)
 {
-	const char *wrap = httpd_query(r, "wrap");
+	const char *value = httpd_query(r, name);
 
-	p->unwrapped = str_eq(wrap, "off");
-	if (wrap && *wrap && !p->unwrapped && !str_eq(wrap, "on"))
-		return err_set(e, ERR_INPUT, "wrap \"%.40s\": expected on or off", wrap);
+	if (!value || !*value)
+		return 0;
+	*ret = str_eq(value, "on");
+	return *ret || str_eq(value, "off")
+		       ? 0
+		       : err_set(e, ERR_INPUT, "%s \"%.40s\": expected on or off", name, value);
+}
+
+static int read_switches(struct job_page *p, struct httpd_request *r, struct err *e)
+{
+	bool wrap = true;
+
+	if (read_switch(r, "wrap", &wrap, e) < 0 || read_switch(r, "times", &p->times, e) < 0)
+		return -1;
+	p->unwrapped = !wrap;
 	return 0;
 }
 
@@ -112,7 +128,7 @@ static int choose_log(struct job_page *p, struct httpd_request *r, struct err *e
 	int64_t step;
 
 	if (query_number(r, "step", &step, e) < 0 || query_number(r, "line", &p->line, e) < 0 ||
-		query_text(r, "q", FIND_TEXT_MAX, &p->query, e) < 0 || read_wrap(p, r, e) < 0)
+		query_text(r, "q", FIND_TEXT_MAX, &p->query, e) < 0 || read_switches(p, r, e) < 0)
 		return -1;
 	if (step > (int64_t)p->steps.n)
 		return err_set(e, ERR_INPUT, "the job has %zu steps", p->steps.n);
@@ -194,12 +210,24 @@ static void write_waits(struct job_page *p)
 				.kind = "info", .title = "Why it ended", .text = reason });
 }
 
+/* The address with one thing switched and the other as it is, at the log that is open. */
+static char *switched(
+	const struct job_page *p, const char *name, bool on, const char *other, bool other_on)
+{
+	CLEAN_STR char *at = p->open < p->steps.n
+				     ? xasprintf("&step=%zu#step-%zu", p->open + 1, p->open + 1)
+				     : xstrdup("");
+
+	return xasprintf("%s?%s=%s&%s=%s%s", p->at.job_url, name, on ? "on" : "off", other,
+		other_on ? "on" : "off", at);
+}
+
 static void job_page_begin(struct job_page *p)
 {
 	CLEAN_STR char *title = xasprintf(
 		"%s · %s #%" PRId64, p->at.job.name, p->at.run.workflow_name, p->at.run.run_index);
-	CLEAN_STR char *wrap = xasprintf("%s?wrap=%s&step=%zu#step-%zu", p->at.job_url,
-		p->unwrapped ? "on" : "off", p->open + 1, p->open + 1);
+	CLEAN_STR char *wrap = switched(p, "wrap", p->unwrapped, "times", p->times);
+	CLEAN_STR char *times = switched(p, "times", !p->times, "wrap", !p->unwrapped);
 
 	page_begin(&p->html, &p->at.viewer, &p->at, title);
 	write_lead(p);
@@ -207,6 +235,8 @@ static void job_page_begin(struct job_page *p)
 	if (log_bytes_of(p))
 		html_log_tools(&p->html, &(struct html_log_tools){ .url = p->at.job_url,
 						 .wrap_url = wrap,
+						 .times_url = times,
+						 .times = p->times,
 						 .query = p->query,
 						 .unwrapped = p->unwrapped });
 }
@@ -216,6 +246,7 @@ static void steps_begin(struct job_page *p)
 	if (p->steps.n)
 		html_steps_begin(
 			&p->html, &(struct html_steps_begin){ .nowrap = p->unwrapped,
+					  .times = p->times,
 					  .url = p->at.job_url,
 					  .live = !status_terminal(p->at.job.state.status) });
 }
@@ -314,6 +345,7 @@ static void log_open(struct job_page *p, const struct step_row *step)
 	log_view_init(&p->view, &p->html, (int64_t)p->next + 1, open ? p->line : 1);
 	stored_step_init(&p->log, p->app->store, p->app->data_dir, p->at.job.source_run_id);
 	log_jump(p, step);
+	p->view.times = p->times;
 	p->view.on_first = write_earlier;
 	p->view.data = p;
 	p->in_log = true;
@@ -410,7 +442,8 @@ static void log_go_on(struct job_page *p)
 	}
 	if (n <= 0)
 		log_close(p);
-	else
+	p->view.lines.at = p->log.at;
+	if (n > 0)
 		log_view_feed(&p->view, piece, (size_t)n);
 }
 

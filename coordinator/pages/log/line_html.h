@@ -11,9 +11,11 @@ void line_html_inside(struct html *h, int64_t step, const struct log_line *l, bo
 void line_html_head(struct html *h, int64_t step, const struct log_line *l);
 /* The text alone. */
 void line_html_text(struct html *h, const struct log_line *l);
-/* A line of its own, <p>. */
+/* A line of its own, <p>, with its time if there is one. */
 void line_html(struct html *h, int64_t step, const struct log_line *l, bool first_error);
-/* The same without folding: a group's head is a line with a class, its end one that is hidden. */
-void line_html_flat(struct html *h, int64_t step, const struct log_line *l, bool first_error);
+/* The same without folding: a group's head is a line with a class, its end one that is hidden. The
+ * time, in milliseconds, stands in an attribute where it is another than before (*last). */
+void line_html_flat(struct html *h, int64_t step, const struct log_line *l, bool first_error,
+	struct wall *last);
 
 #endif

@@ -72,7 +72,8 @@ static void line_end(struct log_lines *v)
 		.text = spoken ? buf_slice(&v->value) : last_drawn(buf_slice(&v->line)),
 		.label = buf_slice(&v->label),
 		.more = spoken ? 0 : v->more,
-		.before = v->ansi };
+		.before = v->ansi,
+		.at = v->at };
 
 	ansi_skip(&v->ansi, l.text.ptr, l.text.len);
 	v->on_line(v->data, &l);

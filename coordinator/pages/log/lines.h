@@ -22,6 +22,7 @@ struct log_line {
 	struct slice label;     /* "a.c:7: Title", of an annotation; empty: none */
 	int64_t more;           /* bytes of the line that are not shown */
 	struct ansi before;
+	struct wall at; /* when its end came; 0: not known */
 };
 
 struct log_spot {
@@ -39,6 +40,7 @@ struct log_lines {
 	void *data;
 	int64_t byte;   /* taken so far, from the log's beginning */
 	int64_t number; /* of the last line that ended */
+	struct wall at; /* when the bytes that are fed came; the caller's */
 	struct commands commands;
 	struct command pending; /* of the line that begins; kind COMMAND_KINDS: none */
 	struct buf value, label, line;

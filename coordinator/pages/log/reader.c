@@ -32,6 +32,7 @@ int log_reader_go_on(struct log_reader *r, const struct log_source *s, struct er
 	char piece[LOG_PIECE];
 	ssize_t n = r->ended ? 0 : stored_step_read(&r->log, s->step, piece, sizeof(piece), e);
 
+	r->lines.at = r->log.at;
 	if (n > 0)
 		log_lines_feed(&r->lines, piece, (size_t)n);
 	if (n == 0 && !r->ended && log_source_over(s)) {

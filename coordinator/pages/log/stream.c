@@ -29,7 +29,7 @@ static void on_line(void *data, const struct log_line *l)
 	if (!s->from)
 		s->from = l->number;
 	s->at.line = l->number;
-	line_html_flat(&s->html, s->at.step, l, false);
+	line_html_flat(&s->html, s->at.step, l, false, &s->time);
 }
 
 static void lines_tell(struct log_stream *s)
@@ -39,6 +39,7 @@ static void lines_tell(struct log_stream *s)
 	event_lines(&s->out, &s->at, s->from, buf_slice(&s->html.out));
 	buf_clear(&s->html.out);
 	s->from = 0;
+	s->time = (struct wall){ 0 };
 }
 
 static struct log_source stream_source(const struct log_stream *s)

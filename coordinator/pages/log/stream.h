@@ -39,6 +39,7 @@ struct log_stream {
 	struct log_reader reader;
 	struct html html;
 	int64_t from;
+	struct wall time;
 	bool waits; /* for log_stream_wake */
 	bool ended;
 	int anew; /* how often it began with the first line */

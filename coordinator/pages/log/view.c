@@ -21,8 +21,12 @@ static void write_group(struct log_view *v, const struct log_line *l)
 	v->in_group = true;
 }
 
-static void write_line(struct log_view *v, const struct log_line *l, bool first_error)
+static void write_line(struct log_view *v, const struct log_line *given, bool first_error)
 {
+	struct log_line line = *given, *l = &line;
+
+	if (!v->times)
+		line.at = (struct wall){ 0 };
 	if (!v->first && l->number > 1 && v->on_first)
 		v->on_first(v->data, l->number);
 	if (!v->first)

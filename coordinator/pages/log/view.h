@@ -27,6 +27,8 @@ struct log_view {
 	bool errors_before; /* the first error was found */
 	bool full;          /* the window is; what follows is not read */
 	bool in_group;
+	bool times; /* of lines are shown; the caller sets lines.at, and this behind log_view_init
+		     */
 	/* NULL: none. Called before the first line that is shown, when it is not the log's first.
 	 */
 	void (*on_first)(void *data, int64_t number);

@@ -19,6 +19,7 @@ struct window {
 	struct log_answer a;
 	int64_t from, to;
 	size_t bytes; /* of lines that were given */
+	struct wall time;
 };
 
 static void on_line(void *data, const struct log_line *l)
@@ -28,7 +29,8 @@ static void on_line(void *data, const struct log_line *l)
 	if (l->number < w->from || w->a.ended)
 		return;
 	w->bytes += l->text.len;
-	line_html_flat(&w->a.html, (int64_t)w->a.step + 1, l, l->number == w->a.index->first_error);
+	line_html_flat(&w->a.html, (int64_t)w->a.step + 1, l, l->number == w->a.index->first_error,
+		&w->time);
 	w->a.ended = l->number >= w->to || w->bytes >= WINDOW_BYTES;
 }
 

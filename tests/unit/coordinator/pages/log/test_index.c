@@ -48,7 +48,7 @@ static void on_line(void *data, const struct log_line *l)
 	if (l->number < t->from || t->n >= WINDOW)
 		return;
 	t->n++;
-	line_html_flat(&t->html, 1, l, false);
+	line_html_flat(&t->html, 1, l, false, &(struct wall){ l->at.us });
 }
 
 /* WINDOW lines from that one on; the caller's. */
