@@ -48,6 +48,10 @@ class EventStream:
         assert "\r" not in text and "\0" not in text and "\x1b" not in text, raw
         return text
 
+    def until_comment(self):
+        while self.line() != ":":
+            pass
+
     def __iter__(self):
         return self
 

@@ -142,6 +142,15 @@ def test_a_job_that_comes_back_to_the_queue(job, stream, coordinator):
     assert "reset" in [event.name for event in events] and numbers(events) == lines(1, 1, 2)
 
 
+def test_silence_is_broken(job, stream):
+    """So that no proxy takes the connection for dead."""
+    live = stream(job)
+    live.until(lambda event: event.name == "step")
+    live.until_comment()
+    say(job, 0, 1, 1)
+    live.until_line(1, 1)
+
+
 def test_places_that_cannot_be(job, stream):
     say(job, 0, 1, 2)
     assert stream(job, at="x").status == 400
