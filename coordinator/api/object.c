@@ -12,10 +12,15 @@
 #include "coordinator/object/artifact.h"
 #include "coordinator/object/object.h"
 #include "coordinator/object/reader.h"
+#include "coordinator/object/syncer.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/store.h"
 
 struct put {
+	struct app *app;
+	struct httpd_request *request; /* NULL: the client has gone */
+	struct sync_task sync;
+	bool syncing; /* the upload is the syncer's */
 	struct object_grant grant;
 	struct object_upload *upload;
 	bool failed;
@@ -60,12 +65,19 @@ static ssize_t on_bytes(void *data, const char *p, size_t n)
 	return (ssize_t)n;
 }
 
+static void put_free(struct put *put)
+{
+	object_upload_free(put->upload);
+	free(put);
+}
+
 static void on_put_close(struct httpd_request *r UNUSED, void *data)
 {
 	struct put *put = data;
 
-	object_upload_free(put->upload);
-	free(put);
+	put->request = NULL;
+	if (!put->syncing) /* else on_synced frees it */
+		put_free(put);
 }
 
 static int check_length(struct httpd_request *r, int64_t want, struct err *e)
@@ -86,6 +98,8 @@ void object_put_begin(struct httpd_request *r, void *app)
 	struct app *a = app;
 	struct err e = { 0 };
 
+	put->app = a;
+	put->request = r;
 	httpd_on_close(r, on_put_close, put);
 	if (read_grant(a, r, "PUT", &put->grant, &e) < 0 ||
 		check_length(r, put->grant.size, &e) < 0 ||
@@ -119,19 +133,50 @@ static int publish_object(
 	return store_commit(&tx, e);
 }
 
-void object_put(struct httpd_request *r, void *app)
+static void answer_put(struct put *put)
 {
+	struct httpd_request *r = put->request;
 	char digest[OBJECT_DIGEST_MAX];
-	struct app *a = app;
 	struct err e = { 0 };
 
-	if (publish_object(a, httpd_close_data(r), digest, &e) < 0) {
+	if (publish_object(put->app, put, digest, &e) < 0) {
 		refuse_object(r, &e);
 		return;
 	}
-	metric_add(&a->metrics, METRIC_ARTIFACTS, 1);
+	metric_add(&put->app->metrics, METRIC_ARTIFACTS, 1);
 	httpd_add_header(r, "Shithub-Digest", digest);
 	httpd_reply(r, 200, NULL, NULL, 0);
+}
+
+static void on_synced(void *data)
+{
+	struct put *put = data;
+
+	put->syncing = false;
+	if (!put->request) {
+		put_free(put);
+		return;
+	}
+	put->failed = put->sync.failed;
+	put->error = put->sync.error;
+	httpd_turn_begin(put->app->httpd);
+	answer_put(put);
+	httpd_turn_end(put->app->httpd);
+}
+
+void object_put(struct httpd_request *r, void *app)
+{
+	struct app *a = app;
+	struct put *put = httpd_close_data(r);
+
+	if (put->failed || !a->syncer) {
+		answer_put(put);
+		return;
+	}
+	put->sync = (struct sync_task){ .upload = put->upload, .done = on_synced, .data = put };
+	put->syncing = true;
+	httpd_hold(r);
+	syncer_submit(a->syncer, &put->sync);
 }
 
 /* ---- GET ---- */

@@ -20,6 +20,7 @@ struct waiters; /* claim.h: held heartbeats */
 struct scrub;   /* scrub/scrub.h: maskers of running jobs */
 struct git_session;
 struct planner;
+struct syncer;
 struct login_try;
 struct log_indexes;
 struct log_feeds;
@@ -48,6 +49,7 @@ struct app {
 	struct metrics_access metrics_access;
 	atomic_bool store_fails; /* the last commit did */
 	struct planner *planner; /* trigger/planner.h; NULL: runs are made where a push ends */
+	struct syncer *syncer;   /* object/syncer.h; NULL: uploads are synced where they end */
 	struct waiters *waiters;
 	struct scrub *scrub;              /* NULL: not serve, nothing is received */
 	struct git_session *git_sessions; /* git/session.h: all that are open */

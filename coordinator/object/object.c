@@ -77,6 +77,7 @@ struct object_upload {
 	int fd;
 	int64_t size, have;
 	struct sha256_stream *hash;
+	bool synced;
 };
 
 struct object_upload *object_upload_begin(const char *data_dir, int64_t size, struct err *e)
@@ -110,16 +111,24 @@ int object_upload_add(struct object_upload *u, const void *p, size_t n, struct e
 	return 0;
 }
 
-int object_upload_end(struct object_upload *u, char ret_digest[OBJECT_DIGEST_MAX], struct err *e)
+int object_upload_sync(struct object_upload *u, struct err *e)
 {
-	unsigned char sha[SHA256_LEN];
-	char hex[SHA256_HEX_MAX];
-
 	if (u->have != u->size)
 		return err_set(e, ERR_INPUT, "%" PRId64 " bytes came, expected %" PRId64, u->have,
 			u->size);
 	if (fsync(u->fd) < 0)
 		return err_set_errno(e, errno, "sync an object");
+	u->synced = true;
+	return 0;
+}
+
+int object_upload_end(struct object_upload *u, char ret_digest[OBJECT_DIGEST_MAX], struct err *e)
+{
+	unsigned char sha[SHA256_LEN];
+	char hex[SHA256_HEX_MAX];
+
+	if (!u->synced && object_upload_sync(u, e) < 0)
+		return -1;
 	sha256_end(TAKE(u->hash), sha);
 	hex_encode(sha, sizeof(sha), hex);
 	snprintf(ret_digest, OBJECT_DIGEST_MAX, "sha256:%s", hex);

@@ -42,7 +42,10 @@ struct object_upload *object_upload_begin(
 	const char *data_dir, int64_t size, struct err *e) CHECK_RESULT;
 /* More than the size is ERR_INPUT. */
 int object_upload_add(struct object_upload *u, const void *p, size_t n, struct err *e) CHECK_RESULT;
-/* Checks that all bytes came, syncs, gives the digest; not yet in place. */
+/* Checks that all bytes came, and syncs them, which takes as long as the disk does. Any thread,
+ * while no other touches the upload. */
+int object_upload_sync(struct object_upload *u, struct err *e) CHECK_RESULT;
+/* Syncs, unless that was done; gives the digest; not yet in place. */
 int object_upload_end(
 	struct object_upload *u, char ret_digest[OBJECT_DIGEST_MAX], struct err *e) CHECK_RESULT;
 int object_upload_commit(struct object_upload *u, const char *key, struct err *e) CHECK_RESULT;

@@ -19,6 +19,7 @@
 #include "coordinator/git/git_http.h"
 #include "coordinator/object/artifact.h"
 #include "coordinator/object/object.h"
+#include "coordinator/object/syncer.h"
 #include "coordinator/pages/log/log.h"
 #include "coordinator/pages/pages.h"
 #include "coordinator/queue/gate.h"
@@ -285,10 +286,11 @@ static int url_publish(const struct serve *v, const char *ready_file, struct err
 	return ready_file ? file_replace(ready_file, base, strlen(base), 0644, e) : 0;
 }
 
-static int planner_begin(struct serve *v, struct err *e)
+static int workers_begin(struct serve *v, struct err *e)
 {
 	v->app.planner = planner_start(&v->app, e);
-	return v->app.planner ? 0 : -1;
+	v->app.syncer = syncer_start(v->app.loop, e);
+	return v->app.planner && v->app.syncer ? 0 : -1;
 }
 
 static int sender_begin(struct serve *v, struct err *e)
@@ -315,6 +317,7 @@ static void serve_release(struct serve *v)
 	logs_stop(a);
 	certificate_close();
 	planner_stop(a->planner);
+	syncer_stop(a->syncer);
 	git_http_stop(a);
 	if (a->store && metrics_flush(&a->metrics, a->store, &e) < 0)
 		log_warn("serve", "housekeeping_failed", F_ERR(&e));
@@ -364,7 +367,7 @@ int verb_serve(int argc, char **argv)
 	proxies_read(&v);
 	int code = EXIT_FINDINGS;
 	if (data_open(&v, &e) < 0 || loop_start(&v, &e) < 0 || http_listen(&v, &e) < 0 ||
-		push_journal_sweep(&v.app, &e) < 0 || planner_begin(&v, &e) < 0 ||
+		push_journal_sweep(&v.app, &e) < 0 || workers_begin(&v, &e) < 0 ||
 		sender_begin(&v, &e) < 0 || url_publish(&v, ready_file, &e) < 0) {
 		code = cli_fail(exit_code(&e), "%s", e.text);
 	} else {

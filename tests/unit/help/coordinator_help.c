@@ -15,6 +15,7 @@
 #include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/pages/log/log.h"
+#include "coordinator/object/syncer.h"
 #include "coordinator/pages/pages.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/queue/report.h"
@@ -116,6 +117,8 @@ void world_serve(struct world *w)
 	if (!w->app.httpd)
 		fail_msg("%s", e.text);
 	snprintf(w->base, sizeof(w->base), "http://%s", httpd_address(w->app.httpd));
+	w->app.syncer = syncer_start(w->app.loop, &e);
+	assert_non_null(w->app.syncer);
 	w->client = http_new(w->app.loop, &(struct http_config){ .user_agent = "test" }, &e);
 	assert_non_null(w->client);
 }
@@ -173,6 +176,7 @@ void world_close(struct world *w)
 	if (w->app.loop) {
 		waiters_free(&w->app);
 		httpd_free(w->app.httpd);
+		syncer_stop(w->app.syncer);
 		pages_stop(&w->app);
 		logs_stop(&w->app);
 		loop_free(w->app.loop);
