@@ -28,7 +28,7 @@ import driver  # noqa: E402
 WORKFLOW = "on: push\njobs: {work: {runs-on: linux, steps: [{run: make}]}}\n"
 OF_ADDRESS, PARTS, CHUNKS = 60, 2, 10  # streams of one address; processes that read; chunks a second
 RUNNERS = 20  # that ask for jobs, each not too often
-MARK = b"t="
+MARK = b"sent@"
 
 
 class Reader(asyncio.Protocol):
@@ -47,7 +47,7 @@ class Reader(asyncio.Protocol):
         self.bytes += len(data)
         self.lines += data.count(b"<p ")
         for at in {data.find(MARK), data.rfind(MARK)} - {-1}:
-            stamp = data[at + 2:at + 18]
+            stamp = data[at + len(MARK):at + len(MARK) + 16]
             if len(stamp) == 16:
                 self.seen.append(now - float(stamp))
 
@@ -80,7 +80,7 @@ def write(claimed, lines, seconds):
     began, sent = time.monotonic(), 0
     while (now := time.monotonic()) < began + seconds:
         due = int((now - began) * lines)
-        text = "".join(f"t={time.monotonic():016.6f} cc -O2 -c src/module_{n}.c -o build/module_{n}.o -Wall\n"
+        text = "".join(f"sent@{time.monotonic():016.6f} cc -O2 -c src/module_{n}.c -o build/module_{n}.o -Wall\n"
                        for n in range(sent, due))
         if text:
             claimed.must("logs", {"seq": claimed.seq.get(0, 0), "step_id": claimed.steps[0],
