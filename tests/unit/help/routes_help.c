@@ -22,11 +22,12 @@ size_t routes_n(void)
 const struct httpd_route *route_at(size_t i)
 {
 	const struct routes all = world_routes();
-	size_t table = 0;
+	size_t n = 0;
 
-	while (i >= all.sizes[table])
-		i -= all.sizes[table++];
-	return &all.tables[table][i];
+	while (i >= all.sizes[n])
+		i -= all.sizes[n++];
+	const struct httpd_route *table = all.tables[n];
+	return table + i;
 }
 
 bool route_is_page(const struct httpd_route *route)
