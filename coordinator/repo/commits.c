@@ -149,14 +149,25 @@ int repo_pushed(struct repo *r, const char *ref, const char *before, const char 
 	return rc < 0 ? git_failed(e, rc, "list the commits of a push") : 0;
 }
 
+static bool descends(struct repo *r, const git_oid *id, const git_oid *ancestor)
+{
+	return git_oid_equal(id, ancestor) || git_graph_descendant_of(r->git, id, ancestor) == 1;
+}
+
 bool repo_branch_holds(struct repo *r, const char *ref, const char *oid)
 {
 	git_oid tip, wanted;
 
 	return git_oid_fromstr(&wanted, oid) == 0 &&
-	       git_reference_name_to_id(&tip, r->git, ref) == 0 &&
-	       (git_oid_equal(&tip, &wanted) ||
-		       git_graph_descendant_of(r->git, &tip, &wanted) == 1);
+	       git_reference_name_to_id(&tip, r->git, ref) == 0 && descends(r, &tip, &wanted);
+}
+
+bool repo_descends(struct repo *r, const char *oid, const char *ancestor)
+{
+	git_oid id, wanted;
+
+	return git_oid_fromstr(&id, oid) == 0 && git_oid_fromstr(&wanted, ancestor) == 0 &&
+	       descends(r, &id, &wanted);
 }
 
 bool repo_is_parent(struct repo *r, const char *commit, const char *parent)

@@ -77,6 +77,8 @@ int repo_commit(
 
 /* The commit is what the full ref points at, or an ancestor of it. */
 bool repo_branch_holds(struct repo *r, const char *ref, const char *oid) CHECK_RESULT;
+/* Both are commits, and the one is an ancestor of the other; or both are the same. */
+bool repo_descends(struct repo *r, const char *oid, const char *ancestor) CHECK_RESULT;
 bool repo_is_parent(struct repo *r, const char *commit, const char *parent) CHECK_RESULT;
 
 struct repo_file {

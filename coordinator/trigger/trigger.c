@@ -1,7 +1,8 @@
 /*
  * A push to runs. The request says what the client wanted; only what the repository says now is
- * believed, so a ref that a hook or a race refused starts nothing. But a ref that has started some
- * of its runs gets the others, whatever became of it meanwhile.
+ * believed, so a ref that a hook or a race refused starts nothing. A branch that has moved on since
+ * still shows that it was there; one that was forced away does not, and a ref that has started some
+ * of its runs gets the others all the same.
  */
 #include "coordinator/trigger/trigger.h"
 
@@ -222,6 +223,14 @@ static void moved_release(struct moved *m)
 	free(m->payload);
 }
 
+/* A later push may have moved the branch on before the runs of this one are made. */
+static bool moved_on(struct repo *repo, const struct ref_update *u)
+{
+	return str_starts(u->ref, "refs/heads/") &&
+	       (oid_is_zero(u->before) || repo_descends(repo, u->after, u->before)) &&
+	       repo_branch_holds(repo, u->ref, u->after);
+}
+
 /* A refused update (hook, race, fsck) is in the request but not in the repository. */
 static bool update_happened(struct repo *repo, const struct ref_update *u)
 {
@@ -231,7 +240,8 @@ static bool update_happened(struct repo *repo, const struct ref_update *u)
 		return false;
 	if (!str_starts(u->ref, "refs/heads/") && !is_tag(u->ref) && !pull_ref_number(u->ref))
 		return false;
-	return repo_ref(repo, u->ref, now, NULL) == 0 && str_eq(now, u->after);
+	return repo_ref(repo, u->ref, now, NULL) == 0 &&
+	       (str_eq(now, u->after) || moved_on(repo, u));
 }
 
 static bool is_default_branch(const struct repo_row *row, const char *ref)

@@ -345,6 +345,44 @@ static void what_starts_nothing(void **state)
 	assert_int_equal(p.at.ref, 2);
 }
 
+static size_t update_runs(
+	struct trigger_world *f, const char *before, const char *after, const char *ref)
+{
+	struct ref_update u = { .ref = (char *)ref };
+	struct push push = { &u, 1 };
+	struct push_runs p = { .push = &push, .pusher = "ada" };
+	struct err e = { 0 };
+
+	memcpy(u.before, before, 41);
+	memcpy(u.after, after, 41);
+	if (trigger_push(&f->t, &f->row, &p, &e) < 0)
+		fail_msg("%s", e.text);
+	return (size_t)p.at.runs;
+}
+
+/* Somebody pushed again before the runs of this push were made. */
+static void a_branch_that_moved_on(void **state)
+{
+	struct trigger_world *f = *state;
+
+	git_write(f->work, ".shithub/workflows/a.yml", "on: push\n" RUN_JOB);
+	CLEAN_STR char *first = git_commit_all(f->g, f->work, "first");
+	CLEAN_STR char *second = git_commit_all(f->g, f->work, "second");
+	CLEAN_STR char *third = git_commit_all(f->g, f->work, "third");
+	free(git_run(f->g, f->work, "push", "-q", "origin", "HEAD:refs/heads/trunk", NULL));
+	assert_int_equal(1, update_runs(f, first, second, "refs/heads/trunk"));
+	assert_int_equal(1, update_runs(f, ZERO, first, "refs/heads/trunk"));
+	assert_int_equal(1, update_runs(f, second, third, "refs/heads/trunk"));
+	/* to an earlier commit: git refused that, or the branch was moved back since */
+	assert_int_equal(0, update_runs(f, third, first, "refs/heads/trunk"));
+	/* pushed over with force: the branch has it no more */
+	free(git_run(f->g, f->work, "push", "-q", "-f", "origin", "HEAD~2:refs/heads/trunk", NULL));
+	assert_int_equal(0, update_runs(f, first, second, "refs/heads/trunk"));
+	/* a tag does not move on */
+	free(git_run(f->g, f->work, "push", "-q", "origin", "HEAD:refs/tags/v1", NULL));
+	assert_int_equal(0, update_runs(f, first, second, "refs/tags/v1"));
+}
+
 static void tags_trigger_the_commit_behind(void **state)
 {
 	struct trigger_world *f = *state;
@@ -554,6 +592,7 @@ int main(void)
 		WITH_STORE(a_push_names_its_commits),
 		WITH_STORE(broken_file_is_a_failed_run),
 		WITH_STORE(what_starts_nothing),
+		WITH_STORE(a_branch_that_moved_on),
 		WITH_STORE(tags_trigger_the_commit_behind),
 		WITH_STORE(dispatch_checks_and_fills_inputs),
 		WITH_STORE(one_push_starts_so_many_jobs),
