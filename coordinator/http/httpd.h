@@ -85,6 +85,7 @@ void httpd_turn_end(struct httpd *h);
 void httpd_turn_flushed(struct httpd *h);
 
 /* The request; everything lives until its close callback returned. */
+void *httpd_app(const struct httpd_request *r); /* as the handlers get it */
 const char *httpd_path(const struct httpd_request *r);
 const char *httpd_header(const struct httpd_request *r, const char *name); /* any case; NULL */
 const char *httpd_query(const struct httpd_request *r, const char *name);  /* decoded; NULL */

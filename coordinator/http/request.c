@@ -118,6 +118,11 @@ static const char *field_get(const struct strv *fields, const char *name)
 	return NULL;
 }
 
+void *httpd_app(const struct httpd_request *r)
+{
+	return r->h->config.app;
+}
+
 const char *httpd_path(const struct httpd_request *r)
 {
 	return r->path;

@@ -200,8 +200,16 @@ static void failure_log(struct httpd_request *r, const struct err *e, char refer
 		F_STR("path", httpd_path(r)), F_ERR(e));
 }
 
+/* A stranger when that cannot be told. */
+static void failure_viewer(struct httpd_request *r, struct viewer *ret)
+{
+	if (!httpd_header(r, "Authorization"))
+		session_viewer(httpd_app(r), r, ret);
+}
+
 void page_fail(struct httpd_request *r, const struct err *e)
 {
+	CLEAN_VIEWER struct viewer viewer = { 0 };
 	CLEAN_HTML struct html h;
 	const struct failure *f = failure_of(e);
 	char reference[TOKEN_HEX_MAX] = "";
@@ -210,11 +218,13 @@ void page_fail(struct httpd_request *r, const struct err *e)
 		failure_log(r, e, reference);
 	if (f->class == ERR_TIMEOUT)
 		httpd_add_header(r, "Retry-After", "2");
+	failure_viewer(r, &viewer);
 	html_init(&h, PAGE_MAX_BYTES);
-	page_begin(&h, NULL, NULL, f->what);
+	page_begin(&h, &viewer, NULL, f->what);
 	html_lost(&h, &(struct html_lost){ .status = f->status,
 			      .what = f->what,
 			      .help = f->help ? f->help : e->text,
+			      .login = viewer.known ? viewer.who.login : NULL,
 			      .reference = reference,
 			      .when = *reference ? h.now : (struct wall){ 0 } });
 	html_foot(&h, &(struct html_foot){ 0 });

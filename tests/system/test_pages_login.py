@@ -88,13 +88,16 @@ def failed(coordinator, repository, users):
 
 def test_in_and_out(coordinator, browser, failed):
     page = f"/demo/x/runs/{failed}"
-    assert browser.get(page).status == 404
+    stranger = browser.get(page)
+    assert stranger.status == 404 and stranger.text.count("Sign in") == 2
     got = browser.sign_in("ada", "ada's password", next=page)
     assert (got.status, got.getheader("Location")) == (303, page)
     assert "HttpOnly" in got.set_cookie and "SameSite=Lax" in got.set_cookie
     assert re.fullmatch(r"shithub_session=[0-9a-f]{64}", got.set_cookie.split(";")[0])
     assert browser.get(page).status == 200
     assert "demo" in browser.get("/").text
+    lost = browser.get(page + "9")
+    assert lost.status == 404 and "Sign out" in lost.text and "Sign in" not in lost.text
     # only the token's digest is stored
     cookie = browser.cookies["shithub_session"]
     assert cookie.encode() not in (coordinator.data / "shithubd.db").read_bytes()
