@@ -749,9 +749,13 @@ def test_crash_on_a_full_disk_is_recovered(coordinator, repository, joined, fold
         one.flags["state-dir"] = one.state = disk / "state"
         program = one.start()
         repo.commit({".shithub/workflows/ci.yml": workflow(
+            "- run: echo a step that ended, so the job is not started again\n"
             "- run: echo the beginning; touch started; sleep 600"), "README.md": "x"})
         repo.push()
         driver.wait_for(lambda: next(one.in_workspaces("*/*/workspace/started"), None), 60, "the step")
+        lost = newest_run(coordinator)
+        driver.wait_for(lambda: coordinator.show(lost)["jobs"][0]["steps"][0]["status"] == "completed",
+                        60, "the report of the first step")
         with pytest.raises(OSError):
             fill(disk / "ballast", 20 * MIB)
         assert os.statvfs(disk).f_bavail == 0
@@ -761,7 +765,7 @@ def test_crash_on_a_full_disk_is_recovered(coordinator, repository, joined, fold
         run = coordinator.ended(timeout=60)
         assert run["conclusion"] == "failure", program.log()
         (job,) = run["jobs"]
-        assert "the beginning" in coordinator.step_log(job["id"], 0).decode()
+        assert "the beginning" in coordinator.step_log(job["id"], 1).decode()
         driver.wait_for(lambda: one.left_over() == [] and not os.listdir(one.state / "jobs"), 60,
                         "its remains to go")
         driver.wait_for(lambda: '"disk_pressure"' in program.log(), 60, "no claims")
