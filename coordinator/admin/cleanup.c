@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "coordinator/admin/admin.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/object/retention.h"
 
 struct cleanup_options {
@@ -28,10 +29,11 @@ static int run_cleanup(struct admin *a, void *options, struct err *e)
 	const struct cleanup_options *o = options;
 	struct retention r = { DAYS_US(o->chunks), DAYS_US(o->runs), DAYS_US(o->jwt),
 		DAYS_US(o->evidence) };
-	struct app app = { .store = a->store, .data_dir = a->data_dir };
+	CLEAN_OBJECTS struct objects *objects = objects_open_published(a->data_dir, e);
+	struct app app = { .store = a->store, .objects = objects };
 	struct retention_done d;
 
-	if (retention_run(&app, &r, wall_now(), &d, e) < 0)
+	if (!objects || retention_run(&app, &r, wall_now(), &d, e) < 0)
 		return -1;
 	if (!a->json) {
 		printf("log chunks archived %" PRId64 ", artifacts removed %" PRId64

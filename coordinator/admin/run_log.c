@@ -33,6 +33,7 @@ struct step_seen {
 };
 struct reader {
 	struct admin *a;
+	struct objects *objects;
 	const struct log_options *o;
 	int64_t run_id, job_id; /* job_id 0: all that the option names */
 	bool titled;
@@ -106,7 +107,7 @@ static struct stored_step *log_of(
 			return &r->seen[i].log;
 	r->seen = xrealloc(r->seen, (r->n_seen + 1) * sizeof(*r->seen));
 	r->seen[r->n_seen].step_id = step->id;
-	stored_step_init(&r->seen[r->n_seen].log, r->a->store, r->a->data_dir, job->source_run_id);
+	stored_step_init(&r->seen[r->n_seen].log, r->a->store, r->objects, job->source_run_id);
 	return &r->seen[r->n_seen++].log;
 }
 
@@ -251,8 +252,11 @@ static int choose(struct reader *r, struct err *e)
 
 static int print_log(struct admin *a, void *options, struct err *e)
 {
-	struct reader r = { .a = a, .o = options, .terminal = isatty(STDOUT_FILENO) };
-	int rc = choose(&r, e);
+	CLEAN_OBJECTS struct objects *objects = objects_open_published(a->data_dir, e);
+	struct reader r = {
+		.a = a, .objects = objects, .o = options, .terminal = isatty(STDOUT_FILENO)
+	};
+	int rc = objects ? choose(&r, e) : -1;
 
 	if (rc == 0 && r.o->follow)
 		rc = follow(&r, e);

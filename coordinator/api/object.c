@@ -107,7 +107,7 @@ void object_put_begin(struct httpd_request *r, void *app)
 		refuse_object(r, &e);
 		return;
 	}
-	put->upload = object_upload_begin(a->data_dir, put->grant.size, &e);
+	put->upload = object_upload_begin(a->objects, put->grant.size, &e);
 	if (!put->upload) {
 		refuse_object(r, &e);
 		return;
@@ -215,7 +215,7 @@ static int open_granted(struct app *a, struct httpd_request *r, struct artifact_
 	if (!row->digest || row->expires_at.us <= wall_now().us)
 		return err_set(e, ERR_NOT_FOUND, "there is no such artifact");
 	CLEAN_STR char *key = object_key(g.run_id, g.name);
-	get->object = object_reader_open(a->data_dir, key, row->size_bytes, row->digest, e);
+	get->object = object_reader_open(a->objects, key, row->size_bytes, row->digest, e);
 	return get->object ? 0 : -1;
 }
 

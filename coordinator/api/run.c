@@ -157,7 +157,7 @@ static void log_answer(struct httpd_request *r, struct app *a, bool one)
 		httpd_reply_err(r, &e);
 		return;
 	}
-	struct stored_log *l = stored_log_new(a->store, a->data_dir, job.source_run_id, &steps);
+	struct stored_log *l = stored_log_new(a->store, a->objects, job.source_run_id, &steps);
 	httpd_on_close(r, on_close, l);
 	if (stored_log_check(l, &e) < 0) {
 		httpd_reply_err(r, &e);

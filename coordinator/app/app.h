@@ -21,6 +21,7 @@ struct scrub;   /* scrub/scrub.h: maskers of running jobs */
 struct git_session;
 struct planner;
 struct syncer;
+struct objects;
 struct login_try;
 struct log_indexes;
 struct log_feeds;
@@ -66,6 +67,7 @@ struct app {
 	struct log_feeds *log_feeds;
 	size_t log_streams_behind; /* pages/log/stream.h: that read by themselves */
 	char *data_dir;            /* repositories live in <data_dir>/repos */
+	struct objects *objects;   /* object/objects.h */
 	struct artifact_limits artifacts;
 	struct log_limits logs;
 	const char *git_hooks; /* folder of hooks that git runs, NULL: none; of the configuration */

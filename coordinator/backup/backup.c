@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "coordinator/backup/copy.h"
 #include "coordinator/object/named.h"
-#include "coordinator/object/object.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/object/reader.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/file.h"
@@ -25,6 +25,7 @@
 struct job {
 	struct backup b;
 	struct store *live, *copy;
+	struct objects *taken; /* those of the backup */
 	struct wall began;
 	struct backup_done *done;
 };
@@ -67,13 +68,13 @@ static bool skip_uploads(const char *path, const char *name)
 static bool object_there(const struct job *j, const struct object_named *o)
 {
 	int64_t size = 0;
-	CLEAN_FD int fd = object_open(j->b.to, o->key, &size, NULL);
+	CLEAN_FD int fd = object_open(j->taken, o->key, &size, NULL);
 
 	if (fd < 0 || size != o->size)
 		return false;
 	if (!o->artifact_id || o->created_at.us < j->began.us - YOUNG_US)
 		return true;
-	return object_verify(j->b.to, o->key, o->size, o->digest, NULL) == 0;
+	return object_verify(j->taken, o->key, o->size, o->digest, NULL) == 0;
 }
 
 /* Between the two passes over the objects. */
@@ -217,8 +218,15 @@ int backup_run(const char *data_dir, const char *dir, bool without_key, struct b
 	CLEAN_STR char *db = path_join(data_dir, "shithubd.db");
 	CLEAN_STORE struct store *live = store_open_as_is(db, e);
 	char when[WALL_TEXT_MAX];
+	CLEAN_OBJECTS struct objects *from = objects_open_published(data_dir, e);
+	CLEAN_OBJECTS struct objects *taken =
+		objects_open(&(struct objects_place){ .data_dir = dir }, e);
 	struct job j = {
-		.b = { .from = data_dir, .to = dir }, .live = live, .began = wall_now(), .done = ret
+		.b = { .from = data_dir, .to = dir, .objects = from ? objects_folder(from) : NULL },
+		.live = live,
+		.taken = taken,
+		.began = wall_now(),
+		.done = ret
 	};
 	struct manifest_head head = { .program = (char *)(uintptr_t)PROJECT_VERSION,
 		.created_at = when,
@@ -227,7 +235,7 @@ int backup_run(const char *data_dir, const char *dir, bool without_key, struct b
 
 	*ret = (struct backup_done){ 0 };
 	wall_format(j.began, when);
-	if (!live || target_make(dir, e) < 0)
+	if (!live || !from || !taken || target_make(dir, e) < 0)
 		return -1;
 	j.b.manifest = manifest_begin(dir, &head, e);
 	int rc = j.b.manifest ? everything_take(&j, without_key, e) : -1;

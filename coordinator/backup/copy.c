@@ -25,6 +25,15 @@ static void dir_closep(DIR **d)
 	*d = NULL;
 }
 
+static char *source(const struct backup *b, const char *path)
+{
+	size_t n = strlen("objects");
+
+	if (b->objects && str_starts(path, "objects") && (!path[n] || path[n] == '/'))
+		return xasprintf("%s%s", b->objects, path + n);
+	return path_join(b->from, path);
+}
+
 /* ---- one file ---- */
 
 static int bytes_copy(
@@ -89,7 +98,7 @@ static int file_take(struct backup *b, const char *from, const char *to, bool li
 
 int backup_file(struct backup *b, const char *path, bool link_it, struct err *e)
 {
-	CLEAN_STR char *from = path_join(b->from, path);
+	CLEAN_STR char *from = source(b, path);
 	CLEAN_STR char *to = path_join(b->to, path);
 	CLEAN_STR char *own = xstrdup(path);
 	char sha[SHA256_HEX_MAX];
@@ -153,7 +162,7 @@ static int entry_take(const struct tree_walk *t, const char *path, const struct 
 	unsigned depth, struct err *e)
 {
 	CLEAN_STR char *below = path_join(path, ent->d_name);
-	CLEAN_STR char *from = path_join(t->b->from, below);
+	CLEAN_STR char *from = source(t->b, below);
 	struct stat st;
 
 	if (str_eq(ent->d_name, ".") || str_eq(ent->d_name, "..") ||
@@ -172,7 +181,7 @@ static int entry_take(const struct tree_walk *t, const char *path, const struct 
 
 static int tree_take(const struct tree_walk *t, const char *path, unsigned depth, struct err *e)
 {
-	CLEAN_STR char *from = path_join(t->b->from, path);
+	CLEAN_STR char *from = source(t->b, path);
 	CLEANUP(dir_closep) DIR *d = opendir(from);
 	const struct dirent *ent;
 

@@ -11,6 +11,7 @@
 
 struct backup {
 	const char *from, *to; /* the data folder, the backup */
+	const char *objects;   /* the folder that is "objects" in the backup; NULL: that of from */
 	struct manifest_writer *manifest;
 	int64_t vanished; /* files that went away between their listing and their copy */
 	int64_t linked;   /* files that are hard links */

@@ -1,12 +1,10 @@
 /* What the store says, and whether the objects that it names are there. */
-#include <errno.h>
-#include <ftw.h>
 #include <inttypes.h>
 
 #include "base/fs.h"
 #include "coordinator/doctor/doctor.h"
 #include "coordinator/object/named.h"
-#include "coordinator/object/object.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/object/reader.h"
 #include "coordinator/store/file.h"
 #include "coordinator/store/push.h"
@@ -14,7 +12,7 @@
 #include "coordinator/store/schema.h"
 
 #define STALE_US (120 * USEC_PER_SEC)
-enum { NAMED_MAX = 3, WALK_FDS = 32, OUT_MAX = 8192 };
+enum { NAMED_MAX = 3, OUT_MAX = 8192 };
 
 void check_schema(const struct coordinator_facts *f, struct doctor_row *r)
 {
@@ -65,6 +63,7 @@ void check_foreign_keys(const struct coordinator_facts *f, struct doctor_row *r)
 struct object_walk {
 	const struct coordinator_facts *f;
 	struct doctor_row *r;
+	struct objects *objects;
 	int64_t named, bad;
 };
 
@@ -73,12 +72,11 @@ static int object_check(void *data, const struct object_named *o, struct err *e 
 	struct object_walk *w = data;
 	struct err one = { 0 };
 	int64_t size = 0;
-	const char *dir = w->f->config.data_dir;
-	CLEAN_FD int fd = object_open(dir, o->key, &size, &one);
+	CLEAN_FD int fd = object_open(w->objects, o->key, &size, &one);
 	bool good = fd >= 0 && size == o->size;
 
 	if (good && w->f->verify_objects)
-		good = object_verify(dir, o->key, o->size, o->digest, &one) == 0;
+		good = object_verify(w->objects, o->key, o->size, o->digest, &one) == 0;
 	w->named += fd >= 0;
 	if (!good && w->bad++ < NAMED_MAX)
 		doctor_say(w->r, DOCTOR_FAIL, "%s: %s", o->key,
@@ -86,33 +84,34 @@ static int object_check(void *data, const struct object_named *o, struct err *e 
 	return 0;
 }
 
-static int64_t files_found; /* nftw has no data of the caller's */
-
-static int file_count(
-	const char *path UNUSED, const struct stat *st UNUSED, int type, struct FTW *at UNUSED)
+static int object_count(
+	void *data, const char *key UNUSED, int64_t size UNUSED, struct err *e UNUSED)
 {
-	files_found += type == FTW_F;
+	int64_t *found = data;
+
+	*found += 1;
 	return 0;
 }
 
 static void orphans_check(const struct object_walk *w)
 {
-	CLEAN_STR char *folder = path_join(w->f->config.data_dir, "objects/actions");
+	int64_t found = 0;
+	struct err e = { 0 };
 
-	files_found = 0;
-	if (nftw(folder, file_count, WALK_FDS, FTW_PHYS) < 0 && errno != ENOENT)
-		doctor_unproved(w->r, "%s: %s", folder, strerror(errno));
-	else if (files_found > w->named)
+	if (objects_each(w->objects, object_count, &found, &e) < 0)
+		doctor_unproved(w->r, "%s", e.text);
+	else if (found > w->named)
 		doctor_say(w->r, DOCTOR_WARN, "%" PRId64 " objects that no row names",
-			files_found - w->named);
+			found - w->named);
 }
 
 void check_objects(const struct coordinator_facts *f, struct doctor_row *r)
 {
-	struct object_walk w = { .f = f, .r = r };
 	struct err e = { 0 };
+	CLEAN_OBJECTS struct objects *objects = objects_open_published(f->config.data_dir, &e);
+	struct object_walk w = { .f = f, .r = r, .objects = objects };
 
-	if (object_each_named(f->store, object_check, &w, &e) < 0) {
+	if (!objects || object_each_named(f->store, object_check, &w, &e) < 0) {
 		doctor_unproved(r, "%s", e.text);
 		return;
 	}

@@ -5,6 +5,7 @@
 #include "coordinator/object/artifact.h"
 
 #include "coordinator/object/object.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/store/artifact.h"
 
 struct artifact_limits artifact_limits(const struct app *a)
@@ -27,7 +28,7 @@ int artifact_prune(struct app *a, struct wall now, int *ret_n, struct err *e)
 	for (size_t i = 0; i < list.n; i++) {
 		CLEAN_STR char *key = object_key(list.v[i].run_id, list.v[i].name);
 
-		if (object_delete(a->data_dir, key, e) < 0 ||
+		if (object_delete(a->objects, key, e) < 0 ||
 			store_artifact_delete(a->store, list.v[i].id, e) < 0)
 			return -1;
 		*ret_n += 1;

@@ -11,7 +11,6 @@
 
 #include "base/codec.h"
 #include "base/limits.h"
-#include "coordinator/object/object.h"
 
 struct object_reader {
 	int fd;
@@ -117,7 +116,7 @@ static int check_first(struct object_reader *r, struct err *e)
 }
 
 struct object_reader *object_reader_open(
-	const char *data_dir, const char *key, int64_t size, const char *digest, struct err *e)
+	struct objects *o, const char *key, int64_t size, const char *digest, struct err *e)
 {
 	CLEAN_OBJECT_READER struct object_reader *r = xcalloc(1, sizeof(*r));
 	int64_t have = 0;
@@ -126,7 +125,7 @@ struct object_reader *object_reader_open(
 	r->key = xstrdup(key);
 	r->digest = digest ? xstrdup(digest) : NULL;
 	r->hash = digest ? sha256_begin() : NULL;
-	r->fd = object_open(data_dir, key, &have, e);
+	r->fd = object_open(o, key, &have, e);
 	if (r->fd < 0)
 		return NULL;
 	if (have != size) {
@@ -137,10 +136,9 @@ struct object_reader *object_reader_open(
 }
 
 int object_verify(
-	const char *data_dir, const char *key, int64_t size, const char *digest, struct err *e)
+	struct objects *o, const char *key, int64_t size, const char *digest, struct err *e)
 {
-	CLEAN_OBJECT_READER struct object_reader *r =
-		object_reader_open(data_dir, key, size, digest, e);
+	CLEAN_OBJECT_READER struct object_reader *r = object_reader_open(o, key, size, digest, e);
 
 	return r ? read_all(r, e) : -1;
 }

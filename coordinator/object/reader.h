@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "base/err.h"
+#include "coordinator/object/objects.h"
 
 #define OBJECT_CHECKED_FIRST MIB(1) /* at most so much is read before the first byte is given */
 
@@ -16,7 +16,7 @@ struct object_reader;
 
 /* digest: "sha256:…", NULL: not known (logs that older programs archived). ERR_NOT_FOUND;
  * ERR_INTERNAL when it is damaged. */
-struct object_reader *object_reader_open(const char *data_dir, const char *key, int64_t size,
+struct object_reader *object_reader_open(struct objects *o, const char *key, int64_t size,
 	const char *digest, struct err *e) CHECK_RESULT;
 /* Goes on at that byte of it; called before anything else. */
 int object_reader_skip(struct object_reader *r, int64_t n, struct err *e) CHECK_RESULT;
@@ -35,7 +35,7 @@ static inline void object_reader_freep(struct object_reader **r)
 #define CLEAN_OBJECT_READER CLEANUP(object_reader_freep)
 
 /* Reads all of it. */
-int object_verify(const char *data_dir, const char *key, int64_t size, const char *digest,
+int object_verify(struct objects *o, const char *key, int64_t size, const char *digest,
 	struct err *e) CHECK_RESULT;
 
 #endif

@@ -6,10 +6,9 @@
 
 #include <inttypes.h>
 
-#include "base/fs.h"
 #include "base/limits.h"
 #include "coordinator/object/artifact.h"
-#include "coordinator/object/object.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/object/stored_log.h"
 #include "coordinator/store/hygiene.h"
 #include "coordinator/store/jwt.h"
@@ -36,7 +35,7 @@ static int log_copy(
 	struct app *a, const struct old_step *step, char digest[OBJECT_DIGEST_MAX], struct err *e)
 {
 	CLEAN_STR char *key = stored_log_key(step->run_id, step->job_id, step->id);
-	struct copy c = { object_upload_begin(a->data_dir, step->log_bytes, e), e };
+	struct copy c = { object_upload_begin(a->objects, step->log_bytes, e), e };
 	int rc = !c.to || store_log_each(a->store, step->id, copy_chunk, &c, e) < 0 ||
 				 object_upload_end(c.to, digest, e) < 0 ||
 				 object_upload_commit(c.to, key, e) < 0
@@ -84,27 +83,14 @@ static int blobs_prune(struct app *a, struct wall now, int64_t *ret, struct err 
 	return 0;
 }
 
-/* Everything of a run stands below one folder. */
-static int objects_remove(struct app *a, int64_t run_id, struct err *e)
-{
-	CLEAN_STR char *runs = path_join(a->data_dir, "objects/actions/runs");
-	CLEAN_STR char *name = xasprintf("%" PRId64, run_id);
-	CLEAN_STR char *path = path_join(runs, name);
-	uint64_t left = 0;
-
-	if (access(path, F_OK) < 0)
-		return 0;
-	CLEAN_FD int at = dir_open(runs, e);
-	return at < 0 ? -1 : tree_remove(at, name, &left, e);
-}
-
 static int runs_prune(struct app *a, struct wall before, int64_t *ret, struct err *e)
 {
 	int64_t id;
 	int rc;
 
 	while ((rc = store_run_old(a->store, before, &id, e)) > 0) {
-		if (objects_remove(a, id, e) < 0 || store_run_delete(a->store, id, e) < 0)
+		if (object_delete_run(a->objects, id, e) < 0 ||
+			store_run_delete(a->store, id, e) < 0)
 			return err_wrap(e, "run %" PRId64, id);
 		*ret += 1;
 	}
@@ -122,11 +108,7 @@ static void count_removed(struct app *a, const struct retention_done *d)
 int retention_run(struct app *a, const struct retention *r, struct wall now,
 	struct retention_done *ret, struct err *e)
 {
-	CLEAN_STR char *temp = path_join(a->data_dir, "objects/tmp");
-
 	*ret = (struct retention_done){ 0 };
-	if (dir_ensure_parents(temp, 0700, e) < 0)
-		return -1;
 	bool failed =
 		runs_prune(a, (struct wall){ now.us - r->runs_us }, &ret->runs, e) < 0 ||
 		blobs_prune(a, now, &ret->blobs, e) < 0 ||

@@ -19,7 +19,7 @@ struct retention {
 struct retention_done {
 	int64_t chunks, blobs, runs, jwt_used, evidence;
 };
-/* a: data_dir, store, metrics. What was done before an error stays done and is counted. */
+/* a: objects, store, metrics. What was done before an error stays done and is counted. */
 int retention_run(struct app *a, const struct retention *r, struct wall now,
 	struct retention_done *ret, struct err *e) CHECK_RESULT;
 

@@ -12,7 +12,7 @@
 #include "coordinator/store/step.h"
 
 struct stored_log {
-	const char *data_dir;
+	struct objects *objects;
 	int64_t run_id;
 	struct job_steps steps;
 	size_t at; /* step */
@@ -27,11 +27,9 @@ char *stored_log_key(int64_t run_id, int64_t job_id, int64_t step_id)
 
 /* ---- one step ---- */
 
-void stored_step_init(struct stored_step *l, struct store *s, const char *data_dir, int64_t run_id)
+void stored_step_init(struct stored_step *l, struct store *s, struct objects *o, int64_t run_id)
 {
-	*l = (struct stored_step){
-		.store = s, .data_dir = data_dir, .run_id = run_id, .seq = LOG_START
-	};
+	*l = (struct stored_step){ .store = s, .objects = o, .run_id = run_id, .seq = LOG_START };
 	buf_init(&l->chunk, LIMIT_LOG_CHUNK);
 }
 
@@ -87,7 +85,7 @@ static ssize_t read_object(
 		CLEAN_STR char *key = stored_log_key(l->run_id, step->job_id, step->id);
 
 		l->object =
-			object_reader_open(l->data_dir, key, step->log_bytes, step->log_digest, e);
+			object_reader_open(l->objects, key, step->log_bytes, step->log_digest, e);
 		if (!l->object || (l->jumped ? object_reader_jump(l->object, l->given, e)
 					     : object_reader_skip(l->object, l->given, e)) < 0)
 			return err_wrap(e, "log of step %" PRId64, step->id);
@@ -134,14 +132,14 @@ ssize_t stored_step_read(
 /* ---- the steps of a job ---- */
 
 struct stored_log *stored_log_new(
-	struct store *s, const char *data_dir, int64_t run_id, struct job_steps *steps)
+	struct store *s, struct objects *o, int64_t run_id, struct job_steps *steps)
 {
 	struct stored_log *l = xcalloc(1, sizeof(*l));
 
-	l->data_dir = data_dir;
+	l->objects = o;
 	l->run_id = run_id;
 	l->steps = TAKE_VALUE(*steps, ((struct job_steps){ 0 }));
-	stored_step_init(&l->step, s, data_dir, run_id);
+	stored_step_init(&l->step, s, o, run_id);
 	return l;
 }
 
@@ -164,7 +162,7 @@ int stored_log_check(struct stored_log *l, struct err *e)
 
 		if (!step->archived_at.us)
 			continue;
-		r = object_reader_open(l->data_dir, key, step->log_bytes, step->log_digest, e);
+		r = object_reader_open(l->objects, key, step->log_bytes, step->log_digest, e);
 		if (!r)
 			return err_wrap(e, "log of step %" PRId64, step->id);
 	}

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/store/step.h"
 
 char *stored_log_key(int64_t run_id, int64_t job_id, int64_t step_id) CHECK_RESULT;
@@ -17,7 +18,7 @@ char *stored_log_key(int64_t run_id, int64_t job_id, int64_t step_id) CHECK_RESU
  * step as it is then. */
 struct stored_step {
 	struct store *store;
-	const char *data_dir;
+	struct objects *objects;
 	int64_t run_id;
 	int64_t seq; /* last chunk read, LOG_START: none */
 	struct buf chunk;
@@ -29,8 +30,8 @@ struct stored_step {
 	int64_t returns; /* of its job (store/job.h), when they were written */
 	struct object_reader *object; /* NULL: not open */
 };
-/* data_dir and the store must outlive it. */
-void stored_step_init(struct stored_step *l, struct store *s, const char *data_dir, int64_t run_id);
+/* The objects and the store must outlive it. */
+void stored_step_init(struct stored_step *l, struct store *s, struct objects *o, int64_t run_id);
 void stored_step_release(struct stored_step *l);
 void stored_step_restart(struct stored_step *l); /* from the first byte, or for another step */
 /* Where a byte stands that was read before; for stored_step_jump, also of another reader. */
@@ -50,9 +51,9 @@ ssize_t stored_step_read(struct stored_step *l, const struct step_row *step, cha
 	struct err *e) CHECK_RESULT;
 
 struct stored_log;
-/* Takes the list over (and empties it). data_dir and the store must outlive it. */
-struct stored_log *stored_log_new(struct store *s, const char *data_dir, int64_t run_id,
-	struct job_steps *steps) CHECK_RESULT;
+/* Takes the list over (and empties it). The objects and the store must outlive it. */
+struct stored_log *stored_log_new(
+	struct store *s, struct objects *o, int64_t run_id, struct job_steps *steps) CHECK_RESULT;
 void stored_log_free(struct stored_log *l); /* NULL fine */
 static inline void stored_log_freep(struct stored_log **l)
 {

@@ -6,7 +6,7 @@
 #define COORDINATOR_OBJECT_SYNCER_H
 
 #include "base/loop.h"
-#include "coordinator/object/object.h"
+#include "coordinator/object/objects.h"
 
 struct syncer;
 struct sync_task {

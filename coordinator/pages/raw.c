@@ -58,7 +58,7 @@ static void raw_log(struct httpd_request *r, struct app *a, bool one)
 		page_fail(r, &e);
 		return;
 	}
-	struct stored_log *l = stored_log_new(a->store, a->data_dir, at.job.source_run_id, &steps);
+	struct stored_log *l = stored_log_new(a->store, a->objects, at.job.source_run_id, &steps);
 	httpd_on_close(r, on_log_close, l);
 	if (stored_log_check(l, &e) < 0) {
 		page_fail(r, &e);
@@ -122,7 +122,7 @@ void page_artifact(struct httpd_request *r, void *app)
 	if (find_artifact(a, r, &l, &e) == 0) {
 		CLEAN_STR char *key = object_key(l.v[0].run_id, l.v[0].name);
 
-		object = object_reader_open(a->data_dir, key, l.v[0].size_bytes, l.v[0].digest, &e);
+		object = object_reader_open(a->objects, key, l.v[0].size_bytes, l.v[0].digest, &e);
 	}
 	if (!object) {
 		page_fail(r, &e);

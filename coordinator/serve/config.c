@@ -57,6 +57,10 @@ static const struct option table[] = {
 	{ "server", "data_dir", OPTION_STRING, offsetof(struct serve_config, data_dir),
 		COORDINATOR_DATA_DIR, .flag = "data", .meta = "DIR", .path = OPTION_PATH,
 		.help = "data folder" },
+	{ "server", "objects", OPTION_STRING, offsetof(struct serve_config, objects), NULL,
+		.flag = "objects", .meta = "DIR", .path = OPTION_PATH,
+		.help = "folder of artifacts and archived logs; none: objects, in the data "
+			"folder" },
 	{ "server", "metrics_token_file", OPTION_STRING,
 		offsetof(struct serve_config, metrics_token_file), NULL, .path = OPTION_PATH,
 		.help = "token that /metrics needs, 0600 or 0640; none: only callers on this "
@@ -110,6 +114,7 @@ void serve_config_release(struct serve_config *c)
 	free(c->tls_key);
 	strv_release(&c->trusted_proxies);
 	free(c->data_dir);
+	free(c->objects);
 	free(c->metrics_token_file);
 	free(c->git_hooks);
 	wipe_free(c->totp_key_b64);

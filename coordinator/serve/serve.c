@@ -18,7 +18,7 @@
 #include "coordinator/claim/lost_job.h"
 #include "coordinator/git/git_http.h"
 #include "coordinator/object/artifact.h"
-#include "coordinator/object/object.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/object/syncer.h"
 #include "coordinator/pages/log/log.h"
 #include "coordinator/pages/pages.h"
@@ -166,6 +166,15 @@ static void on_flush(struct loop_source *s, void *data)
 	loop_timer_set(s, mono_add(loop_now(v->app.loop), FLUSH_US));
 }
 
+static int objects_begin(struct serve *v, struct err *e)
+{
+	const struct objects_place p = { v->app.data_dir, v->config.objects };
+
+	v->app.objects = objects_open(&p, e);
+	return v->app.objects && objects_sweep(v->app.objects, e) == 0 ? objects_publish(&p, e)
+								       : -1;
+}
+
 /* One serve per data folder: the lock is held until the process ends. */
 static int data_open(struct serve *v, struct err *e)
 {
@@ -187,8 +196,7 @@ static int data_open(struct serve *v, struct err *e)
 		.job = (int64_t)v->config.log_max_job_size,
 		.run = (int64_t)v->config.log_max_run_size };
 	if (keys_load(&a->keys, v->config.totp_key_b64, a->data_dir, e) < 0 ||
-		serve_keys_publish(&a->keys, a->data_dir, e) < 0 ||
-		object_store_open(a->data_dir, e) < 0)
+		serve_keys_publish(&a->keys, a->data_dir, e) < 0 || objects_begin(v, e) < 0)
 		return -1;
 	a->scrub = scrub_new();
 	a->store = store_open(db, e);
@@ -329,6 +337,7 @@ static void serve_release(struct serve *v)
 	scrub_free(a->scrub);
 	store_free(a->store);
 	keys_wipe(&a->keys);
+	objects_free(a->objects);
 	free(a->data_dir);
 	free(a->public_url);
 	serve_config_release(&v->config);

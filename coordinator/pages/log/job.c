@@ -343,7 +343,7 @@ static void log_open(struct job_page *p, const struct step_row *step)
 	bool open = p->next == p->open;
 
 	log_view_init(&p->view, &p->html, (int64_t)p->next + 1, open ? p->line : 1);
-	stored_step_init(&p->log, p->app->store, p->app->data_dir, p->at.job.source_run_id);
+	stored_step_init(&p->log, p->app->store, p->app->objects, p->at.job.source_run_id);
 	log_jump(p, step);
 	p->view.times = p->times;
 	p->view.on_first = write_earlier;

@@ -15,7 +15,7 @@ void log_reader_init(struct log_reader *r, struct app *a, const struct log_sourc
 	const struct log_mark *from)
 {
 	*r = (struct log_reader){ 0 };
-	stored_step_init(&r->log, a->store, a->data_dir, s->job->source_run_id);
+	stored_step_init(&r->log, a->store, a->objects, s->job->source_run_id);
 	log_lines_init(&r->lines, from ? &from->lines : NULL);
 	if (from)
 		stored_step_jump(&r->log, &from->at);

@@ -15,6 +15,7 @@
 #include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/pages/log/log.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/object/syncer.h"
 #include "coordinator/pages/pages.h"
 #include "coordinator/queue/claim.h"
@@ -85,6 +86,7 @@ void world_open(struct world *w)
 	snprintf(w->dir, sizeof(w->dir), "/tmp/shithub-test-XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	w->app.data_dir = xstrdup(w->dir);
+	w->app.objects = objects_open(&(struct objects_place){ .data_dir = w->dir }, &e);
 	CLEAN_STR char *path = path_join(w->dir, "shithubd.db");
 	w->app.store = store_open(path, &e);
 	if (!w->app.store)
@@ -183,6 +185,7 @@ void world_close(struct world *w)
 	}
 	scrub_free(w->app.scrub);
 	store_free(w->app.store);
+	objects_free(w->app.objects);
 	free(w->app.data_dir);
 	free(w->app.public_url);
 	CLEAN_FD int tmp = dir_open("/tmp", NULL);

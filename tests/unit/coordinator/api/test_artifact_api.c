@@ -12,6 +12,7 @@
 
 #include "coordinator/object/artifact.h"
 #include "coordinator/object/object.h"
+#include "coordinator/object/objects.h"
 
 struct art {
 	struct world w;
@@ -24,7 +25,7 @@ static void art_open(struct art *a)
 	struct err e = { 0 };
 
 	world_open(&a->w);
-	must_err(object_store_open(a->w.dir, &e));
+	must_err(objects_sweep(a->w.app.objects, &e));
 	world_serve(&a->w);
 	free(a->w.app.public_url);
 	a->w.app.public_url = xstrdup(a->w.base);
@@ -390,7 +391,7 @@ static void a_crash_leaves_nothing(void **state)
 	art_open(&a);
 	CLEAN_STR char *stray = path_join(a.w.dir, "objects/tmp/stray");
 	assert_int_equal(file_replace(stray, "x", 1, 0600, &e), 0);
-	assert_int_equal(object_store_open(a.w.dir, &e), 0);
+	assert_int_equal(objects_sweep(a.w.app.objects, &e), 0);
 	assert_int_equal(files_below(a.w.dir, "objects/tmp"), 0);
 	world_close(&a.w);
 }

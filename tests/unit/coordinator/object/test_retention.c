@@ -26,7 +26,7 @@ static struct world *fresh(void)
 
 	world_open(&w);
 	w.runner_id = world_runner(&w, "big", "linux", 64, w.runner_token);
-	must(object_store_open(w.dir, NULL));
+	must(objects_sweep(w.app.objects, NULL));
 	return &w;
 }
 
@@ -67,7 +67,8 @@ static const char *log_of(struct world *w, int64_t run, int64_t job, size_t bloc
 	ssize_t n;
 
 	must_err(store_step_list(w->app.store, job, &steps, &e));
-	CLEAN_STORED_LOG struct stored_log *l = stored_log_new(w->app.store, w->dir, run, &steps);
+	CLEAN_STORED_LOG struct stored_log *l =
+		stored_log_new(w->app.store, w->app.objects, run, &steps);
 	while ((n = stored_log_read(l, text + at, block, &e)) > 0)
 		at += (size_t)n;
 	if (n < 0)
@@ -79,7 +80,7 @@ static const char *log_of(struct world *w, int64_t run, int64_t job, size_t bloc
 static bool exists(struct world *w, const char *key)
 {
 	int64_t size;
-	CLEAN_FD int fd = object_open(w->dir, key, &size, NULL);
+	CLEAN_FD int fd = object_open(w->app.objects, key, &size, NULL);
 
 	return fd >= 0;
 }
@@ -119,7 +120,7 @@ static void test_half_moved(void **state UNUSED)
 
 	must(store_step_list(w->app.store, job, &steps, NULL));
 	CLEAN_STR char *key = stored_log_key(run, job, steps.v[0].id);
-	struct object_upload *u = object_upload_begin(w->dir, 4, NULL);
+	struct object_upload *u = object_upload_begin(w->app.objects, 4, NULL);
 	must(object_upload_add(u, "part", 4, NULL));
 	must(object_upload_end(u, digest, NULL));
 	must(object_upload_commit(u, key, NULL));
@@ -144,8 +145,10 @@ static void test_moved_while_read(void **state UNUSED)
 	must(store_step_list(w->app.store, job, &same, NULL));
 	CLEAN_STR char *key = stored_log_key(run, job, steps.v[0].id);
 	CLEAN_STR char *path = xasprintf("%s/objects/%s", w->dir, key);
-	CLEAN_STORED_LOG struct stored_log *l = stored_log_new(w->app.store, w->dir, run, &steps);
-	CLEAN_STORED_LOG struct stored_log *late = stored_log_new(w->app.store, w->dir, run, &same);
+	CLEAN_STORED_LOG struct stored_log *l =
+		stored_log_new(w->app.store, w->app.objects, run, &steps);
+	CLEAN_STORED_LOG struct stored_log *late =
+		stored_log_new(w->app.store, w->app.objects, run, &same);
 	assert_int_equal(4, stored_log_read(l, text, 4, &e));
 	assert_int_equal(2, stored_log_read(late, text, 2, &e));
 	assert_int_equal(2, clean(w, now).chunks);
@@ -175,7 +178,8 @@ static int log_read_all(struct world *w, int64_t run, int64_t job, bool checked,
 	ssize_t n;
 
 	must(store_step_list(w->app.store, job, &steps, NULL));
-	CLEAN_STORED_LOG struct stored_log *l = stored_log_new(w->app.store, w->dir, run, &steps);
+	CLEAN_STORED_LOG struct stored_log *l =
+		stored_log_new(w->app.store, w->app.objects, run, &steps);
 	if (checked)
 		return stored_log_check(l, e);
 	while ((n = stored_log_read(l, block, sizeof(block), e)) > 0)
@@ -237,7 +241,7 @@ static void test_runs_go(void **state UNUSED)
 	must(store_artifact_add(w->app.store, &spec, now, &artifact, NULL));
 	CLEAN_STR char *key = object_key(gone, "dist");
 	char digest[OBJECT_DIGEST_MAX];
-	struct object_upload *u = object_upload_begin(w->dir, 1, NULL);
+	struct object_upload *u = object_upload_begin(w->app.objects, 1, NULL);
 	must(object_upload_add(u, "x", 1, NULL));
 	must(object_upload_end(u, digest, NULL));
 	must(object_upload_commit(u, key, NULL));

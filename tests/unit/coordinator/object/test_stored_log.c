@@ -49,7 +49,7 @@ static void test_a_job_that_came_back_is_read_anew(void **state UNUSED)
 	world_open(&w);
 	struct run_created made = RUN(&w, "a:linux");
 	int64_t id = world_job(&w, made.run_id, "a");
-	stored_step_init(&l, w.app.store, w.dir, made.run_id);
+	stored_step_init(&l, w.app.store, w.app.objects, made.run_id);
 	world_claim(&w, "linux", &job);
 	append(&w, id, 0, "one\n");
 	assert_string_equal("one\n", more(&w, &l, id));
@@ -80,7 +80,7 @@ static void test_the_first_chunk_has_any_number(void **state UNUSED)
 		" SELECT id, -1, 'first ', 1 FROM workflow_steps WHERE job_id = ? AND position = 0",
 		"i", id));
 	append(&w, id, 1, "second");
-	stored_step_init(&l, w.app.store, w.dir, made.run_id);
+	stored_step_init(&l, w.app.store, w.app.objects, made.run_id);
 	assert_string_equal("first second", more(&w, &l, id));
 	world_close(&w);
 }

@@ -1,0 +1,130 @@
+/* Objects in a folder of their own: what is put can be read, is seen, and goes; and verbs beside
+ * serve look where serve said. */
+#include "tests/unit/help/coordinator_help.h"
+
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "coordinator/backup/backup.h"
+#include "coordinator/object/objects.h"
+
+static void put(struct objects *o, const char *key, const char *text)
+{
+	char digest[OBJECT_DIGEST_MAX];
+	struct err e = { 0 };
+	struct object_upload *u = object_upload_begin(o, (int64_t)strlen(text), &e);
+
+	assert_non_null(u);
+	must_err(object_upload_add(u, text, strlen(text), &e));
+	must_err(object_upload_end(u, digest, &e));
+	must_err(object_upload_commit(u, key, &e));
+	object_upload_free(u);
+}
+
+static bool is_there(struct objects *o, const char *key)
+{
+	struct err e = { 0 };
+	int64_t size = 0;
+	CLEAN_FD int fd = object_open(o, key, &size, &e);
+
+	assert_true(fd >= 0 || err_is(&e, ERR_NOT_FOUND));
+	return fd >= 0;
+}
+
+static int seen(void *data, const char *key, int64_t size, struct err *e UNUSED)
+{
+	struct strv *all = data;
+
+	strv_addf(all, "%s %d", key, (int)size);
+	return 0;
+}
+
+static struct objects *elsewhere(struct world *w)
+{
+	struct err e = { 0 };
+	CLEAN_STR char *folder = path_join(w->dir, "other/place");
+	const struct objects_place p = { .data_dir = w->dir, .where = folder };
+	struct objects *o = objects_open(&p, &e);
+
+	must_err(objects_sweep(o, &e));
+	must_err(objects_publish(&p, &e));
+	return o;
+}
+
+static void test_objects_come_and_go(void **state UNUSED)
+{
+	struct world w;
+	CLEANUP(strv_release) struct strv all = { 0 };
+	struct err e = { 0 };
+
+	world_open(&w);
+	CLEAN_OBJECTS struct objects *o = elsewhere(&w);
+	put(o, "actions/runs/1/artifacts/box", "bytes");
+	put(o, "actions/runs/1/jobs/2/steps/3.log", "log");
+	put(o, "actions/runs/12/artifacts/box", "other");
+	must_err(objects_each(o, seen, &all, &e));
+	assert_int_equal(3, all.n);
+	must_err(object_delete(o, "actions/runs/12/artifacts/box", &e));
+	must_err(object_delete(o, "actions/runs/12/artifacts/box", &e));
+	must_err(object_delete_run(o, 1, &e));
+	must_err(object_delete_run(o, 1, &e));
+	assert_false(is_there(o, "actions/runs/1/artifacts/box"));
+	strv_release(&all);
+	must_err(objects_each(o, seen, &all, &e));
+	assert_int_equal(0, all.n);
+	world_close(&w);
+}
+
+/* An upload that nobody committed leaves nothing, nor does one of a process that died. */
+static void test_nothing_is_half_there(void **state UNUSED)
+{
+	struct world w;
+	struct err e = { 0 };
+
+	world_open(&w);
+	CLEAN_OBJECTS struct objects *o = elsewhere(&w);
+	CLEAN_STR char *temp = path_join(objects_folder(o), "tmp");
+	struct object_upload *u = object_upload_begin(o, 3, &e);
+	must_err(object_upload_add(u, "ab", 2, &e));
+	assert_int_equal(-1, object_upload_add(u, "cd", 2, &e));
+	object_upload_free(u);
+	assert_int_equal(0, rmdir(temp));
+	struct object_upload *dead = object_upload_begin(o, 3, &e);
+	must_err(objects_sweep(o, &e));
+	assert_int_equal(0, rmdir(temp));
+	object_upload_free(dead);
+	world_close(&w);
+}
+
+static void test_verbs_look_where_serve_said(void **state UNUSED)
+{
+	struct world w;
+	struct err e = { 0 };
+	struct backup_done done;
+
+	world_open(&w);
+	CLEAN_OBJECTS struct objects *o = elsewhere(&w);
+	put(o, "actions/runs/1/artifacts/box", "bytes");
+	CLEAN_OBJECTS struct objects *published = objects_open_published(w.dir, &e);
+	assert_true(is_there(published, "actions/runs/1/artifacts/box"));
+	CLEAN_STR char *kept = path_join(w.dir, "kept");
+	must_err(backup_run(w.dir, kept, false, &done, &e));
+	CLEAN_OBJECTS struct objects *saved =
+		objects_open(&(struct objects_place){ .data_dir = kept }, &e);
+	assert_true(is_there(saved, "actions/runs/1/artifacts/box"));
+	must_err(objects_publish(&(struct objects_place){ .data_dir = w.dir }, &e));
+	CLEAN_OBJECTS struct objects *plain = objects_open_published(w.dir, &e);
+	assert_false(is_there(plain, "actions/runs/1/artifacts/box"));
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_objects_come_and_go),
+		cmocka_unit_test(test_nothing_is_half_there),
+		cmocka_unit_test(test_verbs_look_where_serve_said),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
