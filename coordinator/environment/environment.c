@@ -5,7 +5,7 @@
 #include "coordinator/environment/environment.h"
 
 #include "base/utf8.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, environment_row, id),

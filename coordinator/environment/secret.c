@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "base/limits.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("v.name", COLUMN_TEXT, value_row, name),

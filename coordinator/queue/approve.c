@@ -10,7 +10,7 @@
 #include "base/ids.h"
 #include "coordinator/queue/cancel.h"
 #include "coordinator/store/pull.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 /* The open runs of a pull request that wait: of the commit `of`, and not of the commit `but`. */
 static int waiting_runs(struct store *s, int64_t repo_id, int64_t number, const char *of,

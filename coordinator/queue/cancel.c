@@ -13,7 +13,7 @@
 #include "coordinator/queue/settle.h"
 #include "coordinator/store/counter.h"
 #include "coordinator/store/run.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 int job_cancel_queued(struct store *s, int64_t job_id, struct wall now, struct err *e)
 {

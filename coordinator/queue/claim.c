@@ -14,7 +14,7 @@
 #include "coordinator/store/runner.h"
 #include "coordinator/queue/settle.h"
 #include "coordinator/store/annotation.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/store/step.h"
 
 /* The oldest job of the row that the runner did not hand back a moment ago: 1, 0, -1. */

@@ -10,7 +10,7 @@
 
 #include "coordinator/queue/cancel.h"
 #include "coordinator/queue/settle.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 struct member {
 	int64_t repo_id, run_id, job_id; /* job_id 0: the run as a whole */

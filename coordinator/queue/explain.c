@@ -14,7 +14,7 @@
 #include "coordinator/queue/policy.h"
 #include "coordinator/queue/gate.h"
 #include "coordinator/queue/waiting.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 #include "coordinator/store/run.h"
 #include "coordinator/store/runner.h"
 

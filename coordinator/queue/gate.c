@@ -16,7 +16,7 @@
 #include "coordinator/queue/settle.h"
 #include "coordinator/environment/environment.h"
 #include "coordinator/store/log.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 #include "coordinator/store/run.h"
 #include "workflow/filter.h"
 

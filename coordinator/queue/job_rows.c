@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 #include "coordinator/queue/concurrency.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 #define TIMEOUT_DEFAULT_MINUTES 360
 

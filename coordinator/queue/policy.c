@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 #include "coordinator/store/repo.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 #define HOUR_US (INT64_C(3600) * USEC_PER_SEC)
 

@@ -8,7 +8,8 @@
 
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/log.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
+#include "coordinator/store/state_row.h"
 #include "coordinator/store/run.h"
 #include "coordinator/store/runner.h"
 #include "coordinator/queue/settle.h"

@@ -10,7 +10,7 @@
 #include "coordinator/queue/concurrency.h"
 #include "coordinator/queue/job_rows.h"
 #include "coordinator/queue/settle.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 #define JOBS_MAX 256
 

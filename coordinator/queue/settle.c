@@ -13,7 +13,8 @@
 #include "coordinator/queue/gate.h"
 #include "coordinator/store/annotation.h"
 #include "coordinator/store/counter.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
+#include "coordinator/store/state_row.h"
 
 int job_state_write(struct store *s, int64_t id, struct state st, struct wall started,
 	struct wall completed, struct err *e)
@@ -173,8 +174,8 @@ struct standing {
 	bool kept; /* an earlier attempt gave its result */
 };
 static const struct column standing_columns[] = {
-	COLUMN("status", COLUMN_STATUS, standing, state.status),
-	COLUMN("nullif(outcome, '')", COLUMN_CONCLUSION, standing, state.conclusion),
+	COLUMN_STATUS("status", standing, state.status),
+	COLUMN_CONCLUSION("nullif(outcome, '')", standing, state.conclusion),
 	COLUMN("kept", COLUMN_BOOL, standing, kept),
 };
 static const struct row_type standing_type = ROW_TYPE(standing, standing_columns);

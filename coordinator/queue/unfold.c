@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "coordinator/queue/job_rows.h"
 #include "coordinator/queue/settle.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 #define JOBS_MAX 256
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "coordinator/queue/eligible.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 #include "coordinator/store/run.h"
 #include "coordinator/store/runner.h"
 

@@ -4,7 +4,7 @@
  */
 #include "coordinator/rights/access.h"
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 #define ROLE_OF                                                            \
 	"CASE WHEN u.site_admin = 1 OR r.owner_id = u.id THEN 3 ELSE max(" \

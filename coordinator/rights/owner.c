@@ -4,7 +4,7 @@
  */
 #include "coordinator/rights/owner.h"
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, owner_row, id),

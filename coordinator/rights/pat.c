@@ -8,7 +8,7 @@
 #include <inttypes.h>
 
 #include "base/limits.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 #define USED_EVERY_US (60 * USEC_PER_SEC)
 

@@ -6,7 +6,7 @@
 #include "coordinator/rights/session.h"
 
 #include "base/utf8.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 #define USED_EVERY_US (5 * 60 * USEC_PER_SEC)
 

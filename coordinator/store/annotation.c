@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("a.id", COLUMN_INT, annotation_row, id),

@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, artifact_row, id),

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 #include "base/utf8.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const char *const by_words[] = {
 	[AUDIT_OPERATOR] = "operator",

@@ -4,7 +4,7 @@
  */
 #include "coordinator/store/counter.h"
 
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 int store_counter_add(struct store *s, const char *name, int64_t n, struct err *e)
 {

@@ -6,8 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 static int pages_copy(struct store *s, sqlite3 *to, struct err *e)
 {

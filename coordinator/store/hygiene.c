@@ -5,7 +5,7 @@
  */
 #include "coordinator/store/hygiene.h"
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("h.id", COLUMN_INT, hygiene_row, id),

@@ -7,7 +7,8 @@
 
 #include <inttypes.h>
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
+#include "coordinator/store/state_row.h"
 
 static const struct column columns[] = {
 	COLUMN("j.id", COLUMN_INT, job_row, id),
@@ -22,8 +23,8 @@ static const struct column columns[] = {
 	COLUMN("j.runs_on", COLUMN_STRV, job_row, runs_on),
 	COLUMN("j.needs", COLUMN_STRV, job_row, needs),
 	COLUMN("j.env", COLUMN_PAIRS, job_row, env),
-	COLUMN("j.status", COLUMN_STATUS, job_row, state.status),
-	COLUMN("j.conclusion", COLUMN_CONCLUSION, job_row, state.conclusion),
+	COLUMN_STATUS("j.status", job_row, state.status),
+	COLUMN_CONCLUSION("j.conclusion", job_row, state.conclusion),
 	COLUMN("j.ready", COLUMN_BOOL, job_row, ready),
 	COLUMN("j.cancel_requested", COLUMN_INT, job_row, cancel_requested),
 	COLUMN("j.asks_status", COLUMN_BOOL, job_row, asks_status),

@@ -6,7 +6,7 @@
  */
 #include "coordinator/store/jwt.h"
 
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 int store_jwt_use(struct store *s, const char *jti, int64_t job_id, struct wall now, struct err *e)
 {

@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 #include "coordinator/store/annotation.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 #include "coordinator/store/step.h"
 
 static const struct column columns[] = {

@@ -4,7 +4,7 @@
  */
 #include "coordinator/store/pull.h"
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column pull_columns[] = {
 	COLUMN("id", COLUMN_INT, pull_row, id),

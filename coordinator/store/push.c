@@ -5,7 +5,7 @@
  */
 #include "coordinator/store/push.h"
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, push_row, id),

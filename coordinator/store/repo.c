@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, repo_row, id),

@@ -7,7 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
+#include "coordinator/store/state_row.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, run_row, id),
@@ -39,8 +40,8 @@ static const struct column columns[] = {
 	COLUMN("approved_by", COLUMN_TEXT, run_row, approved_by),
 	COLUMN("approve_reason", COLUMN_TEXT, run_row, approve_reason),
 	COLUMN("approved_at", COLUMN_WALL, run_row, approved_at),
-	COLUMN("status", COLUMN_STATUS, run_row, state.status),
-	COLUMN("conclusion", COLUMN_CONCLUSION, run_row, state.conclusion),
+	COLUMN_STATUS("status", run_row, state.status),
+	COLUMN_CONCLUSION("conclusion", run_row, state.conclusion),
 	COLUMN("created_at", COLUMN_WALL, run_row, created_at),
 	COLUMN("started_at", COLUMN_WALL, run_row, started_at),
 	COLUMN("completed_at", COLUMN_WALL, run_row, completed_at),

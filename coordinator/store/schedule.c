@@ -4,7 +4,7 @@
  */
 #include "coordinator/store/schedule.h"
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, schedule_row, id),

@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 /* ---- migration 43 ---- */
 
@@ -697,13 +697,12 @@ int64_t store_schema_version(struct store *s)
 
 static int migrate_one(struct store *s, int number, struct err *e)
 {
-	if (sqlite3_exec(s->db, migrations[number - 1], NULL, NULL, NULL) != SQLITE_OK)
-		return sql_fail(s, e, "migration");
 	char pragma[64];
+
 	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %d", number);
-	if (sqlite3_exec(s->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
-		return sql_fail(s, e, "migration");
-	return 0;
+	if (sql_script(s, e, migrations[number - 1]) < 0)
+		return -1;
+	return sql_script(s, e, pragma);
 }
 
 int schema_migrate(struct store *s, struct err *e)

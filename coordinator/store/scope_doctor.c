@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
 #include "base/limits.h"
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
+#include "coordinator/sql/sqlite.h"
 #include "coordinator/store/store.h"
 
 #define BUSY_TIMEOUT_MS 10000
@@ -324,8 +326,12 @@ static int apply(struct store *s, const struct layout *l, const struct scope_spe
 int scope_doctor(const struct scope_spec *spec, struct scope_report *ret, struct err *e)
 {
 	CLEAN_STORE struct store *s = xcalloc(1, sizeof(*s));
+	sqlite3 *db = NULL;
 
-	if (db_open(spec->db, spec->apply, &s->db, e) < 0)
+	s->engine = &sqlite_engine;
+	int rc = db_open(spec->db, spec->apply, &db, e);
+	s->db = db;
+	if (rc < 0)
 		return -1;
 	const struct layout *l = layout_find(s, spec->db, e);
 	if (!l)

@@ -2,7 +2,8 @@
  */
 #include "coordinator/store/step.h"
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
+#include "coordinator/store/state_row.h"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, step_row, id),
@@ -22,8 +23,8 @@ static const struct column columns[] = {
 	COLUMN("continue_expression", COLUMN_TEXT, step_row, continue_expression),
 	COLUMN("env", COLUMN_PAIRS, step_row, env),
 	COLUMN("with_args", COLUMN_PAIRS, step_row, with),
-	COLUMN("status", COLUMN_STATUS, step_row, state.status),
-	COLUMN("conclusion", COLUMN_CONCLUSION, step_row, state.conclusion),
+	COLUMN_STATUS("status", step_row, state.status),
+	COLUMN_CONCLUSION("conclusion", step_row, state.conclusion),
 	COLUMN("started_at", COLUMN_WALL, step_row, started_at),
 	COLUMN("completed_at", COLUMN_WALL, step_row, completed_at),
 	COLUMN("archived_at", COLUMN_WALL, step_row, archived_at),

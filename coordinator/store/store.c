@@ -1,51 +1,16 @@
 /*
- * Opening the file, and transactions.
- *
- * WAL with synchronous=FULL: an acknowledged log chunk or status survives a power loss; readers
- * never wait. The write lock is taken when a transaction begins (BEGIN IMMEDIATE): a transaction
- * that reads first and writes later can then neither deadlock nor act on stale rows.
+ * Opening, transactions and the commits of a group, over whichever engine holds the rows: what
+ * these promise must not depend on it, so it is written once.
  */
 #include "coordinator/store/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
+#include "coordinator/sql/engine.h"
+#include "coordinator/sql/sqlite.h"
 #include "coordinator/store/schema.h"
-#include "coordinator/store/sql.h"
 
 #define LOCK_WAIT_US (10 * USEC_PER_SEC)
 #define LOCK_TRY_US (2 * USEC_PER_MSEC)
 #define HELD_MAX_US (5 * USEC_PER_MSEC)
-
-/* The file is made here so that it never exists with wider permissions. One that is there is not
- * touched: closing it would take away the locks that another connection of this process has on it,
- * and then another process would take the journal of committed changes for nobody's and drop it. */
-static int file_make(const char *path, struct err *e)
-{
-	CLEAN_FD int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-	if (fd < 0 && errno != EEXIST)
-		return err_set_errno(e, errno, "store: %s", path);
-	return 0;
-}
-
-/* SQLite's own waits grow to a tenth of a second: whoever asks more often then gets the lock. */
-static int on_busy(void *data, int tries)
-{
-	struct store *s = data;
-	struct mono now = mono_now();
-
-	if (!s->wait.since_us)
-		s->wait.since_us = now.us;
-	if (tries == 0)
-		s->wait.default_until = mono_add(now, s->wait.patience_us);
-	struct mono until = s->wait.until.us ? s->wait.until : s->wait.default_until;
-	if (mono_diff(until, now) <= 0 || (s->wait.ends && s->wait.ends(s->wait.ends_data)))
-		return 0;
-	usleep(tries == 0 ? LOCK_TRY_US / 4 : LOCK_TRY_US);
-	return 1;
-}
 
 void store_patience(struct store *s, int64_t us)
 {
@@ -78,65 +43,29 @@ int64_t store_locked_us(const struct store *s)
 	return since ? mono_now().us - since : 0;
 }
 
-static int set_pragmas(struct store *s, struct err *e)
-{
-	static const char sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-				  "PRAGMA secure_delete=ON;"
-				  "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-				  "PRAGMA journal_size_limit=16777216;";
-
-	sqlite3_busy_handler(s->db, on_busy, s);
-	sqlite3_extended_result_codes(s->db, 1);
-	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return sql_fail(s, e, "open");
-	return 0;
-}
-
-/* Not before the schema is up to date: dropping a table would take with it what refers to it. */
-static int foreign_keys(struct store *s, struct err *e)
-{
-	if (sqlite3_exec(s->db, "PRAGMA foreign_keys=ON", NULL, NULL, NULL) != SQLITE_OK)
-		return sql_fail(s, e, "open");
-	return 0;
-}
-
-static struct store *file_open(const char *path, struct err *e)
+static struct store *engine_open(const char *path, bool make, struct err *e)
 {
 	CLEAN_STORE struct store *s = xcalloc(1, sizeof(*s));
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
 
+	s->engine = &sqlite_engine;
 	s->wait.patience_us = LOCK_WAIT_US;
-	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
-		err_set(e, ERR_IO, "store: %s: %s", path,
-			s->db ? sqlite3_errmsg(s->db) : "out of memory");
+	if (s->engine->open(s, path, make, e) < 0)
 		return NULL;
-	}
-	if (set_pragmas(s, e) < 0) {
-		err_wrap(e, "%s", path);
-		return NULL;
-	}
 	return TAKE(s);
 }
 
 struct store *store_open_as_is(const char *path, struct err *e)
 {
-	if (access(path, F_OK) < 0) {
-		err_set_errno(e, errno, "store: %s", path);
-		return NULL;
-	}
-	return file_open(path, e);
+	return engine_open(path, false, e);
 }
 
 struct store *store_open(const char *path, struct err *e)
 {
-	CLEAN_STORE struct store *s = NULL;
+	CLEAN_STORE struct store *s = engine_open(path, true, e);
 
-	if (file_make(path, e) < 0)
-		return NULL;
-	s = file_open(path, e);
 	if (!s)
 		return NULL;
-	if (schema_migrate(s, e) < 0 || foreign_keys(s, e) < 0) {
+	if (schema_migrate(s, e) < 0 || s->engine->schema_ready(s, e) < 0) {
 		err_wrap(e, "%s", path);
 		return NULL;
 	}
@@ -145,9 +74,7 @@ struct store *store_open(const char *path, struct err *e)
 
 int store_sync_later(struct store *s, struct err *e)
 {
-	if (sqlite3_exec(s->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK)
-		return sql_fail(s, e, "synchronous");
-	return 0;
+	return s->engine->sync_later(s, e);
 }
 
 void store_free(struct store *s)
@@ -155,31 +82,34 @@ void store_free(struct store *s)
 	if (!s)
 		return;
 	for (size_t i = 0; i < s->n_cache; i++)
-		sqlite3_finalize(s->cache[i].st);
-	sqlite3_close_v2(s->db);
+		s->engine->drop(s->cache[i].st);
+	s->engine->close(s);
 	free(s);
 }
 
 /* ---- transactions ---- */
 
-/* A disk that is full makes the database roll back everything by itself. */
-static bool rolled_back(const struct store *s)
-{
-	return sqlite3_get_autocommit(s->db);
-}
-
+/* Some failures make the database roll back everything by itself. */
 static void undo(struct store *s, const char *sql)
 {
-	if (!rolled_back(s) && sql_run(s, NULL, sql, "") < 0)
-		BUG("%s: %s", sql, sqlite3_errmsg(s->db));
+	struct err e = { 0 };
+
+	if (s->engine->in_transaction(s) && sql_run(s, &e, sql, "") < 0 &&
+		s->engine->in_transaction(s))
+		BUG("%s: %s", sql, e.text);
+}
+
+static int tx_open(struct store *s, struct err *e)
+{
+	if (!s->group.on)
+		return s->engine->begin(s, e);
+	return sql_group_enter(s, e) < 0 ? -1 : sql_run(s, e, "SAVEPOINT tx", "");
 }
 
 int store_begin(struct store *s, struct store_tx *tx, struct err *e)
 {
 	tx->joined = s->in_tx;
-	if (!tx->joined &&
-		(sql_group_enter(s, e) < 0 ||
-			sql_run(s, e, s->group.on ? "SAVEPOINT tx" : "BEGIN IMMEDIATE", "") < 0))
+	if (!tx->joined && tx_open(s, e) < 0)
 		return -1;
 	if (!tx->joined && !s->group.on)
 		s->held.since = mono_now();
@@ -249,7 +179,7 @@ static int group_commit(struct store *s, struct err *e)
 		undo(s, "ROLLBACK");
 		return 0;
 	}
-	if (rolled_back(s)) {
+	if (!s->engine->in_transaction(s)) {
 		s->group.lost = true;
 		return err_set(e, ERR_INTERNAL, "store: the database took back what was changed");
 	}

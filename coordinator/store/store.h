@@ -3,8 +3,9 @@
  *
  * This header opens and closes it and holds transactions together; each noun has a header of its
  * own beside it (run.h, job.h, runner.h, …) that declares the functions of the .c of that name. All
- * SQL stands in this folder; everybody else sees typed rows and functions, so that another database
- * can take SQLite's place. One struct store per process and thread; several processes (serve and
+ * SQL stands here and in the few rooms that ROOMS lets include coordinator/sql/; everybody else
+ * sees typed rows and functions. What differs between databases is an engine
+ * (coordinator/sql/engine.h). One struct store per process and thread; several processes (serve and
  * the admin verbs) may have the same file open at a time.
  *
  * For every function here and in the nouns: errors are ERR_NOT_FOUND, ERR_CONFLICT (exists

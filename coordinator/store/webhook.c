@@ -6,7 +6,8 @@
 
 #include <inttypes.h>
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
+#include "coordinator/store/state_row.h"
 
 #define WAITS "d.hook_id = h.id AND d.done_at IS NULL"
 static const struct column columns[] = {
@@ -34,8 +35,8 @@ static const struct column delivery_columns[] = {
 	COLUMN("ifnull(run_id, 0)", COLUMN_INT, delivery_row, run_id),
 	COLUMN("ifnull(job_id, 0)", COLUMN_INT, delivery_row, job_id),
 	COLUMN("status IS NOT NULL", COLUMN_BOOL, delivery_row, has_state),
-	COLUMN("ifnull(status, 'queued')", COLUMN_STATUS, delivery_row, state.status),
-	COLUMN("conclusion", COLUMN_CONCLUSION, delivery_row, state.conclusion),
+	COLUMN_STATUS("ifnull(status, 'queued')", delivery_row, state.status),
+	COLUMN_CONCLUSION("conclusion", delivery_row, state.conclusion),
 	COLUMN("ifnull(runner_id, 0)", COLUMN_INT, delivery_row, runner_id),
 	COLUMN("changed_at", COLUMN_WALL, delivery_row, changed_at),
 	COLUMN("tried_at", COLUMN_WALL, delivery_row, tried_at),

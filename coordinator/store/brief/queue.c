@@ -5,7 +5,7 @@
  */
 #include "coordinator/store/brief/queue.h"
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 static const struct column columns[] = {
 	COLUMN("r.id", COLUMN_INT, queued_run, id),

@@ -6,7 +6,8 @@
 
 #include <inttypes.h>
 
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
+#include "coordinator/store/state_row.h"
 
 /* Payloads of pushes with hundreds of commits are not parsed for one line. */
 #define MESSAGE                                                                 \
@@ -27,8 +28,8 @@ static const struct column columns[] = {
 	COLUMN("actor", COLUMN_TEXT, run_brief, actor),
 	COLUMN(MESSAGE, COLUMN_TEXT, run_brief, message),
 	COLUMN("awaits_approval", COLUMN_BOOL, run_brief, awaits_approval),
-	COLUMN("status", COLUMN_STATUS, run_brief, state.status),
-	COLUMN("conclusion", COLUMN_CONCLUSION, run_brief, state.conclusion),
+	COLUMN_STATUS("status", run_brief, state.status),
+	COLUMN_CONCLUSION("conclusion", run_brief, state.conclusion),
 	COLUMN("created_at", COLUMN_WALL, run_brief, created_at),
 	COLUMN("started_at", COLUMN_WALL, run_brief, started_at),
 	COLUMN("completed_at", COLUMN_WALL, run_brief, completed_at),

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/scrub/scrub.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/app/turn.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/pages/log/log.h"

@@ -3,7 +3,7 @@
 
 #include "coordinator/app/turn.h"
 #include "coordinator/store/counter.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/store/store.h"
 
 /* A row that refers to none, which is found at the commit only. */

@@ -7,7 +7,7 @@
 #include "coordinator/backup/restore.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/file.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 static char *back_up(struct world *w)
 {

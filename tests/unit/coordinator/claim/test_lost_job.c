@@ -19,7 +19,7 @@
 #include "coordinator/store/schema.h"
 #include "coordinator/environment/secret.h"
 #include "coordinator/store/state.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/store/step.h"
 #include "coordinator/store/store.h"
 

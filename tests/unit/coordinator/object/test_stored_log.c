@@ -4,7 +4,7 @@
 #include "coordinator/object/stored_log.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/store/log.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 #define MINUTE (60 * USEC_PER_SEC)
 

@@ -4,11 +4,13 @@
  */
 #include "tests/unit/help/coordinator_help.h"
 
+#include <sqlite3.h>
+
 #include "coordinator/queue/cancel.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/queue/rerun.h"
 #include "coordinator/store/schema.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 /* Runs in all states, jobs that were handed back and lost, one run that ran again. */
 static void make_history(struct world *w)

@@ -5,8 +5,10 @@
  */
 #include "tests/unit/help/coordinator_help.h"
 
+#include <sqlite3.h>
+
 #include "coordinator/queue/claim.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 enum { FEW = 16, MANY = 256 };
 #define GROWTH_MAX 1.25 /* of what a job costs */

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/help/coordinator_help.h"
 
+#include <sqlite3.h>
+
 #include "coordinator/app/metrics.h"
 #include "coordinator/queue/rerun.h"
 #include "coordinator/claim/lost_job.h"
@@ -27,7 +29,7 @@
 #include "coordinator/store/run.h"
 #include "coordinator/store/runner.h"
 #include "coordinator/store/schedule.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/store/webhook.h"
 
 #define PAST "300000"

@@ -1,7 +1,10 @@
 /* Group commit: what is seen when, what is rolled back alone, and what a failed commit takes along.
  */
 #include "coordinator/store/counter.h"
-#include "coordinator/store/sql.h"
+
+#include <sqlite3.h>
+
+#include "coordinator/sql/sql.h"
 #include "coordinator/store/store.h"
 #include "tests/unit/help/coordinator_help.h"
 

@@ -11,7 +11,7 @@
 #include "coordinator/queue/run_create.h"
 #include "coordinator/store/runner.h"
 #include "coordinator/store/schema.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/store/state.h"
 #include "coordinator/store/step.h"
 #include "coordinator/store/store.h"

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/help/trigger_help.h"
 
+#include <sqlite3.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -13,7 +14,7 @@
 #include "coordinator/queue/cancel.h"
 #include "coordinator/queue/policy.h"
 #include "coordinator/store/job.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/trigger/rerun.h"
 
 #define FILE_OK "name: CI\non: push\njobs: {a: {runs-on: linux, steps: [{run: echo}]}}\n"

@@ -4,7 +4,7 @@
 #include "coordinator/queue/gate.h"
 #include "coordinator/queue/rerun.h"
 #include "coordinator/store/run.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/view/badge.h"
 #include "coordinator/view/check.h"
 

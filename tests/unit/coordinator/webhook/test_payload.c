@@ -1,7 +1,7 @@
 /* What a webhook is told of a run, and where a commit status goes. */
 #include "tests/unit/help/coordinator_help.h"
 
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 #include "coordinator/store/webhook.h"
 #include "coordinator/webhook/payload.h"
 

@@ -9,7 +9,7 @@
 #include "coordinator/pages/log/index.h"
 #include "coordinator/pages/log/line_html.h"
 #include "coordinator/store/log.h"
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 enum { WINDOW = 1500 }; /* longer than commands are stopped at one time */
 

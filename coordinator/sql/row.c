@@ -4,28 +4,22 @@
  * drift apart. Lists and maps are JSON text that this program wrote: what does not parse is a
  * damaged file, and the error names the column.
  */
-#include "coordinator/store/row.h"
+#include "coordinator/sql/row.h"
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "coordinator/store/state.h"
-
-static const struct column state_columns[] = {
-	COLUMN("status", COLUMN_STATUS, state, status),
-	COLUMN("conclusion", COLUMN_CONCLUSION, state, conclusion),
-};
-const struct row_type state_type = ROW_TYPE(state, state_columns);
 
 /* ---- one column ---- */
 
 static struct json_doc *column_json(struct query *q, int i, struct err *e)
 {
-	const char *p = (const char *)sqlite3_column_text(q->st, i);
+	struct slice text = col_slice(q, i);
 	struct json_limits lim = { .bytes = COLUMN_JSON_MAX };
-	struct json_doc *d = json_parse(p ? p : "null", p ? strlen(p) : 4, &lim, e);
+	struct json_doc *d =
+		json_parse(text.ptr ? text.ptr : "null", text.ptr ? text.len : 4, &lim, e);
 
 	if (!d)
-		err_wrap(e, "column %s", sqlite3_column_name(q->st, i));
+		err_wrap(e, "column %s", col_name(q, i));
 	return d;
 }
 
@@ -86,10 +80,8 @@ static int read_column(
 		return read_strv(q, i, to, e);
 	case COLUMN_PAIRS:
 		return read_pairs(q, i, to, e);
-	case COLUMN_STATUS:
-		return status_parse((const char *)sqlite3_column_text(q->st, i), to, e);
-	case COLUMN_CONCLUSION:
-		return conclusion_parse((const char *)sqlite3_column_text(q->st, i), to, e);
+	case COLUMN_WORD:
+		return c->parse(col_slice(q, i).ptr, to, e);
 	}
 	BUG("column kind %d", c->kind);
 }
@@ -149,8 +141,7 @@ void row_release(const struct row_type *t, void *row)
 		case COLUMN_INT:
 		case COLUMN_BOOL:
 		case COLUMN_WALL:
-		case COLUMN_STATUS:
-		case COLUMN_CONCLUSION:
+		case COLUMN_WORD:
 			break;
 		}
 	}

@@ -1,7 +1,7 @@
 /*
  * Rows by tables, as json_decode reads JSON: which columns a SELECT asks for, where each of them
  * goes and what has to be freed stand in one place, so that a new column is one line. For this
- * folder and coordinator/queue/ only.
+ * folder and the rooms whose files hold SQL only.
  *
  *   static const struct column columns[] = {
  *           COLUMN("id", COLUMN_INT, thing_row, id),
@@ -10,26 +10,28 @@
  *
  * A row starts zeroed. On an error it holds what was read so far: release it.
  */
-#ifndef COORDINATOR_STORE_ROW_H
-#define COORDINATOR_STORE_ROW_H
+#ifndef COORDINATOR_SQL_ROW_H
+#define COORDINATOR_SQL_ROW_H
 
-#include "coordinator/store/sql.h"
+#include "coordinator/sql/sql.h"
 
 enum column_kind {
-	COLUMN_INT,        /* int64_t */
-	COLUMN_BOOL,       /* bool */
-	COLUMN_TEXT,       /* char *, NULL for null */
-	COLUMN_BYTES,      /* char *, never NULL, its size_t at .length */
-	COLUMN_WALL,       /* struct wall */
-	COLUMN_STRV,       /* struct strv, JSON text in the store */
-	COLUMN_PAIRS,      /* struct pairs, likewise */
-	COLUMN_STATUS,     /* enum status (state.h) */
-	COLUMN_CONCLUSION, /* enum conclusion */
+	COLUMN_INT,   /* int64_t */
+	COLUMN_BOOL,  /* bool */
+	COLUMN_TEXT,  /* char *, NULL for null */
+	COLUMN_BYTES, /* char *, never NULL, its size_t at .length */
+	COLUMN_WALL,  /* struct wall */
+	COLUMN_STRV,  /* struct strv, JSON text in the store */
+	COLUMN_PAIRS, /* struct pairs, likewise */
+	COLUMN_WORD,  /* an enum, of which .parse knows the words; text NULL for null */
 };
+/* Sets *to, an enum. */
+typedef int column_parse(const char *text, void *to, struct err *e);
 struct column {
 	const char *sql; /* an expression of the SELECT */
 	enum column_kind kind;
 	size_t offset, length;
+	column_parse *parse;
 };
 struct row_type {
 	const struct column *columns;
@@ -38,6 +40,11 @@ struct row_type {
 #define COLUMN(sql_, kind_, struct_, member)                                               \
 	{                                                                                  \
 		.sql = (sql_), .kind = (kind_), .offset = offsetof(struct struct_, member) \
+	}
+#define COLUMN_WORD_OF(sql_, parse_, struct_, member)                  \
+	{                                                              \
+		.sql = (sql_), .kind = COLUMN_WORD, .parse = (parse_), \
+		.offset = offsetof(struct struct_, member)             \
 	}
 #define ROW_TYPE(struct_, columns_)                                                             \
 	{                                                                                       \
@@ -82,8 +89,5 @@ void row_release(const struct row_type *t, void *row);
 		(list)->v = NULL;                            \
 		(list)->n = 0;                               \
 	} while (0)
-
-/* The state of a run, job or step alone (state.h). */
-extern const struct row_type state_type;
 
 #endif

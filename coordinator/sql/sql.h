@@ -1,15 +1,14 @@
 /*
- * Statements: prepared once and cached, bound by a type string, stepped. For this folder and
- * coordinator/queue/ only.
+ * Statements: prepared once and cached, bound by a type string, stepped; the same for every engine
+ * (engine.h). For this folder and the rooms whose files hold SQL only.
  *
  * Types: i int64_t · t const char * (NULL: null) · b const void *, size_t · w struct wall (0: null)
  *        y bool · v const struct strv * and p const struct pairs * (as JSON text, NULL: empty)
  * The SQL must be a literal: statements are found again by its address.
  */
-#ifndef COORDINATOR_STORE_SQL_H
-#define COORDINATOR_STORE_SQL_H
+#ifndef COORDINATOR_SQL_SQL_H
+#define COORDINATOR_SQL_SQL_H
 
-#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 
@@ -17,18 +16,21 @@
 #include "base/clock.h"
 #include "base/err.h"
 
-struct row_type; /* row.h */
+struct row_type;   /* row.h */
+struct sql_engine; /* engine.h */
 
 /* More than this program has; beyond it a statement is compiled each time, with one warning. */
 enum { STATEMENTS_MAX = 384 };
 struct statement {
 	const char *sql;
 	const struct row_type *type; /* NULL: sql is the whole statement */
-	sqlite3_stmt *st;
+	void *st;                    /* the engine's */
+	bool writes;                 /* changes rows */
 	bool busy;
 };
 struct store {
-	sqlite3 *db;
+	const struct sql_engine *engine;
+	void *db; /* the engine's connection; SQLite: sqlite3 */
 	struct statement cache[STATEMENTS_MAX];
 	size_t n_cache;
 	bool cache_full; /* said so */
@@ -45,16 +47,17 @@ struct store {
 		int64_t us;        /* of those before, since this connection gave way */
 	} held;
 	struct {
-		bool on, opening, open; /* open: its transaction was begun */
-		bool kept;              /* something in it that is not rolled back */
-		bool lost;              /* the database took some of it back by itself */
+		bool on, open; /* open: its transaction was begun */
+		bool kept;     /* something in it that is not rolled back */
+		bool lost;     /* the database took some of it back by itself */
 	} group;
 };
 
 struct query {
 	struct store *s;
-	sqlite3_stmt *st;
-	struct statement *cached; /* NULL: finalize at the end */
+	void *st;
+	struct statement *cached; /* NULL: dropped at the end */
+	bool writes;
 };
 void query_end(struct query *q); /* harmless on a zeroed one */
 #define CLEAN_QUERY CLEANUP(query_end)
@@ -74,14 +77,19 @@ int sql_int(struct store *s, int64_t *ret, struct err *e, const char *sql, const
 int sql_group_enter(struct store *s, struct err *e) CHECK_RESULT;
 int64_t sql_changes(struct store *s);
 int64_t sql_last_id(struct store *s);
+/* Several statements without values, one after the other: a migration. */
+int sql_script(struct store *s, struct err *e, const char *text) CHECK_RESULT;
 /* ERR_CONFLICT for a broken uniqueness, ERR_TIMEOUT for a lock, else ERR_INTERNAL with the
  * database's words. */
 int sql_fail(struct store *s, struct err *e, const char *what);
 
 /* One column of the row that sql_next found. */
 int64_t col_int(struct query *q, int i);
-char *col_text(struct query *q, int i);         /* NULL for null; the caller's */
-struct slice col_bytes(struct query *q, int i); /* borrowed until the next step */
+char *col_text(struct query *q, int i); /* NULL for null; the caller's */
+/* Borrowed until the next step; the text's ptr is NULL for null and ends with a NUL. */
+struct slice col_slice(struct query *q, int i);
+struct slice col_bytes(struct query *q, int i);
+const char *col_name(struct query *q, int i);
 
 #define COLUMN_JSON_MAX MIB(8) /* of a list or map in a column */
 
