@@ -28,20 +28,24 @@ const struct mask_rules *mask_lane_rules(enum mask_lane lane)
 	return &rules[lane];
 }
 
-static bool is_base64(unsigned char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '+' || c == '/' || c == '-' || c == '_';
-}
+enum { WRAPS_64 = 1 << MASK_LANE_BASE64, WRAPS_HEX = 1 << MASK_LANE_HEX | WRAPS_64 };
 
-static bool is_hex(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
+/* Lanes whose wrapped lines a byte may stand in. */
+static const unsigned char line_lanes[256] = {
+	['0' ... '9'] = WRAPS_HEX,
+	['a' ... 'f'] = WRAPS_HEX,
+	['A' ... 'F'] = WRAPS_HEX,
+	['g' ... 'z'] = WRAPS_64,
+	['G' ... 'Z'] = WRAPS_64,
+	['+'] = WRAPS_64,
+	['/'] = WRAPS_64,
+	['-'] = WRAPS_64,
+	['_'] = WRAPS_64,
+};
 
 unsigned mask_lane_wraps(const unsigned char *end, size_t n)
 {
-	unsigned wraps = 1u << MASK_LANE_BASE64 | 1u << MASK_LANE_HEX;
+	unsigned wraps = WRAPS_HEX;
 
 	if (n >= 2 && end[-2] == '\\' && end[-1] == 'r') {
 		end -= 2;
@@ -52,11 +56,7 @@ unsigned mask_lane_wraps(const unsigned char *end, size_t n)
 	}
 	if (n < MASK_WRAP_LEAST)
 		return 0;
-	for (int i = 1; wraps && i <= MASK_WRAP_LEAST; i++) {
-		if (!is_base64(end[-i]))
-			return 0;
-		if (!is_hex(end[-i]))
-			wraps &= ~(1u << MASK_LANE_HEX);
-	}
+	for (int i = 1; wraps && i <= MASK_WRAP_LEAST; i++)
+		wraps &= line_lanes[end[-i]];
 	return wraps;
 }

@@ -1,12 +1,11 @@
 /*
  * Finds the next place in a text where a form could begin at all, much faster than a walk.
- * Immutable once built; pure; the owner frees it.
+ * Immutable once built; pure; the owner frees it before the forms, whose bytes it reads.
  *
- * A secret may begin in plain bytes: then one of its grams (2 to 4 bytes, hashed into a bitmap)
- * stands there. The bitmap holds the grams at offsets 0..stride-1 of each form, so it is enough to
- * look at every stride-th position. Or something else than a plain byte stands in its head (the
- * bytes of stride neighbouring grams): each byte that can begin such a thing is looked for, and the
- * text around it, read in every way, must make a gram of the bitmap.
+ * A secret may begin in plain bytes: then one of the grams of its head stands there
+ * (base/mask/grams.h), and what follows is that form's until something comes that is not plain. Or
+ * something else than a plain byte stands in its head: each byte that can begin such a thing is
+ * looked for, and the text around it, read in every way, must make a gram (base/mask/stops.h).
  */
 #ifndef BASE_MASK_SCAN_H
 #define BASE_MASK_SCAN_H
