@@ -16,29 +16,45 @@ static const struct column columns[] = {
 	{ "v.value", COLUMN_BYTES, offsetof(struct value_row, bytes),
 		offsetof(struct value_row, len) },
 	COLUMN("v.owner", COLUMN_TEXT, value_row, owner),
-	COLUMN("ifnull(v.repo_id, 0)", COLUMN_INT, value_row, repo_id),
-	COLUMN("ifnull(v.environment_id, 0)", COLUMN_INT, value_row, environment_id),
+	COLUMN("coalesce(v.repo_id, 0)", COLUMN_INT, value_row, repo_id),
+	COLUMN("coalesce(v.environment_id, 0)", COLUMN_INT, value_row, environment_id),
 	COLUMN("v.updated_at", COLUMN_WALL, value_row, updated_at),
 };
 static const struct row_type value_type = ROW_TYPE(value_row, columns);
-
-/* The key of the table: scopes are told apart by text, so that one index serves them all. */
-#define SCOPE_KEY                                                                  \
-	"CASE WHEN ?2 IS NOT NULL THEN 'owner:' || lower(?2) WHEN ?3 <> 0 THEN"    \
-	" 'repository:' || ?3 WHEN ?4 <> 0 THEN 'environment:' || ?4 ELSE 'site' " \
-	"END"
 
 const char *value_kind_text(enum value_kind k)
 {
 	return k == VALUE_SECRET ? "secret" : "variable";
 }
 
-char *secret_context(const struct value_scope *scope, const char *name)
+/* Owners are found whatever the case of their names. */
+static char *owner_folded(const struct value_scope *scope)
 {
-	CLEAN_STR char *owner = xstrdup(scope->owner);
+	char *owner = xstrdup(scope->owner);
 
 	for (char *c = owner; c && *c; c++)
 		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c;
+	return owner;
+}
+
+/* The key of the table: scopes are told apart by text, so that one index serves them all. */
+static char *scope_key(const struct value_scope *scope)
+{
+	CLEAN_STR char *owner = owner_folded(scope);
+
+	if (owner)
+		return xasprintf("owner:%s", owner);
+	if (scope->repo_id)
+		return xasprintf("repository:%" PRId64, scope->repo_id);
+	if (scope->environment_id)
+		return xasprintf("environment:%" PRId64, scope->environment_id);
+	return xstrdup("site");
+}
+
+char *secret_context(const struct value_scope *scope, const char *name)
+{
+	CLEAN_STR char *owner = owner_folded(scope);
+
 	if (owner)
 		return xasprintf("secret:owner:%s:%s", owner, name);
 	if (scope->environment_id)
@@ -56,26 +72,26 @@ void value_list_release(struct value_list *l)
 int store_value_set(struct store *s, enum value_kind k, const struct value_scope *scope,
 	const char *name, struct slice value, struct wall now, struct err *e)
 {
+	CLEAN_STR char *key = scope_key(scope);
 	CLEAN_TX struct store_tx tx = { 0 };
 	int64_t others = 0;
 
 	if (store_begin(s, &tx, e) < 0 ||
 		sql_int(s, &others, e,
-			"SELECT count(*) FROM scoped_values WHERE kind = ?1 AND scope = " SCOPE_KEY
-			" AND name <> ?5",
-			"ttiit", value_kind_text(k), scope->owner, scope->repo_id,
-			scope->environment_id, name) < 0)
+			"SELECT count(*) FROM scoped_values WHERE kind = ? AND scope = ?"
+			" AND name <> ?",
+			"ttt", value_kind_text(k), key, name) < 0)
 		return -1;
 	if (others >= LIMIT_SECRETS)
 		return err_set(e, ERR_LIMIT, "%d %ss in this scope already, more are not possible",
 			LIMIT_SECRETS, value_kind_text(k));
 	if (sql_run(s, e,
 		    "INSERT INTO scoped_values (kind, owner, repo_id, environment_id, scope, name,"
-		    " value, updated_at) VALUES (?1, ?2, nullif(?3, 0), nullif(?4, 0), " SCOPE_KEY
-		    ", ?5, ?6, ?7) ON CONFLICT DO UPDATE SET value = excluded.value,"
+		    " value, updated_at) VALUES (?, ?, nullif(?, 0), nullif(?, 0), ?, ?, ?, ?)"
+		    " ON CONFLICT (kind, scope, name) DO UPDATE SET value = excluded.value,"
 		    " name = excluded.name, updated_at = excluded.updated_at",
-		    "ttiitbw", value_kind_text(k), scope->owner, scope->repo_id,
-		    scope->environment_id, name, value.ptr, value.len, now) < 0)
+		    "ttiittbw", value_kind_text(k), scope->owner, scope->repo_id,
+		    scope->environment_id, key, name, value.ptr, value.len, now) < 0)
 		return -1;
 	return store_commit(&tx, e);
 }
@@ -83,11 +99,10 @@ int store_value_set(struct store *s, enum value_kind k, const struct value_scope
 int store_value_delete(struct store *s, enum value_kind k, const struct value_scope *scope,
 	const char *name, struct err *e)
 {
-	if (sql_run(s, e,
-		    "DELETE FROM scoped_values WHERE kind = ?1 AND scope = " SCOPE_KEY
-		    " AND name = ?5",
-		    "ttiit", value_kind_text(k), scope->owner, scope->repo_id,
-		    scope->environment_id, name) < 0)
+	CLEAN_STR char *key = scope_key(scope);
+
+	if (sql_run(s, e, "DELETE FROM scoped_values WHERE kind = ? AND scope = ? AND name = ?",
+		    "ttt", value_kind_text(k), key, name) < 0)
 		return -1;
 	return sql_changes(s) ? 0
 			      : err_set(e, ERR_NOT_FOUND, "there is no %s %s in this scope",
@@ -97,13 +112,12 @@ int store_value_delete(struct store *s, enum value_kind k, const struct value_sc
 int store_value_list(struct store *s, enum value_kind k, const struct value_scope *scope,
 	struct value_list *ret, struct err *e)
 {
+	CLEAN_STR char *key = scope_key(scope);
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (row_select(s, &q, e, &value_type,
-		    "FROM scoped_values v WHERE v.kind = ?1 AND v.scope = " SCOPE_KEY
-		    " ORDER BY v.name",
-		    "ttii", value_kind_text(k), scope->owner, scope->repo_id,
-		    scope->environment_id) < 0)
+		    "FROM scoped_values v WHERE v.kind = ? AND v.scope = ? ORDER BY v.name", "tt",
+		    value_kind_text(k), key) < 0)
 		return -1;
 	return LIST_READ(&q, &value_type, ret, e);
 }
@@ -146,7 +160,7 @@ static int scopes_of(struct store *s, int64_t repo_id, const char *environment, 
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (sql_query(s, &q, e,
-		    "SELECT owner, ifnull((SELECT id FROM environments WHERE repo_id = r.id"
+		    "SELECT owner, coalesce((SELECT id FROM environments WHERE repo_id = r.id"
 		    " AND name = ?2), 0) FROM repositories r WHERE id = ?1",
 		    "it", repo_id, environment) < 0)
 		return -1;

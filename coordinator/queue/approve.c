@@ -21,8 +21,8 @@ static int waiting_runs(struct store *s, int64_t repo_id, int64_t number, const 
 	if (sql_query(s, &q, e,
 		    "SELECT id FROM workflow_runs WHERE repo_id = ?1 AND pull_number = ?2"
 		    " AND pull_number > 0 AND status IN ('queued', 'running')"
-		    " AND awaits_approval = 1 AND pull_head = ifnull(?3, pull_head)"
-		    " AND pull_head <> ifnull(?4, '') ORDER BY id",
+		    " AND awaits_approval = 1 AND pull_head = coalesce(?3, pull_head)"
+		    " AND pull_head <> coalesce(?4, '') ORDER BY id",
 		    "iitt", repo_id, number, of, but) < 0)
 		return -1;
 	int rc;

@@ -27,7 +27,7 @@ int job_cancel_queued(struct store *s, int64_t job_id, struct wall now, struct e
 static int cancel_one(
 	struct store *s, const struct job_row *job, const char *why, struct wall now, struct err *e)
 {
-	if (sql_run(s, e, "UPDATE workflow_jobs SET reason = ifnull(?2, reason) WHERE id = ?1",
+	if (sql_run(s, e, "UPDATE workflow_jobs SET reason = coalesce(?2, reason) WHERE id = ?1",
 		    "it", job->id, why) < 0 ||
 		(!job->cancel_requested && store_counter_add(s, JOB_CANCELS_COUNTER, 1, e) < 0))
 		return -1;
@@ -89,7 +89,7 @@ static int run_end(
 			status_text(run->state.status), conclusion_text(run->state.conclusion));
 	if (cancel_jobs(s, run, why, now, e) < 0 ||
 		sql_run(s, e,
-			"UPDATE workflow_runs SET cancels = cancels + 1, reason = ifnull(?2, "
+			"UPDATE workflow_runs SET cancels = cancels + 1, reason = coalesce(?2, "
 			"reason)"
 			" WHERE id = ?1",
 			"it", run->id, why) < 0)

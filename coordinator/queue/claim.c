@@ -26,7 +26,7 @@ static int row_find(struct store *s, const struct queue_row *row, int64_t runner
 	return sql_int(s, ret_id, e,
 		"SELECT id FROM workflow_jobs WHERE status = 'queued' AND ready = 1"
 		" AND repo_id = ?1 AND runs_on = ?2"
-		" AND NOT (ifnull(handed_back_by, 0) = ?3 AND handed_back_at > ?4)"
+		" AND NOT (coalesce(handed_back_by, 0) = ?3 AND handed_back_at > ?4)"
 		" ORDER BY id LIMIT 1",
 		"iviw", row->repo_id, &row->labels, runner_id, since);
 }
@@ -193,7 +193,7 @@ static int claim_undo(
 		    "UPDATE workflow_jobs SET status = 'queued', runner_id = NULL,"
 		    " claimed_at = NULL, started_at = NULL, last_seen_at = NULL, claim_jti = NULL,"
 		    " ready_at = ?3"
-		    " WHERE id = ?1 AND status = 'running' AND ifnull(claim_jti, ?2) = ?2"
+		    " WHERE id = ?1 AND status = 'running' AND coalesce(claim_jti, ?2) = ?2"
 		    " AND last_seen_at IS NULL AND NOT EXISTS ("
 		    " SELECT 1 FROM runner_jwt_used WHERE jti = ?2)",
 		    "itw", job_id, jti, now) < 0)

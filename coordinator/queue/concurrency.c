@@ -55,7 +55,8 @@ static int members_list(struct store *s, const struct member *m, struct members 
 
 	if (row_select(s, &q, e, &member_type,
 		    "FROM (" RUNS "repo_id = ?1 AND concurrency_group = ?2 UNION ALL " JOBS
-		    "r.repo_id = ?1 AND j.concurrency_group = ?2 AND (j.ready OR j.pending))"
+		    "r.repo_id = ?1 AND j.concurrency_group = ?2 AND (j.ready <> 0 OR j.pending <> "
+		    "0)) m"
 		    " ORDER BY run_id, job_id",
 		    "it", m->repo_id, m->group) < 0)
 		return -1;
@@ -150,7 +151,7 @@ int concurrency_run_enters(struct store *s, int64_t run_id, struct wall now, str
 	CLEAN_QUERY struct query q = { 0 };
 	bool cancelled = false;
 
-	if (row_select(s, &q, e, &member_type, "FROM (" RUNS "id = ?)", "i", run_id) < 0 ||
+	if (row_select(s, &q, e, &member_type, "FROM (" RUNS "id = ?) m", "i", run_id) < 0 ||
 		LIST_READ(&q, &member_type, &l, e) < 0)
 		return -1;
 	return l.n ? member_enter(s, &l.v[0], now, &cancelled, e) : 0;
@@ -166,7 +167,7 @@ int concurrency_jobs_enter(
 		    "FROM (SELECT r.repo_id, j.run_id, j.id AS job_id, j.concurrency_group,"
 		    " j.pending, j.cancel_in_progress FROM workflow_runs r CROSS JOIN " JOBS_DUE
 		    " AND r.id = ?1 AND j.concurrency_group IS NOT NULL AND r.pending = 0"
-		    " AND r.awaits_approval = 0 AND " GATE_PASSED("j") ") ORDER BY job_id",
+		    " AND r.awaits_approval = 0 AND " GATE_PASSED("j") ") m ORDER BY job_id",
 		    "i", run_id) < 0 ||
 		LIST_READ(&q, &member_type, &l, e) < 0)
 		return -1;
@@ -187,9 +188,9 @@ int concurrency_leave(struct store *s, int64_t run_id, bool over, struct wall no
 
 	if (row_select(s, &q, e, &member_type,
 		    "FROM (SELECT repo_id, id AS run_id, 0 AS job_id, concurrency_group, pending,"
-		    " cancel_in_progress FROM workflow_runs WHERE id = ?1 AND ?2 UNION"
+		    " cancel_in_progress FROM workflow_runs WHERE id = ?1 AND ?2 <> 0 UNION"
 		    " SELECT r.repo_id, 0, 0, g.concurrency_group, 0, 0 FROM groups_left g"
-		    " JOIN workflow_runs r ON r.id = g.run_id WHERE g.run_id = ?1)"
+		    " JOIN workflow_runs r ON r.id = g.run_id WHERE g.run_id = ?1) m"
 		    " WHERE concurrency_group IS NOT NULL",
 		    "iy", run_id, over) < 0 ||
 		LIST_READ(&q, &member_type, &left, e) < 0)

@@ -145,11 +145,11 @@ static int group_holder(struct store *s, int64_t repo_id, const char *group, int
 	*ret = 0;
 	return sql_int(s, ret, e,
 		"SELECT run FROM (SELECT id AS run FROM workflow_runs WHERE repo_id = ?1"
-		" AND concurrency_group = ?2 AND status IN ('queued', 'running') AND NOT pending"
+		" AND concurrency_group = ?2 AND status IN ('queued', 'running') AND pending = 0"
 		" UNION ALL SELECT j.run_id FROM workflow_jobs j JOIN workflow_runs r"
 		" ON r.id = j.run_id WHERE r.repo_id = ?1 AND j.concurrency_group = ?2"
 		" AND j.concurrency_group IS NOT NULL AND j.status IN ('queued', 'running')"
-		" AND j.ready) ORDER BY run = ?3, run LIMIT 1",
+		" AND j.ready <> 0) held ORDER BY run = ?3, run LIMIT 1",
 		"iti", repo_id, group, but_run);
 }
 

@@ -81,14 +81,17 @@ static int needs_copy(struct store *s, int64_t from_job, int64_t to_run, struct 
 int job_rows_insert(struct store *s, int64_t run_id, int64_t position, const struct run_job_spec *j,
 	struct wall now, struct err *e)
 {
-	if (sql_run(s, e,
+	int64_t job_id = 0;
+
+	if (sql_int(s, &job_id, e,
 		    "INSERT INTO workflow_jobs (repo_id, run_id, position, job_key, name, runs_on,"
 		    " needs, if_cond, timeout_minutes, permissions, env, status, ready,"
 		    " created_at, leg, legs, matrix, fail_fast, max_parallel, asks_status,"
 		    " outputs_spec, concurrency_group, cancel_in_progress, continue_on_error,"
 		    " environment, environment_url, matrix_tainted, unfold)"
 		    " VALUES ((SELECT repo_id FROM workflow_runs WHERE id = ?1), ?1, ?, ?, ?, ?, ?,"
-		    " ?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		    " ?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+		    " RETURNING id",
 		    "iittvvtitpwiityiyptyyttyi", run_id, position, j->key,
 		    j->name ? j->name : j->key, j->runs_on, j->needs, j->cond,
 		    j->timeout_minutes ? j->timeout_minutes : (int64_t)TIMEOUT_DEFAULT_MINUTES,
@@ -98,7 +101,6 @@ int job_rows_insert(struct store *s, int64_t run_id, int64_t position, const str
 		    j->concurrency.cancel_in_progress, j->continue_on_error, j->environment,
 		    j->environment_url, j->matrix_tainted, (int64_t)j->unfolds) < 0)
 		return -1;
-	int64_t job_id = sql_last_id(s);
 	if (needs_insert(s, run_id, j, e) < 0)
 		return -1;
 	for (size_t i = 0; i < j->n_steps; i++)
@@ -111,6 +113,8 @@ int job_rows_insert(struct store *s, int64_t run_id, int64_t position, const str
 	"repo_id, position, job_key, runs_on, needs, if_cond, timeout_minutes, permissions, env," \
 	" fail_fast, max_parallel, asks_status, outputs_spec, cancel_in_progress,"                \
 	" continue_on_error, environment, environment_url, matrix_tainted"
+/* SQL: the copy stands for all legs, which are yet to be made. */
+#define FOLDS "unfold <> 0 AND ?4 <> 0"
 
 int job_rows_copy(struct store *s, const struct job_row *from, int64_t to_run, bool fold,
 	struct wall now, struct err *e)
@@ -120,12 +124,13 @@ int job_rows_copy(struct store *s, const struct job_row *from, int64_t to_run, b
 	if (sql_int(s, &id, e,
 		    "INSERT INTO workflow_jobs (" DEFINED_COLUMNS
 		    ", run_id, name, status, ready, created_at, leg, legs, matrix,"
-		    " concurrency_group, unfold) SELECT " DEFINED_COLUMNS
-		    ", ?2, iif(unfold AND ?4, job_key, name), 'queued', 0, ?3,"
-		    " iif(unfold AND ?4, 0, leg), iif(unfold AND ?4, 1, legs),"
-		    " iif(unfold AND ?4, '{}', matrix),"
-		    " iif(unfold AND ?4, NULL, concurrency_group),"
-		    " iif(?4, min(unfold, 1), unfold) FROM workflow_jobs WHERE id = ?1"
+		    " concurrency_group, unfold) SELECT " DEFINED_COLUMNS ", ?2, CASE WHEN " FOLDS
+		    " THEN job_key ELSE name END, 'queued', 0, ?3,"
+		    " CASE WHEN " FOLDS " THEN 0 ELSE leg END,"
+		    " CASE WHEN " FOLDS " THEN 1 ELSE legs END,"
+		    " CASE WHEN " FOLDS " THEN '{}' ELSE matrix END,"
+		    " CASE WHEN " FOLDS " THEN NULL ELSE concurrency_group END,"
+		    " CASE WHEN " FOLDS " THEN 1 ELSE unfold END FROM workflow_jobs WHERE id = ?1"
 		    " RETURNING id",
 		    "iiwy", from->id, to_run, now, fold) < 0 ||
 		needs_copy(s, from->id, to_run, e) < 0)
@@ -150,7 +155,7 @@ int job_row_keep(struct store *s, int64_t from_job, int64_t to_run, struct err *
 		    " SELECT " DEFINED_COLUMNS
 		    ", ?2, name, status, conclusion, ready, created_at, claimed_at, started_at,"
 		    " completed_at, runner_id, leg, legs, matrix, outputs, unfold, reason,"
-		    " concurrency_group, ifnull(kept_from, id) FROM workflow_jobs WHERE id = ?1",
+		    " concurrency_group, coalesce(kept_from, id) FROM workflow_jobs WHERE id = ?1",
 		    "ii", from_job, to_run) < 0)
 		return -1;
 	return needs_copy(s, from_job, to_run, e);

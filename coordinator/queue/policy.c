@@ -28,13 +28,13 @@ static const struct column columns[] = {
 	COLUMN("disabled_at", COLUMN_WALL, policy_row, disabled_at),
 	COLUMN("disabled_reason", COLUMN_TEXT, policy_row, disabled_reason),
 	COLUMN("allowed_runners", COLUMN_STRV, policy_row, allowed_runners),
-	COLUMN("ifnull(max_repo_queued_runs, 0)", COLUMN_INT, policy_row,
+	COLUMN("coalesce(max_repo_queued_runs, 0)", COLUMN_INT, policy_row,
 		caps[CAP_REPO_QUEUED_RUNS]),
-	COLUMN("ifnull(max_repo_concurrent_jobs, 0)", COLUMN_INT, policy_row,
+	COLUMN("coalesce(max_repo_concurrent_jobs, 0)", COLUMN_INT, policy_row,
 		caps[CAP_REPO_CONCURRENT_JOBS]),
-	COLUMN("ifnull(max_owner_concurrent_jobs, 0)", COLUMN_INT, policy_row,
+	COLUMN("coalesce(max_owner_concurrent_jobs, 0)", COLUMN_INT, policy_row,
 		caps[CAP_OWNER_CONCURRENT_JOBS]),
-	COLUMN("ifnull(actor_trigger_limit_per_hour, 0)", COLUMN_INT, policy_row,
+	COLUMN("coalesce(actor_trigger_limit_per_hour, 0)", COLUMN_INT, policy_row,
 		caps[CAP_ACTOR_TRIGGERS]),
 };
 static const struct row_type policy_type = ROW_TYPE(policy_row, columns);

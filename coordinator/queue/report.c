@@ -138,8 +138,8 @@ int store_step_report(struct store *s, int64_t job_id, int64_t step_id,
 	if (*ret_changed || begun.us)
 		if (sql_run(s, e,
 			    "UPDATE workflow_steps SET status = ?2, conclusion = ?3,"
-			    " started_at = ifnull(?4, started_at),"
-			    " completed_at = ifnull(completed_at, ?5) WHERE id = ?1",
+			    " started_at = coalesce(?4, started_at),"
+			    " completed_at = coalesce(completed_at, ?5) WHERE id = ?1",
 			    "ittww", step_id, status_text(next.status),
 			    conclusion_text(next.conclusion), begun, ended_at(next, r, now)) < 0)
 			return -1;

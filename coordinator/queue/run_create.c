@@ -87,14 +87,15 @@ int run_row_insert(struct store *s, const struct run_spec *r, const struct run_c
 		" cancel_in_progress, pending, inputs, attempt, first_actor, run_name,"
 		" pull_number, pull_head, trust, awaits_approval, refused)"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?,"
-		" ?, max(?, 1), ?, ?, ?, ?, ?, ?, ?)",
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		"iiittttttttittwwwtyytittitiyy", at->run_id, r->repo_id, at->run_index,
 		r->workflow_file, str_empty(r->workflow_name) ? r->workflow_file : r->workflow_name,
 		r->event, r->event_payload, r->head_sha, r->head_ref, r->actor, r->problems,
 		r->parent_run_id, broken ? "completed" : "queued", broken ? "failure" : NULL, now,
 		ended, ended, r->concurrency.group, r->concurrency.cancel_in_progress,
-		r->concurrency.group != NULL, r->inputs, r->attempt, r->first_actor, r->run_name,
-		r->pull_number, r->pull_head, (int64_t)r->trust, r->awaits_approval, r->refused);
+		r->concurrency.group != NULL, r->inputs, r->attempt ? r->attempt : (int64_t)1,
+		r->first_actor, r->run_name, r->pull_number, r->pull_head, (int64_t)r->trust,
+		r->awaits_approval, r->refused);
 }
 
 int run_let_start(struct store *s, int64_t run_id, bool has_group, struct wall now, struct err *e)

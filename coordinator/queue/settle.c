@@ -21,7 +21,7 @@ int job_state_write(struct store *s, int64_t id, struct state st, struct wall st
 {
 	return sql_run(s, e,
 		"UPDATE workflow_jobs SET status = ?2, conclusion = ?3,"
-		" started_at = ifnull(?4, started_at), completed_at = ?5 WHERE id = ?1",
+		" started_at = coalesce(?4, started_at), completed_at = ?5 WHERE id = ?1",
 		"ittww", id, status_text(st.status), conclusion_text(st.conclusion), started,
 		completed);
 }
@@ -36,8 +36,8 @@ int job_steps_close(
 		return -1;
 	return sql_run(s, e,
 		"UPDATE workflow_steps SET completed_at = ?2,"
-		" conclusion = iif(status = 'queued', ?3, ?5),"
-		" status = iif(status = 'queued', ?3, ?4)"
+		" conclusion = CASE WHEN status = 'queued' THEN ?3 ELSE ?5 END,"
+		" status = CASE WHEN status = 'queued' THEN ?3 ELSE ?4 END"
 		" WHERE job_id = ?1 AND status IN ('queued', 'running')",
 		"iwttt", job_id, now, never, status_text(job.status),
 		conclusion_text(job.conclusion));
@@ -106,7 +106,7 @@ static int legs_end(struct store *s, int64_t run_id, struct wall now, struct err
 #define SIBLINGS                                                                \
 	"id IN (SELECT j.id FROM job_keys k INDEXED BY job_keys_stop" OPEN_JOBS \
 	" AND k.broken > 0 AND k.stops > 0 AND j.cancel_requested = 0"          \
-	" AND j.legs > 1 AND j.fail_fast AND j.status = "
+	" AND j.legs > 1 AND j.fail_fast <> 0 AND j.status = "
 #define FAIL_FAST "'cancelled: another job of its matrix failed (fail-fast)'"
 	if (jobs_change(s,
 		    "UPDATE workflow_jobs SET status = 'cancelled', conclusion = 'cancelled',"
@@ -131,7 +131,7 @@ static int jobs_release(struct store *s, int64_t run_id, struct wall now, struct
 		"UPDATE workflow_jobs SET ready = 1, ready_at = ?2 WHERE id IN (SELECT j.id"
 		" FROM " JOBS_DUE " AND j.concurrency_group IS NULL AND " GATE_PASSED(
 			"j") " AND NOT EXISTS (SELECT 1 FROM workflow_runs r WHERE r.id = ?1"
-			     " AND (r.pending OR r.awaits_approval)))",
+			     " AND (r.pending <> 0 OR r.awaits_approval <> 0)))",
 		"iw", run_id, now);
 }
 
@@ -231,9 +231,10 @@ int run_settle(struct store *s, int64_t run_id, struct wall now, struct state *r
 	struct wall begun = ret->status == STATUS_QUEUED ? (struct wall){ 0 } : now;
 	if (sql_run(s, e,
 		    "UPDATE workflow_runs SET status = ?2, conclusion = ?3,"
-		    " started_at = iif(?2 = 'queued', NULL, ifnull(started_at, ?4)), completed_at "
+		    " started_at = CASE WHEN ?2 <> 'queued' THEN coalesce(started_at, ?4) END, "
+		    "completed_at "
 		    "= "
-		    "ifnull(completed_at, ?5)"
+		    "coalesce(completed_at, ?5)"
 		    " WHERE id = ?1",
 		    "ittww", run_id, status_text(ret->status), conclusion_text(ret->conclusion),
 		    begun, ended) < 0)

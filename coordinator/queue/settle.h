@@ -16,7 +16,7 @@
 #define GATE_PASSED(job) "(" job ".environment IS NULL OR " job ".gate = 2)"
 /* SQL: the needs of the key k are over. Its jobs run if they went well, or if its condition is
  * there to ask how they went. */
-#define NEEDS_OVER "k.needs_open = 0 AND (k.needs_failed = 0 OR k.asks_status)"
+#define NEEDS_OVER "k.needs_open = 0 AND (k.needs_failed = 0 OR k.asks_status <> 0)"
 /* SQL: the jobs j of the run ?1 that nothing of their own run keeps back and that neither are ready
  * nor wait elsewhere: their needs are over, and max-parallel leaves them room (last_leg). What was
  * ready stays so, as legs before it only get fewer. The indexes hold what is due alone; left to

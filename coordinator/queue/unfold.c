@@ -15,7 +15,7 @@ int store_unfold_next(struct store *s, struct job_row *ret, struct err *e)
 {
 	int64_t id = 0;
 	int rc = sql_int(s, &id, e,
-		"SELECT ifnull(min(j.id), 0) FROM job_keys k INDEXED BY job_keys_unfold JOIN "
+		"SELECT coalesce(min(j.id), 0) FROM job_keys k INDEXED BY job_keys_unfold JOIN "
 		"workflow_runs r"
 		" ON r.id = k.run_id JOIN workflow_jobs j ON j.run_id = k.run_id"
 		" AND j.job_key = k.job_key WHERE k.unfolds > 0 AND " NEEDS_OVER

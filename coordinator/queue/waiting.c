@@ -14,9 +14,9 @@
 #include "coordinator/store/runner.h"
 
 /* The least of what the levels set; 0: nothing. */
-#define LEAST(a, b, c)                                                                \
-	"ifnull(nullif(min(ifnull(" a ", 9999999), ifnull(" b ", 9999999), ifnull(" c \
-	", 9999999)), 9999999), 0)"
+#define LEAST(a, b, c)                                                          \
+	"coalesce((SELECT min(l.n) FROM (SELECT " a " AS n UNION ALL SELECT " b \
+	" UNION ALL SELECT " c ") l), 0)"
 
 static const struct column queue_columns[] = {
 	COLUMN("j.repo_id", COLUMN_INT, queue_row, repo_id),
@@ -32,8 +32,8 @@ static const struct column queue_columns[] = {
 	COLUMN("po.disabled_at IS NOT NULL", COLUMN_BOOL, queue_row, disabled[POLICY_OWNER]),
 	COLUMN("pr.disabled_at IS NOT NULL", COLUMN_BOOL, queue_row, disabled[POLICY_REPO]),
 	COLUMN("ps.allowed_runners", COLUMN_STRV, queue_row, allowed[POLICY_SITE]),
-	COLUMN("ifnull(po.allowed_runners, '[]')", COLUMN_STRV, queue_row, allowed[POLICY_OWNER]),
-	COLUMN("ifnull(pr.allowed_runners, '[]')", COLUMN_STRV, queue_row, allowed[POLICY_REPO]),
+	COLUMN("coalesce(po.allowed_runners, '[]')", COLUMN_STRV, queue_row, allowed[POLICY_OWNER]),
+	COLUMN("coalesce(pr.allowed_runners, '[]')", COLUMN_STRV, queue_row, allowed[POLICY_REPO]),
 	COLUMN(LEAST("ps.max_repo_concurrent_jobs", "po.max_repo_concurrent_jobs",
 		       "pr.max_repo_concurrent_jobs"),
 		COLUMN_INT, queue_row, repo_cap),
@@ -124,7 +124,7 @@ int store_queue_heads(struct store *s, struct queue_list *ret, struct err *e)
 		    "FROM (WITH RECURSIVE heads(id) AS ("
 		    " SELECT (SELECT id FROM workflow_jobs WHERE status = 'queued' AND ready = 1"
 		    " ORDER BY repo_id, runs_on, id LIMIT 1)"
-		    " UNION ALL SELECT ifnull((SELECT n.id FROM workflow_jobs n"
+		    " UNION ALL SELECT coalesce((SELECT n.id FROM workflow_jobs n"
 		    " WHERE n.status = 'queued' AND n.ready = 1 AND n.repo_id = c.repo_id"
 		    " AND n.runs_on > c.runs_on ORDER BY n.runs_on, n.id LIMIT 1),"
 		    " (SELECT n.id FROM workflow_jobs n WHERE n.status = 'queued'"
@@ -302,7 +302,8 @@ int store_open_jobs(struct store *s, int64_t repo_id, bool untrusted, int64_t *r
 		       "SELECT count(*) FROM workflow_runs r JOIN workflow_jobs j ON j.run_id = "
 		       "r.id"
 		       " WHERE r.repo_id = ? AND r.status IN ('queued', 'running')"
-		       " AND j.status IN ('queued', 'running') AND (r.trust = ?) = ?",
+		       " AND j.status IN ('queued', 'running') AND CASE WHEN r.trust = ? THEN 1 "
+		       "ELSE 0 END = ?",
 		       "iiy", repo_id, (int64_t)TRUST_UNTRUSTED, untrusted) < 0
 		       ? -1
 		       : 0;

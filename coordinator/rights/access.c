@@ -6,13 +6,13 @@
 
 #include "coordinator/sql/row.h"
 
-#define ROLE_OF                                                            \
-	"CASE WHEN u.site_admin = 1 OR r.owner_id = u.id THEN 3 ELSE max(" \
-	"CASE WHEN r.private = 0 THEN 1 ELSE 0 END,"                       \
-	" ifnull((SELECT c.role FROM repo_collaborators c"                 \
-	" WHERE c.repo_id = r.id AND c.user_id = u.id), 0),"               \
-	" ifnull((SELECT m.role FROM memberships m"                        \
-	" WHERE m.owner_id = r.owner_id AND m.user_id = u.id), 0)) END"
+#define ROLE_OF                                                                             \
+	"CASE WHEN u.site_admin = 1 OR r.owner_id = u.id THEN 3 ELSE ("                     \
+	"SELECT max(g.role) FROM (SELECT CASE WHEN r.private = 0 THEN 1 ELSE 0 END AS role" \
+	" UNION ALL SELECT c.role FROM repo_collaborators c"                                \
+	" WHERE c.repo_id = r.id AND c.user_id = u.id"                                      \
+	" UNION ALL SELECT m.role FROM memberships m"                                       \
+	" WHERE m.owner_id = r.owner_id AND m.user_id = u.id) g) END"
 #define WITH_USER " LEFT JOIN owners u ON u.id = ? AND u.kind = 'user' AND u.disabled_at IS NULL"
 
 static const struct column columns[] = {
@@ -174,7 +174,7 @@ int store_grant_list(struct store *s, int64_t repo_id, struct grant_list *ret, s
 		    " UNION ALL SELECT user_id, role, 'collaborator'"
 		    " FROM repo_collaborators WHERE repo_id = ?1"
 		    " UNION ALL SELECT id, 3, 'site admin' FROM owners WHERE site_admin = 1) g"
-		    " JOIN owners u ON u.id = g.user_id) ORDER BY login, through",
+		    " JOIN owners u ON u.id = g.user_id) l ORDER BY login, through",
 		    "i", repo_id) < 0)
 		return -1;
 	return LIST_READ(&q, &grant_type, ret, e);

@@ -95,7 +95,7 @@ int store_owner_list(struct store *s, bool users_only, struct owner_list *ret, s
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (row_select(s, &q, e, &owner_type,
-		    "FROM owners WHERE kind = 'user' OR NOT ? ORDER BY login", "y", users_only) < 0)
+		    "FROM owners WHERE kind = 'user' OR ? = 0 ORDER BY login", "y", users_only) < 0)
 		return -1;
 	return LIST_READ(&q, &owner_type, ret, e);
 }

@@ -102,7 +102,7 @@ int store_pat_revoke(struct store *s, int64_t id, struct wall now, struct err *e
 	if (store_begin(s, &tx, e) < 0)
 		return -1;
 	int rc = sql_int(
-		s, &revoked, e, "SELECT ifnull(revoked_at, 0) FROM pats WHERE id = ?", "i", id);
+		s, &revoked, e, "SELECT coalesce(revoked_at, 0) FROM pats WHERE id = ?", "i", id);
 	if (rc < 0)
 		return -1;
 	if (rc == 0)

@@ -42,7 +42,7 @@ int store_session_add(struct store *s, int64_t user_id, const char *digest,
 		sql_run(s, e, "DELETE FROM sessions WHERE expires_at <= ?", "w", now) < 0 ||
 		sql_run(s, e,
 			"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE"
-			" user_id = ? ORDER BY id DESC LIMIT -1 OFFSET ?)",
+			" user_id = ? ORDER BY id DESC LIMIT 1000000 OFFSET ?)",
 			"ii", user_id, (int64_t)SESSIONS_OF_USER - 1) < 0 ||
 		sql_run(s, e,
 			"INSERT INTO sessions (user_id, token_sha256, agent, created_at,"

@@ -5,7 +5,7 @@
  *
  *   static const struct column columns[] = {
  *           COLUMN("id", COLUMN_INT, thing_row, id),
- *           COLUMN("ifnull(owner_id, 0)", COLUMN_INT, thing_row, owner_id), … };
+ *           COLUMN("coalesce(owner_id, 0)", COLUMN_INT, thing_row, owner_id), … };
  *   static const struct row_type thing_type = ROW_TYPE(thing_row, columns);
  *
  * A row starts zeroed. On an error it holds what was read so far: release it.

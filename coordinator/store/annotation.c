@@ -20,11 +20,11 @@ static const struct column columns[] = {
 	COLUMN("a.message", COLUMN_TEXT, annotation_row, message),
 	COLUMN("a.title", COLUMN_TEXT, annotation_row, title),
 	COLUMN("a.path", COLUMN_TEXT, annotation_row, path),
-	COLUMN("ifnull(a.start_line, 0)", COLUMN_INT, annotation_row, start_line),
-	COLUMN("ifnull(a.end_line, 0)", COLUMN_INT, annotation_row, end_line),
-	COLUMN("ifnull(a.start_column, 0)", COLUMN_INT, annotation_row, start_column),
-	COLUMN("ifnull(a.end_column, 0)", COLUMN_INT, annotation_row, end_column),
-	COLUMN("ifnull(a.log_line, 0)", COLUMN_INT, annotation_row, log_line),
+	COLUMN("coalesce(a.start_line, 0)", COLUMN_INT, annotation_row, start_line),
+	COLUMN("coalesce(a.end_line, 0)", COLUMN_INT, annotation_row, end_line),
+	COLUMN("coalesce(a.start_column, 0)", COLUMN_INT, annotation_row, start_column),
+	COLUMN("coalesce(a.end_column, 0)", COLUMN_INT, annotation_row, end_column),
+	COLUMN("coalesce(a.log_line, 0)", COLUMN_INT, annotation_row, log_line),
 };
 static const struct row_type annotation_type = ROW_TYPE(annotation_row, columns);
 
@@ -41,10 +41,9 @@ void annotation_list_release(struct annotation_list *l)
 
 /* Of the jobs j of a run; they stand with the job that ran, which may be one of an earlier attempt.
  * The order of the tables is fixed: a run has few jobs, each of them few annotations. */
-#define FROM_JOBS                                       \
-	"FROM workflow_jobs j CROSS JOIN annotations a" \
-	" ON a.job_id = ifnull(j.kept_from, j.id)"
-#define OF_RUN " WHERE j.run_id = ?1 AND (?2 = 0 OR j.id = ?2)"
+#define FROM_JOBS "FROM workflow_jobs j CROSS JOIN annotations a"
+#define OF_JOBS " WHERE a.job_id = coalesce(j.kept_from, j.id) AND" OF_RUN
+#define OF_RUN " j.run_id = ?1 AND (?2 = 0 OR j.id = ?2)"
 
 int store_annotation_list(struct store *s, const struct annotation_spec *spec,
 	struct annotation_list *ret, struct err *e)
@@ -52,7 +51,7 @@ int store_annotation_list(struct store *s, const struct annotation_spec *spec,
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (row_select(s, &q, e, &annotation_type,
-		    FROM_JOBS " JOIN workflow_steps t ON t.id = a.step_id" OF_RUN
+		    FROM_JOBS " JOIN workflow_steps t ON t.id = a.step_id" OF_JOBS
 			      " AND a.id > ?4 ORDER BY a.id LIMIT ?3",
 		    "iiii", spec->run_id, spec->job_id, spec->page.limit, spec->page.after) < 0)
 		return -1;
@@ -77,8 +76,10 @@ static int count_levels(struct query *q, struct annotation_counts *ret, struct e
 static int dropped_of(struct store *s, int64_t run_id, int64_t job_id, int64_t *ret, struct err *e)
 {
 	return sql_int(s, ret, e,
-		       "SELECT ifnull(sum(k.annotations_dropped), 0) FROM workflow_jobs j"
-		       " CROSS JOIN workflow_jobs k ON k.id = ifnull(j.kept_from, j.id)" OF_RUN,
+		       "SELECT CAST(coalesce(sum(k.annotations_dropped), 0) AS BIGINT) FROM "
+		       "workflow_jobs j"
+		       " CROSS JOIN workflow_jobs k"
+		       " WHERE k.id = coalesce(j.kept_from, j.id) AND" OF_RUN,
 		       "ii", run_id, job_id) < 0
 		       ? -1
 		       : 0;
@@ -89,7 +90,7 @@ int store_annotation_counts(struct store *s, int64_t run_id, int64_t job_id,
 {
 	CLEAN_QUERY struct query q = { 0 };
 
-	if (sql_query(s, &q, e, "SELECT a.level, count(*) " FROM_JOBS OF_RUN " GROUP BY a.level",
+	if (sql_query(s, &q, e, "SELECT a.level, count(*) " FROM_JOBS OF_JOBS " GROUP BY a.level",
 		    "ii", run_id, job_id) < 0 ||
 		count_levels(&q, ret, e) < 0)
 		return -1;
@@ -199,8 +200,8 @@ static int reader_store(
 	struct slice line = buf_slice(&r->line), token = buf_slice(&r->token);
 
 	return sql_run(s, e,
-		"UPDATE workflow_steps SET commands_line = nullif(?2, x''),"
-		" commands_token = nullif(?3, x'') WHERE id = ?1",
+		"UPDATE workflow_steps SET commands_line = CASE WHEN length(?2) > 0 THEN ?2 END,"
+		" commands_token = CASE WHEN length(?3) > 0 THEN ?3 END WHERE id = ?1",
 		"ibb", step_id, line.ptr, line.len, token.ptr, token.len);
 }
 

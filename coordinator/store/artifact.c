@@ -83,8 +83,9 @@ static int quota_left(struct store *s, const struct artifact_spec *spec, struct 
 	int64_t used = 0;
 
 	if (sql_int(s, &used, e,
-		    "SELECT ifnull(sum(size_bytes), 0) FROM artifacts WHERE run_id = ?", "i",
-		    spec->run_id) < 0)
+		    "SELECT CAST(coalesce(sum(size_bytes), 0) AS BIGINT) FROM artifacts WHERE "
+		    "run_id = ?",
+		    "i", spec->run_id) < 0)
 		return -1;
 	if (used + spec->size_bytes > spec->run_bytes_max)
 		return err_set(e, ERR_LIMIT,
@@ -102,13 +103,12 @@ int store_artifact_add(struct store *s, const struct artifact_spec *spec, struct
 	if (store_begin(s, &tx, e) < 0 || name_free(s, spec, now, e) < 0 ||
 		quota_left(s, spec, e) < 0)
 		return -1;
-	if (sql_run(s, e,
+	if (sql_int(s, ret_id, e,
 		    "INSERT INTO artifacts (run_id, job_id, name, size_bytes, created_at,"
-		    " upload_until, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		    " upload_until, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id",
 		    "iitiwww", spec->run_id, spec->job_id, spec->name, spec->size_bytes, now,
 		    spec->upload_until, spec->expires_at) < 0)
 		return -1;
-	*ret_id = sql_last_id(s);
 	return store_commit(&tx, e);
 }
 
@@ -128,7 +128,7 @@ int store_artifact_uploaded(struct store *s, int64_t id, const char *digest, str
 {
 	if (sql_run(s, e,
 		    "UPDATE artifacts SET digest = ?2"
-		    " WHERE id = ?1 AND ifnull(digest, ?2) = ?2",
+		    " WHERE id = ?1 AND coalesce(digest, ?2) = ?2",
 		    "it", id, digest) < 0)
 		return -1;
 	return sql_changes(s) ? 0

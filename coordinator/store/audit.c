@@ -19,7 +19,7 @@ static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, audit_row, id),
 	COLUMN("at", COLUMN_WALL, audit_row, at),
 	COLUMN("actor_kind", COLUMN_TEXT, audit_row, by),
-	COLUMN("ifnull(actor_id, 0)", COLUMN_INT, audit_row, who_id),
+	COLUMN("coalesce(actor_id, 0)", COLUMN_INT, audit_row, who_id),
 	COLUMN("actor", COLUMN_TEXT, audit_row, who),
 	COLUMN("verb", COLUMN_TEXT, audit_row, verb),
 	COLUMN("target_kind", COLUMN_TEXT, audit_row, target_kind),

@@ -10,7 +10,7 @@ int store_counter_add(struct store *s, const char *name, int64_t n, struct err *
 {
 	return sql_run(s, e,
 		"INSERT INTO counters (name, value) VALUES (?, ?)"
-		" ON CONFLICT DO UPDATE SET value = value + excluded.value",
+		" ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value",
 		"ti", name, n);
 }
 

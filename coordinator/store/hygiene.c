@@ -9,7 +9,7 @@
 
 static const struct column columns[] = {
 	COLUMN("h.id", COLUMN_INT, hygiene_row, id),
-	COLUMN("ifnull(h.runner_id, 0)", COLUMN_INT, hygiene_row, runner_id),
+	COLUMN("coalesce(h.runner_id, 0)", COLUMN_INT, hygiene_row, runner_id),
 	COLUMN("r.name", COLUMN_TEXT, hygiene_row, runner),
 	COLUMN("h.audit_key", COLUMN_TEXT, hygiene_row, key),
 	COLUMN("h.host", COLUMN_TEXT, hygiene_row, host),
@@ -81,14 +81,13 @@ int store_hygiene_add(struct store *s, const struct hygiene_row *r, const char *
 	if (rc != 0)
 		return rc < 0 ? -1 : 0;
 	if (one_undertaking(s, r, e) < 0 ||
-		sql_run(s, e,
+		sql_int(s, ret_id, e,
 			"INSERT INTO hygiene_records (runner_id, idempotency_key, body_sha256,"
 			" audit_key, host, action, status, documents, created_at)"
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
 			"itbtttttw", r->runner_id, idempotency_key, body_sha, (size_t)SHA256_LEN,
 			r->key, r->host, r->action, r->status, r->documents, now) < 0)
 		return -1;
-	*ret_id = sql_last_id(s);
 	return store_commit(&tx, e) < 0 ? -1 : 1;
 }
 

@@ -28,7 +28,7 @@ static const struct column columns[] = {
 	COLUMN("j.ready", COLUMN_BOOL, job_row, ready),
 	COLUMN("j.cancel_requested", COLUMN_INT, job_row, cancel_requested),
 	COLUMN("j.asks_status", COLUMN_BOOL, job_row, asks_status),
-	COLUMN("ifnull(j.runner_id, 0)", COLUMN_INT, job_row, runner_id),
+	COLUMN("coalesce(j.runner_id, 0)", COLUMN_INT, job_row, runner_id),
 	COLUMN("j.created_at", COLUMN_WALL, job_row, created_at),
 	COLUMN("j.claimed_at", COLUMN_WALL, job_row, claimed_at),
 	COLUMN("j.started_at", COLUMN_WALL, job_row, started_at),
@@ -43,8 +43,8 @@ static const struct column columns[] = {
 	COLUMN("j.outputs", COLUMN_PAIRS, job_row, outputs),
 	COLUMN("j.concurrency_group", COLUMN_TEXT, job_row, concurrency_group),
 	COLUMN("j.pending", COLUMN_BOOL, job_row, pending),
-	COLUMN("iif(j.gate = 1 AND j.status = 'queued',"
-	       " (SELECT g.why FROM job_gates g WHERE g.job_id = j.id), j.reason)",
+	COLUMN("CASE WHEN j.gate = 1 AND j.status = 'queued' THEN"
+	       " (SELECT g.why FROM job_gates g WHERE g.job_id = j.id) ELSE j.reason END",
 		COLUMN_TEXT, job_row, reason),
 	COLUMN("j.continue_on_error", COLUMN_BOOL, job_row, continue_on_error),
 	COLUMN("j.environment", COLUMN_TEXT, job_row, environment),
@@ -52,11 +52,12 @@ static const struct column columns[] = {
 	COLUMN("j.environment_url", COLUMN_TEXT, job_row, environment_url),
 	COLUMN("j.matrix_tainted", COLUMN_BOOL, job_row, matrix_tainted),
 	COLUMN("j.unfold = 2", COLUMN_BOOL, job_row, unfolded),
-	COLUMN("ifnull(j.handed_back_by, 0)", COLUMN_INT, job_row, handed_back_by),
+	COLUMN("coalesce(j.handed_back_by, 0)", COLUMN_INT, job_row, handed_back_by),
 	COLUMN("j.handed_back_at", COLUMN_WALL, job_row, handed_back_at),
 	COLUMN("j.hand_backs + j.retries + j.restored", COLUMN_INT, job_row, returns),
-	COLUMN("ifnull(j.kept_from, j.id)", COLUMN_INT, job_row, source_id),
-	COLUMN("ifnull((SELECT k.run_id FROM workflow_jobs k WHERE k.id = j.kept_from), j.run_id)",
+	COLUMN("coalesce(j.kept_from, j.id)", COLUMN_INT, job_row, source_id),
+	COLUMN("coalesce((SELECT k.run_id FROM workflow_jobs k WHERE k.id = j.kept_from), "
+	       "j.run_id)",
 		COLUMN_INT, job_row, source_run_id),
 };
 static const struct row_type job_type = ROW_TYPE(job_row, columns);
@@ -102,7 +103,7 @@ int store_running_list(
 
 	if (row_select(s, &q, e, &job_type,
 		    FROM_JOBS " WHERE j.status = 'running' AND (?1 = 0 OR j.runner_id = ?1)"
-			      " AND (?2 IS NULL OR ifnull(j.claim_key, '') <> ?2)"
+			      " AND (?2 IS NULL OR coalesce(j.claim_key, '') <> ?2)"
 			      " AND +j.id > ?4 ORDER BY +j.id LIMIT ?3",
 		    "itii", spec->runner_id, spec->but_key, spec->page.limit, spec->page.after) < 0)
 		return -1;
@@ -124,9 +125,9 @@ int store_lost_list(struct store *s, const struct lost_spec *l, struct job_list 
 	if (row_select(s, &q, e, &job_type,
 		    FROM_JOBS " LEFT JOIN runners u ON u.id = j.runner_id"
 			      " WHERE j.status = 'running'"
-			      " AND ifnull(j.last_seen_at, j.claimed_at) <= ?1"
-			      " AND (ifnull(j.last_seen_at, j.claimed_at) <= ?2"
-			      " OR ifnull(u.last_heartbeat_at, 0) <= ?1) ORDER BY j.claimed_at",
+			      " AND coalesce(j.last_seen_at, j.claimed_at) <= ?1"
+			      " AND (coalesce(j.last_seen_at, j.claimed_at) <= ?2"
+			      " OR coalesce(u.last_heartbeat_at, 0) <= ?1) ORDER BY j.claimed_at",
 		    "ww", l->silent_since, l->token_dead_since) < 0)
 		return -1;
 	return LIST_READ(&q, &job_type, ret, e);

@@ -23,7 +23,7 @@ static const struct column columns[] = {
 		COLUMN_INT, log_step, run_bytes),
 	COLUMN("log_full", COLUMN_BOOL, log_step, full),
 	COLUMN("log_seq", COLUMN_INT, log_step, seq),
-	{ "ifnull(log_held, x'')", COLUMN_BYTES, offsetof(struct log_step, held),
+	{ "log_held", COLUMN_BYTES, offsetof(struct log_step, held),
 		offsetof(struct log_step, held_len) },
 };
 static const struct row_type step_type = ROW_TYPE(log_step, columns);
@@ -61,7 +61,8 @@ int store_log_held(struct store *s, int64_t job_id, struct log_steps *ret, struc
 
 	if (row_select(s, &q, e, &step_type,
 		    "FROM workflow_steps WHERE log_held IS NOT NULL"
-		    " AND iif(?1 = 0, status NOT IN ('queued', 'running'), job_id = ?1)",
+		    " AND CASE WHEN ?1 = 0 THEN status NOT IN ('queued', 'running') ELSE job_id = "
+		    "?1 END",
 		    "i", job_id) < 0)
 		return -1;
 	return LIST_READ(&q, &step_type, ret, e);
@@ -72,7 +73,7 @@ static int row_add(
 {
 	return sql_run(s, e,
 		"INSERT INTO log_chunks (step_id, seq, chunk, created_at) SELECT ?1,"
-		" ifnull(max(seq) + 1, 0), ?2, ?3 FROM log_chunks WHERE step_id = ?1",
+		" coalesce(max(seq) + 1, 0), ?2, ?3 FROM log_chunks WHERE step_id = ?1",
 		"ibw", step_id, p, n, now);
 }
 
@@ -99,8 +100,9 @@ static int put(struct store *s, const struct log_step *t, int64_t seq, struct sl
 	}
 	if (sql_run(s, e,
 		    "UPDATE workflow_steps SET log_bytes = log_bytes + ?2, log_seq = ?3,"
-		    " log_held = nullif(?4, x''), log_full = ?5,"
-		    " log_lines = iif(log_lines < 0, -1, log_lines + ?6) WHERE id = ?1",
+		    " log_held = CASE WHEN length(?4) > 0 THEN ?4 END, log_full = ?5,"
+		    " log_lines = CASE WHEN log_lines < 0 THEN -1 ELSE log_lines + ?6 END WHERE id "
+		    "= ?1",
 		    "iiibii", t->id, (int64_t)text.len, seq, held.len ? held.ptr : "", held.len,
 		    (int64_t)t->full, annotation_lines(text)) < 0 ||
 		sizes_add(s, t->job_id, text.len, e) < 0)
@@ -175,7 +177,7 @@ static int step_to_note(struct store *s, int64_t job_id, struct log_step *ret, s
 	if (row_select(s, &q, e, &step_type,
 		    "FROM workflow_steps WHERE job_id = ? ORDER BY status = 'running' DESC,"
 		    " status IN ('completed', 'cancelled') DESC,"
-		    " iif(status = 'queued', position, -position) LIMIT 1",
+		    " CASE WHEN status = 'queued' THEN position ELSE -position END LIMIT 1",
 		    "i", job_id) < 0)
 		return -1;
 	return row_next(&q, &step_type, ret, e);
@@ -192,11 +194,12 @@ int store_log_note(
 	int rc = step_to_note(s, job_id, &t, e);
 	if (rc <= 0)
 		return rc;
-	rc = t.held_len ? sql_run(s, e,
-				  "UPDATE workflow_steps SET log_note = ifnull(log_note, '') || ?2"
-				  " WHERE id = ?1",
-				  "it", t.id, line)
-			: put_note(s, &t, line, now, e);
+	rc = t.held_len
+		     ? sql_run(s, e,
+			       "UPDATE workflow_steps SET log_note = coalesce(log_note, '') || ?2"
+			       " WHERE id = ?1",
+			       "it", t.id, line)
+		     : put_note(s, &t, line, now, e);
 	return rc < 0 ? -1 : store_commit(&tx, e);
 }
 
@@ -248,7 +251,8 @@ int store_job_mask_set(
 		return sql_run(s, e, "DELETE FROM job_masks WHERE job_id = ?", "i", job_id);
 	return sql_run(s, e,
 		"INSERT INTO job_masks (job_id, digest, sealed) VALUES (?, ?, ?)"
-		" ON CONFLICT DO UPDATE SET digest = excluded.digest, sealed = excluded.sealed",
+		" ON CONFLICT (job_id) DO UPDATE SET digest = excluded.digest, sealed = "
+		"excluded.sealed",
 		"ibb", job_id, digest.ptr, digest.len, sealed.ptr, sealed.len);
 }
 

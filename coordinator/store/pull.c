@@ -127,7 +127,9 @@ int store_approval_add(struct store *s, const struct approval_row *row, struct e
 		"INSERT INTO pull_approvals (repo_id, number, head_sha, secrets, approved_by,"
 		" reason, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT (repo_id, number, head_sha) DO UPDATE SET"
-		" secrets = max(secrets, excluded.secrets), approved_by = excluded.approved_by,"
+		" secrets = CASE WHEN excluded.secrets > pull_approvals.secrets THEN "
+		"excluded.secrets ELSE pull_approvals.secrets END, approved_by = "
+		"excluded.approved_by,"
 		" reason = excluded.reason, created_at = excluded.created_at",
 		"iityttw", row->repo_id, row->number, row->head_sha, row->secrets, row->approved_by,
 		row->reason, row->created_at);

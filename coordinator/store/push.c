@@ -29,13 +29,12 @@ void push_rows_release(struct push_rows *l)
 int store_push_add(
 	struct store *s, const struct push_row *p, struct wall now, int64_t *ret_id, struct err *e)
 {
-	if (sql_run(s, e,
-		    "INSERT INTO push_journal (repo_id, pusher, commands, created_at)"
-		    " VALUES (?, ?, ?, ?)",
-		    "itbw", p->repo_id, p->pusher, p->commands, p->commands_len, now) < 0)
-		return -1;
-	*ret_id = sql_last_id(s);
-	return 0;
+	return sql_int(s, ret_id, e,
+		       "INSERT INTO push_journal (repo_id, pusher, commands, created_at)"
+		       " VALUES (?, ?, ?, ?) RETURNING id",
+		       "itbw", p->repo_id, p->pusher, p->commands, p->commands_len, now) < 0
+		       ? -1
+		       : 0;
 }
 
 int store_push_done(struct store *s, int64_t id, struct err *e)

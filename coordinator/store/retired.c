@@ -55,7 +55,7 @@ int store_step_archived(struct store *s, int64_t step_id, const char *digest, st
 int store_run_old(struct store *s, struct wall before, int64_t *ret_id, struct err *e)
 {
 	return sql_int(s, ret_id, e,
-		"SELECT id FROM workflow_runs WHERE completed_at <= ? AND NOT pinned"
+		"SELECT id FROM workflow_runs WHERE completed_at <= ? AND pinned = 0"
 		" AND status IN ('completed', 'cancelled')"
 		" AND NOT EXISTS (SELECT 1 FROM workflow_jobs j JOIN workflow_jobs k"
 		" ON k.kept_from = j.id WHERE j.run_id = workflow_runs.id)"

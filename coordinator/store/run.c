@@ -14,7 +14,7 @@ static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, run_row, id),
 	COLUMN("repo_id", COLUMN_INT, run_row, repo_id),
 	COLUMN("run_index", COLUMN_INT, run_row, run_index),
-	COLUMN("ifnull(parent_run_id, 0)", COLUMN_INT, run_row, parent_run_id),
+	COLUMN("coalesce(parent_run_id, 0)", COLUMN_INT, run_row, parent_run_id),
 	COLUMN("workflow_file", COLUMN_TEXT, run_row, workflow_file),
 	COLUMN("workflow_name", COLUMN_TEXT, run_row, workflow_name),
 	COLUMN("event", COLUMN_TEXT, run_row, event),
@@ -27,7 +27,7 @@ static const struct column columns[] = {
 	COLUMN("refused", COLUMN_BOOL, run_row, refused),
 	COLUMN("inputs", COLUMN_TEXT, run_row, inputs),
 	COLUMN("attempt", COLUMN_INT, run_row, attempt),
-	COLUMN("ifnull(first_actor, actor)", COLUMN_TEXT, run_row, first_actor),
+	COLUMN("coalesce(first_actor, actor)", COLUMN_TEXT, run_row, first_actor),
 	COLUMN("cancels", COLUMN_INT, run_row, cancels),
 	COLUMN("concurrency_group", COLUMN_TEXT, run_row, concurrency_group),
 	COLUMN("cancel_in_progress", COLUMN_BOOL, run_row, cancel_in_progress),
@@ -96,7 +96,7 @@ const char *run_trust_text(const struct run_row *r)
 		       : NULL;
 }
 
-#define CHECKED_SHA "ifnull(pull_head, head_sha)"
+#define CHECKED_SHA "coalesce(pull_head, head_sha)"
 
 const char *run_checked_sha(const struct run_row *r)
 {
@@ -128,14 +128,14 @@ int store_run_list(
 }
 
 /* Filters that were not given cost nothing: newest first, the rows of a page are soon found. */
-#define FILTERED                                                                         \
-	"FROM workflow_runs WHERE (?1 = 0 OR repo_id = ?1)"                              \
-	" AND (?2 IS NULL OR conclusion = ?2 OR ?2 ="                                    \
-	" iif(status = 'queued' AND awaits_approval, 'waiting', status))"                \
-	" AND (?3 IS NULL OR head_ref IN (?3, 'refs/heads/' || ?3, 'refs/tags/' || ?3))" \
-	" AND (?4 IS NULL OR event = ?4) AND (?5 IS NULL OR actor = ?5 COLLATE NOCASE)"  \
-	" AND (?6 IS NULL OR workflow_name = ?6 OR workflow_file = ?6"                   \
-	" OR workflow_file LIKE '%/' || ?6)"
+#define FILTERED                                                                                \
+	"FROM workflow_runs WHERE (?1 = 0 OR repo_id = ?1)"                                     \
+	" AND (?2 IS NULL OR conclusion = ?2 OR ?2 ="                                           \
+	" CASE WHEN status = 'queued' AND awaits_approval <> 0 THEN 'waiting' ELSE status END)" \
+	" AND (?3 IS NULL OR head_ref IN (?3, 'refs/heads/' || ?3, 'refs/tags/' || ?3))"        \
+	" AND (?4 IS NULL OR event = ?4) AND (?5 IS NULL OR actor = ?5 COLLATE NOCASE)"         \
+	" AND (?6 IS NULL OR workflow_name = ?6 OR workflow_file = ?6"                          \
+	" OR substr(workflow_file, length(workflow_file) - length(?6)) = '/' || ?6)"
 
 int store_run_find(struct store *s, const struct run_filter *f, const struct page *page,
 	struct run_list *ret, struct err *e)

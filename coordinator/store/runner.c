@@ -16,7 +16,7 @@ static const struct column columns[] = {
 	COLUMN("r.allowed_labels", COLUMN_STRV, runner_row, allowed_labels),
 	COLUMN("r.refused_labels", COLUMN_STRV, runner_row, refused_labels),
 	COLUMN("r.scope_owner", COLUMN_TEXT, runner_row, scope_owner),
-	COLUMN("ifnull(r.scope_repo_id, 0)", COLUMN_INT, runner_row, scope_repo_id),
+	COLUMN("coalesce(r.scope_repo_id, 0)", COLUMN_INT, runner_row, scope_repo_id),
 	COLUMN("(SELECT o.owner || '/' || o.name FROM repositories o WHERE o.id = r.scope_repo_id)",
 		COLUMN_TEXT, runner_row, scope_repo),
 	COLUMN("r.capacity", COLUMN_INT, runner_row, capacity),
@@ -72,15 +72,15 @@ int store_runner_register(struct store *s, const char *name, const struct strv *
 	if (store_begin(s, &tx, e) < 0)
 		return -1;
 	struct err why = { 0 };
-	if (sql_run(s, &why,
+	int64_t id = 0;
+	if (sql_int(s, &id, &why,
 		    "INSERT INTO runners (name, labels, allowed_labels, capacity, created_at)"
-		    " VALUES (?1, ?2, ?2, ?3, ?4)",
+		    " VALUES (?1, ?2, ?2, ?3, ?4) RETURNING id",
 		    "tviw", name, labels, capacity, now) < 0) {
 		if (err_is(&why, ERR_CONFLICT))
 			return err_set(e, ERR_CONFLICT, "runner \"%s\" already exists", name);
 		return err_set(e, why.class, "%s", why.text);
 	}
-	int64_t id = sql_last_id(s);
 	if (token_add(s, id, token_sha, now, expires_at, e) < 0 || store_commit(&tx, e) < 0)
 		return -1;
 	*ret_id = id;
@@ -134,8 +134,9 @@ int store_runner_heartbeat(
 		return -1;
 	if (sql_run(s, e,
 		    "UPDATE runners SET last_heartbeat_at = ?2, offline_at = NULL,"
-		    " capacity = iif(?3 > 0, ?3, capacity), host_name = ifnull(?4, host_name),"
-		    " version = ifnull(?5, version) WHERE id = ?1",
+		    " capacity = CASE WHEN ?3 > 0 THEN ?3 ELSE capacity END, host_name = "
+		    "coalesce(?4, host_name),"
+		    " version = coalesce(?5, version) WHERE id = ?1",
 		    "iwitt", id, now, h->capacity, h->host_name, h->version) < 0)
 		return -1;
 	if (h->labels &&
@@ -183,7 +184,7 @@ int store_runner_drain(
 	struct store *s, int64_t id, const char *reason, struct wall now, struct err *e)
 {
 	if (sql_run(s, e,
-		    "UPDATE runners SET drained_at = ifnull(drained_at, ?2), drain_reason = ?3"
+		    "UPDATE runners SET drained_at = coalesce(drained_at, ?2), drain_reason = ?3"
 		    " WHERE id = ?1 AND revoked_at IS NULL",
 		    "iwt", id, now, reason) < 0)
 		return -1;
@@ -203,7 +204,8 @@ int store_runner_set_labels(struct store *s, int64_t id, const struct strv *labe
 int store_runner_undrain(struct store *s, int64_t id, struct wall now, struct err *e)
 {
 	if (sql_run(s, e,
-		    "UPDATE runners SET freed_at = iif(drained_at IS NULL, freed_at, ?2),"
+		    "UPDATE runners SET freed_at = CASE WHEN drained_at IS NULL THEN freed_at ELSE "
+		    "?2 END,"
 		    " drained_at = NULL, drain_reason = NULL"
 		    " WHERE id = ?1 AND revoked_at IS NULL",
 		    "iw", id, now) < 0)
@@ -236,7 +238,7 @@ int store_runner_revoke(
 	if (store_begin(s, &tx, e) < 0 ||
 		sql_run(s, e,
 			"UPDATE runners SET revoked_at = ?2, revoke_reason = ?3,"
-			" offline_at = ifnull(offline_at, ?2)"
+			" offline_at = coalesce(offline_at, ?2)"
 			" WHERE id = ?1 AND revoked_at IS NULL",
 			"iwt", id, now, reason) < 0)
 		return -1;
@@ -260,7 +262,7 @@ int store_runner_cleanup_stale(
 {
 	if (sql_run(s, e,
 		    "UPDATE runners SET offline_at = ?2 WHERE offline_at IS NULL"
-		    " AND ifnull(last_heartbeat_at, created_at) < ?1",
+		    " AND coalesce(last_heartbeat_at, created_at) < ?1",
 		    "ww", before, now) < 0)
 		return -1;
 	*ret_count = sql_changes(s);

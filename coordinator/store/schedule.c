@@ -39,7 +39,7 @@ int store_schedule_replace(
 			    "itttw", repo_id, r->workflow_file, r->cron, r->actor, r->next_at) < 0)
 			return -1;
 	}
-	if (sql_run(s, e, "DELETE FROM schedules WHERE repo_id = ? AND NOT kept", "i", repo_id) < 0)
+	if (sql_run(s, e, "DELETE FROM schedules WHERE repo_id = ? AND kept = 0", "i", repo_id) < 0)
 		return -1;
 	return store_commit(&tx, e);
 }

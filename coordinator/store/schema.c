@@ -674,6 +674,12 @@ static const char *const migrations[] = {
 	"ALTER TABLE annotations ADD COLUMN log_line INTEGER;",
 	/* 43: counts of jobs; above */
 	SCHEMA_COUNTS,
+	/* 44: indexes of expressions as statements for every database write them */
+	"DROP INDEX webhooks_url;"
+	"CREATE UNIQUE INDEX webhooks_url ON webhooks (coalesce(repo_id, 0), url);"
+	"DROP INDEX workflow_runs_checked;"
+	"CREATE INDEX workflow_runs_checked ON workflow_runs"
+	" (repo_id, coalesce(pull_head, head_sha), workflow_file, event, workflow_name, id DESC);",
 };
 
 const char *schema_step(size_t number)

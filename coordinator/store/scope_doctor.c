@@ -28,16 +28,16 @@ struct layout {
 };
 static const struct layout layouts[] = {
 	{ "action_runner",
-		"SELECT id, name, CAST(ifnull(owner_id, 0) AS TEXT),"
-		" CAST(ifnull(repo_id, 0) AS TEXT), nullif(CAST(deleted AS TEXT), '0')"
+		"SELECT id, name, CAST(coalesce(owner_id, 0) AS TEXT),"
+		" CAST(coalesce(repo_id, 0) AS TEXT), nullif(CAST(deleted AS TEXT), '0')"
 		" FROM action_runner WHERE name = ? ORDER BY id",
 		"UPDATE action_runner SET owner_id = 0 WHERE id = ? AND name = ?"
 		" AND CAST(owner_id AS TEXT) = ? AND CAST(repo_id AS TEXT) = ?"
-		" AND ifnull(deleted, 0) = 0",
+		" AND coalesce(deleted, 0) = 0",
 		false },
 	{ "runners",
-		"SELECT id, name, ifnull(scope_owner, '0'),"
-		" CAST(ifnull(scope_repo_id, 0) AS TEXT), CAST(revoked_at / 1000000 AS TEXT)"
+		"SELECT id, name, coalesce(scope_owner, '0'),"
+		" CAST(coalesce(scope_repo_id, 0) AS TEXT), CAST(revoked_at / 1000000 AS TEXT)"
 		" FROM runners WHERE name = ? ORDER BY id",
 		"UPDATE runners SET scope_owner = NULL WHERE id = ? AND name = ?"
 		" AND scope_owner = ? AND CAST(scope_repo_id AS TEXT) = ?"

@@ -78,8 +78,8 @@ int store_summary_list(
 
 	if (row_select(s, &q, e, &summary_type,
 		    "FROM workflow_jobs j CROSS JOIN summaries y"
-		    " ON y.job_id = ifnull(j.kept_from, j.id)"
-		    " JOIN workflow_steps t ON t.id = y.step_id WHERE j.run_id = ?1"
+		    " JOIN workflow_steps t ON t.id = y.step_id"
+		    " WHERE y.job_id = coalesce(j.kept_from, j.id) AND j.run_id = ?1"
 		    " ORDER BY j.position, j.leg, t.position LIMIT ?2",
 		    "ii", run_id, limit) < 0)
 		return -1;
@@ -110,8 +110,8 @@ static int text_add(
 			text->data[i] = ' ';
 	return sql_run(s, e,
 		"INSERT INTO summaries (step_id, job_id, text) VALUES (?1, ?2, ?3)"
-		" ON CONFLICT (step_id) DO UPDATE SET text = substr(CAST(text || ?3 AS BLOB), 1, "
-		"?4)",
+		" ON CONFLICT (step_id) DO UPDATE SET text = substr(CAST("
+		"summaries.text || ?3 AS BLOB), 1, CAST(?4 AS INTEGER))",
 		"iibi", step_id, job_id, text->data, text->len, (int64_t)SUMMARY_MAX);
 }
 
@@ -129,7 +129,8 @@ int summary_take(
 		had.len == r.state.len && memcmp(buf_cstr(&had), buf_cstr(&r.state), had.len) == 0;
 	int rc = same ? 0
 		      : sql_run(s, e,
-				"UPDATE workflow_steps SET summary_line = nullif(?2, x'')"
+				"UPDATE workflow_steps SET summary_line = CASE WHEN length(?2) > 0 "
+				"THEN ?2 END"
 				" WHERE id = ?1",
 				"ib", step_id, buf_cstr(&r.state), r.state.len);
 	buf_release(&r.state);

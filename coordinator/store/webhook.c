@@ -6,13 +6,14 @@
 
 #include <inttypes.h>
 
+#include "base/codec.h"
 #include "coordinator/sql/row.h"
 #include "coordinator/store/state_row.h"
 
 #define WAITS "d.hook_id = h.id AND d.done_at IS NULL"
 static const struct column columns[] = {
 	COLUMN("h.id", COLUMN_INT, webhook_row, id),
-	COLUMN("ifnull(h.repo_id, 0)", COLUMN_INT, webhook_row, repo_id),
+	COLUMN("coalesce(h.repo_id, 0)", COLUMN_INT, webhook_row, repo_id),
 	COLUMN("(SELECT r.owner || '/' || r.name FROM repositories r WHERE r.id = h.repo_id)",
 		COLUMN_TEXT, webhook_row, repo),
 	COLUMN("h.url", COLUMN_TEXT, webhook_row, url),
@@ -32,17 +33,17 @@ static const struct column delivery_columns[] = {
 	COLUMN("hook_id", COLUMN_INT, delivery_row, hook_id),
 	COLUMN("guid", COLUMN_TEXT, delivery_row, guid),
 	COLUMN("event", COLUMN_TEXT, delivery_row, event),
-	COLUMN("ifnull(run_id, 0)", COLUMN_INT, delivery_row, run_id),
-	COLUMN("ifnull(job_id, 0)", COLUMN_INT, delivery_row, job_id),
+	COLUMN("coalesce(run_id, 0)", COLUMN_INT, delivery_row, run_id),
+	COLUMN("coalesce(job_id, 0)", COLUMN_INT, delivery_row, job_id),
 	COLUMN("status IS NOT NULL", COLUMN_BOOL, delivery_row, has_state),
-	COLUMN_STATUS("ifnull(status, 'queued')", delivery_row, state.status),
+	COLUMN_STATUS("coalesce(status, 'queued')", delivery_row, state.status),
 	COLUMN_CONCLUSION("conclusion", delivery_row, state.conclusion),
-	COLUMN("ifnull(runner_id, 0)", COLUMN_INT, delivery_row, runner_id),
+	COLUMN("coalesce(runner_id, 0)", COLUMN_INT, delivery_row, runner_id),
 	COLUMN("changed_at", COLUMN_WALL, delivery_row, changed_at),
 	COLUMN("tried_at", COLUMN_WALL, delivery_row, tried_at),
 	COLUMN("done_at", COLUMN_WALL, delivery_row, done_at),
 	COLUMN("attempts", COLUMN_INT, delivery_row, attempts),
-	COLUMN("ifnull(answer, 0)", COLUMN_INT, delivery_row, answer),
+	COLUMN("coalesce(answer, 0)", COLUMN_INT, delivery_row, answer),
 	COLUMN("problem", COLUMN_TEXT, delivery_row, problem),
 	COLUMN("outcome", COLUMN_TEXT, delivery_row, outcome),
 };
@@ -80,7 +81,7 @@ static int hook_find(
 	struct store *s, const struct webhook_spec *spec, int64_t *ret_id, struct err *e)
 {
 	return sql_int(s, ret_id, e,
-		"SELECT id FROM webhooks WHERE ifnull(repo_id, 0) = ? AND url = ?", "it",
+		"SELECT id FROM webhooks WHERE coalesce(repo_id, 0) = ? AND url = ?", "it",
 		spec->repo_id, spec->url);
 }
 
@@ -89,8 +90,8 @@ static int hook_add(struct store *s, const struct webhook_spec *spec, struct wal
 {
 	int64_t have = 0;
 
-	if (sql_int(s, &have, e, "SELECT count(*) FROM webhooks WHERE ifnull(repo_id, 0) = ?", "i",
-		    spec->repo_id) < 0)
+	if (sql_int(s, &have, e, "SELECT count(*) FROM webhooks WHERE coalesce(repo_id, 0) = ?",
+		    "i", spec->repo_id) < 0)
 		return -1;
 	if (have >= WEBHOOKS_PLACE)
 		return err_set(
@@ -174,7 +175,11 @@ int store_webhook_ping(
 	struct store *s, int64_t id, struct wall now, int64_t *ret_delivery, struct err *e)
 {
 	CLEAN_TX struct store_tx tx = { 0 };
+	unsigned char number[16];
+	char guid[2 * sizeof(number) + 1];
 
+	random_bytes(number, sizeof(number));
+	hex_encode(number, sizeof(number), guid);
 	if (store_begin(s, &tx, e) < 0 ||
 		sql_run(s, e, "UPDATE webhooks SET failures = 0, next_at = 0 WHERE id = ?", "i",
 			id) < 0)
@@ -183,8 +188,8 @@ int store_webhook_ping(
 		return err_set(e, ERR_NOT_FOUND, "webhook %" PRId64 " does not exist", id);
 	if (sql_int(s, ret_delivery, e,
 		    "INSERT INTO webhook_deliveries (hook_id, guid, event, changed_at)"
-		    " VALUES (?, lower(hex(randomblob(16))), 'ping', ?) RETURNING id",
-		    "iw", id, now) < 0)
+		    " VALUES (?, ?, 'ping', ?) RETURNING id",
+		    "itw", id, guid, now) < 0)
 		return -1;
 	return store_commit(&tx, e);
 }
@@ -257,8 +262,9 @@ int store_delivery_tried(struct store *s, const struct delivery_result *r, struc
 			"iiwittw", r->id, (int64_t)r->answered, r->now, r->answer, r->problem,
 			outcome, done) < 0 ||
 		sql_run(s, e,
-			"UPDATE webhooks SET failures = iif(?2, 0, failures + 1),"
-			" next_at = ifnull(?3, 0) WHERE id = ?1",
+			"UPDATE webhooks SET failures = CASE WHEN ?2 <> 0 THEN 0 ELSE failures + 1 "
+			"END,"
+			" next_at = coalesce(?3, 0) WHERE id = ?1",
 			"iyw", r->hook_id, r->delivered, r->next_at) < 0)
 		return -1;
 	return store_commit(&tx, e);
@@ -270,13 +276,13 @@ int store_deliveries_give_up(struct store *s, int64_t hook_id, struct wall now, 
 
 	if (sql_run(s, e,
 		    "UPDATE webhook_deliveries SET outcome = 'dead', done_at = ?2,"
-		    " problem = 'given up after a day: ' || ifnull(problem, 'not tried')"
+		    " problem = 'given up after a day: ' || coalesce(problem, 'not tried')"
 		    " WHERE hook_id = ?1 AND done_at IS NULL AND changed_at <= ?3",
 		    "iww", hook_id, now, oldest) < 0)
 		return -1;
 	return sql_run(s, e,
 		"UPDATE webhook_deliveries SET outcome = 'dead', done_at = ?2,"
-		" problem = 'given up: too many wait: ' || ifnull(problem, 'not tried')"
+		" problem = 'given up: too many wait: ' || coalesce(problem, 'not tried')"
 		" WHERE hook_id = ?1 AND done_at IS NULL AND id <= (SELECT id FROM"
 		" webhook_deliveries WHERE hook_id = ?1 AND done_at IS NULL"
 		" ORDER BY id DESC LIMIT 1 OFFSET ?3)",

@@ -6,14 +6,13 @@
 
 #include <inttypes.h>
 
+#include "base/json.h"
 #include "coordinator/sql/row.h"
 #include "coordinator/store/state_row.h"
 
-/* Payloads of pushes with hundreds of commits are not parsed for one line. */
-#define MESSAGE                                                                 \
-	"CASE WHEN length(event_payload) < 65536 AND json_valid(event_payload)" \
-	" THEN ifnull(json_extract(event_payload, '$.head_commit.message'),"    \
-	" json_extract(event_payload, '$.pull_request.title')) END"
+/* The payload, which message_take makes the message of: databases have no words for JSON in common.
+ * Those of pushes with hundreds of commits are not parsed for one line. */
+#define MESSAGE "CASE WHEN length(event_payload) < 65536 THEN event_payload END"
 
 static const struct column columns[] = {
 	COLUMN("id", COLUMN_INT, run_brief, id),
@@ -53,6 +52,21 @@ const char *run_brief_word(const struct run_brief *b)
 	return waits ? "waiting" : state_word(b->state);
 }
 
+/* A payload that is no JSON says nothing. */
+static void message_take(struct run_brief *b)
+{
+	CLEAN_STR char *payload = TAKE(b->message);
+	CLEAN_JSON struct json_doc *d =
+		payload ? json_parse(payload, strlen(payload), NULL, NULL) : NULL;
+
+	if (!d)
+		return;
+	const char *of_commit = json_get_string(json_get(json_root(d), "head_commit"), "message");
+	b->message = xstrdup(
+		of_commit ? of_commit
+			  : json_get_string(json_get(json_root(d), "pull_request"), "title"));
+}
+
 int store_run_brief(struct store *s, int64_t run_id, struct run_brief *ret, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
@@ -62,6 +76,7 @@ int store_run_brief(struct store *s, int64_t run_id, struct run_brief *ret, stru
 	int rc = row_next(&q, &brief_type, ret, e);
 	if (rc == 0)
 		return err_set(e, ERR_NOT_FOUND, "run %" PRId64 " does not exist", run_id);
+	message_take(ret);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -70,7 +85,7 @@ static int newest_index(struct store *s, int64_t repo_id, int64_t *ret, struct e
 {
 	*ret = 0;
 	return sql_int(s, ret, e,
-		"SELECT ifnull(max(run_index), 0) + 1 FROM workflow_runs WHERE repo_id = ?", "i",
+		"SELECT coalesce(max(run_index), 0) + 1 FROM workflow_runs WHERE repo_id = ?", "i",
 		repo_id);
 }
 
@@ -87,7 +102,8 @@ int store_run_briefs(struct store *s, const struct run_brief_spec *spec, struct 
 		    "FROM workflow_runs WHERE repo_id = ?1 AND run_index < ?2 AND run_index >= ?3"
 		    " AND (?4 IS NULL OR head_ref IN (?4, 'refs/heads/' || ?4, 'refs/tags/' || ?4))"
 		    " AND (?5 IS NULL OR event = ?5) AND (?6 IS NULL OR conclusion = ?6 OR ?6 ="
-		    " iif(status = 'queued' AND awaits_approval, 'waiting', status))"
+		    " CASE WHEN status = 'queued' AND awaits_approval <> 0 THEN 'waiting' ELSE "
+		    "status END)"
 		    " AND (?7 IS NULL OR actor = ?7 COLLATE NOCASE)"
 		    " ORDER BY run_index DESC LIMIT ?8",
 		    "iiitttti", spec->repo_id, before, from, spec->branch, spec->event, spec->state,
@@ -95,6 +111,8 @@ int store_run_briefs(struct store *s, const struct run_brief_spec *spec, struct 
 		return -1;
 	if (LIST_READ(&q, &brief_type, ret, e) < 0)
 		return -1;
+	for (size_t i = 0; i < ret->n; i++)
+		message_take(&ret->v[i]);
 	bool full = (int64_t)ret->n == spec->limit;
 	*ret_next = full ? ret->v[ret->n - 1].run_index : from;
 	if (*ret_next <= 1)
