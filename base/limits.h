@@ -17,6 +17,7 @@
 #define LIMIT_JOB_OUTPUTS_BODY MIB(7) /* the same as JSON */
 #define LIMIT_LOG_CHUNK KIB(512)      /* raw bytes of one log chunk, PROTOCOL.md */
 #define LIMIT_METADATA 255            /* host_name, version */
+#define LIMIT_TROUBLE 500             /* what keeps a runner from work, bytes of text */
 #define LIMIT_LABELS 64               /* labels of a runner */
 #define LIMIT_ACTIVE_JOBS 1000        /* jobs that one heartbeat may name */
 #define LIMIT_TOKEN KIB(8)

@@ -15,13 +15,23 @@
 
 enum { COMMIT_MIN = 7, COMMIT_MAX = 100 };
 
-enum standing { READY, STALE, OFFLINE, DRAINING, MISSING_VERSION, VERSION_DRIFT, STANDINGS };
+enum standing {
+	READY,
+	STALE,
+	OFFLINE,
+	DRAINING,
+	TROUBLED,
+	MISSING_VERSION,
+	VERSION_DRIFT,
+	STANDINGS
+};
 
 static const struct {
 	const char *key, *why; /* why NULL: nothing is wrong */
 } standings[STANDINGS] = {
 	[READY] = { "ready_count", NULL },
 	[STALE] = { "stale_count", "its last heartbeat is too old" },
+	[TROUBLED] = { "troubled_count", "it says that it cannot work" },
 	[OFFLINE] = { "offline_count", "it is offline" },
 	[DRAINING] = { "draining_count", "it is draining" },
 	[MISSING_VERSION] = { "missing_version_count", "it reports no version" },
@@ -78,6 +88,8 @@ static enum standing standing_of(
 {
 	if (r->drained_at.us)
 		return DRAINING;
+	if (r->trouble && now.us - r->trouble_at.us <= o->max_age_us)
+		return TROUBLED;
 	if (!r->last_heartbeat_at.us || r->offline_at.us)
 		return OFFLINE;
 	if (now.us - r->last_heartbeat_at.us > o->max_age_us)
@@ -98,12 +110,14 @@ static void inspect(struct preflight *p, const struct preflight_options *o,
 		if (r->revoked_at.us || !has_labels(r, &o->wanted))
 			continue;
 		enum standing s = standing_of(r, o, now);
+		const char *detail = s == VERSION_DRIFT ? r->version
+				     : s == TROUBLED    ? r->trouble_text
+							: NULL;
 		p->checked++;
 		p->counts[s]++;
 		if (standings[s].why)
 			strv_addf(&p->reasons, "runner %" PRId64 " (%s): %s%s%s", r->id, r->name,
-				standings[s].why, s == VERSION_DRIFT ? ", " : "",
-				s == VERSION_DRIFT ? r->version : "");
+				standings[s].why, detail ? ", " : "", detail ? detail : "");
 	}
 	if (p->counts[READY] < o->min_runners)
 		strv_addf(&p->reasons,

@@ -37,12 +37,13 @@ static const struct table_column runner_columns[] = {
 	{ "SCOPE" },
 	{ "LABELS" },
 	{ "REFUSED" },
+	{ "TROUBLE" },
 };
 static const struct admin_list runners_list = { ADMIN_LIST("runners", runner_columns),
 	.order = ADMIN_BY_ID };
 
 static const char *const standing_words[] = { "any", "online", "idle", "busy", "offline",
-	"draining", "revoked", "deaf", NULL };
+	"draining", "revoked", "deaf", "troubled", NULL };
 
 struct runners_options {
 	int standing; /* of standing_words */
@@ -57,6 +58,8 @@ static bool runner_is(
 		return true;
 	if (str_eq(word, "deaf"))
 		return runner_deaf(r, m, now);
+	if (str_eq(word, "troubled"))
+		return runner_in_trouble(r, now) && !r->revoked_at.us;
 	if (str_eq(word, "online"))
 		return runner_online(r, now) && !r->revoked_at.us;
 	return str_eq(word, runner_mood(r, now)) || str_eq(word, runner_work_status(r, now));
@@ -77,13 +80,14 @@ static void runner_show(
 	table_text(&a->table, runner_deaf(r, m, now) ? "deaf" : runner_mood(r, now));
 	table_addf(&a->table, "%" PRId64 "/%" PRId64, r->active_jobs, r->capacity);
 	table_int(&a->table, m->jobs);
-	table_time(&a->table, r->last_heartbeat_at);
+	table_time(&a->table, runner_heard_of(r));
 	table_text(&a->table, r->version);
 	table_text(&a->table, r->scope_repo    ? r->scope_repo
 			      : r->scope_owner ? r->scope_owner
 					       : "site");
 	table_strv(&a->table, &r->labels);
 	table_strv(&a->table, &r->refused_labels);
+	table_text(&a->table, r->trouble);
 }
 
 static int list_runners(struct admin *a, void *options, struct err *e)
@@ -207,6 +211,15 @@ static void print_time(const char *what, struct wall at, const char *why)
 	print_fact(what, line);
 }
 
+static void print_trouble(const struct runner_row *r)
+{
+	if (!r->trouble)
+		return;
+	CLEAN_STR char *what = xasprintf("%s: %s", r->trouble, r->trouble_text);
+	print_time("trouble", r->trouble_since, what);
+	print_time("said at", r->trouble_at, NULL);
+}
+
 static void facts_print(const struct runner_facts *f)
 {
 	const struct runner_row *r = &f->row;
@@ -225,6 +238,7 @@ static void facts_print(const struct runner_facts *f)
 	print_fact("host", r->host_name);
 	print_fact("version", r->version);
 	print_time("heartbeat", r->last_heartbeat_at, NULL);
+	print_trouble(r);
 	print_time("registered", r->created_at, NULL);
 	print_time("drained", r->drained_at, r->drain_reason);
 	print_time("revoked", r->revoked_at, r->revoke_reason);
@@ -276,6 +290,7 @@ static const struct table_column queue_columns[] = {
 	{ "OLDEST" },
 	{ "ONLINE", TABLE_NUMBER },
 	{ "OFFLINE", TABLE_NUMBER },
+	{ "TROUBLED", TABLE_NUMBER },
 };
 static const struct admin_list queue_rows = { ADMIN_LIST("queued jobs", queue_columns) };
 
@@ -296,6 +311,7 @@ static void queue_row_write(struct json_writer *w, const struct queue_row *r, st
 	json_kv_int(w, "matching_runner_count", r->runners);
 	json_kv_int(w, "matching_runners", r->runners);
 	json_kv_int(w, "offline_runners", r->offline);
+	json_kv_int(w, "troubled_runners", r->troubled);
 	kv_time(w, "oldest_queued_at", r->oldest_at);
 	json_kv_int(w, "oldest_queued_seconds",
 		now.us > r->oldest_at.us ? (now.us - r->oldest_at.us) / USEC_PER_SEC : 0);
@@ -313,6 +329,7 @@ static void queue_row_show(struct admin *a, const struct queue_row *r, struct wa
 	table_time(&a->table, r->oldest_at);
 	table_int(&a->table, r->runners);
 	table_int(&a->table, r->offline);
+	table_int(&a->table, r->troubled);
 }
 
 static char *labels_key(const struct queue_row *r)

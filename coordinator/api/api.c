@@ -57,6 +57,8 @@ const struct httpd_route api_routes[] = {
 		api_heartbeat },
 	{ "POST", API "/runners/heartbeat/release", HTTPD_NO_BODY, 0, api_runner_begin,
 		api_heartbeat_release },
+	{ "POST", API "/runners/trouble", HTTPD_BUFFERED, KIB(16), api_runner_begin,
+		api_runner_trouble },
 	{ "GET", API "/runners/self", HTTPD_NO_BODY, 0, api_runner_begin, api_runner_self },
 	{ "POST", API "/runners/evidence", HTTPD_BUFFERED, LIMIT_API_BODY, api_runner_begin,
 		api_runner_evidence },

@@ -20,6 +20,7 @@ void api_user_begin(struct httpd_request *r, void *app);
 
 void api_heartbeat(struct httpd_request *r, void *app);
 void api_heartbeat_release(struct httpd_request *r, void *app);
+void api_runner_trouble(struct httpd_request *r, void *app);
 
 void api_runner_self(struct httpd_request *r, void *app);
 void api_runner_evidence(struct httpd_request *r, void *app);

@@ -105,6 +105,46 @@ void heartbeat_release(struct heartbeat_body *b)
 	*b = (struct heartbeat_body){ 0 };
 }
 
+/* ---- trouble ---- */
+
+enum { TROUBLE_KIND_MAX = 32, TROUBLE_SECONDS_MAX = 366 * 24 * 3600 };
+
+/* Newer runners may have words that we do not know. */
+static int decode_kind(const struct json_value *v, void *target, struct err *e)
+{
+	size_t n = v->type == JSON_STRING ? strspn(v->string, "abcdefghijklmnopqrstuvwxyz_") : 0;
+
+	if (n == 0 || n > TROUBLE_KIND_MAX || v->string[n])
+		return err_set(e, ERR_INPUT, "expected a word of 1 to %d letters a-z and _",
+			TROUBLE_KIND_MAX);
+	*(char **)target = xstrdup(v->string);
+	return 0;
+}
+
+static const struct json_field trouble_fields[] = {
+	{ "kind", JSON_TO_CUSTOM, offsetof(struct trouble_body, kind), JSON_REQUIRED,
+		.fn = decode_kind },
+	{ "text", JSON_TO_STRING, offsetof(struct trouble_body, text), JSON_REQUIRED, 0,
+		HOST_TEXT_MAX },
+	{ "seconds", JSON_TO_INT, offsetof(struct trouble_body, seconds), JSON_REQUIRED, 0,
+		TROUBLE_SECONDS_MAX },
+};
+
+int trouble_parse(struct slice text, struct trouble_body *ret, struct err *e)
+{
+	if (body_decode(text, trouble_fields, ARRAY_LEN(trouble_fields), ret, e) < 0)
+		return -1;
+	ret->text[utf8_cut(ret->text, LIMIT_TROUBLE)] = 0;
+	return 0;
+}
+
+void trouble_release(struct trouble_body *b)
+{
+	free(b->kind);
+	free(b->text);
+	*b = (struct trouble_body){ 0 };
+}
+
 /* ---- admin verbs ---- */
 
 static const struct json_field admin_fields[] = {

@@ -26,6 +26,15 @@ struct heartbeat_body {
 int heartbeat_parse(struct slice text, struct heartbeat_body *ret, struct err *e) CHECK_RESULT;
 void heartbeat_release(struct heartbeat_body *b);
 
+/* {kind, text, seconds}: what keeps a runner from work, and for how long by now */
+struct trouble_body {
+	char *kind; /* a word */
+	char *text; /* cut at LIMIT_TROUBLE bytes */
+	int64_t seconds;
+};
+int trouble_parse(struct slice text, struct trouble_body *ret, struct err *e) CHECK_RESULT;
+void trouble_release(struct trouble_body *b);
+
 /* {status, conclusion?, started_at?, completed_at?} */
 int report_parse(struct slice text, struct state_report *ret, struct err *e) CHECK_RESULT;
 

@@ -132,6 +132,14 @@ static int heartbeat_store(struct app *a, const struct runner_row *runner,
 	return store_runner_heartbeat(a->store, runner->id, &h, wall_now(), e);
 }
 
+/* A heartbeat is the word of a runner that is well. */
+static void note_recovery(const struct runner_row *runner)
+{
+	if (runner->trouble)
+		log_info("runner", "trouble_over", F_INT("runner", runner->id),
+			F_STR("kind", runner->trouble));
+}
+
 /* What this runner still counts as running and does not have is over. */
 static int heartbeat_reconcile(struct app *a, const struct httpd_request *r, int64_t runner_id,
 	const struct heartbeat_body *b, struct err *e)
@@ -188,6 +196,7 @@ void api_heartbeat(struct httpd_request *r, void *app)
 	}
 	if (!labels_serve(r, &runner, &body, &served))
 		return;
+	note_recovery(&runner);
 	if (heartbeat_store(a, &runner, &body, &served, &e) < 0 ||
 		heartbeat_reconcile(a, r, runner.id, &body, &e) < 0 ||
 		claim_or_wait(a, r, &runner, &served.labels, &e) < 0)
@@ -208,6 +217,57 @@ void api_heartbeat_release(struct httpd_request *r, void *app)
 	}
 	claim_release(a, runner.id);
 	httpd_reply(r, 204, NULL, NULL, 0);
+}
+
+/* ---- what keeps it from work ---- */
+
+/* Runners say it again every half minute, at once when it changes. */
+static bool trouble_too_soon(
+	struct httpd_request *r, const struct runner_row *runner, struct wall now)
+{
+	if (runner->trouble_at.us + USEC_PER_SEC <= now.us)
+		return false;
+	httpd_add_header(r, "Retry-After", "1");
+	httpd_error(r, 429, "more than one report of trouble in a second");
+	return true;
+}
+
+static int trouble_store(struct app *a, const struct runner_row *runner,
+	const struct trouble_body *b, struct wall now, struct err *e)
+{
+	const struct runner_trouble t = {
+		.kind = b->kind, .text = b->text, .since = { now.us - b->seconds * USEC_PER_SEC }
+	};
+
+	if (store_runner_trouble(a->store, runner->id, &t, now, e) < 0)
+		return -1;
+	if (!str_eq(runner->trouble, b->kind))
+		log_warn("runner", "trouble", F_INT("runner", runner->id),
+			F_STR("name", runner->name), F_STR("kind", b->kind),
+			F_STR("text", b->text));
+	return 0;
+}
+
+/* A runner that cannot work sends no heartbeats, as any of them may be answered with a job. It
+ * says here why, which other coordinators answer with 404. */
+void api_runner_trouble(struct httpd_request *r, void *app)
+{
+	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
+	CLEANUP(trouble_release) struct trouble_body body = { 0 };
+	struct wall now = wall_now();
+	struct err e = { 0 };
+
+	if (auth_runner(app, httpd_bearer(r), &runner, &e) < 0) {
+		httpd_reply_err(r, &e);
+		return;
+	}
+	if (trouble_too_soon(r, &runner, now))
+		return;
+	if (trouble_parse(httpd_body(r), &body, &e) < 0 ||
+		trouble_store(app, &runner, &body, now, &e) < 0)
+		httpd_reply_err(r, &e);
+	else
+		httpd_reply(r, 204, NULL, NULL, 0);
 }
 
 /* ---- what a runner may know about itself ---- */

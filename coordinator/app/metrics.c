@@ -186,7 +186,8 @@ static int page_runners(
 	struct store *s, const struct queue_list *queue, struct buf *out, struct err *e)
 {
 	CLEANUP(runner_list_release) struct runner_list l = { 0 };
-	int64_t online = 0, stale = 0, draining = 0, revoked = 0, active = 0, deaf = 0;
+	int64_t online = 0, stale = 0, draining = 0, revoked = 0, active = 0, deaf = 0,
+		troubled = 0;
 	struct wall now = wall_now();
 
 	if (store_runner_list(s, &l, e) < 0)
@@ -202,7 +203,8 @@ static int page_runners(
 		if (r->revoked_at.us)
 			continue;
 		online += fresh;
-		stale += !fresh && r->last_heartbeat_at.us;
+		troubled += runner_in_trouble(r, now);
+		stale += !fresh && r->last_heartbeat_at.us && !runner_in_trouble(r, now);
 		draining += r->drained_at.us != 0;
 		if (fresh)
 			m = queue_matching(queue, &offer);
@@ -215,6 +217,8 @@ static int page_runners(
 	print_gauge(out, PREFIX "runners_revoked", "Runners that are revoked.", revoked);
 	print_gauge(out, PREFIX "runners_deaf",
 		"Runners that are online and idle while a job for them waits.", deaf);
+	print_gauge(out, PREFIX "runners_troubled",
+		"Runners that say what keeps them from work: disk, engine, machine.", troubled);
 	print_gauge(out, PREFIX "jobs_running", "Jobs that run on a runner now.", active);
 	return 0;
 }

@@ -124,11 +124,20 @@ void check_objects(const struct coordinator_facts *f, struct doctor_row *r)
 
 /* ---- runners and pushes ---- */
 
+static void trouble_say(const struct runner_row *one, struct doctor_row *r)
+{
+	char since[WALL_TEXT_MAX];
+
+	doctor_say(r, DOCTOR_WARN, "%s, %s since %s: %s", one->name,
+		runner_trouble_words(one->trouble), wall_format(one->trouble_since, since),
+		one->trouble_text);
+}
+
 void check_runners(const struct coordinator_facts *f, struct doctor_row *r)
 {
 	CLEANUP(runner_list_release) struct runner_list l = { 0 };
 	struct err e = { 0 };
-	size_t stale = 0;
+	size_t stale = 0, troubled = 0;
 
 	if (store_runner_list(f->store, &l, &e) < 0) {
 		doctor_unproved(r, "%s", e.text);
@@ -137,14 +146,17 @@ void check_runners(const struct coordinator_facts *f, struct doctor_row *r)
 	for (size_t i = 0; i < l.n; i++) {
 		const struct runner_row *one = &l.v[i];
 
-		if (one->revoked_at.us || one->offline_at.us || !one->last_heartbeat_at.us ||
+		if (one->trouble && !one->revoked_at.us && troubled++ < NAMED_MAX)
+			trouble_say(one, r);
+		if (one->revoked_at.us || one->trouble || one->offline_at.us ||
+			!one->last_heartbeat_at.us ||
 			f->now.us - one->last_heartbeat_at.us < STALE_US)
 			continue;
 		if (stale++ < NAMED_MAX)
 			doctor_say(r, DOCTOR_WARN, "%s has sent no heartbeat for %" PRId64 " s",
 				one->name, (f->now.us - one->last_heartbeat_at.us) / USEC_PER_SEC);
 	}
-	doctor_say(r, DOCTOR_PASS, "%zu runners, %zu silent", l.n, stale);
+	doctor_say(r, DOCTOR_PASS, "%zu runners, %zu silent, %zu in trouble", l.n, stale, troubled);
 }
 
 void check_pushes(const struct coordinator_facts *f, struct doctor_row *r)

@@ -22,7 +22,8 @@ void html_mark(struct html *h, const char *word)
 	MARK("timed_out", timed_out)
 	MARK("action_required", action_required)
 	MARK("waiting", waiting)
-	MARK("warning", action_required)
+	MARK("warning", warning)
+	MARK("troubled", troubled)
 	MARK("queued", queued)
 	MARK("running", running)
 	MARK("busy", running)
@@ -70,6 +71,8 @@ const char *word_shown(const char *word)
 		return "timed out";
 	if (str_eq(word, "action_required"))
 		return "action required";
+	if (str_eq(word, "troubled"))
+		return "in trouble";
 	return str_eq(word, "waiting") ? "waiting for approval" : word;
 }
 

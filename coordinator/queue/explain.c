@@ -35,6 +35,7 @@ static const char *const kind_texts[] = {
 	[WAIT_SCOPE] = "runners_out_of_scope",
 	[WAIT_NOT_ALLOWED] = "runners_not_allowed",
 	[WAIT_OFFLINE] = "runners_offline",
+	[WAIT_TROUBLE] = "runners_in_trouble",
 	[WAIT_DRAINED] = "runners_drained",
 	[WAIT_BUSY] = "runners_busy",
 	[WAIT_RETURNED] = "returned",
@@ -240,6 +241,7 @@ enum standing {
 	STANDING_RETURNED,
 	STANDING_BUSY,
 	STANDING_DRAINED,
+	STANDING_TROUBLED,
 	STANDING_OFFLINE,
 	STANDING_NOT_ALLOWED,
 	STANDING_SCOPE,
@@ -254,6 +256,8 @@ static enum standing standing_of(const struct facts *f, const struct runner_row 
 
 	if (unfit)
 		return unfit & UNFIT_SCOPE ? STANDING_SCOPE : STANDING_NOT_ALLOWED;
+	if (runner_troubled(r, f->spec->online_since))
+		return r->drained_at.us ? STANDING_DRAINED : STANDING_TROUBLED;
 	if (r->offline_at.us || r->last_heartbeat_at.us <= f->spec->online_since.us)
 		return STANDING_OFFLINE;
 	if (r->drained_at.us)
@@ -262,6 +266,21 @@ static enum standing standing_of(const struct facts *f, const struct runner_row 
 		return STANDING_BUSY;
 	return job->handed_back_by == r->id && pause_ends > f->spec->now.us ? STANDING_RETURNED
 									    : STANDING_FREE;
+}
+
+/* Its name; of one in trouble also what that is. */
+static void standing_add(
+	struct names by[STANDINGS], enum standing standing, const struct runner_row *r)
+{
+	char since[WALL_TEXT_MAX];
+
+	if (standing != STANDING_TROUBLED) {
+		names_add(&by[standing], r->name);
+		return;
+	}
+	CLEAN_STR char *one = xasprintf("%s, %s since %s", r->name,
+		runner_trouble_words(r->trouble), wall_format(r->trouble_since, since));
+	names_add(&by[standing], one);
 }
 
 static void explain_runners(const struct job_row *job, struct names by[STANDINGS],
@@ -274,6 +293,7 @@ static void explain_runners(const struct job_row *job, struct names by[STANDINGS
 		[STANDING_RETURNED] = { WAIT_RETURNED, "gave it back less than a minute ago" },
 		[STANDING_BUSY] = { WAIT_BUSY, "busy" },
 		[STANDING_DRAINED] = { WAIT_DRAINED, "drained" },
+		[STANDING_TROUBLED] = { WAIT_TROUBLE, "in trouble" },
 		[STANDING_OFFLINE] = { WAIT_OFFLINE, "offline" },
 		[STANDING_NOT_ALLOWED] = { WAIT_NOT_ALLOWED, "not allowed by a policy" },
 		[STANDING_SCOPE] = { WAIT_SCOPE, "of another owner or repository" },
@@ -323,7 +343,7 @@ static int explain_ready(struct store *s, const struct facts *f, const struct jo
 		unsigned unfit = eligible_unfit(&queue.v[0], &o);
 
 		if (!r->revoked_at.us && !(unfit & UNFIT_LABELS))
-			names_add(&by[standing_of(f, r, job, unfit)], r->name);
+			standing_add(by, standing_of(f, r, job, unfit), r);
 	}
 	explain_runners(job, by, buf_cstr(&labels), ret);
 	for (size_t i = 0; i < STANDINGS; i++)

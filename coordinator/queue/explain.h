@@ -26,6 +26,7 @@ enum wait_kind {
 	WAIT_SCOPE,        /* those that do belong to another owner or repository */
 	WAIT_NOT_ALLOWED,  /* a policy allows none of those that do */
 	WAIT_OFFLINE,      /* those that do are offline */
+	WAIT_TROUBLE,      /* those that do said what keeps them from work */
 	WAIT_DRAINED,      /* those that do and are online are drained */
 	WAIT_BUSY,         /* those that do and might are at capacity */
 	WAIT_RETURNED,     /* the runner that just gave it back is the only one */

@@ -174,6 +174,7 @@ void queue_merge(struct queue_list *l)
 		to->jobs += from->jobs;
 		to->runners += from->runners;
 		to->offline += from->offline;
+		to->troubled += from->troubled;
 		if (from->oldest_at.us < to->oldest_at.us)
 			to->oldest_at = from->oldest_at;
 		if (from->since.us < to->since.us)
@@ -185,18 +186,27 @@ void queue_merge(struct queue_list *l)
 
 /* ---- runners for rows ---- */
 
-static void count_runner(struct queue_list *l, const struct offer *o, bool online)
+static int64_t *count_of(struct queue_row *q, const struct runner_row *r, struct wall online_since)
 {
+	if (runner_troubled(r, online_since))
+		return &q->troubled;
+	return !r->offline_at.us && r->last_heartbeat_at.us > online_since.us ? &q->runners
+									      : &q->offline;
+}
+
+static void count_runner(struct queue_list *l, const struct runner_row *r, struct wall online_since)
+{
+	const struct offer o = offer_of(r);
 	const struct queue_row *counted = NULL;
 	struct queue_row *first = NULL;
 
 	for (size_t i = 0; i < l->n; i++) {
 		if (!first || !same_labels(first, &l->v[i]))
 			first = &l->v[i];
-		if (counted == first || eligible_unfit(&l->v[i], o))
+		if (counted == first || eligible_unfit(&l->v[i], &o))
 			continue;
 		counted = first;
-		++*(online ? &first->runners : &first->offline);
+		++*count_of(first, r, online_since);
 	}
 }
 
@@ -209,11 +219,9 @@ int queue_count_runners(
 		return -1;
 	for (size_t i = 0; i < runners.n; i++) {
 		const struct runner_row *r = &runners.v[i];
-		const struct offer o = offer_of(r);
 
 		if (!r->revoked_at.us && !r->drained_at.us)
-			count_runner(l, &o,
-				!r->offline_at.us && r->last_heartbeat_at.us > online_since.us);
+			count_runner(l, r, online_since);
 	}
 	return 0;
 }

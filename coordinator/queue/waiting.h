@@ -22,8 +22,9 @@ struct queue_row {
 	struct strv allowed[POLICY_LEVELS];  /* policy.h; empty: all */
 	int64_t repo_cap, owner_cap;         /* strictest; 0: none */
 	int64_t repo_running, owner_running; /* counted where there is a cap */
-	int64_t runners; /* queue_count_runners: online, not revoked, not drained, fit for it */
-	int64_t offline; /* the same, but not online */
+	int64_t runners;  /* queue_count_runners: online, not revoked, not drained, fit for it */
+	int64_t offline;  /* the same, but not online … */
+	int64_t troubled; /* … and those that say what keeps them from work */
 };
 struct queue_list {
 	struct queue_row *v;
@@ -37,8 +38,8 @@ int store_queue_heads(struct store *s, struct queue_list *ret, struct err *e) CH
 /* One row: of this job, as if it waited alone. None without such a job. */
 int store_queue_of_job(
 	struct store *s, int64_t job_id, struct queue_list *ret, struct err *e) CHECK_RESULT;
-/* Fills runners and offline; a runner counts once for rows of the same labels, at the first of
- * them. Online: a heartbeat since then, and not marked offline. */
+/* Fills runners, offline and troubled; a runner counts once for rows of the same labels, at the
+ * first of them. Online: a heartbeat since then, and not marked offline. */
 int queue_count_runners(struct store *s, struct queue_list *l, struct wall online_since,
 	struct err *e) CHECK_RESULT;
 /* Rows of store_queue with the same labels become one, for listings. */

@@ -127,7 +127,8 @@ int store_lost_list(struct store *s, const struct lost_spec *l, struct job_list 
 			      " WHERE j.status = 'running'"
 			      " AND coalesce(j.last_seen_at, j.claimed_at) <= ?1"
 			      " AND (coalesce(j.last_seen_at, j.claimed_at) <= ?2"
-			      " OR coalesce(u.last_heartbeat_at, 0) <= ?1) ORDER BY j.claimed_at",
+			      " OR (coalesce(u.last_heartbeat_at, 0) <= ?1"
+			      " AND coalesce(u.trouble_at, 0) <= ?1)) ORDER BY j.claimed_at",
 		    "ww", l->silent_since, l->token_dead_since) < 0)
 		return -1;
 	return LIST_READ(&q, &job_type, ret, e);

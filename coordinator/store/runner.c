@@ -30,6 +30,10 @@ static const struct column columns[] = {
 	COLUMN("r.revoked_at", COLUMN_WALL, runner_row, revoked_at),
 	COLUMN("r.freed_at", COLUMN_WALL, runner_row, freed_at),
 	COLUMN("r.revoke_reason", COLUMN_TEXT, runner_row, revoke_reason),
+	COLUMN("r.trouble", COLUMN_TEXT, runner_row, trouble),
+	COLUMN("r.trouble_text", COLUMN_TEXT, runner_row, trouble_text),
+	COLUMN("r.trouble_since", COLUMN_WALL, runner_row, trouble_since),
+	COLUMN("r.trouble_at", COLUMN_WALL, runner_row, trouble_at),
 	COLUMN("(SELECT count(*) FROM workflow_jobs j"
 	       " WHERE j.runner_id = r.id AND j.status = 'running')",
 		COLUMN_INT, runner_row, active_jobs),
@@ -134,6 +138,8 @@ int store_runner_heartbeat(
 		return -1;
 	if (sql_run(s, e,
 		    "UPDATE runners SET last_heartbeat_at = ?2, offline_at = NULL,"
+		    " trouble = NULL, trouble_text = NULL, trouble_since = NULL,"
+		    " trouble_at = NULL,"
 		    " capacity = CASE WHEN ?3 > 0 THEN ?3 ELSE capacity END, host_name = "
 		    "coalesce(?4, host_name),"
 		    " version = coalesce(?5, version) WHERE id = ?1",
@@ -144,6 +150,38 @@ int store_runner_heartbeat(
 			"ivv", id, h->labels, h->refused_labels) < 0)
 		return -1;
 	return store_commit(&tx, e);
+}
+
+/* ---- what keeps it from work ---- */
+
+int store_runner_trouble(
+	struct store *s, int64_t id, const struct runner_trouble *t, struct wall now, struct err *e)
+{
+	return sql_run(s, e,
+		"UPDATE runners SET trouble_since = CASE WHEN trouble = ?2 THEN trouble_since"
+		" ELSE ?4 END, trouble = ?2, trouble_text = ?3, trouble_at = ?5 WHERE id = ?1",
+		"ittww", id, t->kind, t->text, t->since, now);
+}
+
+bool runner_troubled(const struct runner_row *r, struct wall since)
+{
+	return r->trouble && r->trouble_at.us > since.us;
+}
+
+const char *runner_trouble_words(const char *kind)
+{
+	static const struct {
+		const char *kind, *words;
+	} known[] = {
+		{ "disk", "whose disk has been full" },
+		{ "engine", "whose container engine has not answered" },
+		{ "machine", "whose machine has been unable to run jobs" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (str_eq(known[i].kind, kind))
+			return known[i].words;
+	return "which has been in trouble";
 }
 
 /* ---- what it may serve ---- */

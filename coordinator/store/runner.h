@@ -23,6 +23,9 @@ struct runner_row {
 	struct wall drained_at, revoked_at;
 	struct wall freed_at; /* a slot of it became free last, or its drain ended; 0: never */
 	char *drain_reason, *revoke_reason;
+	/* What keeps it from work, as it said at trouble_at; NULL: nothing. A heartbeat ends it. */
+	char *trouble, *trouble_text;
+	struct wall trouble_since, trouble_at;
 };
 struct runner_list {
 	struct runner_row *v;
@@ -56,8 +59,20 @@ struct runner_report {
 	int64_t capacity;                  /* 0: not said */
 	const char *host_name, *version;
 };
+/* Who asks for work is well: this ends a trouble. */
 int store_runner_heartbeat(struct store *s, int64_t id, const struct runner_report *h,
 	struct wall now, struct err *e) CHECK_RESULT;
+/* Why a runner asks for no work. */
+struct runner_trouble {
+	const char *kind, *text; /* kind: "disk", "engine", "machine", or a newer runner's word */
+	struct wall since;       /* of the first report of its kind; later ones leave it */
+};
+int store_runner_trouble(struct store *s, int64_t id, const struct runner_trouble *t,
+	struct wall now, struct err *e) CHECK_RESULT;
+/* It said so since then and has asked for no work yet. */
+bool runner_troubled(const struct runner_row *r, struct wall since);
+/* "whose disk has been full": for a sentence that goes on with since when. */
+const char *runner_trouble_words(const char *kind);
 /* The runner verbs; ERR_NOT_FOUND without such a runner, ERR_CONFLICT on a revoked one. */
 int store_runner_drain(struct store *s, int64_t id, const char *reason, struct wall now,
 	struct err *e) CHECK_RESULT;

@@ -680,6 +680,11 @@ static const char *const migrations[] = {
 	"DROP INDEX workflow_runs_checked;"
 	"CREATE INDEX workflow_runs_checked ON workflow_runs"
 	" (repo_id, coalesce(pull_head, head_sha), workflow_file, event, workflow_name, id DESC);",
+	/* 45: what keeps a runner from work, in its own words; NULL: it is well, or never said */
+	"ALTER TABLE runners ADD COLUMN trouble TEXT;"
+	"ALTER TABLE runners ADD COLUMN trouble_text TEXT;"
+	"ALTER TABLE runners ADD COLUMN trouble_since INTEGER;"
+	"ALTER TABLE runners ADD COLUMN trouble_at INTEGER;",
 };
 
 const char *schema_step(size_t number)

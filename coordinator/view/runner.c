@@ -10,7 +10,18 @@
 
 bool runner_online(const struct runner_row *r, struct wall now)
 {
-	return r->last_heartbeat_at.us + RUNNER_STALE_US > now.us && !r->offline_at.us;
+	return r->last_heartbeat_at.us + RUNNER_STALE_US > now.us && !r->offline_at.us &&
+	       !r->trouble;
+}
+
+bool runner_in_trouble(const struct runner_row *r, struct wall now)
+{
+	return runner_troubled(r, (struct wall){ now.us - RUNNER_STALE_US });
+}
+
+struct wall runner_heard_of(const struct runner_row *r)
+{
+	return r->trouble_at.us > r->last_heartbeat_at.us ? r->trouble_at : r->last_heartbeat_at;
 }
 
 const char *runner_mood(const struct runner_row *r, struct wall now)
@@ -19,6 +30,8 @@ const char *runner_mood(const struct runner_row *r, struct wall now)
 		return "revoked";
 	if (r->drained_at.us)
 		return "draining";
+	if (runner_in_trouble(r, now))
+		return "troubled";
 	return runner_online(r, now) ? "online" : "offline";
 }
 
@@ -55,6 +68,21 @@ void runner_scope_write(struct json_writer *w, const struct runner_row *r)
 	json_end_object(w);
 }
 
+static void write_trouble(struct json_writer *w, const struct runner_row *r)
+{
+	json_key(w, "trouble");
+	if (!r->trouble) {
+		json_null(w);
+		return;
+	}
+	json_begin_object(w);
+	json_kv_str(w, "kind", r->trouble);
+	json_kv_str(w, "text", r->trouble_text);
+	kv_time(w, "since", r->trouble_since);
+	kv_time(w, "reported_at", r->trouble_at);
+	json_end_object(w);
+}
+
 /* Some facts have two names: the hosted service's, and the one that stood here first. */
 void runner_write(struct json_writer *w, const struct runner_row *r, struct wall now)
 {
@@ -71,6 +99,7 @@ void runner_write(struct json_writer *w, const struct runner_row *r, struct wall
 	json_kv_bool(w, "online", runner_online(r, now));
 	kv_time(w, "last_heartbeat_at", r->last_heartbeat_at);
 	write_age(w, "last_heartbeat_age_seconds", r->last_heartbeat_at, now);
+	write_trouble(w, r);
 	json_kv_str(w, "host_name", r->host_name);
 	json_kv_str(w, "version", r->version);
 	json_kv_bool(w, "draining", r->drained_at.us != 0);

@@ -9,8 +9,13 @@
 #define RUNNER_STALE_US (2 * 60 * USEC_PER_SEC) /* silent longer: not online */
 #define RUNNER_DEAF_US (60 * USEC_PER_SEC)
 
+/* A heartbeat, not long ago, and no word of trouble since. */
 bool runner_online(const struct runner_row *r, struct wall now);
-const char *runner_mood(const struct runner_row *r, struct wall now); /* "online", "draining", … */
+const char *runner_mood(const struct runner_row *r, struct wall now); /* "online", "draining",
+									 "troubled", … */
+/* It says so itself, and did not long ago. */
+bool runner_in_trouble(const struct runner_row *r, struct wall now);
+struct wall runner_heard_of(const struct runner_row *r); /* us 0: never */
 /* As the hosted service has it: "idle", "busy", "offline". */
 const char *runner_work_status(const struct runner_row *r, struct wall now);
 /* Online and with a free slot, and yet a job that it could take has been waiting for longer than

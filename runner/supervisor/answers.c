@@ -5,6 +5,7 @@
  */
 #include "runner/supervisor/private.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -128,6 +129,51 @@ void heartbeats_send(struct supervisor *s)
 			mono_add(now, s->settings->config.runner.poll_interval_us);
 }
 
+/* ---- why none leaves ---- */
+
+static void disk_trouble(const struct supervisor *s, struct trouble *ret)
+{
+	const struct disk_gate_view disk = disk_gate_state(s->gates.disk);
+
+	ret->kind = "disk";
+	ret->since = disk.since;
+	snprintf(ret->text, sizeof(ret->text),
+		"%u%% used at %s, less than disk.min_free (%" PRId64 "%%) is free", disk.percent,
+		disk.root ? disk.root : "?", s->settings->config.disk.min_free);
+}
+
+/* False: nothing that we know of keeps us from work. */
+static bool find_trouble(const struct supervisor *s, struct trouble *ret)
+{
+	const struct engine_view engine = engine_watch_view(s->gates.engine);
+	const struct platform_view platform = platform_state(s->gates.platform);
+	bool broken = platform.state == PLATFORM_BROKEN;
+
+	*ret = (struct trouble){ 0 };
+	if (disk_gate_state(s->gates.disk).pressure) {
+		disk_trouble(s, ret);
+	} else if (engine_watch_lost(s->gates.engine) || (broken && engine.error)) {
+		ret->kind = "engine";
+		ret->since = engine.since;
+		snprintf(ret->text, sizeof(ret->text), "%s", engine.error);
+	} else if (broken) {
+		ret->kind = "machine";
+		ret->since = platform.since;
+		snprintf(ret->text, sizeof(ret->text), "%s", platform.error);
+	}
+	return ret->kind != NULL;
+}
+
+void heartbeats_explain(struct supervisor *s)
+{
+	struct trouble t;
+
+	if (supervisor_draining(s) || s->stop.over || !find_trouble(s, &t))
+		trouble_over(s->heartbeats.trouble);
+	else if (!heartbeat_in_flight(s->heartbeats.sender))
+		trouble_report(s->heartbeats.trouble, &t);
+}
+
 /* The answer that is still to come may bring a claim, and then that job is ours. */
 bool heartbeats_may_bring_claim(struct supervisor *s)
 {
@@ -161,6 +207,8 @@ void heartbeats_setup(struct supervisor *s)
 		.keys = s->jobs.keys,
 		.on_answer = on_answer,
 		.data = s });
+	s->heartbeats.trouble = trouble_sender_new(s->loop, s->http);
+	trouble_sender_set_self(s->heartbeats.trouble, c->server.base_url, c->runner.token);
 	pace_init(&s->heartbeats.pace);
 	s->heartbeats.pacer = loop_timer(s->loop, MONO_NEVER, on_pacer, s);
 }
@@ -168,5 +216,6 @@ void heartbeats_setup(struct supervisor *s)
 void heartbeats_teardown(struct supervisor *s)
 {
 	heartbeat_free(s->heartbeats.sender);
+	trouble_sender_free(s->heartbeats.trouble);
 	loop_source_unref(&s->heartbeats.pacer);
 }

@@ -94,6 +94,8 @@ static void inspect_disks(struct disk_gate *g)
 		}
 		now.pressure = now.pressure || is_short;
 	}
+	if (now.pressure)
+		now.since = g->view.pressure ? g->view.since : wall_now();
 	g->view = now;
 	g->inspected = loop_now(g->spec.loop);
 }

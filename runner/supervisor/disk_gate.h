@@ -25,8 +25,9 @@ struct disk_gate_spec {
 	void *data;
 };
 struct disk_gate_view {
-	bool pressure;    /* closed because space is low */
-	unsigned percent; /* of the fuller one */
+	bool pressure;     /* closed because space is low */
+	struct wall since; /* since when, with pressure */
+	unsigned percent;  /* of the fuller one */
 	const char
 		*root; /* which; a folder of ours on it, of the settings in force; NULL: unknown */
 	uint64_t guards; /* how often the guard ran */

@@ -26,6 +26,7 @@
 #include "runner/supervisor/status.h"
 #include "runner/supervisor/supervisor.h"
 #include "runner/supervisor/sweeper.h"
+#include "runner/supervisor/trouble.h"
 #include "state/state_dir.h"
 
 /* Claims may be large, so those that nobody asked for are not collected without end. */
@@ -47,6 +48,7 @@ struct supervisor_heartbeats {
 	bool refused;              /* and does not now */
 	struct heartbeat_view last;
 	char error[256]; /* of the last one; empty: it was answered well */
+	struct trouble_sender *trouble;
 };
 
 struct supervisor_jobs {
@@ -126,6 +128,8 @@ void heartbeats_setup(struct supervisor *s);
 void heartbeats_teardown(struct supervisor *s);
 /* Sends one when it is due and allowed, else sets the pacer. */
 void heartbeats_send(struct supervisor *s);
+/* Says why none is sent, when a gate is the reason. */
+void heartbeats_explain(struct supervisor *s);
 /* The answer that is still to come may bring a claim, and then that job is ours. */
 bool heartbeats_may_bring_claim(struct supervisor *s);
 

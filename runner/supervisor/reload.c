@@ -34,6 +34,7 @@ static void put_in_force(struct supervisor *s, struct settings *fresh)
 	log_setup(c->runner.log_level, c->runner.log_format, STDERR_FILENO);
 	/* the coordinator matches jobs with what the held one said; a new token may be a good one
 	 */
+	trouble_sender_set_self(s->heartbeats.trouble, c->server.base_url, c->runner.token);
 	if (heartbeat_set_self(s->heartbeats.sender, &self)) {
 		heartbeat_hurry(s->heartbeats.sender);
 		backoff_reset(&s->heartbeats.pace.backoff);

@@ -66,10 +66,12 @@ static void decide(struct supervisor *s)
 									     : "claiming",
 		s->jobs.n, s->settings->config.runner.capacity, s->jobs.done);
 	control_answer_waiters(s->view.control);
-	if (all_done(s))
+	if (all_done(s)) {
 		supervisor_stop(s, code_of_end(s));
-	else
-		heartbeats_send(s);
+		return;
+	}
+	heartbeats_send(s);
+	heartbeats_explain(s);
 }
 
 static void count_orphans(void *data, uint64_t number)

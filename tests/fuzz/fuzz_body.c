@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct approve_body approve = { 0 };
 	struct review_body review = { 0 };
 	struct dispatch_body dispatch = { 0 };
+	struct trouble_body trouble = { 0 };
 	int rc = data[0] == 'h'   ? heartbeat_parse(text, &beat, &e)
 		 : data[0] == 's' ? report_parse(text, &report, &e)
 		 : data[0] == 'l' ? log_parse(text, &log, &e)
@@ -32,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		 : data[0] == 'w' ? approve_parse(text, &approve, &e)
 		 : data[0] == 'r' ? review_parse(text, &review, &e)
 		 : data[0] == 'd' ? dispatch_parse(text, &dispatch, &e)
+		 : data[0] == 't' ? trouble_parse(text, &trouble, &e)
 				  : empty_parse(text, &e);
 	if (rc && !e.text[0])
 		abort(); /* every refusal says why */
@@ -45,5 +47,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	approve_release(&approve);
 	review_release(&review);
 	dispatch_release(&dispatch);
+	trouble_release(&trouble);
 	return 0;
 }

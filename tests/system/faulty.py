@@ -60,6 +60,7 @@ class FaultyCoordinator:
         self.idempotent = True # replays the stored answer when a key comes again
         self.holds = True      # honours Prefer: wait
         self.names_active = True  # takes active_job_ids; an older coordinator answers 400
+        self.strangers = []    # paths of calls that it does not know
         self.releases = 0      # times that the runner asked for the answer to a held heartbeat
         self.drops = []        # paths whose next call is done but not answered
         self.revoked = False
@@ -215,6 +216,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.coordinator.release()
         found = re.fullmatch(r"/api/v1/jobs/(\d+)/(?:steps/(\d+)/)?([a-z-]+)", self.path)
         if not found:
+            self.coordinator.strangers.append(self.path)
             return 404, {}, b'{"error":"no such path"}'
         number, step, what = found.groups()
         return self.coordinator.job_call(int(number), "step" if step else what,

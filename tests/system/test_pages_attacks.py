@@ -143,11 +143,16 @@ def attacked(coordinator, repository, attack):
     broken = driver.wait_for(lambda: [r["id"] for r in coordinator.runs() if r["id"] > run + 1 or
                                       r["workflow_file"].endswith("broken.yml")], what="the broken run")[0]
     coordinator.admin("runner", "drain", "1", "--reason", attack.text("drain reason"))
+    ailing = coordinator.register_runner("ailing", labels="linux,sesame")["token"]
+    said = coordinator.request("POST", "/api/v1/runners/trouble", {
+        "kind": "disk", "text": attack.text("trouble"), "seconds": 9}, ailing)
+    assert said.status == 204, said.body
     pages_world.evidence(coordinator, token, "planned", documents={attack.text("document"): attack.text("evidence")})
     base = f"/demo/attacked/runs/{run}"
     sha = coordinator.show(run)["head_sha"]
     query = "%22%3E%3Cscript%3Ehit(0)%3C/script%3E%3Cimg%20src=x%20onerror=hit(0)%3E"
-    return ["/", "/queue", "/runners", "/runners/1", "/hygiene", "/audit", "/sessions", "/demo/attacked",
+    return ["/", "/queue", "/runners", "/runners/1", "/runners/2", "/hygiene", "/audit", "/sessions",
+            "/demo/attacked",
             "/demo/attacked/schedule", f"/demo/attacked/commits/{sha}", base, f"{base}/jobs/{claimed.id}",
             *(f"{base}/jobs/{job['id']}" for job in coordinator.show(run)["jobs"]),
             f"/demo/attacked/runs/{broken}",

@@ -116,7 +116,8 @@ static void write_labels(struct html *h, const struct queue_row *q)
 				     .since = q->since,
 				     .online = q->runners,
 				     .one_runner = q->runners == 1,
-				     .offline = q->offline });
+				     .offline = q->offline,
+				     .troubled = q->troubled });
 }
 
 static void write_head(struct html *h, const struct queue_page *p)

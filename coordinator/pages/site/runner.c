@@ -1,7 +1,7 @@
 /*
- * One runner. The wire has no word for a full disk or an engine that is down: such a runner asks
- * for no work or falls silent. So what is known here is said (since when, what it was last told,
- * what waits for it meanwhile), and which command on the host says the rest.
+ * One runner. A runner of ours says itself what keeps it from work; one of another make falls
+ * silent then, or asks for nothing. So what is known here is said as well: since when it is silent,
+ * what waits for it meanwhile, and which command on the host says the rest.
  */
 #include "coordinator/pages/site/site.h"
 
@@ -66,7 +66,7 @@ static void write_note(
 
 static void write_silence(struct html *h, const struct runner_row *r)
 {
-	if (!r->last_heartbeat_at.us)
+	if (!runner_heard_of(r).us)
 		write_note(h, "wait", "Never heard of",
 			"It was registered, and no program has used its token yet.",
 			(struct wall){ 0 });
@@ -75,7 +75,20 @@ static void write_silence(struct html *h, const struct runner_row *r)
 			"Its host, its network or the runner itself is down. On the host, "
 			"`shithubd-runner doctor` says what is wrong with disk, engine and "
 			"network. It was heard of last:",
-			r->last_heartbeat_at);
+			runner_heard_of(r));
+}
+
+/* The runner's own words name paths of its host: for those who may see which host that is. */
+static void write_trouble(struct html *h, const struct runner_page *p)
+{
+	const struct runner_row *r = &p->runner;
+	bool fresh = runner_in_trouble(r, h->now), told = p->sight.reader != 0;
+	CLEAN_STR char *text = xasprintf("%s%s%s",
+		fresh ? "It takes no jobs until that is over, and says so itself"
+		      : "That is what it said before it fell silent",
+		told ? ": " : ".", told ? r->trouble_text : "");
+
+	write_note(h, "bad", trouble_title(r->trouble), text, r->trouble_since);
 }
 
 static void write_notes(struct html *h, const struct runner_page *p)
@@ -91,6 +104,10 @@ static void write_notes(struct html *h, const struct runner_page *p)
 	if (r->drained_at.us)
 		write_note(h, "wait", "Drained: it gets no more jobs",
 			r->drain_reason ? r->drain_reason : none, r->drained_at);
+	if (r->trouble)
+		write_trouble(h, p);
+	if (runner_in_trouble(r, h->now))
+		return;
 	if (!runner_online(r, h->now))
 		write_silence(h, r);
 	else if (runner_deaf(r, &p->waiting, h->now))
@@ -114,7 +131,7 @@ static void write_lead(struct html *h, const struct runner_page *p)
 				     .state = word_shown(word),
 				     .busy = r->active_jobs,
 				     .capacity = r->capacity,
-				     .seen = r->last_heartbeat_at,
+				     .seen = runner_heard_of(r),
 				     .labels = labels ? labels : "none",
 				     .allowed = str_eq(labels, allowed) ? NULL : allowed,
 				     .refused = refused,

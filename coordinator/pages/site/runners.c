@@ -20,24 +20,36 @@ static void runners_page_release(struct runners_page *p)
 	runner_list_release(&p->runners);
 }
 
+/* What keeps it from work, in one line; free it. NULL: nothing that anybody said. */
+static char *reason_of(const struct runner_row *r, struct wall now)
+{
+	if (r->revoked_at.us || r->drained_at.us) {
+		const char *said = r->revoked_at.us ? r->revoke_reason : r->drain_reason;
+
+		return said ? xstrdup(said) : NULL;
+	}
+	return runner_in_trouble(r, now) ? xstrdup(trouble_title(r->trouble)) : NULL;
+}
+
 static void write_runner(struct html *h, const struct runners_page *p, const struct runner_row *r)
 {
 	CLEAN_STR char *labels = joined(&r->labels);
 	CLEAN_STR char *url = xasprintf("/runners/%" PRId64, r->id);
+	CLEAN_STR char *reason = reason_of(r, h->now);
 	const char *word = runner_word(r, h->now);
 
 	html_runner_row(h, &(struct html_runner_row){ .word = word,
 				   .url = url,
 				   .name = r->name,
-				   .state = word,
+				   .state = word_shown(word),
 				   .labels = labels ? labels : "no labels",
 				   .scope = r->scope_repo ? r->scope_repo : r->scope_owner,
 				   .version = r->version,
 				   .host = p->sight.reader ? r->host_name : NULL,
-				   .reason = r->revoked_at.us ? r->revoke_reason : r->drain_reason,
+				   .reason = reason,
 				   .busy = r->active_jobs,
 				   .capacity = r->capacity,
-				   .seen = r->last_heartbeat_at });
+				   .seen = runner_heard_of(r) });
 }
 
 static void write_runners(struct html *h, const struct runners_page *p)

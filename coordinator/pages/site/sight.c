@@ -45,3 +45,13 @@ const char *runner_word(const struct runner_row *r, struct wall now)
 
 	return str_eq(mood, "online") ? runner_work_status(r, now) : mood;
 }
+
+const char *trouble_title(const char *kind)
+{
+	if (str_eq(kind, "disk"))
+		return "Its disk is full";
+	if (str_eq(kind, "engine"))
+		return "Its container engine does not answer";
+	return str_eq(kind, "machine") ? "Its machine cannot run jobs"
+				       : "It says that something keeps it from work";
+}

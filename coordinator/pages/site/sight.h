@@ -18,4 +18,7 @@ bool sight_runner(const struct sight *s, const struct runner_row *r);
 /* The state in one word: what keeps it from work before whether it works. */
 const char *runner_word(const struct runner_row *r, struct wall now);
 
+/* "Its disk is full" */
+const char *trouble_title(const char *kind);
+
 #endif

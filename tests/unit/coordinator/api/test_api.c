@@ -411,6 +411,94 @@ static void test_heartbeat_bodies(void **state)
 	assert_int_equal(LIMIT_METADATA, strlen(r.host_name));
 }
 
+#define TROUBLE "/api/v1/runners/trouble"
+
+static long trouble(struct world *w, const char *body)
+{
+	struct call_spec q = { .path = TROUBLE, .token = w->runner_token, .body = body };
+
+	return call_do(w, &q, NULL);
+}
+
+/* As if the last report had been a while ago. */
+static void trouble_ages(struct world *w, int64_t us)
+{
+	CLEANUP(runner_row_release) struct runner_row r = { 0 };
+
+	must(store_runner_get(w->app.store, w->runner_id, &r, NULL));
+	struct wall then = { r.trouble_at.us - us };
+	must(store_runner_trouble(w->app.store, w->runner_id,
+		&(struct runner_trouble){ r.trouble, r.trouble_text, r.trouble_since }, then,
+		NULL));
+}
+
+static void test_trouble_bodies(void **state)
+{
+	struct world *w = *state;
+
+	static const struct {
+		const char *body;
+		long status;
+	} cases[] = {
+		{ "{}", 400 },
+		{ "[]", 400 },
+		{ "", 400 },
+		{ "{\"kind\":\"disk\",\"text\":\"x\"}", 400 },
+		{ "{\"kind\":\"\",\"text\":\"x\",\"seconds\":0}", 400 },
+		{ "{\"kind\":\"Disk\",\"text\":\"x\",\"seconds\":0}", 400 },
+		{ "{\"kind\":\"<b>\",\"text\":\"x\",\"seconds\":0}", 400 },
+		{ "{\"kind\":7,\"text\":\"x\",\"seconds\":0}", 400 },
+		{ "{\"kind\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"text\":\"x\",\"seconds\":0}",
+			400 },
+		{ "{\"kind\":\"disk\",\"text\":null,\"seconds\":0}", 400 },
+		{ "{\"kind\":\"disk\",\"text\":\"x\",\"seconds\":-1}", 400 },
+		{ "{\"kind\":\"disk\",\"text\":\"x\",\"seconds\":1e9}", 400 },
+		{ "{\"kind\":\"disk\",\"text\":\"x\",\"seconds\":0,\"more\":1}", 400 },
+		{ "{\"kind\":\"a_word_of_a_newer_runner\",\"text\":\"\",\"seconds\":0}", 204 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		if (trouble(w, cases[i].body) != cases[i].status)
+			fail_msg("%s", cases[i].body);
+	struct call_spec stranger = { .path = TROUBLE, .token = "x", .body = cases[0].body };
+	assert_int_equal(401, call_do(w, &stranger, NULL));
+}
+
+/* It is kept as said, cut, since the first report of its kind, until work is asked for. */
+static void test_trouble_is_kept_until_a_heartbeat(void **state)
+{
+	struct world *w = *state;
+	CLEAN_STR char *body =
+		xasprintf("{\"kind\":\"disk\",\"text\":\"%0600d\",\"seconds\":60}", 7);
+
+	assert_int_equal(204, trouble(w, body));
+	assert_int_equal(429, trouble(w, body)); /* within the same second */
+	{
+		CLEANUP(runner_row_release) struct runner_row r = { 0 };
+
+		must(store_runner_get(w->app.store, w->runner_id, &r, NULL));
+		assert_string_equal("disk", r.trouble);
+		assert_int_equal(LIMIT_TROUBLE, strlen(r.trouble_text));
+		assert_int_equal(60 * USEC_PER_SEC, r.trouble_at.us - r.trouble_since.us);
+		assert_int_equal(0, r.last_heartbeat_at.us);
+	}
+	trouble_ages(w, 2 * USEC_PER_SEC);
+	assert_int_equal(204, trouble(w, "{\"kind\":\"disk\",\"text\":\"again\",\"seconds\":0}"));
+	{
+		CLEANUP(runner_row_release) struct runner_row r = { 0 };
+
+		must(store_runner_get(w->app.store, w->runner_id, &r, NULL));
+		assert_string_equal("again", r.trouble_text);
+		assert_true(r.trouble_at.us - r.trouble_since.us >= 60 * USEC_PER_SEC);
+	}
+	assert_int_equal(204, heartbeat(w, w->runner_token, LINUX, NULL));
+	CLEANUP(runner_row_release) struct runner_row well = { 0 };
+	must(store_runner_get(w->app.store, w->runner_id, &well, NULL));
+	assert_null(well.trouble);
+	assert_null(well.trouble_text);
+	assert_int_equal(0, well.trouble_at.us);
+}
+
 static void test_heartbeat_rate(void **state)
 {
 	struct world *w = *state;
@@ -580,6 +668,8 @@ int main(void)
 		T(test_transitions),
 		T(test_cancel_and_rerun),
 		T(test_heartbeat_bodies),
+		T(test_trouble_bodies),
+		T(test_trouble_is_kept_until_a_heartbeat),
 		T(test_heartbeat_rate),
 		T(test_wait),
 		T(test_wake_latency),

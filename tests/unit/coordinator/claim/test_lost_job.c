@@ -337,6 +337,24 @@ static void test_lost_job(void **state UNUSED)
 	world_close(&w);
 }
 
+/* A runner that says what keeps it from work is there, and so may be its job. */
+static void test_a_runner_in_trouble_is_not_gone(void **state UNUSED)
+{
+	struct world w;
+	struct claimed c;
+	struct err e = { 0 };
+	const struct runner_trouble disk = { "disk", "full", wall_now() };
+
+	world_open(&w);
+	RUN(&w, "a:linux");
+	claim_now(&w, &c);
+	must_err(store_runner_trouble(
+		w.app.store, w.runner_id, &disk, (struct wall){ wall_now().us + 4 * MINUTE }, &e));
+	assert_int_equal(0, sweep(&w, 5 * MINUTE, 6 * MINUTE));
+	assert_int_equal(1, sweep(&w, 5 * MINUTE, 10 * MINUTE));
+	world_close(&w);
+}
+
 /* Nobody but serve can decide what is held back of its log, and that comes first. */
 static void test_revoked_while_bytes_are_held_back(void **state UNUSED)
 {
@@ -630,6 +648,7 @@ int main(void)
 		cmocka_unit_test(test_claims_after_a_crash),
 		cmocka_unit_test(test_claims_with_keys_after_a_crash),
 		cmocka_unit_test(test_lost_job),
+		cmocka_unit_test(test_a_runner_in_trouble_is_not_gone),
 		cmocka_unit_test(test_revoked_while_bytes_are_held_back),
 		cmocka_unit_test(test_lost_before_a_step_ended),
 		cmocka_unit_test(test_old_token_of_a_job_that_came_back),

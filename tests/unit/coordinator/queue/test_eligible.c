@@ -174,6 +174,55 @@ static void test_scope_labels_policy(void **state UNUSED)
 	}
 }
 
+static void trouble(struct land *l, int64_t runner, const char *kind, int64_t ago_us)
+{
+	const struct wall then = { wall_now().us - ago_us };
+	struct err e = { 0 };
+
+	must_err(store_runner_trouble(l->w.app.store, runner,
+		&(struct runner_trouble){ kind, "97% used", then }, then, &e));
+}
+
+static struct queue_row counted(struct land *l)
+{
+	CLEANUP(queue_list_release) struct queue_list q = { 0 };
+	struct err e = { 0 };
+
+	must_err(store_queue(l->w.app.store, &q, &e));
+	must_err(queue_count_runners(
+		l->w.app.store, &q, (struct wall){ wall_now().us - 60 * USEC_PER_SEC }, &e));
+	return (struct queue_row){
+		.runners = q.v[0].runners, .offline = q.v[0].offline, .troubled = q.v[0].troubled
+	};
+}
+
+/* What it said last holds: a trouble until a heartbeat, and no longer than it is repeated. */
+static void test_a_runner_in_trouble(void **state UNUSED)
+{
+	struct land l;
+
+	land_open(&l);
+	int64_t runner = l.w.runner_id, job = run_in(&l, l.repos[0], "a:linux");
+	only(&l, runner);
+	assert_string_equal("", why(&l, job));
+	assert_int_equal(1, counted(&l).runners);
+	trouble(&l, runner, "disk", 0);
+	assert_string_equal("runners_in_trouble", why(&l, job));
+	assert_int_equal(0, counted(&l).runners);
+	assert_int_equal(1, counted(&l).troubled);
+	must(store_runner_drain(l.w.app.store, runner, NULL, wall_now(), NULL));
+	assert_string_equal("runners_drained", why(&l, job));
+	must(store_runner_undrain(l.w.app.store, runner, wall_now(), NULL));
+	only(&l, runner);
+	assert_string_equal("", why(&l, job));
+	must(store_runner_heartbeat(l.w.app.store, runner, &(struct runner_report){ 0 },
+		(struct wall){ wall_now().us - 90 * USEC_PER_SEC }, NULL));
+	trouble(&l, runner, "engine", 80 * USEC_PER_SEC);
+	assert_string_equal("runners_offline", why(&l, job));
+	assert_int_equal(1, counted(&l).offline);
+	world_close(&l.w);
+}
+
 /* The others' jobs are older and more, and the runner still finds its own. */
 static void test_a_runner_of_one_repository_finds_its_job_behind_others(void **state UNUSED)
 {
@@ -327,6 +376,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scope_labels_policy),
+		cmocka_unit_test(test_a_runner_in_trouble),
 		cmocka_unit_test(test_a_runner_of_one_repository_finds_its_job_behind_others),
 		cmocka_unit_test(test_caps_of_running_jobs),
 		cmocka_unit_test(test_what_may_start),
