@@ -9,6 +9,8 @@
 # limit, so a broken product turns red instead of hanging. Logs of failures stay in BUILD/test and are
 # shown. The run ends with pytest's closing line and "N passed, N failed" over everything.
 #
+# Tests of the coordinator's store find a PostgreSQL server of their own (deploy/local/postgres.sh).
+#
 # Images: shithub/runner-test:1 is imported for the run and removed after it, unless it was there before
 # (tests/image/lend.sh); its files stay in BUILD/image, so the next run only imports them. Tests remove
 # every other image that they make. One that is left in an engine counts as a failure.
@@ -51,7 +53,8 @@ if [ "${4:-}" != inside ]; then
 	command+=(env SHITHUB_IMAGE_CACHE="$SHITHUB_IMAGE_CACHE" SHITHUB_TEST_IMAGE="$SHITHUB_TEST_IMAGE")
 	lent=(deploy/local/engine.sh with tests/image/lend.sh)
 	[ "$kind" != test ] || command+=(ENGINE=podman "${lent[@]}" env)
-	"${command[@]}" ENGINE=docker "${lent[@]}" tests/run.sh "$kind" "$build" "$san" inside
+	command+=(ENGINE=docker deploy/local/postgres.sh)
+	"${command[@]}" "${lent[@]}" tests/run.sh "$kind" "$build" "$san" inside
 	exit
 fi
 

@@ -5,6 +5,7 @@
 #include "coordinator/admin/version.h"
 
 #include <git2.h>
+#include <libpq-fe.h>
 #include <microhttpd.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
@@ -19,7 +20,10 @@ int coordinator_version(int argc, char **argv)
 
 	git_libgit2_version(&a, &b, &c);
 	CLEAN_STR char *git = xasprintf("%d.%d.%d", a, b, c);
+	int pq = PQlibVersion();
+	CLEAN_STR char *postgres = xasprintf("%d.%d", pq / 10000, pq % 10000);
 	pairs_set(&libraries, "sqlite", sqlite3_libversion());
+	pairs_set(&libraries, "libpq", postgres);
 	pairs_set(&libraries, "libmicrohttpd", MHD_get_version());
 	pairs_set(&libraries, "libgit2", git);
 	pairs_set(&libraries, "libyaml", yaml_get_version_string());

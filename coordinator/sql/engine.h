@@ -36,7 +36,6 @@ struct sql_engine {
 	const char *(*column_name)(struct query *q, int i);
 
 	int64_t (*changes)(struct store *s); /* rows, of the last statement that writes */
-	int64_t (*last_id)(struct store *s);
 	/* Several statements without values, one after the other. */
 	int (*script)(struct store *s, const char *text, struct err *e);
 	/* Begins a transaction that has the write lock of the whole store. */

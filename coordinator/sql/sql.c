@@ -203,11 +203,6 @@ int64_t sql_changes(struct store *s)
 	return s->engine->changes(s);
 }
 
-int64_t sql_last_id(struct store *s)
-{
-	return s->engine->last_id(s);
-}
-
 /* ---- columns ---- */
 
 int64_t col_int(struct query *q, int i)

@@ -76,7 +76,6 @@ int sql_int(struct store *s, int64_t *ret, struct err *e, const char *sql, const
 /* Before a change: begins the transaction of a group (store.h) that has none yet. */
 int sql_group_enter(struct store *s, struct err *e) CHECK_RESULT;
 int64_t sql_changes(struct store *s);
-int64_t sql_last_id(struct store *s);
 /* Several statements without values, one after the other: a migration. */
 int sql_script(struct store *s, struct err *e, const char *text) CHECK_RESULT;
 /* ERR_CONFLICT for a broken uniqueness, ERR_TIMEOUT for a lock, else ERR_INTERNAL with the

@@ -199,11 +199,6 @@ static int64_t lite_changes(struct store *s)
 	return sqlite3_changes(s->db);
 }
 
-static int64_t lite_last_id(struct store *s)
-{
-	return sqlite3_last_insert_rowid(s->db);
-}
-
 static int lite_script(struct store *s, const char *text, struct err *e)
 {
 	return run_text(s, text, "script", e);
@@ -236,7 +231,6 @@ const struct sql_engine sqlite_engine = {
 	.column_bytes = lite_bytes,
 	.column_name = lite_name,
 	.changes = lite_changes,
-	.last_id = lite_last_id,
 	.script = lite_script,
 	.begin = lite_begin,
 	.in_transaction = lite_in_transaction,

@@ -22,7 +22,7 @@ struct sql_value {
 };
 struct sql_values {
 	size_t n;
-	struct sql_value v[SQL_VALUES_MAX]; /* n of them are set */
+	struct sql_value v[SQL_VALUES_MAX]; /* so many are set */
 };
 
 /* Texts and bytes are borrowed; lists and maps become JSON text of its own. */

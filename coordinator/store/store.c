@@ -4,7 +4,9 @@
  */
 #include "coordinator/store/store.h"
 
+#include "coordinator/sql/dsn.h"
 #include "coordinator/sql/engine.h"
+#include "coordinator/sql/postgres.h"
 #include "coordinator/sql/sqlite.h"
 #include "coordinator/store/schema.h"
 
@@ -47,7 +49,7 @@ static struct store *engine_open(const char *path, bool make, struct err *e)
 {
 	CLEAN_STORE struct store *s = xcalloc(1, sizeof(*s));
 
-	s->engine = &sqlite_engine;
+	s->engine = dsn_is_postgres(path) ? &postgres_engine : &sqlite_engine;
 	s->wait.patience_us = LOCK_WAIT_US;
 	if (s->engine->open(s, path, make, e) < 0)
 		return NULL;

@@ -18,7 +18,7 @@ FALLIBLE = re.compile(r"^(?:static )?(?:inline )?((?:const )?(?:struct |enum )?\
 FUNCTION = re.compile(r"^(?!typedef|struct \w+ \{|enum|union)[\w*][^;{}=#]*?\b(\w+)\([^;{}]*\)\n\{\n", re.M)
 TYPE = (r"(?:(?:static|const|volatile|unsigned|register)\s+|CLEAN_\w+\s+|CLEANUP\(\w+\)\s+)*"
         r"(?:struct\s+\w+|enum\s+\w+|union\s+\w+|\w+_t|bool|char|int|long|short|unsigned|double|"
-        r"float|void|va_list|DIR|FILE|CURLM?|git_\w+|scmp_filter_ctx|sqlite3\w*)\b(?:\s+(?:const|long|int|char))*")
+        r"float|void|va_list|DIR|FILE|CURLM?|git_\w+|scmp_filter_ctx|sqlite3\w*|PG\w+|Oid)\b(?:\s+(?:const|long|int|char))*")
 DECLARATION = re.compile(TYPE + r"[\s*]+(?:const\s+)?\**\w+\s*(?:\[[^\]]*\]\s*)*(?:\(\*\w+\)\(|[=;,\[])")
 VAGUE = {"refuse", "judge", "run", "look", "take"}
 IDENTIFIERS = (

@@ -6,7 +6,7 @@ let
   names = [
     "bash" "cacert" "clang-tools" "cmocka" "coreutils" "cppcheck" "curl" "diffutils" "dnsmasq" "file" "findutils"
     "gawk" "gcc" "gfortran" "git" "gnugrep" "gnumake" "gnupg" "gnused" "gnutar" "gnutls" "gzip" "libcap" "libgit2"
-    "libmicrohttpd" "libseccomp" "libyaml" "makeWrapper" "md4c" "nftables" "openssh" "openssl" "pkg-config" "procps"
+    "libmicrohttpd" "libpq" "libseccomp" "libyaml" "makeWrapper" "md4c" "nftables" "openssh" "openssl" "pkg-config" "procps"
     "shellcheck" "sqlite" "systemd" "util-linux" "which" "xz" "yajl" "zlib"
   ];
   python = { pip = fake "pip" { }; setuptools = fake "setuptools" { }; wheel = fake "wheel" { };

@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <git2.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -37,6 +38,9 @@ static void test_first_call_loads(void **state UNUSED)
 	assert_int_equal(LIBGIT2_VER_MAJOR, major);
 	assert_int_equal(LIBGIT2_VER_MINOR, minor);
 	assert_true(mapped("/libgit2.so") > 0);
+	assert_int_equal(0, mapped("/libpq.so"));
+	assert_true(PQlibVersion() >= 140000); /* the pipeline */
+	assert_true(mapped("/libpq.so") > 0);
 }
 
 static void test_options_arrive(void **state UNUSED)
