@@ -31,12 +31,12 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) $(LATE_PKGS) 2>/dev/null)
 PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 # Loaded at their first call (base/late/late.h), under the file names that the linker would have
 # written into the program; LATE_WHOLE=1: with their folders, where the loader would not look.
-LATE_PKGS := libcurl libgit2 libpq
+LATE_PKGS := libcurl libgit2 libpq cjose
 LATE_WHOLE ?=
 libdir = $(shell pkg-config --variable=libdir $(1) 2>/dev/null)
-soname = $(if $(LATE_WHOLE),$(libdir)/)$(shell objdump -p $(libdir)/$(1).so 2>/dev/null | sed -n 's/ *SONAME *//p')
+soname = $(if $(LATE_WHOLE),$(libdir)/)$(shell objdump -p $(libdir)/$(or $(2),$(1)).so 2>/dev/null | sed -n 's/ *SONAME *//p')
 LATE_FLAGS := -DLATE_CURL='"$(call soname,libcurl)"' -DLATE_GIT2='"$(call soname,libgit2)"' \
-	-DLATE_PQ='"$(call soname,libpq)"'
+	-DLATE_PQ='"$(call soname,libpq)"' -DLATE_CJOSE='"$(call soname,cjose,libcjose)"'
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
 	-Wno-missing-field-initializers -Wno-format-nonliteral

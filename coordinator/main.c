@@ -6,6 +6,7 @@
 #include "coordinator/admin/backup.h"
 #include "coordinator/admin/call.h"
 #include "coordinator/admin/cleanup.h"
+#include "coordinator/admin/rights/identity.h"
 #include "coordinator/admin/rights/environment.h"
 #include "coordinator/admin/hygiene.h"
 #include "coordinator/admin/policy.h"
@@ -152,6 +153,9 @@ static const struct cli_verb user_verbs[] = {
 		admin_user_enable },
 	{ "password", "let a user sign in at the pages", "LOGIN [--remove] " REPORT, NULL,
 		admin_user_password },
+	{ "link", "let a user sign in by the provider", "LOGIN [--subject SUBJECT] " REPORT, NULL,
+		admin_user_link },
+	{ "unlink", "end that", "LOGIN " REPORT, NULL, admin_user_unlink },
 	{ "set-admin", "let a user do everything, or no longer", "LOGIN on|off " REPORT, NULL,
 		admin_user_set_admin },
 	{ 0 },

@@ -1,5 +1,5 @@
 # Both programs, the gate and the probe, with the units that `make install` writes.
-{ lib, stdenv, pkg-config, pkgsStatic, curl, gnutls, libcap, libgit2, libmicrohttpd, libpq, libseccomp, libyaml, md4c, openssl
+{ lib, stdenv, pkg-config, pkgsStatic, cjose, curl, gnutls, jansson, libcap, libgit2, libmicrohttpd, libpq, libseccomp, libyaml, md4c, openssl
 , sqlite, systemd, yajl, zlib, coreutils, dnsmasq, git, makeWrapper, nftables }:
 
 let
@@ -13,7 +13,7 @@ stdenv.mkDerivation {
 
   strictDeps = true;
   nativeBuildInputs = [ pkg-config makeWrapper ];
-  buildInputs = [ curl gnutls libcap libgit2 libmicrohttpd libpq libseccomp libyaml md4c openssl sqlite systemd yajl zlib ];
+  buildInputs = [ cjose curl gnutls jansson libcap libgit2 libmicrohttpd libpq libseccomp libyaml md4c openssl sqlite systemd yajl zlib ];
 
   # The gate and the probe run in containers of any image: static, with musl.
   makeFlags = [

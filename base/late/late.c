@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(LATE_CURL) > 1 && sizeof(LATE_GIT2) > 1 && sizeof(LATE_PQ) > 1,
+_Static_assert(sizeof(LATE_CURL) > 1 && sizeof(LATE_GIT2) > 1 && sizeof(LATE_PQ) > 1 &&
+		       sizeof(LATE_CJOSE) > 1,
 	"the build found no such library");
 enum { EXIT_NOT_LOADED = 127 };
 

@@ -62,20 +62,22 @@ bool login_failed_enough(struct app *a, uint64_t peer, const char *login)
 
 void login_begins(struct app *a, uint64_t peer, const char *login)
 {
-	CLEAN_STR char *name = login_folded(login);
+	CLEAN_STR char *name = login ? login_folded(login) : NULL;
 	const struct mono now = mono_now();
 
 	failures_add(&a->by_address, &peer, sizeof(peer), now);
-	failures_add(&a->by_login, name, strlen(name), now);
+	if (name)
+		failures_add(&a->by_login, name, strlen(name), now);
 }
 
 void login_fits(struct app *a, uint64_t peer, const char *login)
 {
-	CLEAN_STR char *name = login_folded(login);
+	CLEAN_STR char *name = login ? login_folded(login) : NULL;
 	const struct mono now = mono_now();
 
 	failures_take_back(&a->by_address, &peer, sizeof(peer), now);
-	failures_take_back(&a->by_login, name, strlen(name), now);
+	if (name)
+		failures_take_back(&a->by_login, name, strlen(name), now);
 }
 
 /* ---- roles ---- */

@@ -24,7 +24,7 @@ bool auth_failed_often(struct app *a, const struct httpd_request *r);
  * failures in this minute? */
 bool login_failed_enough(struct app *a, uint64_t peer, const char *login);
 /* A try counts as a failure of both from its start on, so that those under way count, until its
- * password fits. */
+ * password fits. login NULL: of the address alone. */
 void login_begins(struct app *a, uint64_t peer, const char *login);
 void login_fits(struct app *a, uint64_t peer, const char *login);
 

@@ -22,7 +22,9 @@ struct git_session;
 struct planner;
 struct syncer;
 struct objects;
-struct login_try;
+struct aside;
+struct oidc;
+struct oidc_used;
 struct log_indexes;
 struct log_feeds;
 struct log_find;
@@ -37,8 +39,8 @@ struct log_limits {
 	int64_t step, job, run;
 };
 
-enum { AUTH_FAILURES_MAX = 20 }; /* a minute, of an address or a name */
-enum { LOGIN_TRIES_MAX = 4 };    /* at one time */
+enum { AUTH_FAILURES_MAX = 20 };                  /* a minute, of an address or a name */
+enum { LOGIN_TRIES_MAX = 4, OIDC_TRIES_MAX = 8 }; /* at one time */
 
 struct app {
 	struct loop *loop;
@@ -59,8 +61,10 @@ struct app {
 	struct failures by_login;         /* of who signs in */
 	/* lines that callers without a token can cause */
 	struct log_limit refusals_said, git_said;
-	/* pages/login.c: passwords that are checked now */
-	struct login_try *logins[LOGIN_TRIES_MAX];
+	/* pages/aside.h: passwords that are checked now, and questions to the provider */
+	struct aside *logins[LOGIN_TRIES_MAX], *oidc_tries[OIDC_TRIES_MAX];
+	struct oidc_used *oidc_used; /* oidc/used.h; NULL: none yet */
+	struct oidc *oidc;           /* oidc/client.h; NULL: users sign in with passwords alone */
 	struct log_indexes *log_indexes; /* pages/log/index.h; NULL: none yet */
 	struct log_find *log_finds;      /* pages/log/find.h: searches that are open */
 	/* pages/log/feed.h: jobs that somebody watches; NULL: none yet */

@@ -4,6 +4,7 @@
  *   store-seal-v1          AES-256-GCM over secrets and stored answers in the store
  *   object-url-v1          signs the URLs of objects (object.h)
  *   value-digest-v1        says whether two secrets are the same without telling what they are
+ *   oidc-flow-v1           binds the answer of a sign-in to the browser that began it (flow.h)
  * The root key comes from auth.totp_key_b64 or SHITHUB_TOTP_KEY (base64, 16..64 bytes), else from
  * <data>/root.key, which is made once (0600).
  */
@@ -19,6 +20,7 @@ struct keys {
 	unsigned char seal[KEY_LEN];
 	unsigned char object[KEY_LEN];
 	unsigned char digest[KEY_LEN];
+	unsigned char flow[KEY_LEN];
 };
 /* b64 NULL: the file below data_dir (created when missing). */
 int keys_load(struct keys *k, const char *b64, const char *data_dir, struct err *e) CHECK_RESULT;

@@ -34,6 +34,9 @@ const struct coordinator_check coordinator_checks[] = {
 	{ "serve", false, check_serve,
 		"start it, check server.public_url and the proxy; its log says why it ended" },
 	{ "certificate", false, check_certificate, "renew it, then systemctl reload shithubd" },
+	{ "sign-in", false, check_sign_in,
+		"check oidc.issuer, oidc.client_secret_file, and the way from this machine to the "
+		"provider" },
 	{ "clock", false, check_clock, "run chrony or systemd-timesyncd" },
 	{ "git", false, check_git, "install git 2.30 or newer, in serve's PATH" },
 	{ "confinement", false, check_confinement,

@@ -48,6 +48,7 @@ COORDINATOR_CHECK(check_pushes);
 /* machine.c */
 COORDINATOR_CHECK(check_serve);
 COORDINATOR_CHECK(check_certificate);
+COORDINATOR_CHECK(check_sign_in);
 COORDINATOR_CHECK(check_clock);
 COORDINATOR_CHECK(check_git);
 COORDINATOR_CHECK(check_confinement);

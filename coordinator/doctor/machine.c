@@ -13,6 +13,8 @@
 #include "base/proc.h"
 #include "coordinator/doctor/doctor.h"
 #include "coordinator/http/tls.h"
+#include "coordinator/oidc/client.h"
+#include "coordinator/serve/sign_in.h"
 #include "sandbox/landlock.h"
 
 enum { OWN_DESCRIPTORS = 256, GIT_MAJOR = 2, GIT_MINOR = 30, OUT_MAX = 4096 };
@@ -85,6 +87,28 @@ void check_serve(const struct coordinator_facts *f, struct doctor_row *r)
 		doctor_unproved(r, "it runs and has not said at which URL");
 	else
 		url_ask(f, url, r);
+}
+
+/* ---- sign-in ---- */
+
+void check_sign_in(const struct coordinator_facts *f, struct doctor_row *r)
+{
+	const char *issuer = f->config.oidc.issuer;
+	struct oidc *o = NULL;
+	struct err e = { 0 };
+	size_t keys = 0;
+
+	if (!issuer)
+		doctor_say(r, DOCTOR_SKIP, "with passwords alone");
+	else if (sign_in_open(&f->config, NULL, &o, &e) < 0)
+		doctor_say(r, DOCTOR_FAIL, "%s", e.text);
+	else if (f->offline)
+		doctor_say(r, DOCTOR_PASS, "%s; not asked (--offline)", issuer);
+	else if (oidc_probe(o, &keys, &e) != OIDC_FINE)
+		doctor_say(r, DOCTOR_FAIL, "%s", e.text);
+	else
+		doctor_say(r, DOCTOR_PASS, "%s answers, with %zu keys", issuer, keys);
+	oidc_free(o);
 }
 
 /* ---- certificate ---- */

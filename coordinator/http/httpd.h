@@ -112,7 +112,7 @@ void httpd_trust(struct httpd_request *r);
 bool httpd_crowded(const struct httpd *h);
 unsigned httpd_places(const struct httpd *h); /* how many connections there may be */
 
-/* Answers. A header is added before the reply. */
+/* Answers. A header is added before the reply; of one name the last counts, of Set-Cookie each. */
 void httpd_add_header(struct httpd_request *r, const char *name, const char *value);
 void httpd_reply(struct httpd_request *r, unsigned status, const char *content_type, const void *p,
 	size_t n); /* copies; content_type NULL: none */

@@ -13,7 +13,10 @@
 
 void httpd_add_header(struct httpd_request *r, const char *name, const char *value)
 {
-	pairs_set(&r->headers, name, value);
+	if (strcmp(name, "Set-Cookie") == 0)
+		pairs_add(&r->headers, name, value, strlen(value));
+	else
+		pairs_set(&r->headers, name, value);
 }
 
 void answer_send(struct httpd_request *r)

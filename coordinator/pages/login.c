@@ -1,39 +1,32 @@
 /*
- * A password takes a tenth of a second to check, and whoever serves must not wait for it: each try
- * has a thread of its own, a few at a time, which says over an eventfd that it is done. The thread
- * touches nothing but its own struct. A client that goes away meanwhile leaves the try behind; it
- * is freed when its thread is done, or joined when serve ends.
+ * A password takes a tenth of a second to check, and whoever serves must not wait for it, so it is
+ * done aside (aside.h).
  */
 #include "coordinator/pages/pages.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <pages/parts.h>
-#include <sys/eventfd.h>
 
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/proc.h"
+#include "coordinator/oidc/client.h"
+#include "coordinator/pages/aside.h"
 #include "coordinator/pages/form.h"
+#include "coordinator/pages/login.h"
 #include "coordinator/pages/page.h"
 #include "coordinator/pages/query.h"
 #include "coordinator/pages/session.h"
 #include "coordinator/rights/password.h"
 #include "coordinator/rights/session.h"
 
-enum { LOGIN_MAX = 64, NEXT_MAX = 500 };
+enum { LOGIN_MAX = 64 };
 
 struct login_try {
 	struct app *app;
-	struct httpd_request *request; /* NULL: gone */
 	uint64_t peer;
 	char *login, *password, *next, *digest;
 	int64_t user_id;
 	bool fits; /* the thread's word */
-	int done;  /* eventfd */
-	struct loop_source *source;
-	pthread_t thread;
-	size_t slot; /* of app->logins */
 };
 
 /* ---- the page ---- */
@@ -47,20 +40,37 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* A path of this host, whatever the form says. */
-static const char *next_page(const char *next)
+const char *login_next(const char *next)
 {
 	return next && next[0] == '/' && next[1] != '/' && is_plain(next) ? next : "/";
+}
+
+/* Of the provider's button; NULL: there is none. */
+static char *provider_url(const struct app *a, const char *next)
+{
+	CLEAN_BUF struct buf url = BUF_INIT(KIB(4));
+
+	if (!a->oidc)
+		return NULL;
+	buf_adds(&url, "/login/oidc");
+	percent_field(&url, "next", login_next(next));
+	return buf_take(&url);
 }
 
 static void answer_form(struct httpd_request *r, unsigned status, const char *login,
 	const char *next, const char *problem)
 {
+	const struct app *a = httpd_app(r);
+	CLEAN_STR char *url = provider_url(a, next);
 	CLEAN_HTML struct html h;
 
 	html_init(&h, PAGE_MAX_BYTES);
 	page_begin(&h, NULL, NULL, "Sign in");
-	html_login(&h, &(struct html_login){ .problem = problem, .next = next, .login = login });
+	html_login(&h, &(struct html_login){ .problem = problem,
+			       .provider = a->oidc ? oidc_settings(a->oidc)->name : NULL,
+			       .provider_url = url,
+			       .next = next,
+			       .login = login });
 	page_reply(r, status, &h);
 }
 
@@ -70,24 +80,20 @@ void page_login(struct httpd_request *r, void *app)
 	CLEAN_STR char *next = NULL;
 	struct err e = { 0 };
 
-	if (viewer_of(app, r, &v, &e) < 0 || query_text(r, "next", NEXT_MAX, &next, &e) < 0)
+	if (viewer_of(app, r, &v, &e) < 0 || query_text(r, "next", LOGIN_NEXT_MAX, &next, &e) < 0)
 		page_fail(r, &e);
 	else if (v.session)
-		form_done(r, next_page(next));
+		form_done(r, login_next(next));
 	else
 		answer_form(r, 200, NULL, next, NULL);
 }
 
 /* ---- a try ---- */
 
-/* Its thread is joined. */
-static void try_free(struct login_try *t)
+static void try_free(void *data)
 {
-	loop_source_unref(&t->source);
-	close_fdp(&t->done);
-	if (t->request)
-		httpd_on_close(t->request, NULL, NULL);
-	t->app->logins[t->slot] = NULL;
+	struct login_try *t = data;
+
 	wipe_free(t->password);
 	free(t->login);
 	free(t->next);
@@ -95,96 +101,58 @@ static void try_free(struct login_try *t)
 	free(t);
 }
 
-static void *try_main(void *data)
+static void try_check(void *data)
 {
 	struct login_try *t = data;
-	const uint64_t one = 1;
 
 	t->fits = password_fits(t->digest, t->password);
-	IGNORE_RESULT(write(t->done, &one, sizeof(one)), "an eventfd that is 0 takes it");
-	return NULL;
 }
 
 /* What is no user's name may be a password, typed into the wrong field. */
-static void refusal_log(const struct login_try *t)
+static void refusal_log(const struct login_try *t, struct httpd_request *r)
 {
 	char address[ADDRESS_TEXT_MAX];
 	int64_t left_out;
 
 	if (log_limit_pass(&t->app->refusals_said, mono_now(), &left_out))
 		log_info("pages", "login_refused", F_STR("login", t->user_id ? t->login : NULL),
-			F_STR("address", httpd_address_of(t->request, address)),
+			F_STR("address", httpd_address_of(r, address)),
 			F_INT("left_out", left_out));
 }
 
-static void answer_refused(struct login_try *t)
+static void answer_refused(struct login_try *t, struct httpd_request *r)
 {
-	refusal_log(t);
-	answer_form(t->request, 401, t->login, t->next,
+	refusal_log(t, r);
+	answer_form(r, 401, t->login, t->next,
 		"Name or password is wrong, or this user has no password.");
 }
 
-static void answer_try(struct login_try *t)
+static void answer_try(void *data, struct httpd_request *r)
 {
-	struct httpd_request *r = t->request;
+	struct login_try *t = data;
 	struct err e = { 0 };
 
-	httpd_turn_begin(t->app->httpd);
-	if (t->fits && session_begin(t->app, r, t->user_id, t->digest, &e) == 0)
-		form_done(r, next_page(t->next));
-	else if (!t->fits || err_is(&e, ERR_AUTH))
-		answer_refused(t);
-	else
-		page_fail(r, &e);
-	httpd_turn_end(t->app->httpd);
-}
-
-static void on_done(struct loop_source *s UNUSED, int fd UNUSED, uint32_t events UNUSED, void *data)
-{
-	struct login_try *t = data;
-
-	pthread_join(t->thread, NULL); /* it only has to return; what it wrote is ours then */
 	if (t->fits)
 		login_fits(t->app, t->peer, t->login);
-	if (t->request)
-		answer_try(t);
-	try_free(t);
+	if (!r)
+		return;
+	if (t->fits && session_begin(t->app, r, t->user_id, t->digest, &e) == 0)
+		form_done(r, login_next(t->next));
+	else if (!t->fits || err_is(&e, ERR_AUTH))
+		answer_refused(t, r);
+	else
+		page_fail(r, &e);
 }
 
-static void on_gone(struct httpd_request *r UNUSED, void *data)
+static const struct aside_work work = { "password check", try_check, answer_try, try_free };
+
+static int try_start(struct login_try *t, struct httpd_request *r, struct err *e)
 {
-	struct login_try *t = data;
+	struct app *a = t->app;
 
-	t->request = NULL;
-}
-
-/* LOGIN_TRIES_MAX: none is free. */
-static size_t free_slot(const struct app *a)
-{
-	size_t i = 0;
-
-	while (i < LOGIN_TRIES_MAX && a->logins[i])
-		i++;
-	return i;
-}
-
-static int try_start(struct login_try *t, struct err *e)
-{
-	t->slot = free_slot(t->app);
-	if (t->slot == LOGIN_TRIES_MAX)
-		return err_set(e, ERR_TIMEOUT, "many sign in at this moment");
-	t->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (t->done < 0)
-		return err_set_errno(e, errno, "eventfd");
-	if (thread_start(&t->thread, try_main, t, "password check", e) < 0) {
-		close_fdp(&t->done);
+	if (aside_start(a, a->logins, LOGIN_TRIES_MAX, &work, t, r, e) < 0)
 		return -1;
-	}
-	t->app->logins[t->slot] = t;
-	t->source = loop_io(t->app->loop, t->done, EPOLLIN, on_done, t);
-	httpd_on_close(t->request, on_gone, t);
-	httpd_hold(t->request);
-	login_begins(t->app, t->peer, t->login);
+	login_begins(a, t->peer, t->login);
 	return 0;
 }
 
@@ -192,7 +160,7 @@ static int read_form(struct httpd_request *r, struct login_try *t, struct err *e
 {
 	if (form_field(r, "login", LOGIN_MAX, &t->login, e) < 0 ||
 		form_field(r, "password", PASSWORD_MAX, &t->password, e) < 0 ||
-		form_field(r, "next", NEXT_MAX, &t->next, e) < 0)
+		form_field(r, "next", LOGIN_NEXT_MAX, &t->next, e) < 0)
 		return -1;
 	if (str_empty(t->login) || str_empty(t->password))
 		return err_set(e, ERR_INPUT, "name and password are missing");
@@ -222,15 +190,15 @@ void page_login_begin(struct httpd_request *r, void *app)
 }
 
 /* Asked again: many bodies may have been on the way when the first one came in. False: answered. */
-static bool try_run(struct login_try *t)
+static bool try_run(struct login_try *t, struct httpd_request *r)
 {
 	struct err e = { 0 };
-	bool read = read_form(t->request, t, &e) == 0;
+	bool read = read_form(r, t, &e) == 0;
 
 	if (read && login_failed_enough(t->app, t->peer, t->login))
-		answer_too_many(t->request, t->login, t->next);
-	else if (!read || try_start(t, &e) < 0)
-		page_fail(t->request, &e);
+		answer_too_many(r, t->login, t->next);
+	else if (!read || try_start(t, r, &e) < 0)
+		page_fail(r, &e);
 	else
 		return true;
 	return false;
@@ -241,25 +209,18 @@ void page_login_sent(struct httpd_request *r, void *app)
 	struct login_try *t = xcalloc(1, sizeof(*t));
 
 	t->app = app;
-	t->request = r;
 	t->peer = httpd_peer(r);
-	if (try_run(t))
-		return;
-	wipe_free(t->password);
-	free(t->login);
-	free(t->next);
-	free(t->digest);
-	free(t);
+	if (!try_run(t, r))
+		try_free(t);
 }
 
 void pages_stop(struct app *a)
 {
-	for (size_t i = 0; i < LOGIN_TRIES_MAX; i++) {
-		if (!a->logins[i])
-			continue;
-		pthread_join(a->logins[i]->thread, NULL);
-		try_free(a->logins[i]);
-	}
+	if (a->oidc)
+		oidc_stop(a->oidc);
+	asides_end(a->logins, LOGIN_TRIES_MAX);
+	asides_end(a->oidc_tries, OIDC_TRIES_MAX);
+	free(TAKE(a->oidc_used));
 }
 
 /* ---- sessions ---- */

@@ -21,6 +21,8 @@ const struct httpd_route page_routes[] = {
 	GET(ASSET_ROUTE, asset_get),
 	GET("/login", page_login),
 	{ "POST", "/login", HTTPD_BUFFERED, FORM_MAX, page_login_begin, page_login_sent },
+	GET("/login/oidc", page_oidc_begin),
+	GET("/login/oidc/callback", page_oidc_callback),
 	POST("/logout", page_logout),
 	GET("/sessions", page_sessions),
 	POST("/sessions/{id}/end", page_session_end),

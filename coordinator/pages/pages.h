@@ -10,6 +10,7 @@
  *   …/jobs/{job}                         one job: log/log.h; …/log: its logs' bytes as stored
  *   …/artifacts/{artifact}               an artifact's bytes
  *   /login, /logout, /sessions           signing in, out, and where one is signed in
+ *   /login/oidc, /login/oidc/callback    signing in by a provider, and back from there
  *   …/runs/{id}/rerun, /cancel, …        forms of a run's page
  *   /static/…                            style sheet and icon
  */
@@ -23,13 +24,15 @@ extern const size_t page_routes_n;
 /* For a path that no table has: a page for browsers, the API's words for others. */
 extern const struct httpd_route page_lost;
 
-/* Ends what still checks a password; after httpd_free. */
+/* Ends what still checks a password or asks a provider; after httpd_free. */
 void pages_stop(struct app *a);
 
 void page_user_begin(struct httpd_request *r, void *app); /* only for those who are known */
 void page_login(struct httpd_request *r, void *app);
 void page_login_begin(struct httpd_request *r, void *app);
 void page_login_sent(struct httpd_request *r, void *app);
+void page_oidc_begin(struct httpd_request *r, void *app);
+void page_oidc_callback(struct httpd_request *r, void *app);
 void page_logout(struct httpd_request *r, void *app);
 void page_sessions(struct httpd_request *r, void *app);
 void page_session_end(struct httpd_request *r, void *app);

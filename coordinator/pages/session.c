@@ -10,38 +10,49 @@
 #include "base/log.h"
 #include "coordinator/rights/session.h"
 
-#define PLAIN_NAME "shithub_session"
-#define SECURE_NAME "__Host-" PLAIN_NAME
+#define NAME "shithub_session"
+#define SECURE_PREFIX "__Host-"
+
+/* ---- cookies ---- */
 
 static bool is_secure(const struct app *a)
 {
 	return str_starts(a->public_url, "https://");
 }
 
-static const char *cookie_name(const struct app *a)
+static const char *prefix(const struct app *a)
 {
-	return is_secure(a) ? SECURE_NAME : PLAIN_NAME;
+	return is_secure(a) ? SECURE_PREFIX : "";
 }
 
-/* 64 hex digits, or false. */
-static bool cookie_read(const struct app *a, const struct httpd_request *r, char out[TOKEN_HEX_MAX])
+char *cookie_get(const struct app *a, const struct httpd_request *r, const char *name, size_t max)
 {
-	const char *name = cookie_name(a), *at = httpd_header(r, "Cookie");
-	size_t n = strlen(name);
+	CLEAN_STR char *full = xasprintf("%s%s=", prefix(a), name);
+	const char *at = httpd_header(r, "Cookie");
+	size_t n = strlen(full);
 
 	while (at) {
 		at += strspn(at, "; ");
 		size_t len = strcspn(at, ";");
 
-		if (len == n + TOKEN_HEX_MAX && strncmp(at, name, n) == 0 && at[n] == '=') {
-			memcpy(out, at + n + 1, TOKEN_HEX_MAX - 1);
-			out[TOKEN_HEX_MAX - 1] = '\0';
-			return true;
-		}
+		if (len >= n && len - n <= max && strncmp(at, full, n) == 0)
+			return xstrndup(at + n, len - n);
 		at = strchr(at, ';');
 	}
-	return false;
+	return NULL;
 }
+
+void cookie_set(struct app *a, struct httpd_request *r, const char *name, const char *value,
+	int64_t seconds)
+{
+	CLEAN_SECRET char *cookie =
+		xasprintf("%s%s=%s; Path=/; Max-Age=%" PRId64 "; HttpOnly; SameSite=Lax%s",
+			prefix(a), name, value, seconds, is_secure(a) ? "; Secure" : "");
+
+	httpd_add_header(r, "Set-Cookie", cookie);
+}
+
+/* ---- sessions ---- */
 
 static void form_token(const char *token, char out[TOKEN_HEX_MAX])
 {
@@ -55,11 +66,11 @@ static void form_token(const char *token, char out[TOKEN_HEX_MAX])
 void session_viewer(struct app *a, struct httpd_request *r, struct viewer *ret)
 {
 	CLEANUP(session_row_release) struct session_row row = { 0 };
-	char token[TOKEN_HEX_MAX];
+	CLEAN_SECRET char *token = cookie_get(a, r, NAME, TOKEN_HEX_MAX - 1);
 	unsigned char sha[SHA256_LEN];
 	struct err e = { 0 };
 
-	if (!cookie_read(a, r, token))
+	if (!token || strlen(token) != TOKEN_HEX_MAX - 1)
 		return;
 	token_hash(token, sha);
 	if (store_session_find(a->store, sha, wall_now(), &row, &e) < 0) {
@@ -74,37 +85,55 @@ void session_viewer(struct app *a, struct httpd_request *r, struct viewer *ret)
 		.site_admin = row.site_admin,
 		.scopes = SCOPE_REPO_READ | SCOPE_REPO_WRITE };
 	form_token(token, ret->form_token);
-	wipe(token, sizeof(token));
 	httpd_trust(r);
 }
 
-static void set_cookie(struct app *a, struct httpd_request *r, const char *value, int64_t seconds)
+/* The digest of a new token, which goes into the cookie. */
+static void token_make(char token[TOKEN_HEX_MAX], unsigned char sha[SHA256_LEN])
 {
-	CLEAN_SECRET char *cookie =
-		xasprintf("%s=%s; Path=/; Max-Age=%" PRId64 "; HttpOnly; SameSite=Lax%s",
-			cookie_name(a), value, seconds, is_secure(a) ? "; Secure" : "");
+	token_random(token);
+	token_hash(token, sha);
+}
 
-	httpd_add_header(r, "Set-Cookie", cookie);
+static int token_hand_out(struct app *a, struct httpd_request *r, char token[TOKEN_HEX_MAX], int rc)
+{
+	if (rc == 0)
+		cookie_set(a, r, NAME, token, SESSION_LIFETIME_US / USEC_PER_SEC);
+	wipe(token, TOKEN_HEX_MAX);
+	return rc;
+}
+
+static const char *agent_of(const struct httpd_request *r)
+{
+	const char *agent = httpd_header(r, "User-Agent");
+
+	return agent ? agent : "";
 }
 
 int session_begin(
 	struct app *a, struct httpd_request *r, int64_t user_id, const char *digest, struct err *e)
 {
-	const char *agent = httpd_header(r, "User-Agent");
 	char token[TOKEN_HEX_MAX];
 	unsigned char sha[SHA256_LEN];
 
-	token_random(token);
-	token_hash(token, sha);
-	if (store_session_add(a->store, user_id, digest, sha, agent ? agent : "", wall_now(), e) <
-		0)
-		return -1;
-	set_cookie(a, r, token, SESSION_LIFETIME_US / USEC_PER_SEC);
-	wipe(token, sizeof(token));
-	return 0;
+	token_make(token, sha);
+	return token_hand_out(a, r, token,
+		store_session_add(a->store, user_id, digest, sha, agent_of(r), wall_now(), e));
+}
+
+int session_begin_linked(
+	struct app *a, struct httpd_request *r, int64_t user_id, int64_t identity, struct err *e)
+{
+	char token[TOKEN_HEX_MAX];
+	unsigned char sha[SHA256_LEN];
+
+	token_make(token, sha);
+	return token_hand_out(a, r, token,
+		store_session_add_linked(
+			a->store, user_id, identity, sha, agent_of(r), wall_now(), e));
 }
 
 void session_forget(struct app *a, struct httpd_request *r)
 {
-	set_cookie(a, r, "", 0);
+	cookie_set(a, r, NAME, "", 0);
 }

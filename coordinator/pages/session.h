@@ -11,6 +11,15 @@ void session_viewer(struct app *a, struct httpd_request *r, struct viewer *ret);
  * answer. ERR_AUTH when the digest is the user's no more. */
 int session_begin(struct app *a, struct httpd_request *r, int64_t user_id, const char *digest,
 	struct err *e) CHECK_RESULT;
+/* The same for who came as this identity (rights/identity.h). */
+int session_begin_linked(struct app *a, struct httpd_request *r, int64_t user_id, int64_t identity,
+	struct err *e) CHECK_RESULT;
 void session_forget(struct app *a, struct httpd_request *r); /* the cookie goes */
+
+/* Cookies of both kinds have the same attributes. name: without the prefix; value "": it goes. */
+void cookie_set(struct app *a, struct httpd_request *r, const char *name, const char *value,
+	int64_t seconds);
+/* The value that the browser sent, the caller's; NULL: none, or longer than max. */
+char *cookie_get(const struct app *a, const struct httpd_request *r, const char *name, size_t max);
 
 #endif

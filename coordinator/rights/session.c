@@ -32,8 +32,15 @@ void session_list_release(struct session_list *l)
 	LIST_RELEASE(&session_type, l);
 }
 
-int store_session_add(struct store *s, int64_t user_id, const char *digest,
-	const unsigned char sha[SHA256_LEN], const char *agent, struct wall now, struct err *e)
+/* By what a user proved who it is: a password's digest, or NULL and an identity. */
+struct proof {
+	int64_t user_id;
+	const char *digest;
+	int64_t identity;
+};
+
+static int session_add(struct store *s, const struct proof *p, const unsigned char sha[SHA256_LEN],
+	const char *agent, struct wall now, struct err *e)
 {
 	CLEAN_STR char *kept = xstrndup(agent, utf8_cut(agent, SESSION_AGENT_MAX));
 	CLEAN_TX struct store_tx tx = { 0 };
@@ -43,17 +50,33 @@ int store_session_add(struct store *s, int64_t user_id, const char *digest,
 		sql_run(s, e,
 			"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE"
 			" user_id = ? ORDER BY id DESC LIMIT 1000000 OFFSET ?)",
-			"ii", user_id, (int64_t)SESSIONS_OF_USER - 1) < 0 ||
+			"ii", p->user_id, (int64_t)SESSIONS_OF_USER - 1) < 0 ||
 		sql_run(s, e,
 			"INSERT INTO sessions (user_id, token_sha256, agent, created_at,"
 			" expires_at, last_used_at) SELECT id, ?, ?, ?, ?, ? FROM owners"
-			" WHERE id = ? AND password = ? AND disabled_at IS NULL",
-			"btwwwit", sha, (size_t)SHA256_LEN, kept, now,
-			(struct wall){ now.us + SESSION_LIFETIME_US }, now, user_id, digest) < 0)
+			" WHERE id = ? AND disabled_at IS NULL AND (password = ? OR id ="
+			" (SELECT user_id FROM identities WHERE id = ?))",
+			"btwwwiti", sha, (size_t)SHA256_LEN, kept, now,
+			(struct wall){ now.us + SESSION_LIFETIME_US }, now, p->user_id, p->digest,
+			p->identity) < 0)
 		return -1;
 	if (!sql_changes(s))
 		return err_set(e, ERR_AUTH, "the password was changed, or the user disabled");
 	return store_commit(&tx, e);
+}
+
+int store_session_add(struct store *s, int64_t user_id, const char *digest,
+	const unsigned char sha[SHA256_LEN], const char *agent, struct wall now, struct err *e)
+{
+	return session_add(
+		s, &(struct proof){ .user_id = user_id, .digest = digest }, sha, agent, now, e);
+}
+
+int store_session_add_linked(struct store *s, int64_t user_id, int64_t identity,
+	const unsigned char sha[SHA256_LEN], const char *agent, struct wall now, struct err *e)
+{
+	return session_add(
+		s, &(struct proof){ .user_id = user_id, .identity = identity }, sha, agent, now, e);
 }
 
 int store_session_find(struct store *s, const unsigned char sha[SHA256_LEN], struct wall now,

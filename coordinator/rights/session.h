@@ -30,6 +30,10 @@ void session_list_release(struct session_list *l);
 int store_session_add(struct store *s, int64_t user_id, const char *digest,
 	const unsigned char sha[SHA256_LEN], const char *agent, struct wall now,
 	struct err *e) CHECK_RESULT;
+/* The same for who came as this identity (identity.h). */
+int store_session_add_linked(struct store *s, int64_t user_id, int64_t identity,
+	const unsigned char sha[SHA256_LEN], const char *agent, struct wall now,
+	struct err *e) CHECK_RESULT;
 /* ERR_AUTH when unknown or over, or its user is disabled. Notes that it was used. */
 int store_session_find(struct store *s, const unsigned char sha[SHA256_LEN], struct wall now,
 	struct session_row *ret, struct err *e) CHECK_RESULT;

@@ -14,6 +14,7 @@
 #include "config/option_list.h"
 #include "config/options.h"
 #include "coordinator/http/address.h"
+#include "coordinator/oidc/provider.h"
 
 #define ROOT_KEY_ENV "SHITHUB_TOTP_KEY"
 
@@ -40,6 +41,37 @@ static const char *network_check(char **text)
 
 	return network_parse(*text, &unused);
 }
+
+/* ---- signing in by a provider ---- */
+
+static const char *issuer_check(char **text)
+{
+	return strchr(*text, '?') ? "a query in it, expected https://HOST[/PATH]"
+				  : oidc_url_problem(*text);
+}
+
+/* It stands on a button. */
+static const char *name_check(char **text)
+{
+	return strlen(*text) > 40 ? "too long, expected at most 40 bytes" : NULL;
+}
+
+static const char *scopes_check(char **text)
+{
+	CLEANUP(strv_release) struct strv words = { 0 };
+
+	strv_split(&words, *text, ' ');
+	return strv_contains(&words, "openid") ? NULL : "no \"openid\", expected it among them";
+}
+
+static const char *domain_check(char **text)
+{
+	return strchr(*text, '@') || !strchr(*text, '.') ? "no domain, expected example.org" : NULL;
+}
+
+static const char *const users_words[] = {
+	[OIDC_LINKED] = "linked", [OIDC_CREATE] = "create", NULL
+};
 
 static const struct option table[] = {
 	{ "server", "listen", OPTION_STRING, offsetof(struct serve_config, listen),
@@ -95,6 +127,34 @@ static const struct option table[] = {
 		"4g", .min = KIB(64), .max = GIB(1024), .help = "bytes kept of a run's logs" },
 	{ "git", "hooks_path", OPTION_STRING, offsetof(struct serve_config, git_hooks), NULL,
 		.path = OPTION_PATH, .help = "folder of hooks that git runs in every repository" },
+	{ "oidc", "issuer", OPTION_STRING, offsetof(struct serve_config, oidc.issuer), NULL,
+		.check = issuer_check,
+		.help = "OpenID Connect provider by which users sign in; none: passwords alone" },
+	{ "oidc", "name", OPTION_STRING, offsetof(struct serve_config, oidc.name), "OpenID Connect",
+		.check = name_check, .help = "of the provider, on the button" },
+	{ "oidc", "client_id", OPTION_STRING, offsetof(struct serve_config, oidc.client_id), NULL,
+		.help = "by which the provider knows this coordinator" },
+	{ "oidc", "client_secret_file", OPTION_STRING,
+		offsetof(struct serve_config, oidc.secret_file), NULL, .path = OPTION_PATH,
+		.help = "file with the client's secret, 0600 or 0640" },
+	{ "oidc", "scopes", OPTION_STRING, offsetof(struct serve_config, oidc.scopes),
+		"openid profile email", .check = scopes_check,
+		.help = "what the provider is asked for" },
+	{ "oidc", "login_claim", OPTION_STRING, offsetof(struct serve_config, oidc.login_claim),
+		"preferred_username", .help = "claim with the name of a user that is new here" },
+	{ "oidc", "users", OPTION_CHOICE, offsetof(struct serve_config, oidc.users), "linked",
+		.choices = users_words,
+		.help = "who comes in: users that an operator linked, or new ones as well" },
+	{ "oidc", "email_domains", OPTION_LIST, offsetof(struct serve_config, oidc.email_domains),
+		NULL, .max = 64, .check = domain_check,
+		.help = "only those with a verified address in one of these domains" },
+	{ "oidc", "groups_claim", OPTION_STRING, offsetof(struct serve_config, oidc.groups_claim),
+		"groups", .help = "claim with the groups of a user" },
+	{ "oidc", "groups", OPTION_LIST, offsetof(struct serve_config, oidc.groups), NULL,
+		.max = 64, .help = "only those in one of these groups" },
+	{ "oidc", "ca_file", OPTION_STRING, offsetof(struct serve_config, oidc.ca_file), NULL,
+		.path = OPTION_PATH,
+		.help = "authority of the provider's certificate, PEM; none: the system's" },
 	{ "auth", "totp_key_b64", OPTION_STRING, offsetof(struct serve_config, totp_key_b64), NULL,
 		.sensitive = true, .help = "root key" },
 };
@@ -117,6 +177,16 @@ void serve_config_release(struct serve_config *c)
 	free(c->objects);
 	free(c->metrics_token_file);
 	free(c->git_hooks);
+	free(c->oidc.issuer);
+	free(c->oidc.name);
+	free(c->oidc.client_id);
+	free(c->oidc.secret_file);
+	free(c->oidc.scopes);
+	free(c->oidc.login_claim);
+	free(c->oidc.groups_claim);
+	strv_release(&c->oidc.groups);
+	strv_release(&c->oidc.email_domains);
+	free(c->oidc.ca_file);
 	wipe_free(c->totp_key_b64);
 	*c = (struct serve_config){ 0 };
 }
@@ -145,6 +215,33 @@ static void tls_both_or_none(struct options *o)
 	}
 }
 
+/* Problems of [oidc] that no key has by itself. */
+static void oidc_whole(struct options *o)
+{
+	static const char *const needed[] = { "client_id", "client_secret_file" };
+	const struct option_value *issuer = options_value(o, "oidc", "issuer");
+	bool linked = str_eq(options_value(o, "oidc", "users")->text, "linked");
+
+	if (!issuer->text) {
+		if (options_value(o, "oidc", "client_id")->text)
+			options_problem(o, "oidc.issuer", NULL,
+				"missing beside oidc.client_id, expected https://HOST[/PATH]");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		if (!options_value(o, "oidc", needed[i])->text)
+			options_problem(o, "oidc.issuer", issuer->source,
+				"oidc.%s is missing, expected it beside the issuer", needed[i]);
+	if (str_eq(options_value(o, "server", "pages")->text, "off"))
+		options_problem(o, "oidc.issuer", issuer->source,
+			"server.pages is \"off\", expected \"on\": users sign in at the pages");
+	if (!linked && !options_value(o, "oidc", "email_domains")->list.n &&
+		!options_value(o, "oidc", "groups")->list.n)
+		options_problem(o, "oidc.users", options_value(o, "oidc", "users")->source,
+			"\"create\" would let in everybody whom the provider knows, expected "
+			"oidc.email_domains or oidc.groups beside it");
+}
+
 static int options_resolve(struct serve_config *c, const char *file, const char *const *texts)
 {
 	CLEAN_OPTIONS struct options o;
@@ -164,6 +261,7 @@ static int options_resolve(struct serve_config *c, const char *file, const char 
 	CLEAN_STR char *cwd = getcwd(NULL, 0);
 	options_flags(&o, &(struct option_texts){ .texts = texts, .cwd = cwd });
 	tls_both_or_none(&o);
+	oidc_whole(&o);
 	return options_apply(&o, c) ? problems_print(&o) : 0;
 }
 
@@ -172,7 +270,7 @@ int serve_config_load(struct serve_config *c, const char **ret_ready_file, int a
 	const char *file = NULL, *texts[ARRAY_LEN(table)] = { 0 };
 	struct cli_flag flags[ARRAY_LEN(table) + 2] = {
 		{ "config", CLI_STRING, &file, "FILE",
-			"TOML: [server], [jobs], [artifacts], [logs], [git] and [auth]" },
+			"TOML: [server], [jobs], [artifacts], [logs], [git], [oidc] and [auth]" },
 		{ "ready-file", CLI_STRING, ret_ready_file, "FILE",
 			"file to write the base URL to once the server listens" },
 	};

@@ -7,6 +7,17 @@
 
 #include "coordinator/app/app.h"
 
+/* How users sign in at the pages besides passwords (sign_in.h). */
+struct oidc_options {
+	char *issuer; /* NULL: not at all */
+	char *name;   /* of the provider, for people */
+	char *client_id, *secret_file;
+	char *scopes, *login_claim, *groups_claim;
+	struct strv groups, email_domains;
+	enum { OIDC_LINKED, OIDC_CREATE } users; /* those who are linked, or whoever comes */
+	char *ca_file;                           /* NULL: the system's */
+};
+
 #define COORDINATOR_DATA_DIR "/var/lib/shithubd"
 
 struct serve_config {
@@ -24,6 +35,7 @@ struct serve_config {
 	uint64_t log_max_step_size, log_max_job_size, log_max_run_size;
 	int64_t job_expiry; /* microseconds without a sign of life */
 	char *git_hooks;    /* NULL: none */
+	struct oidc_options oidc;
 	char *totp_key_b64; /* NULL: the environment's, else <data>/root.key */
 };
 void serve_config_release(struct serve_config *c);

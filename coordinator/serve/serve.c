@@ -29,6 +29,7 @@
 #include "coordinator/serve/config.h"
 #include "coordinator/serve/metrics_access.h"
 #include "coordinator/serve/routes.h"
+#include "coordinator/serve/sign_in.h"
 #include "coordinator/store/counter.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/store.h"
@@ -278,7 +279,9 @@ static int http_listen(struct serve *v, struct err *e)
 	a->metrics.app_loop = a->loop;
 	a->metrics.connections_loop = httpd_loop(a->httpd);
 	a->public_url = v->config.public_url ? xstrdup(v->config.public_url) : base_url(v);
-	return 0;
+	if (sign_in_open(&v->config, a->public_url, &a->oidc, e) < 0)
+		return -1;
+	return sign_in_publish(&v->config, e);
 }
 
 static int url_publish(const struct serve *v, const char *ready_file, struct err *e)
@@ -322,6 +325,7 @@ static void serve_release(struct serve *v)
 	waiters_free(a);
 	httpd_free(a->httpd);
 	pages_stop(a);
+	oidc_free(a->oidc);
 	logs_stop(a);
 	certificate_close();
 	planner_stop(a->planner);

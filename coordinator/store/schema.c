@@ -685,6 +685,12 @@ static const char *const migrations[] = {
 	"ALTER TABLE runners ADD COLUMN trouble_text TEXT;"
 	"ALTER TABLE runners ADD COLUMN trouble_since INTEGER;"
 	"ALTER TABLE runners ADD COLUMN trouble_at INTEGER;",
+	/* 46: who a user is at an OpenID Connect provider; subject NULL: invited, not come yet */
+	"CREATE TABLE identities ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" user_id INTEGER NOT NULL REFERENCES owners ON DELETE CASCADE,"
+	" issuer TEXT NOT NULL, subject TEXT, created_at INTEGER NOT NULL,"
+	" last_used_at INTEGER, UNIQUE (issuer, subject), UNIQUE (user_id, issuer));",
 };
 
 const char *schema_step(size_t number)

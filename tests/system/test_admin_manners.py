@@ -409,7 +409,7 @@ NEEDED = {
     "repo show": "o/n", "repo set": "o/n --visibility public", "repo grant": "o/n u --role read",
     "repo revoke": "o/n u", "repo access": "o/n", "repo badge-token": "--repo o/n",
     "user show": "u", "user disable": "u", "user enable": "u", "user set-admin": "u on",
-    "user password": "u",
+    "user password": "u", "user link": "u", "user unlink": "u",
     "owner member set": "o u", "owner member remove": "o u", "owner member list": "o",
     "token revoke": "1", "secret list": "--site", "secret delete": "--site --name X",
     "variable list": "--site", "variable delete": "--site --name X",

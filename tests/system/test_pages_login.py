@@ -33,9 +33,11 @@ class Browser:
         answer = connection.getresponse()
         answer.text = answer.read().decode()
         answer.set_cookie = answer.getheader("Set-Cookie")
-        if answer.set_cookie:
-            name, value = answer.set_cookie.split(";")[0].split("=", 1)
+        for cookie in answer.headers.get_all("Set-Cookie", ()):
+            name, value = cookie.split(";")[0].split("=", 1)
             self.cookies[name] = value
+            if "Max-Age=0" in cookie:
+                del self.cookies[name]
         connection.close()
         return answer
 

@@ -8,6 +8,7 @@
 
 #include "base/fs.h"
 #include "coordinator/admin/audit.h"
+#include "coordinator/admin/rights/identity.h"
 #include "coordinator/admin/rights/token.h"
 #include "coordinator/repo/repo.h"
 #include "coordinator/rights/owner.h"
@@ -166,10 +167,12 @@ static int show_user(struct admin *a, void *options UNUSED, struct err *e)
 	}
 	for (size_t i = 0; i < tokens.n; i++)
 		admin_token_show(a, &tokens.v[i]);
-	if (a->json) {
+	if (a->json)
 		json_end_array(&a->w);
+	if (admin_identities_show(a, row.id, e) < 0)
+		return -1;
+	if (a->json)
 		json_end_object(&a->w);
-	}
 	return 0;
 }
 

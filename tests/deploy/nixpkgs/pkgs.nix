@@ -4,8 +4,8 @@ let
   lib = import ./lib.nix;
   fake = name: args: derivation { inherit name system; builder = "/bin/sh"; args = [ "-c" "exit 1" ]; } // args;
   names = [
-    "bash" "cacert" "clang-tools" "cmocka" "coreutils" "cppcheck" "curl" "diffutils" "dnsmasq" "file" "findutils"
-    "gawk" "gcc" "gfortran" "git" "gnugrep" "gnumake" "gnupg" "gnused" "gnutar" "gnutls" "gzip" "libcap" "libgit2"
+    "bash" "cacert" "cjose" "clang-tools" "cmocka" "coreutils" "cppcheck" "curl" "diffutils" "dnsmasq" "file" "findutils"
+    "gawk" "gcc" "gfortran" "git" "gnugrep" "gnumake" "gnupg" "gnused" "gnutar" "gnutls" "gzip" "jansson" "libcap" "libgit2"
     "libmicrohttpd" "libpq" "libseccomp" "libyaml" "makeWrapper" "md4c" "nftables" "openssh" "openssl" "pkg-config" "procps"
     "shellcheck" "sqlite" "systemd" "util-linux" "which" "xz" "yajl" "zlib"
   ];

@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <git2.h>
+#include <cjose/jwk.h>
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,9 @@ static void test_first_call_loads(void **state UNUSED)
 	assert_int_equal(0, mapped("/libpq.so"));
 	assert_true(PQlibVersion() >= 140000); /* the pipeline */
 	assert_true(mapped("/libpq.so") > 0);
+	assert_int_equal(0, mapped("/libcjose.so"));
+	assert_null(cjose_jwk_import("{", 1, NULL));
+	assert_true(mapped("/libcjose.so") > 0);
 }
 
 static void test_options_arrive(void **state UNUSED)
