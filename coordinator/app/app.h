@@ -61,6 +61,7 @@ struct app {
 	struct failures by_login;         /* of who signs in */
 	/* lines that callers without a token can cause */
 	struct log_limit refusals_said, git_said;
+	struct log_limit oidc_said[2]; /* by whether an operator has something to mend */
 	/* pages/aside.h: passwords that are checked now, and questions to the provider */
 	struct aside *logins[LOGIN_TRIES_MAX], *oidc_tries[OIDC_TRIES_MAX];
 	struct oidc_used *oidc_used; /* oidc/used.h; NULL: none yet */

@@ -114,7 +114,7 @@ static void refusal_log(struct app *a, struct httpd_request *r, const struct ref
 	char address[ADDRESS_TEXT_MAX];
 	int64_t left_out;
 
-	if (log_limit_pass(&a->refusals_said, mono_now(), &left_out))
+	if (log_limit_pass(&a->oidc_said[p->ours], mono_now(), &left_out))
 		log_event(p->ours ? LOG_WARN : LOG_INFO, "pages", "oidc_refused",
 			(struct log_field[]){ F_STR("why", p->word), F_STR("subject", subject),
 				F_STR("address", httpd_address_of(r, address)), F_ERR(e),
@@ -372,6 +372,8 @@ static int flow_read(struct oidc_try *t, struct httpd_request *r, char **ret_err
 		query_text(r, "code", CODE_MAX, &t->code, e) < 0 ||
 		oidc_flow_resume(&t->flow, a->keys.flow, cookie, state, wall_now(), e) < 0)
 		return -1;
+	cookie_set(
+		a, r, COOKIE, "", 0); /* not before: a link on another site ends nobody's sign-in */
 	if (!is_first_use(a, t->flow.state))
 		return err_set(e, ERR_AUTH, "it came back already");
 	return t->code || *ret_error ? 0 : err_set(e, ERR_AUTH, "neither a code nor an error");
@@ -382,7 +384,6 @@ static void come_back(struct oidc_try *t, struct httpd_request *r)
 	CLEAN_STR char *error = NULL;
 	struct err e = { 0 };
 
-	cookie_set(t->app, r, COOKIE, "", 0);
 	if (login_failed_enough(t->app, t->peer, NULL)) {
 		err_set(&e, ERR_AUTH, "too many failures of this address");
 		answer_refusal(t->app, r, REFUSED_TOO_MANY, NULL, NULL, &e);

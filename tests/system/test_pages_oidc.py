@@ -355,9 +355,11 @@ def test_answers_of_others(serve, provider):
         victim.cookies = dict(cookies)
         got = victim.get(back)
         assert got.status == 400 and "This sign-in is over" in got.text and "shithub_session" not in victim.cookies
-    victim.begin()
-    assert victim.get(back).status == 400 and not victim.cookies
+    mine = victim.begin()
+    assert victim.get(back).status == 400 and list(victim.cookies) == ["shithub_oidc"]
     assert "/token" not in provider.asked
+    # and a link that somebody else made ends no sign-in that is under way
+    assert victim.get(mine).status == 303 and who(victim) == "ada"
     # the cookie of the one who began, but not quite
     mine = attacker.cookies["shithub_oidc"]
     seconds, random, page = mine.split(".")
@@ -374,7 +376,7 @@ def test_answers_of_others(serve, provider):
     assert again.get(back).status == 303
     again.cookies = kept
     assert again.get(back).status == 400 and not who(again)
-    assert provider.asked.count("/token") == 2
+    assert provider.asked.count("/token") == 3
 
 
 def test_sessions_are_new(serve, provider):
