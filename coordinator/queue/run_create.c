@@ -11,6 +11,7 @@
 #include "coordinator/queue/job_rows.h"
 #include "coordinator/queue/settle.h"
 #include "coordinator/sql/sql.h"
+#include "coordinator/store/ids.h"
 
 #define JOBS_MAX 256
 
@@ -58,20 +59,11 @@ static int run_index_next(struct store *s, int64_t repo_id, int64_t *ret, struct
 	return rc < 0 ? -1 : 0;
 }
 
-/* Nothing else makes runs inside this transaction. */
-static int run_id_next(struct store *s, int64_t *ret, struct err *e)
-{
-	*ret = 1;
-	return sql_int(s, ret, e,
-		       "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'workflow_runs'", "") < 0
-		       ? -1
-		       : 0;
-}
-
 int store_run_reserve(struct store *s, int64_t repo_id, struct run_created *ret, struct err *e)
 {
-	return run_index_next(s, repo_id, &ret->run_index, e) < 0 ? -1
-								  : run_id_next(s, &ret->run_id, e);
+	return run_index_next(s, repo_id, &ret->run_index, e) < 0
+		       ? -1
+		       : store_run_id_next(s, &ret->run_id, e);
 }
 
 int run_row_insert(struct store *s, const struct run_spec *r, const struct run_created *at,

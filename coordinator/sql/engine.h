@@ -10,6 +10,7 @@
 #include "coordinator/sql/value.h"
 
 struct sql_engine {
+	bool postgres; /* speaks its dialect, else SQLite's */
 	/* make: what is not there is made, so far as the engine can. ERR_NOT_FOUND without. Sets
 	 * store.db, also when it fails. */
 	int (*open)(struct store *s, const char *target, bool make, struct err *e);

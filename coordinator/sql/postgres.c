@@ -494,6 +494,7 @@ static int pg_script(struct store *s, const char *text, struct err *e)
 }
 
 const struct sql_engine postgres_engine = {
+	.postgres = true,
 	.open = pg_open,
 	.schema_ready = pg_schema_ready,
 	.sync_later = pg_sync_later,

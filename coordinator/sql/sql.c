@@ -198,6 +198,11 @@ int sql_script(struct store *s, struct err *e, const char *text)
 	return s->engine->script(s, text, e);
 }
 
+bool sql_is_postgres(const struct store *s)
+{
+	return s->engine->postgres;
+}
+
 int64_t sql_changes(struct store *s)
 {
 	return s->engine->changes(s);

@@ -75,6 +75,8 @@ int sql_int(struct store *s, int64_t *ret, struct err *e, const char *sql, const
 	...) CHECK_RESULT;
 /* Before a change: begins the transaction of a group (store.h) that has none yet. */
 int sql_group_enter(struct store *s, struct err *e) CHECK_RESULT;
+/* For what the two databases do not say alike. */
+bool sql_is_postgres(const struct store *s);
 int64_t sql_changes(struct store *s);
 /* Several statements without values, one after the other: a migration. */
 int sql_script(struct store *s, struct err *e, const char *text) CHECK_RESULT;

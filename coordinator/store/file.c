@@ -9,6 +9,7 @@
 #include <sqlite3.h>
 
 #include "coordinator/sql/sql.h"
+#include "coordinator/store/ids.h"
 
 static int pages_copy(struct store *s, sqlite3 *to, struct err *e)
 {
@@ -89,18 +90,6 @@ static int64_t rows_since(struct wall backup_at, struct wall now)
 	return RESTORED_ROWS_BURST + (seconds > 0 ? seconds * RESTORED_ROWS_SECOND : 0);
 }
 
-/* A table that never had a row has no entry yet. */
-static int ids_skip(struct store *s, int64_t n, struct err *e)
-{
-	if (sql_run(s, e,
-		    "INSERT INTO sqlite_sequence (name, seq) SELECT m.name, 0 FROM sqlite_schema m"
-		    " WHERE m.type = 'table' AND m.sql LIKE '%AUTOINCREMENT%'"
-		    " AND m.name NOT IN (SELECT name FROM sqlite_sequence)",
-		    "") < 0)
-		return -1;
-	return sql_run(s, e, "UPDATE sqlite_sequence SET seq = seq + ?", "i", n);
-}
-
 /* A job's tokens name how often it came back to the queue (struct job_row, returns). The time of
  * the restore is added to that: a number that was never there before. */
 int store_restored(struct store *s, struct wall backup_at, struct wall now, int64_t *ret_skipped,
@@ -109,7 +98,7 @@ int store_restored(struct store *s, struct wall backup_at, struct wall now, int6
 	CLEAN_TX struct store_tx tx = { 0 };
 	int64_t n = rows_since(backup_at, now);
 
-	if (store_begin(s, &tx, e) < 0 || ids_skip(s, n, e) < 0 ||
+	if (store_begin(s, &tx, e) < 0 || store_ids_skip(s, n, e) < 0 ||
 		sql_run(s, e, "UPDATE workflow_jobs SET restored = ? WHERE status = 'queued'", "i",
 			now.us / USEC_PER_SEC) < 0 ||
 		store_commit(&tx, e) < 0)

@@ -54,6 +54,8 @@ check format clang-format --dry-run --Werror "${c_files[@]}"
 check arrows /usr/bin/python3 tests/lint/arrows.py
 check dialect /usr/bin/python3 tests/lint/dialect.py
 check plans /usr/bin/python3 tests/lint/plans.py
+check postgres /usr/bin/python3 tests/lint/postgres.py
+check schemas /usr/bin/python3 tests/lint/schemas.py
 check named-tests /usr/bin/python3 tests/lint/named_tests.py
 check planted-faults /usr/bin/python3 tests/lint/planted.py
 check debris no_debris

@@ -22,6 +22,8 @@ STRINGS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 # With the macro COLUMN, or without.
 COLUMN = re.compile(r'\{\s*(?:\.sql = \()?((?:"(?:[^"\\]|\\.)*"\s*)+)')
 SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+# What is written for one of the two databases, by a piece of its text.
+ONLY = {"sqlite": ("sqlite_", "action_runner"), "postgres": ("pg_", "schema_version")}
 ENGINES = "coordinator/sql/"  # whose statements are those of others
 
 
@@ -34,11 +36,11 @@ def preprocess(path, flags):
     return path, done.stdout.decode()
 
 
-def preprocessed():
-    """The text of each file of coordinator/ as the compiler sees it."""
+def preprocessed(room="coordinator"):
+    """The text of each file of the folder as the compiler sees it."""
     flags = shlex.split(subprocess.run(["make", "-s", "lint-flags"], stdout=subprocess.PIPE,
                                        check=True).stdout.decode())
-    names = sorted(str(path) for path in pathlib.Path("coordinator").rglob("*.c"))
+    names = sorted(str(path) for path in pathlib.Path(room).rglob("*.c"))
     with concurrent.futures.ThreadPoolExecutor() as pool:
         return dict(pool.map(lambda name: preprocess(name, flags), names))
 
@@ -107,7 +109,17 @@ def all_of(sources):
             yield from of_file(name, source, {**rows, **columns(source)})
 
 
+def meant_for(text, database):
+    """Neither the other database's alone nor about tables that are not ours."""
+    return not any(piece in text for other, pieces in ONLY.items() if other != database for piece in pieces)
+
+
 def strings_of(source, array):
     """The texts of a table of texts, each joined."""
-    body = source[source.index(f"{array}[] = {{"):]
-    return [text_of(found) for found in STRINGS.findall(body[:body.index("};")])]
+    body = source[re.search(rf"\b{array}\[[^\]]*\] = \{{", source).end():]
+    return [text_of(found) for found in STRINGS.findall(body[:body.index("\n};")])]
+
+
+def schema(sources, database):
+    """The steps of the schema, as one text."""
+    return "\n".join(strings_of(sources[f"coordinator/store/schema/{database}.c"], f"schema_{database}"))

@@ -1,0 +1,25 @@
+/* Steps since both databases are served, written once: what comes in is each one's word for a text,
+ * a number and the number of a row that is never given again. */
+#ifndef COORDINATOR_STORE_SCHEMA_BOTH_H
+#define COORDINATOR_STORE_SCHEMA_BOTH_H
+
+/* Laid out by hand, as clang-format breaks texts between macros into pieces. */
+/* clang-format off */
+
+/* what keeps a runner from work, in its own words; NULL: it is well, or never said */
+#define STEP_45(text, number) \
+	"ALTER TABLE runners ADD COLUMN trouble " text ";" \
+	"ALTER TABLE runners ADD COLUMN trouble_text " text ";" \
+	"ALTER TABLE runners ADD COLUMN trouble_since " number ";" \
+	"ALTER TABLE runners ADD COLUMN trouble_at " number ";"
+
+/* who a user is at an OpenID Connect provider; subject NULL: invited, not come yet */
+#define STEP_46(text, number, id) \
+	"CREATE TABLE identities (id " id "," \
+	" user_id " number " NOT NULL REFERENCES owners ON DELETE CASCADE," \
+	" issuer " text " NOT NULL, subject " text ", created_at " number " NOT NULL," \
+	" last_used_at " number ", UNIQUE (issuer, subject), UNIQUE (user_id, issuer));"
+
+/* clang-format on */
+
+#endif
