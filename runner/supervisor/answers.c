@@ -9,9 +9,12 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "runner/supervisor/resident.h"
 
 #define CLAIM_WAIT_S 25 /* Prefer: wait */
 #define REFUSED_PAUSE_US (60 * USEC_PER_SEC)
+/* The request is on its way; its answer takes longer if it is held. */
+#define REST_US USEC_PER_SEC
 
 /* At the start the token is wrong, and trying again changes nothing. Later it was good before: a
  * proxy or a coordinator that makes a mistake must not take a pool of runners offline for ever. */
@@ -127,6 +130,7 @@ void heartbeats_send(struct supervisor *s)
 	else if (!work)
 		s->heartbeats.pace.next =
 			mono_add(now, s->settings->config.runner.poll_interval_us);
+	loop_timer_set(s->heartbeats.rest, mono_add(now, REST_US));
 }
 
 /* ---- why none leaves ---- */
@@ -189,6 +193,16 @@ bool heartbeats_may_bring_claim(struct supervisor *s)
 	return false;
 }
 
+/* A runner waits most of its life. */
+static void on_rest(struct loop_source *src, void *data)
+{
+	const struct supervisor *s = data;
+
+	(void)src;
+	if (s->jobs.n == 0)
+		resident_release();
+}
+
 static void on_pacer(struct loop_source *src, void *data)
 {
 	(void)src;
@@ -211,6 +225,7 @@ void heartbeats_setup(struct supervisor *s)
 	trouble_sender_set_self(s->heartbeats.trouble, c->server.base_url, c->runner.token);
 	pace_init(&s->heartbeats.pace);
 	s->heartbeats.pacer = loop_timer(s->loop, MONO_NEVER, on_pacer, s);
+	s->heartbeats.rest = loop_timer(s->loop, MONO_NEVER, on_rest, s);
 }
 
 void heartbeats_teardown(struct supervisor *s)
@@ -218,4 +233,5 @@ void heartbeats_teardown(struct supervisor *s)
 	heartbeat_free(s->heartbeats.sender);
 	trouble_sender_free(s->heartbeats.trouble);
 	loop_source_unref(&s->heartbeats.pacer);
+	loop_source_unref(&s->heartbeats.rest);
 }

@@ -43,6 +43,7 @@ struct supervisor_heartbeats {
 	struct heartbeat *sender;
 	struct pace pace;
 	struct loop_source *pacer; /* wakes us when the next one may leave */
+	struct loop_source *rest;  /* a while after one has left */
 	bool for_work;             /* what the one in flight asked for */
 	bool accepted;             /* the coordinator took our token once */
 	bool refused;              /* and does not now */
