@@ -12,6 +12,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-print-directory
 V ?=
+comma := ,
 Q := $(if $(V),,@)
 
 SAN ?=
@@ -79,7 +80,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 BINARIES := $(B)/shithubd-runner $(B)/shithubd $(B)/shithub-gate $(B)/shithub-probe
 
-.PHONY: FORCE all help deps run manual deb test check soak test-deploy test-programs test-unit fuzz lint lint-flags format bench bench-counts install clean
+.PHONY: FORCE all help deps run manual deb test check soak test-deploy test-programs test-unit fuzz lint lint-flags format bench bench-check bench-counts install clean
 
 all: $(BINARIES)  ## build the programs into build/
 
@@ -133,10 +134,15 @@ lint-flags: $(PARTS).h $(B)/made/pages/assets.h
 format:
 	@git ls-files -co --exclude-standard -- '*.c' '*.h' | xargs clang-format -i
 
-bench: ## ratios against docker run and git, interleaved
-	@deploy/local/deps.sh build run
-	@$(MAKE) all
-	@tests/bench/bench.sh $(B)
+bench: ## the table of docs/PERFORMANCE.md against docker, git and others; ROW=step,log: these families alone
+	@deploy/local/deps.sh build run podman bench
+	@$(MAKE) all $(B)/bench/hot
+	@tests/bench/bench.sh measure $(B) $(subst $(comma), ,$(ROW))
+
+bench-check: ## the same, compared with bench/results.json; fails on a regression
+	@deploy/local/deps.sh build run podman bench
+	@$(MAKE) all $(B)/bench/hot
+	@tests/bench/bench.sh check $(B) $(subst $(comma), ,$(ROW))
 
 bench-counts: $(B)/bench/hot ## instructions of the hot loops against tests/bench/hot/baseline.json
 	@deploy/local/deps.sh build bench
