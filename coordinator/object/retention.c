@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "coordinator/object/artifact.h"
+#include "coordinator/object/log_times.h"
 #include "coordinator/object/objects.h"
 #include "coordinator/object/stored_log.h"
 #include "coordinator/store/hygiene.h"
@@ -46,6 +47,33 @@ static int log_copy(
 	return rc < 0 ? err_wrap(e, "log of step %" PRId64, step->id) : 0;
 }
 
+static void add_time(void *data, int64_t bytes, struct wall at)
+{
+	log_times_add(data, bytes, at);
+}
+
+static int times_keep(struct app *a, int64_t step_id, struct err *e)
+{
+	CLEANUP(log_times_maker_release) struct log_times_maker m = { 0 };
+	CLEAN_BUF struct buf packed = BUF_INIT(LOG_TIMES_MAX);
+
+	if (store_log_arrivals(a->store, step_id, add_time, &m, e) < 0)
+		return -1;
+	log_times_pack(&m, &packed);
+	return store_log_times_put(a->store, step_id, buf_slice(&packed), e);
+}
+
+static int log_archived(struct app *a, int64_t step_id, const char *digest, struct wall now,
+	int64_t *ret_chunks, struct err *e)
+{
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (store_begin(a->store, &tx, e) < 0 || times_keep(a, step_id, e) < 0 ||
+		store_step_archived(a->store, step_id, digest, now, ret_chunks, e) < 0)
+		return -1;
+	return store_commit(&tx, e);
+}
+
 /* A crash in between leaves object and chunks: the next time makes the object anew. */
 static int logs_archive(
 	struct app *a, struct wall before, struct wall now, int64_t *ret, struct err *e)
@@ -60,7 +88,7 @@ static int logs_archive(
 			int64_t n = 0;
 
 			if (log_copy(a, &l.v[i], digest, e) < 0 ||
-				store_step_archived(a->store, l.v[i].id, digest, now, &n, e) < 0)
+				log_archived(a, l.v[i].id, digest, now, &n, e) < 0)
 				return -1;
 			*ret += n;
 		}

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "coordinator/object/reader.h"
 #include "coordinator/store/log.h"
 #include "coordinator/store/step.h"
@@ -31,11 +32,13 @@ void stored_step_init(struct stored_step *l, struct store *s, struct objects *o,
 {
 	*l = (struct stored_step){ .store = s, .objects = o, .run_id = run_id, .seq = LOG_START };
 	buf_init(&l->chunk, LIMIT_LOG_CHUNK);
+	buf_init(&l->times.packed, LOG_TIMES_MAX);
 }
 
 void stored_step_release(struct stored_step *l)
 {
 	buf_release(&l->chunk);
+	buf_release(&l->times.packed);
 	object_reader_freep(&l->object);
 }
 
@@ -77,11 +80,34 @@ bool stored_step_follow(struct stored_step *l, const struct step_row *step, int6
 	return again && begun;
 }
 
+/* Without its times a log is read all the same. */
+static void times_load(struct stored_step *l, int64_t step_id)
+{
+	struct err e = { 0 };
+
+	buf_clear(&l->times.packed);
+	l->times = (struct log_times){ .packed = l->times.packed };
+	if (l->timed && store_log_times_get(l->store, step_id, &l->times.packed, &e) < 0)
+		log_warn("log", "times_unknown", F_INT("step", step_id), F_ERR(&e));
+}
+
+size_t stored_step_time(struct stored_step *l, int64_t byte, size_t n, struct wall *ret_at)
+{
+	int64_t until;
+
+	*ret_at = l->at;
+	if (l->at.us)
+		return n;
+	*ret_at = log_times_of(&l->times, byte, &until);
+	return until - byte < (int64_t)n ? (size_t)(until - byte) : n;
+}
+
 static ssize_t read_object(
 	struct stored_step *l, const struct step_row *step, char *out, size_t max, struct err *e)
 {
 	l->at = (struct wall){ 0 };
 	if (!l->object) {
+		times_load(l, step->id);
 		CLEAN_STR char *key = stored_log_key(l->run_id, step->job_id, step->id);
 
 		l->object =

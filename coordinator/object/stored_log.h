@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "coordinator/object/log_times.h"
 #include "coordinator/object/objects.h"
 #include "coordinator/store/step.h"
 
@@ -22,13 +23,15 @@ struct stored_step {
 	int64_t run_id;
 	int64_t seq; /* last chunk read, LOG_START: none */
 	struct buf chunk;
-	size_t sent;     /* of chunk */
-	size_t skip;     /* bytes of the next chunk that are known already */
-	bool jumped;     /* reading did not begin with the first byte */
-	int64_t given;   /* bytes so far */
-	struct wall at;  /* when the last bytes came; 0: not known, they are archived */
-	int64_t returns; /* of its job (store/job.h), when they were written */
+	size_t sent;                  /* of chunk */
+	size_t skip;                  /* bytes of the next chunk that are known already */
+	bool jumped;                  /* reading did not begin with the first byte */
+	int64_t given;                /* bytes so far */
+	struct wall at;               /* when the last bytes came, while they are not archived */
+	int64_t returns;              /* of its job (store/job.h), when they were written */
 	struct object_reader *object; /* NULL: not open */
+	bool timed;                   /* the caller asks for times */
+	struct log_times times;       /* of an archived one */
 };
 /* The objects and the store must outlive it. */
 void stored_step_init(struct stored_step *l, struct store *s, struct objects *o, int64_t run_id);
@@ -49,6 +52,10 @@ bool stored_step_follow(struct stored_step *l, const struct step_row *step, int6
 /* Bytes put into out, 0: none for now, -1. Always with the same step. */
 ssize_t stored_step_read(struct stored_step *l, const struct step_row *step, char *out, size_t max,
 	struct err *e) CHECK_RESULT;
+
+/* Of the bytes that the last read gave, with timed set before the first: how many from `byte` (of
+ * the log) on, at most n, came at *ret_at; us 0: not known. */
+size_t stored_step_time(struct stored_step *l, int64_t byte, size_t n, struct wall *ret_at);
 
 struct stored_log;
 /* Takes the list over (and empties it). The objects and the store must outlive it. */

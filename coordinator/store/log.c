@@ -221,6 +221,45 @@ int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const
 	return rc;
 }
 
+int store_log_arrivals(struct store *s, int64_t step_id,
+	void (*fn)(void *data, int64_t bytes, struct wall at), void *data, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (sql_query(s, &q, e,
+		    "SELECT length(chunk), created_at FROM log_chunks WHERE step_id = ?"
+		    " ORDER BY seq",
+		    "i", step_id) < 0)
+		return -1;
+	int rc;
+	while ((rc = sql_next(&q, e)) > 0)
+		fn(data, col_int(&q, 0), (struct wall){ col_int(&q, 1) });
+	return rc;
+}
+
+int store_log_times_put(struct store *s, int64_t step_id, struct slice packed, struct err *e)
+{
+	return sql_run(s, e,
+		"INSERT INTO log_times (step_id, packed) VALUES (?, ?)"
+		" ON CONFLICT (step_id) DO UPDATE SET packed = excluded.packed",
+		"ib", step_id, packed.ptr, packed.len);
+}
+
+int store_log_times_get(struct store *s, int64_t step_id, struct buf *out, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	if (sql_query(s, &q, e, "SELECT packed FROM log_times WHERE step_id = ?", "i", step_id) < 0)
+		return -1;
+	int rc = sql_next(&q, e);
+	if (rc <= 0)
+		return rc;
+	struct slice packed = col_bytes(&q, 0);
+	if (buf_add(out, packed.ptr, packed.len) < 0)
+		return err_set(e, ERR_LIMIT, "times of a log are too many");
+	return 1;
+}
+
 int store_log_next(struct store *s, int64_t step_id, int64_t after, struct buf *out,
 	int64_t *ret_seq, struct wall *ret_at, struct err *e)
 {

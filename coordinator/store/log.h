@@ -52,6 +52,17 @@ int store_log_note(struct store *s, int64_t job_id, const char *line, struct wal
 int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
 	void *data, struct err *e) CHECK_RESULT;
 
+/* The length of each chunk and when it came, in order. */
+int store_log_arrivals(struct store *s, int64_t step_id,
+	void (*fn)(void *data, int64_t bytes, struct wall at), void *data,
+	struct err *e) CHECK_RESULT;
+/* The times of an archived log, packed by the caller (coordinator/object/log_times.h); they go with
+ * their step. get: 1 and appended to out, 0 there are none (older programs kept none), -1. */
+int store_log_times_put(
+	struct store *s, int64_t step_id, struct slice packed, struct err *e) CHECK_RESULT;
+int store_log_times_get(
+	struct store *s, int64_t step_id, struct buf *out, struct err *e) CHECK_RESULT;
+
 /* No chunk has this number: what old programs stored has the numbers that runners gave it. */
 #define LOG_START INT64_MIN
 /* The first chunk with a number above `after` (LOG_START: from the start) appended to out: 1 and

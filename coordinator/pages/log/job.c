@@ -442,9 +442,13 @@ static void log_go_on(struct job_page *p)
 	}
 	if (n <= 0)
 		log_close(p);
-	p->view.lines.at = p->log.at;
-	if (n > 0)
-		log_view_feed(&p->view, piece, (size_t)n);
+	for (size_t at = 0, part; n > 0 && at < (size_t)n; at += part) {
+		size_t left = (size_t)n - at;
+
+		part = stored_step_time(
+			&p->log, p->log.given - (int64_t)left, left, &p->view.lines.at);
+		log_view_feed(&p->view, piece + at, part);
+	}
 }
 
 /* ---- streaming ---- */

@@ -16,6 +16,7 @@ void log_reader_init(struct log_reader *r, struct app *a, const struct log_sourc
 {
 	*r = (struct log_reader){ 0 };
 	stored_step_init(&r->log, a->store, a->objects, s->job->source_run_id);
+	r->log.timed = true;
 	log_lines_init(&r->lines, from ? &from->lines : NULL);
 	if (from)
 		stored_step_jump(&r->log, &from->at);
@@ -27,14 +28,22 @@ void log_reader_release(struct log_reader *r)
 	log_lines_release(&r->lines);
 }
 
+static void feed(struct log_reader *r, const char *p, size_t n)
+{
+	for (size_t at = 0, part; at < n; at += part) {
+		part = stored_step_time(
+			&r->log, r->log.given - (int64_t)(n - at), n - at, &r->lines.at);
+		log_lines_feed(&r->lines, p + at, part);
+	}
+}
+
 int log_reader_go_on(struct log_reader *r, const struct log_source *s, struct err *e)
 {
 	char piece[LOG_PIECE];
 	ssize_t n = r->ended ? 0 : stored_step_read(&r->log, s->step, piece, sizeof(piece), e);
 
-	r->lines.at = r->log.at;
 	if (n > 0)
-		log_lines_feed(&r->lines, piece, (size_t)n);
+		feed(r, piece, (size_t)n);
 	if (n == 0 && !r->ended && log_source_over(s)) {
 		r->ended = true;
 		log_lines_end(&r->lines);

@@ -20,6 +20,14 @@
 	" issuer " text " NOT NULL, subject " text ", created_at " number " NOT NULL," \
 	" last_used_at " number ", UNIQUE (issuer, subject), UNIQUE (user_id, issuer));"
 
+/* when the bytes of archived logs came; why a line of a schedule starts no more runs */
+#define STEP_47(text, number, bytes) \
+	"CREATE TABLE log_times (" \
+	" step_id " number " PRIMARY KEY REFERENCES workflow_steps ON DELETE CASCADE," \
+	" packed " bytes " NOT NULL);" \
+	"ALTER TABLE schedules ADD COLUMN dropped_at " number ";" \
+	"ALTER TABLE schedules ADD COLUMN dropped_why " text ";"
+
 /* clang-format on */
 
 #endif

@@ -342,5 +342,6 @@ const char *const schema_postgres[SCHEMA_NEWEST - SCHEMA_POSTGRES_FIRST + 1] = {
 	POSTGRES_TRIGGERS,
 	STEP_45("plain", "BIGINT"),
 	STEP_46("plain", "BIGINT", IDENTITY),
+	STEP_47("plain", "BIGINT", "BYTEA"),
 };
 /* clang-format on */

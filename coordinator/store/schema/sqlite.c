@@ -542,4 +542,5 @@ const char *const schema_sqlite[SCHEMA_NEWEST] = {
 	" (repo_id, coalesce(pull_head, head_sha), workflow_file, event, workflow_name, id DESC);",
 	STEP_45("TEXT", "INTEGER"),
 	STEP_46("TEXT", "INTEGER", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+	STEP_47("TEXT", "INTEGER", "BLOB"),
 };

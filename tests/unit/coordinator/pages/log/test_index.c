@@ -48,7 +48,7 @@ static void on_line(void *data, const struct log_line *l)
 	if (l->number < t->from || t->n >= WINDOW)
 		return;
 	t->n++;
-	line_html_flat(&t->html, 1, l, false, &(struct wall){ l->at.us });
+	line_html_flat(&t->html, 1, l, false, &(struct wall){ 0 });
 }
 
 /* WINDOW lines from that one on; the caller's. */
@@ -100,6 +100,15 @@ static void compare(struct world *w, int64_t job_id, struct log_index *x, size_t
 		compare_at(w, &r, x, from);
 	for (size_t i = 0; i < x->n_marks; i++)
 		compare_at(w, &r, x, x->marks[i].lines.number + 1);
+}
+
+/* All of it, with the time of each line. */
+static char *shown(struct world *w, int64_t job_id, int64_t from)
+{
+	CLEANUP(read_release) struct read r = { 0 };
+
+	read_now(w, job_id, &r);
+	return window(w, &r, NULL, from);
 }
 
 static char *made_log(size_t lines)
@@ -166,12 +175,16 @@ static void test_windows(void **state UNUSED)
 		compare(&w, id, x, 10);
 		assert_int_equal(open + 1, x->lines);
 		assert_true(x->whole && x->n_groups > 10 && x->first_error > 0);
+		CLEAN_STR char *young = shown(&w, id, open - WINDOW / 2);
 		must_err(sql_run(w.app.store, &e,
 			"UPDATE workflow_steps SET status = 'completed', conclusion = 'success',"
 			" completed_at = 1",
 			""));
 		must_err(retention_run(&w.app, &keep, wall_now(), &done, &e));
 		assert_true(done.chunks > 0);
+		CLEAN_STR char *archived = shown(&w, id, open - WINDOW / 2);
+		assert_non_null(strstr(archived, "data-t="));
+		assert_string_equal(young, archived);
 		compare(&w, id, x, 10);
 		log_index_put(&w.app, x);
 		log_indexes_free(&w.app);
