@@ -13,6 +13,8 @@ static const struct column columns[] = {
 	COLUMN("cron", COLUMN_TEXT, schedule_row, cron),
 	COLUMN("actor", COLUMN_TEXT, schedule_row, actor),
 	COLUMN("next_at", COLUMN_WALL, schedule_row, next_at),
+	COLUMN("dropped_at", COLUMN_WALL, schedule_row, dropped_at),
+	COLUMN("dropped_why", COLUMN_TEXT, schedule_row, dropped_why),
 };
 static const struct row_type schedule_type = ROW_TYPE(schedule_row, columns);
 
@@ -35,7 +37,10 @@ int store_schedule_replace(
 		if (sql_run(s, e,
 			    "INSERT INTO schedules (repo_id, workflow_file, cron, actor, next_at,"
 			    " kept) VALUES (?, ?, ?, ?, ?, 1)"
-			    " ON CONFLICT (repo_id, workflow_file, cron) DO UPDATE SET kept = 1",
+			    " ON CONFLICT (repo_id, workflow_file, cron) DO UPDATE SET kept = 1,"
+			    " next_at = CASE WHEN schedules.dropped_at IS NULL"
+			    " THEN schedules.next_at ELSE excluded.next_at END,"
+			    " dropped_at = NULL, dropped_why = NULL",
 			    "itttw", repo_id, r->workflow_file, r->cron, r->actor, r->next_at) < 0)
 			return -1;
 	}
@@ -70,4 +75,15 @@ int store_schedule_set(struct store *s, int64_t id, struct wall next_at, struct 
 	if (!next_at.us)
 		return sql_run(s, e, "DELETE FROM schedules WHERE id = ?", "i", id);
 	return sql_run(s, e, "UPDATE schedules SET next_at = ?2 WHERE id = ?1", "iw", id, next_at);
+}
+
+int store_schedule_drop(
+	struct store *s, int64_t id, const char *why, struct wall now, struct err *e)
+{
+	const struct wall never = { INT64_MAX };
+
+	return sql_run(s, e,
+		"UPDATE schedules SET next_at = ?2, dropped_at = ?3, dropped_why = ?4"
+		" WHERE id = ?1",
+		"iwwt", id, never, now, why);
 }

@@ -10,6 +10,8 @@ struct schedule_row {
 	char *workflow_file, *cron;
 	char *actor; /* who pushed the line; NULL: unknown */
 	struct wall next_at;
+	struct wall dropped_at; /* it starts no more runs since then; us 0: it does */
+	char *dropped_why;
 };
 struct schedule_list {
 	struct schedule_row *v;
@@ -21,7 +23,7 @@ void schedule_list_release(struct schedule_list *l);
  * before keeps its time and actor. */
 int store_schedule_replace(struct store *s, int64_t repo_id, const struct schedule_list *l,
 	struct err *e) CHECK_RESULT;
-/* Of a repository, by file and line. */
+/* Of a repository, by file and line; dropped ones, too. */
 int store_schedule_list(
 	struct store *s, int64_t repo_id, struct schedule_list *ret, struct err *e) CHECK_RESULT;
 /* Those whose time has come, oldest first. */
@@ -30,5 +32,8 @@ int store_schedule_due(
 /* next_at 0: never again, the row goes. */
 int store_schedule_set(
 	struct store *s, int64_t id, struct wall next_at, struct err *e) CHECK_RESULT;
+/* It starts no more runs until a push brings it back; it is shown until a push replaces it. */
+int store_schedule_drop(
+	struct store *s, int64_t id, const char *why, struct wall now, struct err *e) CHECK_RESULT;
 
 #endif

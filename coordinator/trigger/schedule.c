@@ -6,6 +6,7 @@
 #include "coordinator/trigger/schedule.h"
 
 #include "base/log.h"
+#include "coordinator/store/audit.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/trigger/branch_file.h"
 #include "coordinator/trigger/payload.h"
@@ -60,16 +61,37 @@ static int run_make(const struct trigger *t, const struct schedule_row *line,
 	return -1;
 }
 
+/* Nobody asked for it, so the audit table says it as well. */
+static int line_drop(
+	const struct trigger *t, const struct schedule_row *line, const char *why, struct err *e)
+{
+	CLEANUP(repo_row_release) struct repo_row repo = { 0 };
+
+	if (store_repo_get(t->store, line->repo_id, &repo, e) < 0)
+		return -1;
+	CLEAN_STR char *name = xasprintf("%s/%s", repo.owner, repo.name);
+	CLEAN_STR char *reason = xasprintf("%s, %s: %s", line->workflow_file, line->cron, why);
+	const struct audit_entry entry = { .by = AUDIT_COORDINATOR,
+		.verb = "schedule.drop",
+		.target_kind = "repository",
+		.target = name,
+		.reason = reason };
+	if (store_audit_record(t->store, &entry, t->now, e) < 0)
+		return -1;
+	return store_schedule_drop(t->store, line->id, why, t->now, e);
+}
+
 /* Without its branch or file a line goes, until a push brings it back. */
-static struct wall line_failed(
-	const struct schedule_row *line, const struct err *why, struct wall next)
+static int line_failed(const struct trigger *t, const struct schedule_row *line,
+	const struct err *why, struct wall next, struct err *e)
 {
 	bool gone = why->class == ERR_NOT_FOUND;
 
 	log_error("trigger", gone ? "schedule_dropped" : "schedule_failed",
 		F_INT("repo", line->repo_id), F_STR("workflow", line->workflow_file),
 		F_STR("cron", line->cron), F_ERR(why));
-	return gone ? (struct wall){ 0 } : next;
+	return gone ? line_drop(t, line, why->text, e)
+		    : store_schedule_set(t->store, line->id, next, e);
 }
 
 static int start_line(
@@ -79,14 +101,12 @@ static int start_line(
 	struct run_created run = { 0 };
 	struct err why = { 0 };
 
-	if (run_make(t, line, &run, &why) < 0) {
-		next = line_failed(line, &why, next);
-	} else {
-		log_info("trigger", "schedule", F_INT("repo", line->repo_id),
-			F_STR("workflow", line->workflow_file), F_STR("cron", line->cron),
-			F_INT("run", run.run_id));
-		(*runs)++;
-	}
+	if (run_make(t, line, &run, &why) < 0)
+		return line_failed(t, line, &why, next, e);
+	log_info("trigger", "schedule", F_INT("repo", line->repo_id),
+		F_STR("workflow", line->workflow_file), F_STR("cron", line->cron),
+		F_INT("run", run.run_id));
+	(*runs)++;
 	return store_schedule_set(t->store, line->id, next, e);
 }
 

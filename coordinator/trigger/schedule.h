@@ -15,7 +15,7 @@ void schedule_collect(struct schedule_list *l, const char *file, const struct wo
 	const char *actor, struct wall now);
 
 /* Starts what is due at t->now. A line whose run cannot be made (the branch or the file is gone)
- * is logged and dropped; -1 only when the store fails. */
+ * is dropped, with an entry of the audit table; -1 only when the store fails. */
 int trigger_schedules(const struct trigger *t, size_t *ret_runs, struct err *e) CHECK_RESULT;
 
 #endif

@@ -188,6 +188,26 @@ def test_schedule_names_its_last_run(coordinator, repository):
     assert f"/demo/clock/runs/{run}" in lines.links and "Last run: #1, queued" in lines.text
 
 
+def test_schedule_says_why_a_line_starts_no_more(coordinator, repository, users):
+    repo = repository("demo/clock")
+    cron = "on: {schedule: [{cron: '* * * * *'}]}\njobs: {a: {runs-on: linux, steps: [{run: x}]}}\n"
+    repo.commit({".shithub/workflows/often.yml": cron})
+    repo.push()
+    bare = next(coordinator.data.glob("repos/**/HEAD")).parent
+    driver.run(["git", "-C", bare, "update-ref", "-d", "refs/heads/trunk"])
+    with contextlib.closing(sqlite3.connect(coordinator.data / "shithubd.db", timeout=60)) as store, store:
+        store.execute("UPDATE schedules SET next_at = 1")
+    driver.wait_for(lambda: "schedule_dropped" in coordinator.program.log(), 60, "the end of the line")
+    shown = page(coordinator, "/demo/clock/schedule")
+    assert "It starts no more runs: " in shown.text and "stopped " in shown.text and "next " not in shown.text
+    entry = page(coordinator, "/audit?target=repository:demo/clock", headers=as_admin(coordinator))
+    assert "schedule.drop" in entry.text and ".shithub/workflows/often.yml, * * * * *: " in entry.text
+    repo.commit({"x": "1"})
+    repo.push()
+    driver.wait_for(lambda: "stopped" not in page(coordinator, "/demo/clock/schedule").text, what="the line, back")
+    assert "next " in page(coordinator, "/demo/clock/schedule").text
+
+
 def test_a_commit(coordinator, populated):
     sha = coordinator.show(populated)["head_sha"]
     assert f"/demo/claims/commits/{sha}" in page(coordinator, f"/demo/claims/runs/{populated}").links

@@ -1,6 +1,6 @@
 /*
- * What starts by the clock. A line whose branch or file is gone when its time comes is dropped, so
- * it is not here; what keeps the jobs of a run from starting all the same is a policy.
+ * What starts by the clock. A line whose branch or file was gone when its time came starts no more
+ * runs, and says so; what keeps the jobs of a run from starting all the same is a policy.
  */
 #include "coordinator/pages/repo/repo.h"
 
@@ -76,7 +76,9 @@ static void write_line(struct html *h, const struct schedule_page *p, const stru
 		.file = l->workflow_file,
 		.actor = l->actor,
 		.run_url = url,
-		.next = l->next_at };
+		.next = l->dropped_at.us ? (struct wall){ 0 } : l->next_at,
+		.dropped = l->dropped_at,
+		.why = l->dropped_why };
 
 	if (run) {
 		row.word = run_state_word(run);
@@ -84,6 +86,8 @@ static void write_line(struct html *h, const struct schedule_page *p, const stru
 		row.state = word_shown(run_state_word(run));
 		row.ran = run->created_at;
 	}
+	if (l->dropped_at.us)
+		row.word = "warning";
 	html_schedule_row(h, &row);
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "coordinator/sql/sql.h"
+#include "coordinator/store/audit.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/run.h"
 #include "coordinator/queue/run_create.h"
@@ -557,6 +559,57 @@ static void schedules_of_the_default_branch(void **state)
 	assert_int_equal(runs_after(f, 60), 0);
 }
 
+static void the_line(struct trigger_world *f, struct schedule_row *ret)
+{
+	CLEANUP(schedule_list_release) struct schedule_list l = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(store_schedule_list(f->store, f->row.id, &l, &e), 0);
+	assert_int_equal(l.n, 1);
+	*ret = (struct schedule_row){ .next_at = l.v[0].next_at,
+		.dropped_at = l.v[0].dropped_at,
+		.dropped_why = l.v[0].dropped_why ? xstrdup(l.v[0].dropped_why) : NULL };
+}
+
+/* Its branch is gone when its time comes: it says so, once, until a push brings it back. */
+static void a_schedule_that_is_dropped_says_why(void **state)
+{
+	struct trigger_world *f = *state;
+	CLEANUP(audit_rows_release) struct audit_rows audit = { 0 };
+	const struct audit_filter all = { .page = { .limit = 10 } };
+	struct schedule_row line;
+	struct err e = { 0 };
+	char *branch = f->row.default_branch;
+
+	git_write(f->work, ".shithub/workflows/a.yml", CRON RUN_JOB);
+	assert_int_equal(trigger_world_push(f, ZERO, "refs/heads/trunk", "Here"), 0);
+	assert_int_equal(
+		sql_run(f->store, &e, "UPDATE repositories SET default_branch = 'gone'", ""), 0);
+	assert_int_equal(runs_after(f, 5), 0);
+	the_line(f, &line);
+	assert_true(line.dropped_at.us > 0);
+	assert_non_null(line.dropped_why);
+	assert_non_null(strstr(line.dropped_why, "gone"));
+	free(line.dropped_why);
+	assert_int_equal(store_audit_list(f->store, &all, &audit, &e), 0);
+	assert_int_equal(audit.n, 1);
+	assert_string_equal(audit.v[0].verb, "schedule.drop");
+	assert_string_equal(audit.v[0].by, "coordinator");
+	assert_true(str_starts(audit.v[0].reason, ".shithub/workflows/a.yml, * * * * *: "));
+	assert_int_equal(runs_after(f, 60), 0); /* nor a second entry */
+
+	assert_int_equal(
+		sql_run(f->store, &e, "UPDATE repositories SET default_branch = ?", "t", branch),
+		0);
+	assert_int_equal(runs_after(f, 60), 0);
+	git_write(f->work, "x", "1");
+	assert_int_equal(trigger_world_push(f, A40, "refs/heads/trunk", "Again"), 0);
+	the_line(f, &line);
+	assert_int_equal(line.dropped_at.us, 0);
+	assert_null(line.dropped_why);
+	assert_int_equal(runs_after(f, 60), 1);
+}
+
 static void a_schedule_that_cannot_run_says_why(void **state)
 {
 	struct trigger_world *f = *state;
@@ -598,6 +651,7 @@ int main(void)
 		WITH_STORE(one_push_starts_so_many_jobs),
 		WITH_STORE(a_run_takes_so_much_room),
 		WITH_STORE(schedules_of_the_default_branch),
+		WITH_STORE(a_schedule_that_is_dropped_says_why),
 		WITH_STORE(a_schedule_that_cannot_run_says_why),
 	};
 
