@@ -70,6 +70,7 @@ struct app {
 	struct log_find *log_finds;      /* pages/log/find.h: searches that are open */
 	/* pages/log/feed.h: jobs that somebody watches; NULL: none yet */
 	struct log_feeds *log_feeds;
+	int64_t live_log_us;       /* one stream of a live log lasts so long */
 	size_t log_streams_behind; /* pages/log/stream.h: that read by themselves */
 	char *data_dir;            /* repositories live in <data_dir>/repos */
 	struct objects *objects;   /* object/objects.h */

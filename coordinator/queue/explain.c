@@ -268,18 +268,19 @@ static enum standing standing_of(const struct facts *f, const struct runner_row 
 									    : STANDING_FREE;
 }
 
-/* Its name; of one in trouble also what that is. */
-static void standing_add(
-	struct names by[STANDINGS], enum standing standing, const struct runner_row *r)
+/* Its name; of one in trouble also what that is. For how long, as a text has no reader's zone. */
+static void standing_add(struct names by[STANDINGS], enum standing standing,
+	const struct runner_row *r, struct wall now)
 {
-	char since[WALL_TEXT_MAX];
+	int64_t s = (now.us - r->trouble_since.us) / USEC_PER_SEC;
+	char text[DURATION_TEXT_MAX];
 
 	if (standing != STANDING_TROUBLED) {
 		names_add(&by[standing], r->name);
 		return;
 	}
-	CLEAN_STR char *one = xasprintf("%s, %s since %s", r->name,
-		runner_trouble_words(r->trouble), wall_format(r->trouble_since, since));
+	CLEAN_STR char *one = xasprintf("%s, %s for %s", r->name, runner_trouble_words(r->trouble),
+		duration_format((s > 0 ? s : 0) * USEC_PER_SEC, text));
 	names_add(&by[standing], one);
 }
 
@@ -343,7 +344,7 @@ static int explain_ready(struct store *s, const struct facts *f, const struct jo
 		unsigned unfit = eligible_unfit(&queue.v[0], &o);
 
 		if (!r->revoked_at.us && !(unfit & UNFIT_LABELS))
-			standing_add(by, standing_of(f, r, job, unfit), r);
+			standing_add(by, standing_of(f, r, job, unfit), r, f->spec->now);
 	}
 	explain_runners(job, by, buf_cstr(&labels), ret);
 	for (size_t i = 0; i < STANDINGS; i++)

@@ -105,6 +105,10 @@ static const struct option table[] = {
 	{ "server", "max_connections_per_peer", OPTION_INT,
 		offsetof(struct serve_config, connections_per_peer), "256", .min = 1, .max = 100000,
 		.help = "connections of one address that wait without having shown a token" },
+	{ "server", "live_log_time", OPTION_DURATION, offsetof(struct serve_config, live_log_time),
+		"2m", .min = USEC_PER_SEC, .max = 3600 * USEC_PER_SEC,
+		.help = "a live log's reader comes again after this time, and its rights are "
+			"asked again" },
 	{ "server", "trusted_proxies", OPTION_LIST, offsetof(struct serve_config, trusted_proxies),
 		NULL, .max = 64, .check = network_check,
 		.help = "proxies whose X-Forwarded-For names the caller: addresses or networks" },

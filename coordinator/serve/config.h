@@ -29,6 +29,7 @@ struct serve_config {
 	char *metrics_token_file;           /* NULL: none */
 	enum { PAGES_OFF, PAGES_ON } pages; /* for browsers, beside the API */
 	int64_t connections, connections_per_peer;
+	int64_t live_log_time;       /* microseconds that one stream of a live log lasts */
 	struct strv trusted_proxies; /* each one that network_parse takes */
 	uint64_t artifact_max_size, artifact_max_run_size;
 	int64_t artifact_days;

@@ -193,6 +193,7 @@ static int data_open(struct serve *v, struct err *e)
 	a->artifacts = (struct artifact_limits){ .max_bytes = (int64_t)v->config.artifact_max_size,
 		.max_run_bytes = (int64_t)v->config.artifact_max_run_size,
 		.retention_days = v->config.artifact_days };
+	a->live_log_us = v->config.live_log_time;
 	a->logs = (struct log_limits){ .step = (int64_t)v->config.log_max_step_size,
 		.job = (int64_t)v->config.log_max_job_size,
 		.run = (int64_t)v->config.log_max_run_size };

@@ -71,7 +71,7 @@ int store_runner_trouble(struct store *s, int64_t id, const struct runner_troubl
 	struct wall now, struct err *e) CHECK_RESULT;
 /* It said so since then and has asked for no work yet. */
 bool runner_troubled(const struct runner_row *r, struct wall since);
-/* "whose disk has been full": for a sentence that goes on with since when. */
+/* "whose disk has been full": a sentence goes on with since when, or for how long. */
 const char *runner_trouble_words(const char *kind);
 /* The runner verbs; ERR_NOT_FOUND without such a runner, ERR_CONFLICT on a revoked one. */
 int store_runner_drain(struct store *s, int64_t id, const char *reason, struct wall now,

@@ -141,7 +141,10 @@ def populate(coordinator, repository):
     """Repositories, runs and runners for every page; the id of the run with everything."""
     token = coordinator.register_runner("alder", labels="linux,x64", capacity=4)["token"]
     coordinator.register_runner("birch", labels="linux,arm64", capacity=2)
-    coordinator.register_runner("cedar", labels="windows-latest")
+    ailing = coordinator.register_runner("cedar", labels="windows-latest")["token"]
+    coordinator.request("POST", "/api/v1/runners/trouble", {
+        "kind": "disk", "seconds": 2000, "text":
+        "97% used at /var/lib/shithubd-runner/work, less than disk.min_free (5%) is free"}, ailing)
     drained = coordinator.admin_json("runner", "list")[1]["id"]
     coordinator.admin("runner", "drain", str(drained), "--reason", "new disk on Tuesday")
     first = repository("demo/claims")

@@ -168,6 +168,33 @@ return {contrast: bad, unnamed: unnamed.map(e => e.outerHTML), twice: ids.filter
 """
 
 
+MOVES = """return [...document.querySelectorAll('*')].filter(e => e.getAnimations().length ||
+  getComputedStyle(e).scrollBehavior !== 'auto' || getComputedStyle(e).transitionDuration !== '0s')
+  .map(e => e.outerHTML.slice(0, 100))"""
+
+
+def test_nothing_moves_for_who_wants_no_motion(person, coordinator, failed):
+    """A running job's sign turns; for readers who asked for less motion nothing does."""
+    job = pages_world.job_named(coordinator, failed, "build (gcc, O0")
+    run = f"/demo/claims/runs/{failed}"
+
+    def motion(value):
+        person.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-reduced-motion", "value": value}]})
+
+    try:
+        motion("no-preference")
+        person.open(f"{run}/jobs/{job}")
+        assert all('class="mark running"' in one for one in person.driver.execute_script(MOVES))
+        assert person.driver.execute_script(MOVES), "the sign of a job that runs turns"
+        motion("reduce")
+        for path in ("/", "/demo/claims", run, f"{run}/jobs/{job}", "/queue", "/runners", "/runners/1"):
+            person.open(path)
+            assert person.driver.execute_script(MOVES) == [], path
+    finally:
+        motion("")
+
+
 CLEAN = {"contrast": [], "unnamed": [], "twice": [], "wide": 0, "h1": 1, "hosts": [], "axe": []}
 
 
@@ -178,7 +205,7 @@ def test_every_page_in_both_themes(person, coordinator, failed):
     sha = coordinator.show(failed)["head_sha"]
     pages = {"repositories": "/", "runs": "/demo/letters", "run": run, "job": f"{run}/jobs/{job}",
              "waiting": f"{run}/jobs/{waiting}", "queue": "/queue", "runners": "/runners",
-             "runner": "/runners/1", "drained": "/runners/2", "schedule": "/demo/letters/schedule",
+             "runner": "/runners/1", "drained": "/runners/2", "troubled": "/runners/3", "schedule": "/demo/letters/schedule",
              "commit": f"/demo/claims/commits/{sha}", "login": "/login", "lost": "/nobody/x",
              "signed-in": run, "sessions": "/sessions", "hygiene": "/hygiene", "audit": "/audit",
              "over": run}

@@ -2,6 +2,7 @@
 whatever becomes of the connection, the coordinator and the log; who may read it, and how many."""
 import json
 import resource
+import time
 
 import byhand
 import driver
@@ -210,6 +211,33 @@ def test_who_may_read(coordinator, repository, pat, stream):
     absent.close()
     known = stream(claimed, headers={"Authorization": f"Bearer {pat}"})
     assert known.status == 200 and next(known).name == "job"
+
+
+@pytest.fixture
+def short(coordinators, monkeypatch):
+    """A coordinator whose live logs end after a second."""
+    monkeypatch.setenv("SHITHUBD_SERVER__LIVE_LOG_TIME", "1s")
+    return coordinators().start()
+
+
+def test_a_stream_ends_and_goes_on(short):
+    """Its end is no end of the log: who comes again has every line once, if it still may read them."""
+    pat = short.create_token()
+    claimed = running_job(short, lambda name: short.repository(name, pat))
+    path, last_id, got, ends = f"{claimed.url}/events", None, [], 0
+    for first in range(1, 2001, 500):
+        say(claimed, 0, first, first + 499)
+        began = time.monotonic()
+        with EventStream(short.base, path, last_id) as live:
+            events = list(live)  # until the coordinator ends it
+            assert time.monotonic() - began >= 1
+        assert "end" not in [event.name for event in events] and "reset" not in [event.name for event in events]
+        got += numbers(events)
+        last_id, ends = live.last_id, ends + 1
+    assert got == lines(1, 1, 2000) and ends == 4
+    short.admin("repo", "set", "demo/live", "--visibility", "private")
+    with EventStream(short.base, path, last_id) as live:
+        assert live.status == 404, "its rights are asked again"
 
 
 def test_streams_are_counted(job, stream, coordinator):

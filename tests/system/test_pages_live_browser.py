@@ -87,6 +87,23 @@ def test_a_browser_that_lost_the_coordinator(person, job, coordinator):
     person.driver.get_log("browser")  # what Chromium says of the connection that ended
 
 
+def test_a_stream_that_ends_by_its_time(person, job, coordinator, monkeypatch):
+    """The browser comes again by itself, and no line is there twice or missing."""
+    monkeypatch.setenv("SHITHUBD_SERVER__LIVE_LOG_TIME", "1s")
+    address = coordinator.base.removeprefix("http://")
+    coordinator.stop()
+    coordinator.start(address)
+    person.open(job.url)
+    opened = "return performance.getEntriesByType('resource').filter(e => e.name.includes('/events')).length"
+    for count in range(1, 4):
+        say(job, 0, count * 10 - 9, count * 10)
+        line(person, f"L1-{count * 10}")
+        until(person, opened + f" >= {count}", what="another stream")
+    shown = person.driver.execute_script("return [...document.querySelectorAll('.log p')].map(p => p.id)")
+    assert shown == [f"L1-{n}" for n in range(1, 31)]
+    person.driver.get_log("browser")  # what Chromium says of the restart
+
+
 def test_search(person, job):
     job.say(0, "".join(f"{'Needle' if n % 1000 == 7 else 'hay'} {n}\n" for n in range(1, 20001)))
     job.step(0, "completed", conclusion="success")

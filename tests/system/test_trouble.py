@@ -3,6 +3,7 @@ lists, and where a job waits. It is forgotten when the runner asks for work agai
 import contextlib
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -69,9 +70,8 @@ def test_a_full_disk(coordinator, repository, joined, folder):
         assert str(disk) in said["trouble"]["text"] and "97% used" in said["trouble"]["text"]
         run = newest_run(coordinator)
         words = explained(coordinator, run)
-        since = said["trouble"]["since"]
-        assert "Waiting for runner with labels: ubuntu-latest (in trouble: runner-1, whose disk has been full since " \
-            in words and since[:19] in words, (words, since)
+        assert re.search(r"Waiting for runner with labels: ubuntu-latest \(in trouble: runner-1, "
+                         r"whose disk has been full for \d+s\)", words), words
         shown = page(coordinator, f"/runners/{said['id']}")
         assert "Its disk is full" in shown.text and "It takes no jobs until that is over" in shown.text
         assert str(disk) not in shown.text, "paths of a host are for those who may see the host"
@@ -81,7 +81,7 @@ def test_a_full_disk(coordinator, repository, joined, folder):
         pool = page(coordinator, "/runners")
         assert "in trouble" in pool.text and "Its disk is full" in pool.text
         queue = page(coordinator, "/queue")
-        assert "1 in trouble" in queue.text and "whose disk has been full since" in queue.text
+        assert "1 in trouble" in queue.text and "whose disk has been full for " in queue.text
         for verb, word in ((("runner", "list", "--status", "troubled"), "disk"),
                            (("runner", "show", str(said["id"])), "97% used"),
                            (("runner", "queue"), "TROUBLED")):
@@ -112,7 +112,7 @@ def test_an_engine_that_went_away(coordinator, repository, joined, engine, folde
     assert str(link) in said["trouble"]["text"]
     push(repository)
     run = newest_run(coordinator)
-    assert "whose container engine has not answered since" in explained(coordinator, run)
+    assert "whose container engine has not answered for " in explained(coordinator, run)
     assert "Its container engine does not answer" in page(coordinator, f"/runners/{said['id']}").text
     link.symlink_to(engine.socket)
     program.signal(signal.SIGHUP)

@@ -1,7 +1,7 @@
 /*
  * What a reader gets is asked for by the server when the last was sent, so nothing is queued for
- * one that is slow. Rights are asked when a stream begins; each ends after STREAM_LIFE_US, between
- * two events, and a browser comes again with the place where it was.
+ * one that is slow. Rights are asked when a stream begins; each ends after server.live_log_time,
+ * between two events, and a browser comes again with the place where it was.
  *
  * Held streams must not take the places of runners: a new one is refused when they are a quarter of
  * all connections, or when the server is crowded.
@@ -330,7 +330,8 @@ static int take_place(struct log_stream *s, struct err *e)
 	size_t all = log_feed_streams(s->app, s->peer, &of_peer);
 
 	/* those that came together do not come again together */
-	s->until = mono_add(mono_now(), STREAM_LIFE_US + (int64_t)(all % 32) * USEC_PER_SEC);
+	s->until = mono_add(
+		mono_now(), s->app->live_log_us + (int64_t)(all % 32) * s->app->live_log_us / 120);
 	if (all < STREAMS_MAX && all < most && of_peer < STREAMS_OF_PEER && !httpd_crowded(h))
 		return 0;
 	return err_set(e, ERR_TIMEOUT, "too many live logs are open, try again");

@@ -9,9 +9,8 @@
 
 #include "coordinator/pages/log/feed.h"
 
-#define LOG_EVENT_BYTES MIB(8)              /* of one piece of a log, as events */
-#define STREAM_PING_US (15 * USEC_PER_SEC)  /* without an event a comment is sent: proxies wait */
-#define STREAM_LIFE_US (120 * USEC_PER_SEC) /* then its rights are asked again: it comes back */
+#define LOG_EVENT_BYTES MIB(8)             /* of one piece of a log, as events */
+#define STREAM_PING_US (15 * USEC_PER_SEC) /* without an event a comment is sent: proxies wait */
 enum {
 	STREAMS_MAX = 1024, /* and a quarter of the server's connections */
 	STREAMS_OF_PEER = 64,

@@ -83,10 +83,10 @@ static void write_trouble(struct html *h, const struct runner_page *p)
 {
 	const struct runner_row *r = &p->runner;
 	bool fresh = runner_in_trouble(r, h->now), told = p->sight.reader != 0;
-	CLEAN_STR char *text = xasprintf("%s%s%s",
-		fresh ? "It takes no jobs until that is over, and says so itself"
-		      : "That is what it said before it fell silent",
-		told ? ": " : ".", told ? r->trouble_text : "");
+	CLEAN_STR char *text =
+		xasprintf("%s%s%s It began:", told ? r->trouble_text : "", told ? ". " : "",
+			fresh ? "It takes no jobs until that is over."
+			      : "That is what it said before it fell silent.");
 
 	write_note(h, "bad", trouble_title(r->trouble), text, r->trouble_since);
 }
