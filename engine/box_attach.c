@@ -336,6 +336,7 @@ static int container_make(struct box_attach *a, const struct step_launch *l, str
 	if (l->script && script_write(control, l, name, e) < 0)
 		return -1;
 	box_plan_mount(box_container_plan(a->container), control, GATE_CONTROL, true);
+	box_container_after(a->container, j->holder);
 	box_container_begin(a->container, &events, a);
 	return 0;
 }

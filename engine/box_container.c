@@ -1,8 +1,8 @@
 /*
  * A machine in which each state has at most one exchange in flight; its callback decides about
- * the next state. Discarding only sets a flag when something is in flight. A creation whose
- * answer was lost may have succeeded: the name then finds the twin, which is taken over instead
- * of a second one.
+ * the next state. A container in CREATED may wait for another one (`after`), which wakes it.
+ * Discarding only sets a flag when something is in flight. A creation whose answer was lost may
+ * have succeeded: the name then finds the twin, which is taken over instead of a second one.
  */
 #include "engine/box_container.h"
 
@@ -30,6 +30,8 @@ struct box_container {
 	char *control_dir; /* where the folder `name` stands, NULL: none */
 	char *control;     /* both joined */
 	char *id;
+	const struct box_container *after; /* is to be up before this one goes on; NULL: none */
+	struct err error;                  /* of FAILED */
 	enum state state;
 	bool discarded, retried;
 	bool last;    /* to be discarded when it is alone */
@@ -194,9 +196,22 @@ const char *box_container_id(const struct box_container *c)
 
 /* ---- create, start ---- */
 
+static void on_first_decided(struct loop_source *s, void *data);
+
+/* Those that wait for this one go on, or fail. */
+static void wake_waiting(const struct box_container *first)
+{
+	for (struct box_container *c = first->list->first; c; c = c->next) {
+		if (c->after == first && c->state == CREATED && !c->later && !c->discarded)
+			c->later = loop_defer(c->list->loop, on_first_decided, c);
+	}
+}
+
 static void container_fail(struct box_container *c, struct err *e)
 {
 	container_state(c, FAILED);
+	c->error = *e;
+	wake_waiting(c);
 	if (c->discarded)
 		container_remove(c);
 	else
@@ -239,6 +254,7 @@ static void on_started(struct http_exchange *x, void *data)
 	}
 	box_outage_end(&c->list->outage, loop_now(c->list->loop));
 	container_state(c, UP);
+	wake_waiting(c);
 	if (c->discarded)
 		container_remove(c);
 	else
@@ -307,6 +323,30 @@ static bool container_retry(struct box_container *c, enum http_outcome outcome, 
 	return twin_remove(c);
 }
 
+static void container_go_on(struct box_container *c)
+{
+	const struct box_container *first = c->after;
+	struct err e = first && first->state == FAILED ? first->error : (struct err){ 0 };
+
+	if (err_is(&e, ERR_NONE) && first && first->state != UP)
+		return; /* wake_waiting */
+	c->after = NULL;
+	if (!err_is(&e, ERR_NONE))
+		container_fail(c, &e);
+	else if (c->ev.created)
+		c->ev.created(c->data);
+	else
+		box_container_start(c);
+}
+
+static void on_first_decided(struct loop_source *s UNUSED, void *data)
+{
+	struct box_container *c = data;
+
+	loop_source_unref(&c->later);
+	container_go_on(c);
+}
+
 static void on_create_again(struct loop_source *s UNUSED, void *data)
 {
 	struct box_container *c = data;
@@ -335,12 +375,13 @@ static void on_created(struct http_exchange *x, void *data)
 	}
 	box_outage_end(&c->list->outage, loop_now(c->list->loop));
 	container_state(c, CREATED);
-	if (c->discarded)
+	if (c->discarded) {
 		container_remove(c);
-	else if (c->ev.created)
-		c->ev.created(c->data);
-	else
-		box_container_start(c);
+		return;
+	}
+	if (c->ev.made)
+		c->ev.made(c->data);
+	container_go_on(c);
 }
 
 /* The folder of the socket stands for its engine: whoever uses it may lock it, and a lock goes with
@@ -386,6 +427,11 @@ static void on_begin(struct loop_source *s UNUSED, void *data)
 
 	loop_source_unref(&c->later);
 	container_create(c);
+}
+
+void box_container_after(struct box_container *c, const struct box_container *first)
+{
+	c->after = first;
 }
 
 void box_container_begin(struct box_container *c, const struct box_container_events *ev, void *data)

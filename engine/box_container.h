@@ -43,6 +43,7 @@ struct box_plan {
 void box_plan_mount(struct box_plan *p, const char *source, const char *target, bool read_only);
 
 struct box_container_events {
+	void (*made)(void *data); /* it is created; what follows follows at once. NULL fine */
 	void (*created)(
 		void *data); /* NULL: start follows at once; else call box_container_start */
 	void (*up)(void *data);
@@ -56,6 +57,9 @@ struct box_container *box_container_new(struct box_list *list, struct box_plan *
 const char *box_container_control(const struct box_container *c);
 struct box_plan *box_container_plan(struct box_container *c); /* until begin */
 const char *box_container_id(const struct box_container *c);  /* NULL before it was created */
+/* Of a container that did not begin yet: what follows its creation waits until `first`, of the same
+ * list, is up, and fails as that does. `first` stays until this one is discarded. */
+void box_container_after(struct box_container *c, const struct box_container *first);
 void box_container_begin(
 	struct box_container *c, const struct box_container_events *ev, void *data);
 void box_container_start(struct box_container *c);

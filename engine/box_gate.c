@@ -409,6 +409,7 @@ static int prepare(struct step_box *b, struct err *e)
 	g->client = gate_client_listen(b->job->loop, control, &gate_events, g, e);
 	if (!g->client)
 		return -1;
+	box_container_after(g->container, b->job->holder);
 	box_container_begin(g->container, &events, g);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /*
  * What the boxes of one job share: network holder, seccomp file, clean-up. Every box joins the
- * holder's network namespace, so no box begins before the holder is up; a holder that fails, fails
- * each box with its reason.
+ * holder's network namespace. Its container can be created as soon as the holder's is, which takes
+ * the engine as long as starting the holder does; it starts when the holder is up. A holder that
+ * fails, fails each box with its reason.
  */
 #include "engine/step_box_private.h"
 
@@ -20,13 +21,18 @@ static void boxes_begin(struct box_job *j)
 		box_begin(b);
 }
 
-static void on_holder_up(void *data)
+static void on_holder_made(void *data)
 {
 	struct box_job *j = data;
 
 	j->network = xasprintf("container:%s", box_container_id(j->holder));
-	j->holder_up = true;
+	j->holder_made = true;
 	boxes_begin(j);
+}
+
+/* The containers of boxes wait for it themselves. */
+static void on_holder_up(void *data UNUSED)
+{
 }
 
 static void on_holder_failed(void *data, const struct err *e)
@@ -42,6 +48,7 @@ static void on_holder_failed(void *data, const struct err *e)
 static int holder_begin(struct box_job *j, struct err *e)
 {
 	static const struct box_container_events events = {
+		.made = on_holder_made,
 		.up = on_holder_up,
 		.failed = on_holder_failed,
 	};
@@ -50,7 +57,7 @@ static int holder_begin(struct box_job *j, struct err *e)
 	if (str_eq(box_job_network(j), "none")) {
 		/* an empty namespace of its own costs a box no more than joining one */
 		j->network = xstrdup("none");
-		j->holder_up = true;
+		j->holder_made = true;
 		return 0;
 	}
 	box_holder_plan(j, &plan);

@@ -1,5 +1,5 @@
 /*
- * What becomes of a box, for everyone who moves one on: the holder that came up, the transport
+ * What becomes of a box, for everyone who moves one on: the holder that was made, the transport
  * behind the box, step_box.c. It stands below them, so that a transport needs nothing of those who
  * call it.
  *
@@ -28,8 +28,8 @@ void box_settle(struct step_box *b, const struct err *e)
 	if (b->freed ||
 		(b->state != BOX_WAITING && b->state != BOX_PREPARING && b->state != BOX_READY))
 		return;
-	if (e)
-		b->error = *e;
+	if (e) /* of a holder that failed, its own */
+		b->error = b->job->holder_failed ? b->job->holder_error : *e;
 	box_to(b, e ? BOX_FAILED : BOX_READY);
 }
 

@@ -17,7 +17,7 @@ static struct step_box *prepare(struct box_job *j, const char *step_id, bool bes
 								   : &box_gate_transport;
 	b->next = j->boxes;
 	j->boxes = b;
-	if (j->holder_up || j->holder_failed)
+	if (j->holder_made || j->holder_failed)
 		box_begin(b);
 	return b;
 }

@@ -18,7 +18,7 @@ enum box_state { BOX_WAITING, BOX_PREPARING, BOX_READY, BOX_FAILED, BOX_RUNNING,
 
 struct box_transport {
 	int (*prepare)(
-		struct step_box *b, struct err *e); /* the holder is up; ends in box_settle */
+		struct step_box *b, struct err *e); /* the holder is made; ends in box_settle */
 	int (*launch)(struct step_box *b, const struct step_launch *l, struct err *e);
 	void (*signal)(struct step_box *b, int sig);
 	void (*kill)(struct step_box *b); /* running; on_exit must follow */
@@ -62,16 +62,16 @@ struct box_job {
 	int64_t ready_us;
 	struct box_list containers;
 	struct box_container *holder;
-	bool holder_up, holder_failed;
+	bool holder_made, holder_failed;
 	struct err holder_error;
-	char *network; /* of boxes: "none" or "container:<holder>"; NULL until the holder is up */
+	char *network; /* of boxes: "none" or "container:<holder>"; NULL until the holder is made */
 	struct step_box *boxes, *dead;
 	struct loop_source *free_later;
 	char *read_buf; /* BOX_READ_MAX */
 };
 
 /* box_state.c */
-void box_begin(struct step_box *b); /* the holder is up */
+void box_begin(struct step_box *b); /* the holder is made */
 void box_to(struct step_box *b, enum box_state to);
 void box_settle(struct step_box *b, const struct err *e); /* NULL: ready */
 /* Waits until *settled, ready_us at most, longer while the engine does not answer. */
