@@ -1,14 +1,11 @@
 """Row 5: a checkout against git's commands for the same tree: time, requests, processor time of the client.
 
 The checkout is a step of a job; its time is what the runner reports. Its processor time is the runner's
-with all its children, less that of a job whose only step does nothing. Slow: through a proxy of our own that
-keeps each direction of each connection 25 ms behind.
+with all its children, less that of a job whose only step does nothing.
 """
-import asyncio
 import re
 import resource
 import shutil
-import threading
 import time
 
 from rounds import Rounds
@@ -24,68 +21,17 @@ jobs:
 CHECKOUT, NOTHING = "      - uses: actions/checkout@v4\n", "      - run: ':'\n"
 
 
-class Proxy:
-    """A TCP proxy that delays; counts connections and requests."""
-
-    def __init__(self, base, delay):
-        self.target = base.removeprefix("http://").split(":")
-        self.delay, self.requests, self.loop = delay, 0, asyncio.new_event_loop()
-        self.ready, self.port = threading.Event(), None
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-        self.ready.wait()
-
-    def serve(self):
-        asyncio.set_event_loop(self.loop)
-
-        async def begin():
-            server = await asyncio.start_server(self.client, "127.0.0.1", 0)
-            self.port = server.sockets[0].getsockname()[1]
-            self.ready.set()
-        self.loop.run_until_complete(begin())
-        self.loop.run_forever()
-
-    async def client(self, reader, writer):
-        there, back = await asyncio.open_connection(*self.target)
-        await asyncio.gather(self.pipe(reader, back, True), self.pipe(there, writer, False))
-
-    async def pipe(self, reader, writer, asks):
-        queue = asyncio.Queue()
-        sender = asyncio.ensure_future(self.send(queue, writer))
-        while data := await reader.read(1 << 18):
-            if asks:
-                self.requests += len(re.findall(rb"(?:^|\r\n)(?:GET|POST) /", data))
-            queue.put_nowait((self.loop.time() + self.delay, data))
-        queue.put_nowait((self.loop.time() + self.delay, b""))
-        await sender
-
-    async def send(self, queue, writer):
-        while True:
-            due, data = await queue.get()
-            if (left := due - self.loop.time()) > 0:
-                await asyncio.sleep(left)
-            if not data:
-                writer.close()
-                return
-            writer.write(data)
-            await writer.drain()
-
-    def stop(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-
-
 def files(count, size=40):
     return {f"dir{n % 97}/file{n}.txt": f"line {n}\n" * (size + n % 60) for n in range(count)}
 
 
 TREES = {"1 file": lambda: {"README.md": "one\n"}, "1,000 files": lambda: files(1000),
-         "20,000 files": lambda: files(20000, 10), "one of 64 MB": lambda: {"big": big(64 << 20)},
+         "20,000 files": lambda: files(20000, 10), "one of 16 MB": lambda: {"big": big(16 << 20)},
          "long history": lambda: files(1000)}
 
 
 def big(size):
-    return (b"".join(b"%d\n" % (n * 2654435761 % (1 << 32)) for n in range(200_000)) * 40)[:size]
+    return (b"".join(b"%d\n" % (n * 2654435761 % (1 << 32)) for n in range(200_000)) * 10)[:size]
 
 
 class Subject:
@@ -105,8 +51,7 @@ class Subject:
         self.number += 1
         self.repo.commit({"NUMBER": f"{self.number}\n"})
         before = self.runner.cpu()
-        self.repo.push()
-        job = self.coordinator.ended()["jobs"][0]
+        job = ended_run(self.coordinator, self.repo)["jobs"][0]
         if job["conclusion"] != "success":
             raise RuntimeError(f"{self.name}: {job}")
         self.runner.settle()
@@ -117,10 +62,10 @@ class Subject:
         return {f"{self.name}: ours": [(when(step["completed_at"]) - when(step["started_at"])) * 1e3],
                 f"{self.name}: our cpu": [max(spent - self.runner.nothing, 0.001) * 1e3]}
 
-    def git(self, base=None, clone=False):
+    def git(self, clone=False):
         """(ms, ms of processor)"""
         target = self.world.place("clone") / "tree"
-        url = self.repo.url.replace(self.coordinator.base, base) if base else self.repo.url
+        url = self.repo.url
         head = self.repo.git("rev-parse", "HEAD")
         words = ([["clone", "-q", "--depth", "1", url, target]] if clone else
                  [["init", "-q", target], ["-C", target, "fetch", "-q", "--depth=1", url, head],
@@ -138,6 +83,14 @@ class Subject:
         return {f"{self.name}: git": [spent], f"{self.name}: git cpu": [cpu], f"{self.name}: clone": [clone]}
 
 
+def ended_run(coordinator, repo):
+    """Pushes; the run of that push when it has ended."""
+    known = len(coordinator.runs())
+    repo.push()
+    driver.wait_for(lambda: len(coordinator.runs()) > known, 30, "a run of the push")
+    return coordinator.ended()
+
+
 def when(text):
     whole, fraction = re.fullmatch(r"(.*?)(\.\d+)?Z", text).groups()
     return time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(fraction or 0)
@@ -146,9 +99,9 @@ def when(text):
 class Hands:
     """The runner of a real coordinator, and what its processes took of a processor."""
 
-    def __init__(self, world, coordinator, base=None):
+    def __init__(self, world, coordinator):
         token = coordinator.register_runner(f"r{next(world.numbers)}")["token"]
-        self.runner = driver.Runner(world.build, world.place("runner"), base or coordinator.base, token, world.image)
+        self.runner = driver.Runner(world.build, world.place("runner"), coordinator.base, token, world.image)
         self.program = self.runner.start()
         self.nothing = 0.0
 
@@ -170,34 +123,10 @@ def nothing(world, coordinator, pat, hands):
     for number in range(3):
         repo.commit({".shithub/workflows/ci.yml": WORKFLOW + NOTHING, "NUMBER": f"{number}\n"})
         before = hands.cpu()
-        repo.push()
-        coordinator.ended()
+        ended_run(coordinator, repo)
         hands.settle()
         spent.append(hands.cpu() - before)
     return sorted(spent)[1]
-
-
-def slow(world, coordinator, pat, table):
-    proxy = Proxy(coordinator.base, 0.025)
-    base = f"http://127.0.0.1:{proxy.port}"
-    hands = Hands(world, coordinator)
-    try:
-        subject = Subject(world, coordinator, pat, hands, "1,000 files")
-    finally:
-        hands.stop()
-    hands = Hands(world, coordinator, base)
-    try:
-        subject.runner = hands
-        found = Rounds(least=3, most=4, seconds=20).gather(
-            [lambda: {"slow: ours": subject.ours()["1,000 files: ours"]},
-             lambda: {"slow: git": [subject.git(base)[0]]}], [("slow: ours", "slow: git")])
-        before = proxy.requests
-        subject.git(base)
-        table.of(found, "ms")("1,000 files, 50 ms away", "slow: ours", "slow: git", against="git, the same way")
-        table.note(f"requests of git's fetch: {proxy.requests - before}")
-    finally:
-        hands.stop()
-        proxy.stop()
 
 
 def measure(world, table):
@@ -207,7 +136,7 @@ def measure(world, table):
         try:
             hands.nothing = nothing(world, coordinator, pat, hands)
             subjects = [Subject(world, coordinator, pat, hands, name) for name in TREES]
-            found = Rounds(least=3, most=7, seconds=80).gather(
+            found = Rounds(least=3, most=6, seconds=70).gather(
                 [act for subject in subjects for act in (subject.ours, subject.theirs)],
                 [(f"{name}: ours", f"{name}: git") for name in ("1,000 files", "20,000 files")])
         finally:

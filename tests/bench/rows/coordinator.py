@@ -96,14 +96,14 @@ def rss_kib(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1))
 
 
-def held(load, tokens, table):
+def held(coordinator, table):
     """Memory of heartbeats that wait: one a runner, which no job fits."""
-    pid = load.coordinator.program.process.pid
-    idle = [load.coordinator.register_runner(f"idle{n}", "other")["token"] for n in range(200)]
+    pid = coordinator.program.process.pid
+    idle = [coordinator.register_runner(f"idle{n}", "other")["token"] for n in range(200)]
 
     async def hold():
         before = rss_kib(pid)
-        callers = [await Caller().connect(load.coordinator) for _ in idle]
+        callers = [await Caller().connect(coordinator) for _ in idle]
         waiting = [asyncio.ensure_future(caller.call("/runners/heartbeat", token, prefer="Prefer: wait=20\r\n"))
                    for caller, token in zip(callers, idle)]
         await asyncio.sleep(1.5)
@@ -151,5 +151,6 @@ def measure(world, table):
         row(f"job calls, {CALLERS} jobs run", "calls", more=True, value=3000)
         row("log chunks of 8 KB", "logs", more=True)
         table.of(found, "ms")(f"longest stall of a thread, {RUNNERS} runners", "stall", value=20)
-        held(load, tokens, table)
+    with world.coordinator() as coordinator:
+        held(coordinator, table)
     table.figure("push of 1,000 references", push(world), "ms")

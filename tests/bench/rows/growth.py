@@ -32,7 +32,7 @@ def secrets(bed, times):
 
 def measure(world, table):
     with world.bed(isolation="step", env=ENV) as bed:
-        found = Rounds(least=3, most=4, seconds=40).gather(
+        found = Rounds(least=3, most=4, seconds=30).gather(
             [make(bed, times) for times in TIMES for make in (steps, log, secrets)],
             [("steps 16", "steps 1"), ("log 16", "log 1")])
     row = table.of(found, "ms")

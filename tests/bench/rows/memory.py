@@ -67,7 +67,7 @@ def buildbot(world, table):
 def measure(world, table):
     theirs = buildbot(world, table)
     measures = [idle(world), working(world)] + ([theirs] if theirs else [])
-    found = Rounds(least=3, most=5, seconds=40).gather(measures, [("idle", None)])
+    found = Rounds(least=3, most=5, seconds=35).gather(measures, [("idle", None)])
     size = table.of(found, "MiB")
     size("idle runner (PSS)", "idle", "buildbot" if theirs else None, against="buildbot-worker", value=4.5)
     size("processes of a job besides it (PSS)", "job")

@@ -24,7 +24,7 @@ def docker(world, table):
     with world.bed(isolation="step") as step, world.bed(isolation="step", step_io="attach") as attach, \
             world.bed(isolation="job") as job, world.holder() as holder:
         engine = Engine(world.engine)
-        found = Rounds(least=3, most=8, seconds=60).gather([
+        found = Rounds(least=3, most=8, seconds=50).gather([
             steps(step, "warm", [WARM] * 5), steps(attach, "attach", [WARM] * 4), steps(job, "job", [WARM] * 4),
             steps(step, "back to back", [SHORT] * 6),
             several("docker run", 4, world.docker_run),
@@ -45,7 +45,7 @@ def podman(world, table):
         table.note("Podman: no CONTAINER_HOST, not measured")
         return
     with world.bed_podman(isolation="step") as bed:
-        found = Rounds(least=3, most=5, seconds=25).gather(
+        found = Rounds(least=3, most=5, seconds=20).gather(
             [steps(bed, "warm", [WARM] * 4), several("podman run", 2, world.podman_run)],
             [("warm", "podman run")])
     table.of(found, "ms")("warm step, Podman", "warm", "podman run")
