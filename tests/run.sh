@@ -77,6 +77,13 @@ bad() { # bad NAME REASON LOG
 
 # ---- unit tests and fuzz corpora: several programs at a time, each with its own log ----
 
+# Those of the coordinator a second time, with the store in PostgreSQL: "postgres/unit/...".
+in_postgres() {
+	find tests/unit/coordinator -name 'test_*.c' | sed 's#^tests/unit/coordinator/##; s#\.c$##' |
+		grep -vxFf <(awk '!/^#/ { print $1 }' tests/unit/coordinator/sqlite_only.txt) |
+		grep -v '^sql/' | sort | sed 's#^#postgres/unit/coordinator/#'
+}
+
 programs() { # the programs of all sources, below BUILD; first those that wait for containers
 	local found
 	found=$(find tests/unit tests/fuzz -name 'test_*.c' -o -name 'fuzz_*.c' | sort -r)
@@ -84,13 +91,15 @@ programs() { # the programs of all sources, below BUILD; first those that wait f
 		xargs grep -l SHITHUB_TEST_IMAGE
 		echo "$found"
 	} <<<"$found" | awk '!seen[$0]++' | sed 's/^tests.//; s/\.c$//'
+	in_postgres
 }
 
 run_program() { # run_program PROGRAM: leaves its log, exit code and milliseconds in $out
-	local corpus=() begin=${EPOCHREALTIME/./}
+	local corpus=() begin=${EPOCHREALTIME/./} store=
+	[[ $1 != postgres/* ]] || store=postgres
 	[[ $1 != fuzz/* ]] || corpus=("tests/fuzz/corpus/${1#fuzz/fuzz_}")
 	mkdir -p "$(dirname "$out/$1")"
-	timeout "$unit_limit" "$build/$1" "${corpus[@]}" >"$out/$1.log" 2>&1
+	SHITHUB_TEST_STORE=$store timeout "$unit_limit" "$build/${1#postgres/}" "${corpus[@]}" >"$out/$1.log" 2>&1
 	echo "$? $(((${EPOCHREALTIME/./} - begin) / 1000))" >"$out/$1.rc"
 }
 
@@ -120,7 +129,7 @@ unit_and_fuzz() {
 	while read -r program; do
 		read -r rc ms <"$out/$program.rc"
 		echo "$ms $program" >>"$out/times"
-		if [[ $program = unit/* ]]; then
+		if [[ $program = *unit/* ]]; then
 			judge_unit "$program" "$rc"
 		elif [ "$rc" = 0 ]; then
 			passed=$((passed + 1))

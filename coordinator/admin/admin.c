@@ -16,6 +16,7 @@
 #include "coordinator/claim/claim.h"
 #include "coordinator/rights/access.h"
 #include "coordinator/serve/config.h"
+#include "coordinator/sql/place.h"
 #include "coordinator/store/runner.h"
 
 enum { REPO_TEXT_MAX = 256, FLAGS_MAX = 24, FRAME_FLAGS = 7 };
@@ -28,15 +29,17 @@ static int admin_open(
 	struct admin *a, const struct admin_verb *v, const char *data_dir, struct err *e)
 {
 	a->data_dir = xstrdup(data_dir ? data_dir : COORDINATOR_DATA_DIR);
-	CLEAN_STR char *path = path_join(a->data_dir, "shithubd.db");
-	if (!v->makes_store && access(path, F_OK) < 0)
+	CLEAN_STR char *place = store_place(a->data_dir, e);
+	if (!place)
+		return -1;
+	if (!v->makes_store && store_place_is_file(place) && access(place, F_OK) < 0)
 		return err_set(e, ERR_INPUT,
 			"data folder %s: there is no shithubd.db in it; expected the folder of "
 			"`shithubd serve` (--data DIR)",
 			a->data_dir);
 	if (dir_ensure_parents(a->data_dir, 0700, e) < 0)
 		return err_wrap(e, "data folder");
-	a->store = store_open(path, e);
+	a->store = store_open(place, e);
 	return a->store ? 0 : -1;
 }
 

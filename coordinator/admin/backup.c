@@ -15,6 +15,7 @@
 #include "coordinator/backup/restore.h"
 #include "coordinator/backup/series.h"
 #include "coordinator/serve/config.h"
+#include "coordinator/sql/place.h"
 #include "coordinator/store/schema.h"
 #include "coordinator/store/store.h"
 
@@ -239,18 +240,18 @@ static int schema_read(const char *db, struct migration *m, struct err *e)
 
 static int migrate(const char *data_dir, struct migration *m, struct err *e)
 {
-	CLEAN_STR char *db = path_join(data_dir, "shithubd.db");
+	CLEAN_STR char *place = store_place(data_dir, e);
 	CLEAN_STR char *lock = path_join(data_dir, "serve.lock");
 	CLEAN_FD int held = -1;
 
-	if (schema_read(db, m, e) < 0)
+	if (!place || schema_read(place, m, e) < 0)
 		return -1;
 	if (m->dry_run || m->from == m->to)
 		return 0;
 	held = lock_file(lock, e);
 	if (held < 0)
 		return err_wrap(e, "an older serve uses this data folder, stop it first");
-	CLEAN_STORE struct store *s = store_open(db, e);
+	CLEAN_STORE struct store *s = store_open(place, e);
 	return s ? 0 : -1;
 }
 

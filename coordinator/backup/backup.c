@@ -16,6 +16,7 @@
 #include "coordinator/object/named.h"
 #include "coordinator/object/objects.h"
 #include "coordinator/object/reader.h"
+#include "coordinator/sql/place.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/file.h"
 #include "coordinator/store/schema.h"
@@ -212,11 +213,23 @@ static void last_note(const char *data_dir, const char *dir)
 			F_STR("effect", "shithubd doctor does not know of this backup"));
 }
 
+static struct store *live_open(const char *data_dir, struct err *e)
+{
+	CLEAN_STR char *place = store_place(data_dir, e);
+
+	if (place && !store_place_is_file(place)) {
+		err_set(e, ERR_CONFLICT,
+			"the store is in PostgreSQL, which a backup of the data folder does not "
+			"hold: use pg_dump for it, then copy the folder (docs/POOL.md)");
+		return NULL;
+	}
+	return place ? store_open_as_is(place, e) : NULL;
+}
+
 int backup_run(const char *data_dir, const char *dir, bool without_key, struct backup_done *ret,
 	struct err *e)
 {
-	CLEAN_STR char *db = path_join(data_dir, "shithubd.db");
-	CLEAN_STORE struct store *live = store_open_as_is(db, e);
+	CLEAN_STORE struct store *live = live_open(data_dir, e);
 	char when[WALL_TEXT_MAX];
 	CLEAN_OBJECTS struct objects *from = objects_open_published(data_dir, e);
 	CLEAN_OBJECTS struct objects *taken =

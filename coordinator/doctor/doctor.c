@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/terminal/style.h"
+#include "coordinator/sql/place.h"
 #include "hygiene/doctor/doctor.h"
 
 #define DEFAULT_CONFIG "/etc/shithubd/config.toml"
@@ -150,7 +151,7 @@ int coordinator_doctor(int argc, char **argv)
 	if (config_read(&f, file, data_dir) != 0)
 		return EXIT_USAGE;
 	log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
-	CLEAN_STR char *db = path_join(f.config.data_dir, "shithubd.db");
-	f.store = store_open_as_is(db, &f.no_store);
+	CLEAN_STR char *place = store_place(f.config.data_dir, &f.no_store);
+	f.store = place ? store_open_as_is(place, &f.no_store) : NULL;
 	return checks_run(&f, output, color);
 }

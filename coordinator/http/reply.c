@@ -95,6 +95,13 @@ void httpd_reply_err(struct httpd_request *r, const struct err *e)
 			return;
 		}
 	}
+	if (err_is(e, ERR_NET)) { /* the store's database, or another server that a call needs */
+		log_error("http", "request_unserved", F_STR("path", r->path), F_ERR(e));
+		httpd_add_header(r, "Retry-After", "5");
+		httpd_error(
+			r, 503, "a server that the coordinator needs does not answer, try again");
+		return;
+	}
 	if (err_is(e, ERR_TIMEOUT)) {
 		log_warn("http", "request_late", F_STR("path", r->path), F_ERR(e));
 		httpd_add_header(r, "Retry-After", "2");

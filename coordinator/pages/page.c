@@ -175,6 +175,8 @@ static const struct failure failures[] = {
 	{ ERR_DENIED, 403, "You may not do this", NULL },
 	{ ERR_CONFLICT, 409, "This is not possible now", NULL },
 	{ ERR_TIMEOUT, 503, "The coordinator is busy", "Try again in a moment." },
+	{ ERR_NET, 503, "A server that the coordinator needs does not answer",
+		"Try again in a moment." },
 };
 static const struct failure internal = { ERR_INTERNAL, 500, "Something is wrong on our side",
 	"It is not about what you asked for. Try again in a moment; if it stays, tell the operator "
@@ -216,7 +218,9 @@ void page_fail(struct httpd_request *r, const struct err *e)
 
 	if (f == &internal)
 		failure_log(r, e, reference);
-	if (f->class == ERR_TIMEOUT)
+	if (f->class == ERR_NET)
+		log_error("pages", "page_unserved", F_STR("path", httpd_path(r)), F_ERR(e));
+	if (f->status == 503)
 		httpd_add_header(r, "Retry-After", "2");
 	failure_viewer(r, &viewer);
 	html_init(&h, PAGE_MAX_BYTES);

@@ -227,7 +227,7 @@ static int claims_open(struct store *s, struct pairs *ret, struct err *e)
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (sql_query(s, &q, e,
-		    "SELECT id, claim_jti FROM workflow_jobs"
+		    "SELECT CAST(id AS TEXT), claim_jti FROM workflow_jobs"
 		    " WHERE status = 'running' AND claim_jti IS NOT NULL AND claim_key IS NULL",
 		    "") < 0)
 		return -1;

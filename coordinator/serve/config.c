@@ -15,6 +15,7 @@
 #include "config/options.h"
 #include "coordinator/http/address.h"
 #include "coordinator/oidc/provider.h"
+#include "coordinator/sql/place.h"
 
 #define ROOT_KEY_ENV "SHITHUB_TOTP_KEY"
 
@@ -31,6 +32,11 @@ static const char *url_check(char **text)
 		return "credentials, query, fragment or blanks in it, expected "
 		       "scheme://host[/path]";
 	return NULL;
+}
+
+static const char *store_check(char **text)
+{
+	return store_place_check(*text);
 }
 
 static const char *const pages_words[] = { [PAGES_OFF] = "off", [PAGES_ON] = "on", NULL };
@@ -89,6 +95,10 @@ static const struct option table[] = {
 	{ "server", "data_dir", OPTION_STRING, offsetof(struct serve_config, data_dir),
 		COORDINATOR_DATA_DIR, .flag = "data", .meta = "DIR", .path = OPTION_PATH,
 		.help = "data folder" },
+	{ "server", "store", OPTION_STRING, offsetof(struct serve_config, store), NULL,
+		.flag = "store", .meta = "ADDRESS", .check = store_check,
+		.help = "where the rows are: sqlite:/FOLDER or postgres://USER@HOST/DATABASE; "
+			"none: in the data folder" },
 	{ "server", "objects", OPTION_STRING, offsetof(struct serve_config, objects), NULL,
 		.flag = "objects", .meta = "DIR", .path = OPTION_PATH,
 		.help = "folder of artifacts and archived logs; none: objects, in the data "
@@ -178,6 +188,7 @@ void serve_config_release(struct serve_config *c)
 	free(c->tls_key);
 	strv_release(&c->trusted_proxies);
 	free(c->data_dir);
+	free(c->store);
 	free(c->objects);
 	free(c->metrics_token_file);
 	free(c->git_hooks);

@@ -25,6 +25,7 @@ struct serve_config {
 	char *public_url;         /* NULL: http:// or https:// and the address it listens on */
 	char *tls_cert, *tls_key; /* PEM files; both or none */
 	char *data_dir;
+	char *store;                        /* NULL: <data_dir>/shithubd.db */
 	char *objects;                      /* NULL: <data_dir>/objects */
 	char *metrics_token_file;           /* NULL: none */
 	enum { PAGES_OFF, PAGES_ON } pages; /* for browsers, beside the API */

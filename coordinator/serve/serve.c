@@ -30,6 +30,7 @@
 #include "coordinator/serve/metrics_access.h"
 #include "coordinator/serve/routes.h"
 #include "coordinator/serve/sign_in.h"
+#include "coordinator/sql/place.h"
 #include "coordinator/store/counter.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/store.h"
@@ -176,6 +177,15 @@ static int objects_begin(struct serve *v, struct err *e)
 								       : -1;
 }
 
+static int store_begin_here(struct serve *v, struct err *e)
+{
+	if (store_place_publish(v->app.data_dir, v->config.store, e) < 0)
+		return -1;
+	CLEAN_STR char *place = store_place(v->app.data_dir, e);
+	v->app.store = place ? store_open(place, e) : NULL;
+	return v->app.store ? 0 : -1;
+}
+
 /* One serve per data folder: the lock is held until the process ends. */
 static int data_open(struct serve *v, struct err *e)
 {
@@ -185,7 +195,6 @@ static int data_open(struct serve *v, struct err *e)
 	if (dir_ensure_parents(a->data_dir, 0700, e) < 0)
 		return err_wrap(e, "data folder");
 	CLEAN_STR char *lock = path_join(a->data_dir, "serve.lock");
-	CLEAN_STR char *db = path_join(a->data_dir, "shithubd.db");
 	v->lock = lock_file(lock, e);
 	if (v->lock < 0)
 		return err_wrap(e, "another serve uses this data folder");
@@ -201,8 +210,7 @@ static int data_open(struct serve *v, struct err *e)
 		serve_keys_publish(&a->keys, a->data_dir, e) < 0 || objects_begin(v, e) < 0)
 		return -1;
 	a->scrub = scrub_new();
-	a->store = store_open(db, e);
-	return a->store ? claims_recover(a, e) : -1;
+	return store_begin_here(v, e) < 0 ? -1 : claims_recover(a, e);
 }
 
 static int loop_start(struct serve *v, struct err *e)
@@ -307,9 +315,11 @@ static int workers_begin(struct serve *v, struct err *e)
 
 static int sender_begin(struct serve *v, struct err *e)
 {
-	CLEAN_STR char *db = path_join(v->app.data_dir, "shithubd.db");
+	CLEAN_STR char *place = store_place(v->app.data_dir, e);
 
-	v->sender = sender_start(&(struct sender_config){ .store_path = db,
+	if (!place)
+		return -1;
+	v->sender = sender_start(&(struct sender_config){ .store_path = place,
 					 .public_url = v->app.public_url,
 					 .pages = v->app.pages,
 					 .keys = &v->app.keys },

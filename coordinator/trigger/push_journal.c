@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "coordinator/app/turn.h"
+#include "coordinator/sql/place.h"
 #include "coordinator/store/push.h"
 #include "coordinator/store/repo.h"
 #include "coordinator/store/store.h"
@@ -123,8 +124,8 @@ void push_journal_drop(struct app *a, const struct push_row *p)
 
 struct store *push_journal_store(const struct app *a, struct err *e)
 {
-	CLEAN_STR char *db = path_join(a->data_dir, "shithubd.db");
-	CLEAN_STORE struct store *s = store_open(db, e);
+	CLEAN_STR char *place = store_place(a->data_dir, e);
+	CLEAN_STORE struct store *s = place ? store_open(place, e) : NULL;
 
 	if (!s || store_sync_later(s, e) < 0)
 		return NULL;

@@ -28,6 +28,7 @@
 #include "coordinator/store/state.h"
 #include "coordinator/store/store.h"
 #include "tests/unit/help/routes_help.h"
+#include "tests/unit/help/store_help.h"
 
 struct strv labels_of(const char *text)
 {
@@ -87,10 +88,7 @@ void world_open(struct world *w)
 	assert_non_null(mkdtemp(w->dir));
 	w->app.data_dir = xstrdup(w->dir);
 	w->app.objects = objects_open(&(struct objects_place){ .data_dir = w->dir }, &e);
-	CLEAN_STR char *path = path_join(w->dir, "shithubd.db");
-	w->app.store = store_open(path, &e);
-	if (!w->app.store)
-		fail_msg("%s", e.text);
+	w->app.store = test_store_open(w->dir);
 	must_err(keys_load(&w->app.keys, NULL, w->dir, &e));
 	w->app.scrub = scrub_new();
 	world_user(w, "alice", false);
@@ -125,47 +123,57 @@ void world_serve(struct world *w)
 	assert_non_null(w->client);
 }
 
+/* It breaks texts between macros into pieces. */
+/* clang-format off */
+#define ONE_IF(what) "CASE WHEN " what " THEN 1 ELSE 0 END"
+#define SUM_IF(what) "coalesce(sum(" ONE_IF(what) "), 0)"
+#define OVER "j.status IN ('completed', 'cancelled')"
+#define LOST \
+	"(" OVER " AND j.conclusion <> 'success' AND NOT (j.continue_on_error <> 0" \
+	" AND j.conclusion IN ('failure', 'timed_out')))"
+static const char *const wrong_counts[] = {
+	"SELECT count(*) FROM (SELECT run_id, status, outcome, kept, n FROM job_counts"
+	" WHERE n <> 0 EXCEPT SELECT run_id, status, CASE WHEN conclusion IS NULL THEN ''"
+	" WHEN " LOST " THEN conclusion ELSE 'success' END AS c, "
+	ONE_IF("kept_from IS NOT NULL") " AS k, count(*) FROM workflow_jobs j"
+	" GROUP BY run_id, status, c, k) AS w",
+	"SELECT (SELECT count(*) FROM workflow_jobs)"
+	" <> (SELECT coalesce(sum(n), 0) FROM job_counts)",
+	"SELECT count(*) FROM job_keys k WHERE (open, queued, held, unfolds, stops, failed) <>"
+	" (SELECT " SUM_IF("NOT (" OVER ")") ", " SUM_IF("j.status = 'queued'") ", "
+	SUM_IF("j.status = 'queued' AND j.ready = 0 AND j.pending = 0 AND j.gate <> 1") ", "
+	SUM_IF("j.status = 'queued' AND j.unfold = 1") ", "
+	SUM_IF("NOT (" OVER ") AND j.cancel_requested = 0") ", " SUM_IF(LOST)
+	" FROM workflow_jobs j WHERE j.run_id = k.run_id AND j.job_key = k.job_key)",
+	"SELECT count(*) FROM job_keys k WHERE (needs_open, needs_failed) <>"
+	" (SELECT " SUM_IF("d.open > 0") ", " SUM_IF("d.failed > 0")
+	" FROM job_needs n JOIN job_keys d ON d.run_id = n.run_id AND d.job_key = n.needs"
+	" WHERE n.run_id = k.run_id AND n.job_key = k.job_key)",
+};
+/* of each engine */
+static const char wrong_needs[] =
+	"SELECT count(*) FROM (SELECT j.run_id, j.job_key, n.value FROM workflow_jobs j,"
+	" json_each(j.needs) n EXCEPT SELECT run_id, job_key, needs FROM job_needs) AS w";
+static const char wrong_needs_postgres[] =
+	"SELECT count(*) FROM (SELECT j.run_id, j.job_key, n.value FROM workflow_jobs j,"
+	" json_array_elements_text(CAST(j.needs AS json)) AS n (value)"
+	" EXCEPT SELECT run_id, job_key, needs FROM job_needs) AS w";
+/* clang-format on */
+
+static void wrong_check(struct world *w, const char *sql)
+{
+	struct err e = { 0 };
+	int64_t n = 0;
+
+	if (sql_int(w->app.store, &n, &e, sql, "") < 0 || n)
+		fail_msg("%" PRId64 " wrong counts, %s: %s", n, e.text, sql);
+}
+
 void world_counts_check(struct world *w)
 {
-#define OVER(j) j ".status IN ('completed', 'cancelled')"
-#define LOST(j)                                                                                  \
-	"(" OVER(j) " AND " j ".conclusion <> 'success' AND NOT (" j ".continue_on_error AND " j \
-		    ".conclusion IN ('failure', 'timed_out')))"
-	static const char *const wrong[] = {
-		"SELECT count(*) FROM (SELECT run_id, status, outcome, kept, n FROM job_counts"
-		" WHERE n <> 0 EXCEPT SELECT run_id, status, CASE WHEN conclusion IS NULL THEN ''"
-		" WHEN " LOST("j") " THEN conclusion ELSE 'success' END AS c,"
-				   " kept_from IS NOT NULL AS k, count(*) FROM workflow_jobs j"
-				   " GROUP BY run_id, status, c, k)",
-		"SELECT (SELECT count(*) FROM workflow_jobs)"
-		" <> (SELECT ifnull(sum(n), 0) FROM job_counts)",
-		"SELECT count(*) FROM job_keys k WHERE (open, queued, held, unfolds, stops, failed)"
-		" IS NOT (SELECT ifnull(sum(NOT " OVER(
-			"j") "), 0),"
-			     " ifnull(sum(j.status = 'queued'), 0),"
-			     " ifnull(sum(j.status = 'queued' AND NOT (j.ready OR j.pending OR "
-			     "j.gate = 1)), 0),"
-			     " ifnull(sum(j.status = 'queued' AND j.unfold = 1), 0),"
-			     " ifnull(sum(NOT (" OVER(
-				     "j") " OR j.cancel_requested)), 0),"
-					  " ifnull(sum(" LOST("j") "), 0) FROM workflow_jobs j"
-								   " WHERE j.run_id = k.run_id AND "
-								   "j.job_key = k.job_key)",
-		"SELECT count(*) FROM job_keys k WHERE (needs_open, needs_failed) IS NOT"
-		" (SELECT ifnull(sum(d.open > 0), 0), ifnull(sum(d.failed > 0), 0)"
-		" FROM job_needs n JOIN job_keys d ON d.run_id = n.run_id AND d.job_key = n.needs"
-		" WHERE n.run_id = k.run_id AND n.job_key = k.job_key)",
-		"SELECT count(*) FROM (SELECT j.run_id, j.job_key, n.value FROM workflow_jobs j,"
-		" json_each(j.needs) n EXCEPT SELECT run_id, job_key, needs FROM job_needs)",
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
-		struct err e = { 0 };
-		int64_t n = 0;
-
-		if (sql_int(w->app.store, &n, &e, wrong[i], "") < 0 || n)
-			fail_msg("%" PRId64 " wrong counts, %s: %s", n, e.text, wrong[i]);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong_counts); i++)
+		wrong_check(w, wrong_counts[i]);
+	wrong_check(w, sql_is_postgres(w->app.store) ? wrong_needs_postgres : wrong_needs);
 }
 
 void world_close(struct world *w)
@@ -185,6 +193,7 @@ void world_close(struct world *w)
 	}
 	scrub_free(w->app.scrub);
 	store_free(w->app.store);
+	test_store_drop(w->dir);
 	objects_free(w->app.objects);
 	free(w->app.data_dir);
 	free(w->app.public_url);

@@ -20,6 +20,7 @@
 #include "coordinator/store/repo.h"
 #include "coordinator/store/runner.h"
 #include "coordinator/trigger/planner.h"
+#include "tests/unit/help/store_help.h"
 
 void git_http_check(int rc, const struct err *e)
 {
@@ -113,10 +114,7 @@ int git_http_setup(void **state)
 	f->app.loop = f->g->loop;
 	f->app.data_dir = path_join(f->g->root, "data");
 	git_http_check(dir_ensure(f->app.data_dir, 0700, &e), &e);
-	CLEAN_STR char *db = path_join(f->app.data_dir, "shithubd.db");
-	f->app.store = store_open(db, &e);
-	if (!f->app.store)
-		fail_msg("%s", e.text);
+	f->app.store = test_store_open(f->app.data_dir);
 	git_http_check(keys_load(&f->app.keys, NULL, f->app.data_dir, &e), &e);
 	git_http_check(waiters_new(&f->app, &e), &e);
 	listen_http(f);
@@ -142,6 +140,7 @@ int git_http_teardown(void **state)
 	planner_stop(f->app.planner);
 	git_http_stop(&f->app);
 	store_free(f->app.store);
+	test_store_drop(f->app.data_dir);
 	free(f->app.data_dir);
 	free(f->app.public_url);
 	free(f->work);

@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "coordinator/store/store.h"
+#include "tests/unit/help/store_help.h"
 
 int trigger_world_open(void **state)
 {
@@ -17,10 +18,7 @@ int trigger_world_open(void **state)
 
 	repo_library_init();
 	f->g = git_tool_new();
-	CLEAN_STR char *db = path_join(f->g->root, "db");
-	f->store = store_open(db, &e);
-	if (!f->store)
-		fail_msg("%s", e.text);
+	f->store = test_store_open(f->g->root);
 	f->row = (struct repo_row){ .owner = xstrdup("octo"),
 		.name = xstrdup("demo"),
 		.default_branch = xstrdup("trunk"),
@@ -45,6 +43,7 @@ int trigger_world_close(void **state)
 	struct trigger_world *f = *state;
 
 	store_free(f->store);
+	test_store_drop(f->g->root);
 	repo_row_release(&f->row);
 	free(f->bare);
 	free(f->work);

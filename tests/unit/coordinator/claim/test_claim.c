@@ -12,6 +12,7 @@
 #include "coordinator/store/step.h"
 #include "coordinator/store/store.h"
 #include "tests/unit/help/coordinator_help.h"
+#include "tests/unit/help/store_help.h"
 
 #include <sys/wait.h>
 
@@ -79,12 +80,12 @@ static void test_drain_capacity_revoke(void **state UNUSED)
 enum { RACERS = 4, RACE_JOBS = 8, RACE_CAPACITY = 3 };
 
 /* Own process, own connection; reports the ids it got. */
-static void racer(const char *path, int64_t runner, int start, int out)
+static void racer(const char *dir, int64_t runner, int start, int out)
 {
 	char byte;
-	struct store *s = store_open(path, NULL);
+	struct store *s = test_store_open(dir);
 
-	if (!s || read(start, &byte, 1) < 0)
+	if (read(start, &byte, 1) < 0)
 		_exit(1);
 	for (int i = 0; i < RACE_JOBS; i++) {
 		int64_t id = try_claim(s, runner, "linux");
@@ -106,14 +107,13 @@ static void test_capacity_race(void **state UNUSED)
 	int64_t runner = world_runner(&w, "race", "linux", RACE_CAPACITY, token);
 	RUN(&w, "a:linux", "b:linux", "c:linux", "d:linux", "e:linux", "f:linux", "g:linux",
 		"h:linux");
-	CLEAN_STR char *path = path_join(w.dir, "shithubd.db");
 	must(pipe(start));
 	must(pipe(out));
 	for (size_t i = 0; i < RACERS; i++) {
 		pids[i] = fork();
 		if (pids[i] == 0) {
 			close(start[1]);
-			racer(path, runner, start[0], out[1]);
+			racer(w.dir, runner, start[0], out[1]);
 		}
 	}
 	close(out[1]);

@@ -7,6 +7,7 @@
 #include "coordinator/sql/sql.h"
 #include "coordinator/store/store.h"
 #include "tests/unit/help/coordinator_help.h"
+#include "tests/unit/help/store_help.h"
 
 struct stores {
 	struct world w;
@@ -15,12 +16,8 @@ struct stores {
 
 static void pair_open(struct stores *p)
 {
-	struct err e = { 0 };
-
 	world_open(&p->w);
-	CLEAN_STR char *path = path_join(p->w.dir, "shithubd.db");
-	p->other = store_open(path, &e);
-	assert_non_null(p->other);
+	p->other = test_store_open(p->w.dir);
 }
 
 static void pair_close(struct stores *p)

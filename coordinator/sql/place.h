@@ -1,0 +1,19 @@
+/*
+ * Which store belongs to a data folder. `serve` notes in the folder what --store told it, so that
+ * whoever works beside it opens the same: <data>/store, absent for the file <data>/shithubd.db.
+ */
+#ifndef COORDINATOR_SQL_PLACE_H
+#define COORDINATOR_SQL_PLACE_H
+
+#include "base/err.h"
+
+/* For store_open. As serve said it last; where it never ran, the environment's SHITHUBD_STORE; else
+ * the file. NULL: the note cannot be read. The caller's. */
+char *store_place(const char *data_dir, struct err *e) CHECK_RESULT;
+/* store: as --store takes it, NULL for the file in the data folder. */
+int store_place_publish(const char *data_dir, const char *store, struct err *e) CHECK_RESULT;
+/* NULL: --store takes it, else what was expected. */
+const char *store_place_check(const char *store);
+bool store_place_is_file(const char *place); /* of what store_place gives */
+
+#endif
