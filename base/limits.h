@@ -25,7 +25,14 @@
 #define LIMIT_STEPS 1000
 #define LIMIT_TIMEOUT_MINUTES 4320 /* of a job or a step */
 #define LIMIT_SCRIPT MIB(1)
-#define LIMIT_NAME KIB(4)        /* names, keys, refs */
+#define LIMIT_NAME KIB(4) /* names, keys, refs */
+/* Of what rows are found by: all parts of an index together have to fit PostgreSQL's 2,704 bytes.
+ */
+#define LIMIT_JOB_KEY 400
+#define LIMIT_JOB_LABELS 20
+#define LIMIT_REF 1000
+#define LIMIT_WORKFLOW_PATH 400
+#define LIMIT_WORKFLOW_NAME 400
 #define LIMIT_ENV_COUNT 4096     /* entries of one env or with map */
 #define LIMIT_ENV_ENTRY KIB(128) /* one NAME=value: the kernel's MAX_ARG_STRLEN */
 #define LIMIT_ENV_BYTES MIB(2)   /* of a step's whole environment */

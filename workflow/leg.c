@@ -101,8 +101,11 @@ static int add_label(struct strv *ret, const char *text, const char *label, stru
 	if (!label_valid(label))
 		return err_set(e, ERR_INPUT,
 			"runs-on: \"%.100s\" gives \"%.100s\", expected " LABEL_RULE, text, label);
-	if (!strv_contains(ret, label))
-		strv_add(ret, label);
+	if (strv_contains(ret, label))
+		return 0;
+	if (ret->n == LIMIT_JOB_LABELS)
+		return err_set(e, ERR_LIMIT, "runs-on: more than %d labels", LIMIT_JOB_LABELS);
+	strv_add(ret, label);
 	return 0;
 }
 

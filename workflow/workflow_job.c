@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/codec.h"
+#include "base/limits.h"
 #include "workflow/parts.h"
 #include "workflow/expr/render.h"
 
@@ -276,6 +277,11 @@ static void read_job(struct reader *r, const struct yaml_node *n, struct workflo
 /* Expressions find jobs by name without regard to case. */
 static void check_job_key(struct reader *r, const struct yaml_node *jobs, size_t job)
 {
+	size_t len = strlen(jobs->keys[job]->text);
+
+	if (len > LIMIT_JOB_KEY)
+		reader_problem(r, jobs->keys[job], "a key of %zu bytes, expected at most %d", len,
+			LIMIT_JOB_KEY);
 	for (size_t k = 0; k < job; k++)
 		if (strcasecmp(jobs->keys[k]->text, jobs->keys[job]->text) == 0)
 			reader_problem(r, jobs->keys[job],

@@ -25,6 +25,10 @@ int job_rows_check(const struct run_job_spec *j, struct err *e)
 {
 	if (str_empty(j->key) || !j->runs_on || (!j->runs_on->n && !j->unfolds))
 		return err_set(e, ERR_INPUT, "a job needs a key and a runs-on label");
+	if (strlen(j->key) > LIMIT_JOB_KEY || j->runs_on->n > LIMIT_JOB_LABELS)
+		return err_set(e, ERR_INPUT,
+			"job %.100s: a key of %zu bytes and %zu labels, expected at most %d and %d",
+			j->key, strlen(j->key), j->runs_on->n, LIMIT_JOB_KEY, LIMIT_JOB_LABELS);
 	if (j->timeout_minutes < 0 || j->timeout_minutes > LIMIT_TIMEOUT_MINUTES)
 		return err_set(e, ERR_INPUT,
 			"job %s: timeout-minutes %" PRId64 ", expected 1 to %d", j->key,

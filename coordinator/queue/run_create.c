@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "coordinator/queue/concurrency.h"
 #include "coordinator/queue/job_rows.h"
 #include "coordinator/queue/settle.h"
@@ -39,6 +40,11 @@ static int spec_check(const struct run_spec *r, struct err *e)
 	if (r->problems ? r->n_jobs != 0 : !r->n_jobs || r->n_jobs > JOBS_MAX)
 		return err_set(e, ERR_INPUT, "%zu jobs, expected 1 to %d (0 of a broken file)",
 			r->n_jobs, JOBS_MAX);
+	if (strlen(r->head_ref) > LIMIT_REF || strlen(r->workflow_file) > LIMIT_WORKFLOW_PATH)
+		return err_set(e, ERR_INPUT,
+			"a ref of %zu and a path of %zu bytes, expected at most %d and %d",
+			strlen(r->head_ref), strlen(r->workflow_file), LIMIT_REF,
+			LIMIT_WORKFLOW_PATH);
 	if (concurrency_check(&r->concurrency, e) < 0)
 		return -1;
 	for (size_t i = 0; i < r->n_jobs; i++)
@@ -69,6 +75,8 @@ int store_run_reserve(struct store *s, int64_t repo_id, struct run_created *ret,
 int run_row_insert(struct store *s, const struct run_spec *r, const struct run_created *at,
 	struct wall now, struct err *e)
 {
+	const char *name = str_empty(r->workflow_name) ? r->workflow_file : r->workflow_name;
+	CLEAN_STR char *kept = xmemdup0(name, utf8_cut(name, LIMIT_WORKFLOW_NAME));
 	bool broken = r->problems != NULL;
 	struct wall ended = broken ? now : (struct wall){ 0 };
 
@@ -81,13 +89,12 @@ int run_row_insert(struct store *s, const struct run_spec *r, const struct run_c
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?,"
 		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		"iiittttttttittwwwtyytittitiyy", at->run_id, r->repo_id, at->run_index,
-		r->workflow_file, str_empty(r->workflow_name) ? r->workflow_file : r->workflow_name,
-		r->event, r->event_payload, r->head_sha, r->head_ref, r->actor, r->problems,
-		r->parent_run_id, broken ? "completed" : "queued", broken ? "failure" : NULL, now,
-		ended, ended, r->concurrency.group, r->concurrency.cancel_in_progress,
-		r->concurrency.group != NULL, r->inputs, r->attempt ? r->attempt : (int64_t)1,
-		r->first_actor, r->run_name, r->pull_number, r->pull_head, (int64_t)r->trust,
-		r->awaits_approval, r->refused);
+		r->workflow_file, kept, r->event, r->event_payload, r->head_sha, r->head_ref,
+		r->actor, r->problems, r->parent_run_id, broken ? "completed" : "queued",
+		broken ? "failure" : NULL, now, ended, ended, r->concurrency.group,
+		r->concurrency.cancel_in_progress, r->concurrency.group != NULL, r->inputs,
+		r->attempt ? r->attempt : (int64_t)1, r->first_actor, r->run_name, r->pull_number,
+		r->pull_head, (int64_t)r->trust, r->awaits_approval, r->refused);
 }
 
 int run_let_start(struct store *s, int64_t run_id, bool has_group, struct wall now, struct err *e)

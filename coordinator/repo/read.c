@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/codec.h"
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "coordinator/repo/git_error.h"
 #include "coordinator/repo/private.h"
@@ -268,7 +269,8 @@ static int load_files(struct repo *r, const git_tree *tree, struct repo_files *f
 
 		if (!is_workflow(t))
 			continue;
-		if (files->n == REPO_WORKFLOWS_MAX || !name_printable(name)) {
+		if (files->n == REPO_WORKFLOWS_MAX || !name_printable(name) ||
+			strlen(REPO_WORKFLOW_DIR "/") + strlen(name) > LIMIT_WORKFLOW_PATH) {
 			files->skipped++;
 			continue;
 		}

@@ -89,7 +89,7 @@ struct repo_file {
 struct repo_files {
 	struct repo_file *v;
 	size_t n;
-	size_t skipped; /* more than REPO_WORKFLOWS_MAX, or names not printable */
+	size_t skipped; /* more than REPO_WORKFLOWS_MAX, or names too long or not printable */
 };
 void repo_files_release(struct repo_files *f);
 /* The *.yml and *.yaml files right below REPO_WORKFLOW_DIR; none is no error. */

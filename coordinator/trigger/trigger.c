@@ -6,6 +6,7 @@
  */
 #include "coordinator/trigger/trigger.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "coordinator/queue/policy.h"
@@ -249,17 +250,33 @@ static bool is_default_branch(const struct repo_row *row, const char *ref)
 	return str_starts(ref, "refs/heads/") && str_eq(short_name(ref), row->default_branch);
 }
 
+static bool ref_usable(struct pushing *g, const char *ref)
+{
+	size_t len = strlen(ref);
+
+	if (!utf8_valid(ref, len)) {
+		log_warn("trigger", "ref_is_no_utf8", F_INT("repo", g->row->id));
+		push_note(&g->made.notes, "a ref starts no runs: its name is not UTF-8");
+		return false;
+	}
+	if (len > LIMIT_REF) {
+		log_warn("trigger", "ref_is_too_long", F_INT("repo", g->row->id));
+		push_note(&g->made.notes,
+			"a ref starts no runs: its name has %zu bytes, expected at most %d", len,
+			LIMIT_REF);
+		return false;
+	}
+	return true;
+}
+
 static int one_update(struct pushing *g, const struct ref_update *u, struct err *e)
 {
 	CLEANUP(moved_release) struct moved m = { .g = g, .update = u };
 	CLEANUP(schedule_list_release) struct schedule_list schedules = { 0 };
 	struct err why = { 0 };
 
-	if (!utf8_valid(u->ref, strlen(u->ref))) {
-		log_warn("trigger", "ref_is_no_utf8", F_INT("repo", g->row->id));
-		push_note(&g->made.notes, "a ref starts no runs: its name is not UTF-8");
+	if (!ref_usable(g, u->ref))
 		return 0;
-	}
 	if (repo_commit(g->repo, u->after, &m.head, &why) < 0) {
 		/* a tag may name a tree or a blob: nothing to run */
 		log_info("trigger", "ref_is_no_commit", F_INT("repo", g->row->id),

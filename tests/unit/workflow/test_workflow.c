@@ -175,7 +175,8 @@ static void forms_of_on(void **state)
 		assert_int_equal(w.on.dispatch.given, rows[i].dispatch);
 	}
 }
-
+#define K10 "kkkkkkkkkk"
+#define K100 K10 K10 K10 K10 K10 K10 K10 K10 K10 K10
 #define STEP(s) "on: push\njobs:\n  b:\n    runs-on: x\n    steps:\n      - " s "\n"
 
 static const struct {
@@ -246,6 +247,8 @@ static const struct {
 	{ "on: push\njobs: {a: {runs-on: x, steps: [{run: y}]}, A: {runs-on: x, steps: [{run: "
 	  "y}]}}\n",
 		"f.yml:2:44: jobs.A: differs from job \"a\" in case only" },
+	{ "on: push\njobs: {a" K100 K100 K100 K100 ": {runs-on: x, steps: [{run: y}]}}\n",
+		"a key of 401 bytes, expected at most 400" },
 	{ "on: push\njobs: {__a: {runs-on: x, steps: [{run: y}]}}\n", "no \"__\" at the start" },
 	{ "on: push\njobs: {a: {runs-on: {group: g, size: 3}, steps: [{run: y}]}}\n",
 		"jobs.a.runs-on: unknown key \"size\", expected one of: group labels" },

@@ -444,6 +444,9 @@ static void test_texts(void **state UNUSED)
 		{ "a: {runs-on: \"${{ nope( }}\", steps: [{run: a}]}", NULL,
 			"ci.yml:4:27: jobs.a.runs-on: unexpected end" },
 		{ "a: {runs-on: a+b, steps: [{run: a}]}", NULL, "ci.yml:4:" },
+		{ "a: {runs-on: [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u],"
+		  " steps: [{run: a}]}",
+			NULL, "jobs.a: runs-on: more than 20 labels" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct world w;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "coordinator/sql/sql.h"
@@ -362,6 +363,20 @@ static size_t update_runs(
 	return (size_t)p.at.runs;
 }
 
+static void refs_of_any_length(void **state)
+{
+	struct trigger_world *f = *state;
+	char ref[LIMIT_REF + 2] = "refs/heads/";
+
+	git_write(f->work, ".shithub/workflows/a.yml", "on: push\n" RUN_JOB);
+	for (size_t i = strlen(ref); i < LIMIT_REF; i++)
+		ref[i] = i % 200 ? 'x' : '/'; /* each part is the name of a file */
+	ref[LIMIT_REF - 1] = 'x';
+	assert_int_equal(1, trigger_world_push(f, ZERO, ref, "long enough"));
+	ref[LIMIT_REF] = 'x';
+	assert_int_equal(0, trigger_world_push(f, ZERO, ref, "too long"));
+}
+
 /* Somebody pushed again before the runs of this push were made. */
 static void a_branch_that_moved_on(void **state)
 {
@@ -639,6 +654,7 @@ int main(void)
 		cmocka_unit_test(scan_stops_at_the_flush),
 		cmocka_unit_test(scan_is_bounded),
 		cmocka_unit_test(refs_and_filters),
+		WITH_STORE(refs_of_any_length),
 		cmocka_unit_test(skip_markers),
 		WITH_STORE(push_makes_a_run),
 		WITH_STORE(payload_is_what_users_expect),
