@@ -39,10 +39,15 @@ struct http_request {
 	const struct strv *headers;  /* "Name: value"; copied */
 	const char *bearer;          /* NULL or the token of Authorization: Bearer; copied, wiped */
 	const char *user, *password; /* NULL or HTTP Basic; copied, wiped */
-	const void *body;            /* copied unless body_static; NULL: none */
-	/* Instead of body: body_len bytes of this regular file from its start, read as they go out;
-	 * stays the caller's, open until the exchange ends. */
+	/* NULL, or "aws:amz:REGION:SERVICE": user and password sign the request instead (AWS
+	 * Signature Version 4, curl's). It signs a query as it stands: give it in order, each name
+	 * with its "=". The body's hash is the caller's, in x-amz-content-sha256. */
+	const char *sigv4;
+	const void *body; /* copied unless body_static; NULL: none */
+	/* Instead of body: body_len bytes of this regular file from body_from on, read as they go
+	 * out; stays the caller's, open until the exchange ends. */
 	const int *body_fd;
+	int64_t body_from;
 	size_t body_len;
 	bool body_static;         /* the caller keeps body alive until the exchange ends */
 	const char *content_type; /* NULL with a body: application/json */

@@ -52,7 +52,7 @@ struct http_exchange {
 	void *body;                 /* our copy: wiped */
 	size_t body_len;
 	int body_fd; /* of body_fd requests; the caller's */
-	curl_off_t body_at;
+	curl_off_t body_at, body_from, body_end;
 	char *unix_socket;
 	const char *method; /* for the trace: an entry of a table or "other" */
 	bool idempotent;

@@ -21,7 +21,7 @@ CALL = re.compile(rf"\b({'|'.join(CALLS)})\s*\(")
 STRINGS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 # With the macro COLUMN, or without.
 COLUMN = re.compile(r'\{\s*(?:\.sql = \()?((?:"(?:[^"\\]|\\.)*"\s*)+)')
-SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+SQL = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\s")
 # What is written for one of the two databases, by a piece of its text.
 ONLY = {"sqlite": ("sqlite_", "action_runner"), "postgres": ("pg_", "schema_version")}
 ENGINES = "coordinator/sql/"  # whose statements are those of others
