@@ -18,6 +18,8 @@
 #include "runner/ipc/channel.h"
 
 enum { TRIES = 4, BLOCK = 64 << 10 };
+/* Whoever keeps objects may be away for some minutes; no job should fail for that. */
+#define PATIENCE_US (3 * 60 * USEC_PER_SEC)
 #define COPY_SLICE MIB(64)
 #define STALL_US (60 * USEC_PER_SEC)
 #define FIRST_PAUSE_US (1 * USEC_PER_SEC)
@@ -261,16 +263,29 @@ static int pause_for(struct artifact_move *m, int64_t us, struct err *e)
 	return rc;
 }
 
-static bool worth_repeating(const struct http_result *r)
+enum try_outcome {
+	TRY_FAILED,
+	TRY_DONE,
+	TRY_AGAIN, /* a few times */
+	TRY_AWAY,  /* nobody is there, or not now: for as long as patience lasts */
+};
+
+static enum try_outcome outcome_of(const struct http_result *r)
 {
-	return !r->forbidden &&
-	       (r->outcome == HTTP_NOT_SENT || r->outcome == HTTP_AMBIGUOUS ||
-		       r->outcome == HTTP_TIMED_OUT ||
-		       (r->outcome == HTTP_DONE && (r->status == 429 || r->status >= 500)));
+	if (r->forbidden)
+		return TRY_FAILED;
+	if (r->outcome == HTTP_DONE && (r->status == 429 || r->status == 503))
+		return TRY_AWAY;
+	if (r->outcome == HTTP_DONE)
+		return r->status / 100 == 2 ? TRY_DONE : r->status >= 500 ? TRY_AGAIN : TRY_FAILED;
+	return r->outcome == HTTP_NOT_SENT || r->outcome == HTTP_AMBIGUOUS ||
+			       r->outcome == HTTP_TIMED_OUT
+		       ? TRY_AWAY
+		       : TRY_FAILED;
 }
 
-/* One request to its end. 1 done, 0 worth another try (e says why), -1. */
-static int exchange(
+/* One request to its end; unless it is done, e says why. */
+static enum try_outcome exchange(
 	struct artifact_move *m, const struct http_request *r, int64_t *ret_wait_us, struct err *e)
 {
 	m->job->step.over = false;
@@ -278,22 +293,24 @@ static int exchange(
 	CLEAN_EXCHANGE struct http_exchange *x = http_start(m->job->http, r, on_done, m, e);
 
 	if (!x || current_step_wait(&m->job->step, m->job->loop, e) < 0)
-		return -1;
+		return TRY_FAILED;
 	const struct http_result *got = http_result(x);
-	if (got->outcome == HTTP_DONE && got->status / 100 == 2)
-		return 1;
+	enum try_outcome outcome = outcome_of(got);
+	if (outcome == TRY_DONE)
+		return TRY_DONE;
 	*ret_wait_us = got->retry_after_us;
 	if (m->error.class != ERR_NONE) { /* of ours: it ended the exchange */
 		*e = m->error;
-		return -1;
+		return TRY_FAILED;
 	}
 	http_result_error(got, e);
-	return worth_repeating(got) ? 0 : -1;
+	return outcome;
 }
 
 static int exchange_tries(struct artifact_move *m, const struct http_request *r,
 	int (*before)(struct artifact_move *m, struct err *e), struct err *e)
 {
+	const struct mono end = mono_add(mono_now(), PATIENCE_US);
 	struct backoff pause;
 	int64_t asked_us = -1;
 
@@ -301,12 +318,15 @@ static int exchange_tries(struct artifact_move *m, const struct http_request *r,
 	for (unsigned try = 1;; try++) {
 		if (before && before(m, e) < 0)
 			return -1;
-		int rc = exchange(m, r, &asked_us, e);
-		if (rc != 0 || try == TRIES)
-			return rc == 1 ? 0 : -1;
+		enum try_outcome outcome = exchange(m, r, &asked_us, e);
+		if (outcome == TRY_DONE)
+			return 0;
+		if (outcome == TRY_FAILED || (outcome == TRY_AGAIN && try >= TRIES) ||
+			mono_now().us >= end.us)
+			return -1;
 		int64_t us = backoff_next(&pause, mono_now(), asked_us);
-		step_log_line(m->job->step.log, "[shithub] %s; try %u of %d in %.1f s", e->text,
-			try + 1, TRIES, (double)us / USEC_PER_SEC);
+		step_log_line(m->job->step.log, "[shithub] %s; try %u in %.1f s", e->text, try + 1,
+			(double)us / USEC_PER_SEC);
 		err_clear(e);
 		if (pause_for(m, us, e) < 0)
 			return -1;
@@ -319,10 +339,11 @@ static bool is_foreign(const struct artifact_move *m, const char *url)
 	return !http_same_origin(m->job->config->server.base_url, url);
 }
 
-int move_put(struct artifact_move *m, const char *url, struct err *e)
+int move_put(struct artifact_move *m, const char *url, const struct strv *headers, struct err *e)
 {
 	struct http_request r = { .method = "PUT",
 		.url = url,
+		.headers = headers,
 		.body_fd = &m->spool,
 		.body_len = m->size,
 		.content_type = "application/gzip",

@@ -45,7 +45,9 @@ void move_release(struct artifact_move *m); /* ends what runs; fine on a zeroed 
 /* Fills the spool, size, digest and result. */
 int move_pack(
 	struct artifact_move *m, const struct artifact_request *r, struct err *e) CHECK_RESULT;
-int move_put(struct artifact_move *m, const char *url, struct err *e) CHECK_RESULT;
+/* headers: that go along; NULL: none. */
+int move_put(struct artifact_move *m, const char *url, const struct strv *headers,
+	struct err *e) CHECK_RESULT;
 /* digest: 64 hex digits. Whatever else comes than exactly these bytes is an error. */
 int move_get(struct artifact_move *m, const char *url, uint64_t size, const char *digest,
 	struct err *e) CHECK_RESULT;

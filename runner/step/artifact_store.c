@@ -1,7 +1,8 @@
 /*
- * Two stores behind one interface. The coordinator's needs three calls (reserve, put the bytes at
- * the URL, finish), because object storage takes the bytes and knows no jobs. A local run has a
- * folder with one file a name: what is there is complete, since files are renamed into place.
+ * Two stores behind one interface. The coordinator's needs a place and the bytes at its URL, and
+ * where that leads to an object storage, which knows no jobs, a call that says that they are there.
+ * A local run has a folder with one file a name: what is there is complete, since files are renamed
+ * into place.
  */
 #include "runner/step/artifact_store.h"
 
@@ -51,14 +52,37 @@ static struct artifact_offer *add_offer(struct artifact_offers *o)
 
 /* ---- a coordinator's ---- */
 
+enum { HEADERS_MAX = 16 };
+
 struct place {
 	char *id, *url;
+	struct strv headers; /* that the upload must carry */
+	bool complete;       /* its end must be said */
 };
 
 static void place_release(struct place *p)
 {
 	free(p->id);
 	wipe_free(p->url);
+	strv_release(&p->headers);
+}
+
+/* Only those of object storages: none may change where the bytes go or whose they seem to be. */
+static int take_headers(struct place *p, const struct json_value *list, struct err *e)
+{
+	if (!list)
+		return 0;
+	if (list->type != JSON_ARRAY)
+		return err_set(e, ERR_PROTO, "upload_headers: expected a list");
+	json_array_each (item, list) {
+		if (item->type != JSON_STRING || p->headers.n == HEADERS_MAX ||
+			!str_starts(item->string, "x-amz-"))
+			return err_set(e, ERR_PROTO,
+				"upload_headers: expected at most %d texts \"x-amz-…: value\"",
+				HEADERS_MAX);
+		strv_add(&p->headers, item->string);
+	}
+	return 0;
 }
 
 static int take_place(void *data, const struct json_value *answer, struct err *e)
@@ -71,7 +95,8 @@ static int take_place(void *data, const struct json_value *answer, struct err *e
 		return err_set(e, ERR_PROTO, "expected artifact_id and upload_url");
 	p->id = xstrdup(id->type == JSON_NUMBER ? id->raw : id->string);
 	p->url = xstrdup(url);
-	return 0;
+	p->complete = json_get_bool(answer, "complete", false);
+	return take_headers(p, json_get(answer, "upload_headers"), e);
 }
 
 static int ask_place(struct artifact_move *m, const char *name, int64_t days, bool overwrite,
@@ -81,6 +106,7 @@ static int ask_place(struct artifact_move *m, const char *name, int64_t days, bo
 	CLEAN_STR char *body = xasprintf(/* the name needs no escapes */
 		"{\"name\":\"%s\",\"size_bytes\":%" PRIu64 "}", name, m->size);
 
+	strv_addf(&headers, "Shithub-Artifact-Digest: sha256:%s", m->digest);
 	if (days)
 		strv_addf(&headers, "Shithub-Artifact-Retention-Days: %" PRId64, days);
 	if (overwrite)
@@ -88,12 +114,33 @@ static int ask_place(struct artifact_move *m, const char *name, int64_t days, bo
 	return move_ask(m, "/artifacts/upload", body, &headers, take_place, ret, e);
 }
 
+static int take_nothing(
+	void *data UNUSED, const struct json_value *answer UNUSED, struct err *e UNUSED)
+{
+	return 0;
+}
+
+/* Ids that are no numbers have no such call. */
+static int say_complete(struct artifact_move *m, const struct place *p, struct err *e)
+{
+	CLEAN_STR char *body =
+		xasprintf("{\"artifact_id\":%s,\"digest\":\"sha256:%s\"}", p->id, m->digest);
+
+	if (strspn(p->id, "0123456789") != strlen(p->id))
+		return err_set(e, ERR_PROTO, "artifact_id: expected a number");
+	return move_ask(m, "/artifacts/complete", body, NULL, take_nothing, NULL, e) < 0
+		       ? err_wrap(e, "end of the upload")
+		       : 0;
+}
+
 static int keep_remote(struct artifact_move *m, const char *name, int64_t days, bool overwrite,
 	char **ret_id, struct err *e)
 {
 	CLEANUP(place_release) struct place place = { 0 };
 
-	if (ask_place(m, name, days, overwrite, &place, e) < 0 || move_put(m, place.url, e) < 0)
+	if (ask_place(m, name, days, overwrite, &place, e) < 0 ||
+		move_put(m, place.url, &place.headers, e) < 0 ||
+		(place.complete && say_complete(m, &place, e) < 0))
 		return -1;
 	*ret_id = TAKE(place.id);
 	return 0;
