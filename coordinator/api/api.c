@@ -75,6 +75,8 @@ const struct httpd_route api_routes[] = {
 		api_artifact_upload },
 	{ "POST", API "/jobs/{id}/artifacts/list", HTTPD_BUFFERED, KIB(64), api_job_begin,
 		api_artifact_list },
+	{ "POST", API "/jobs/{id}/artifacts/complete", HTTPD_BUFFERED, KIB(64), api_job_begin,
+		api_artifact_complete },
 	{ "PUT", OBJECT_ROUTE, HTTPD_STREAMED, 0, object_put_begin, object_put },
 	{ "GET", OBJECT_ROUTE, HTTPD_NO_BODY, 0, NULL, object_get },
 	{ "POST", API "/admin/verbs", HTTPD_BUFFERED, LIMIT_API_BODY, api_admin_begin,

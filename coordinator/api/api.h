@@ -33,6 +33,7 @@ void api_cancel_check(struct httpd_request *r, void *app);
 
 void api_artifact_upload(struct httpd_request *r, void *app);
 void api_artifact_list(struct httpd_request *r, void *app);
+void api_artifact_complete(struct httpd_request *r, void *app);
 void object_put_begin(struct httpd_request *r, void *app);
 void object_put(struct httpd_request *r, void *app);
 void object_get(struct httpd_request *r, void *app);

@@ -299,9 +299,41 @@ int artifact_list_parse(struct slice text, struct artifact_body *ret, struct err
 	return body_decode(text, artifact_list_fields, ARRAY_LEN(artifact_list_fields), ret, e);
 }
 
+bool artifact_digest_valid(const char *digest)
+{
+	const char *hex = digest + strlen("sha256:");
+
+	return str_starts(digest, "sha256:") && strlen(hex) == SHA256_HEX_MAX - 1 &&
+	       strspn(hex, "0123456789abcdef") == SHA256_HEX_MAX - 1;
+}
+
+static int decode_digest(const struct json_value *v, void *target, struct err *e)
+{
+	char **digest = target;
+
+	if (v->type != JSON_STRING || !artifact_digest_valid(v->string))
+		return err_set(e, ERR_INPUT, "expected sha256: and 64 lower-case hex digits");
+	*digest = xstrdup(v->string);
+	return 0;
+}
+
+static const struct json_field artifact_complete_fields[] = {
+	{ "artifact_id", JSON_TO_INT, offsetof(struct artifact_body, id), JSON_REQUIRED, 1,
+		INT64_MAX },
+	{ "digest", JSON_TO_CUSTOM, offsetof(struct artifact_body, digest), JSON_REQUIRED,
+		.fn = decode_digest },
+};
+
+int artifact_complete_parse(struct slice text, struct artifact_body *ret, struct err *e)
+{
+	return body_decode(
+		text, artifact_complete_fields, ARRAY_LEN(artifact_complete_fields), ret, e);
+}
+
 void artifact_body_release(struct artifact_body *b)
 {
 	free(b->name);
+	free(b->digest);
 	*b = (struct artifact_body){ 0 };
 }
 

@@ -52,10 +52,16 @@ struct artifact_body {
 	char *name; /* list: NULL all */
 	int64_t size_bytes;
 	int64_t after; /* list: id of the last one seen */
+	int64_t id;    /* complete */
+	char *digest;  /* complete */
 };
 int artifact_upload_parse(struct slice text, struct artifact_body *ret, struct err *e) CHECK_RESULT;
 /* {name?, after?} */
 int artifact_list_parse(struct slice text, struct artifact_body *ret, struct err *e) CHECK_RESULT;
+/* {artifact_id, digest} */
+int artifact_complete_parse(
+	struct slice text, struct artifact_body *ret, struct err *e) CHECK_RESULT;
+bool artifact_digest_valid(const char *digest); /* sha256: and 64 lower-case hex digits */
 void artifact_body_release(struct artifact_body *b);
 /* ^[A-Za-z0-9._-]{1,100}$, not "." and not beginning with ".." */
 bool artifact_name_valid(const char *name);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "coordinator/api/body.h"
 #include "coordinator/object/artifact.h"
+#include "coordinator/object/fetch.h"
 #include "coordinator/object/object.h"
 #include "coordinator/object/reader.h"
 #include "coordinator/object/syncer.h"
@@ -22,6 +23,7 @@ struct put {
 	struct sync_task sync;
 	bool syncing; /* the upload is the syncer's */
 	struct object_grant grant;
+	char *key;
 	struct object_upload *upload;
 	bool failed;
 	struct err error; /* why */
@@ -68,6 +70,7 @@ static ssize_t on_bytes(void *data, const char *p, size_t n)
 static void put_free(struct put *put)
 {
 	object_upload_free(put->upload);
+	free(put->key);
 	free(put);
 }
 
@@ -107,7 +110,8 @@ void object_put_begin(struct httpd_request *r, void *app)
 		refuse_object(r, &e);
 		return;
 	}
-	put->upload = object_upload_begin(a->objects, put->grant.size, &e);
+	put->key = artifact_key(a->objects, put->grant.run_id, put->grant.name, row.id);
+	put->upload = object_upload_begin(a->objects, put->key, put->grant.size, &e);
 	if (!put->upload) {
 		refuse_object(r, &e);
 		return;
@@ -119,7 +123,6 @@ void object_put_begin(struct httpd_request *r, void *app)
 static int publish_object(
 	struct app *a, struct put *put, char digest[OBJECT_DIGEST_MAX], struct err *e)
 {
-	CLEAN_STR char *key = object_key(put->grant.run_id, put->grant.name);
 	CLEAN_TX struct store_tx tx = { 0 };
 
 	if (put->failed) {
@@ -128,7 +131,7 @@ static int publish_object(
 	}
 	if (object_upload_end(put->upload, digest, e) < 0 || store_begin(a->store, &tx, e) < 0 ||
 		store_artifact_uploaded(a->store, put->grant.artifact_id, digest, e) < 0 ||
-		object_upload_commit(put->upload, key, e) < 0)
+		object_upload_commit(put->upload, e) < 0)
 		return -1;
 	return store_commit(&tx, e);
 }
@@ -164,6 +167,31 @@ static void on_synced(void *data)
 	httpd_turn_end(put->app->httpd);
 }
 
+static int sync_work(void *data, struct err *e)
+{
+	const struct put *put = data;
+
+	return object_upload_sync(put->upload, e);
+}
+
+/* In a bucket the bytes stand before the row says so, so nothing may be sent over an object that
+ * has its row, nor beside another upload of it. */
+static bool bucket_refuses(struct put *put)
+{
+	CLEANUP(artifact_row_release) struct artifact_row row = { 0 };
+	struct app *a = put->app;
+
+	if (!objects_far(a->objects))
+		return false;
+	if (syncer_busy(a->syncer, put->key))
+		err_set(&put->error, ERR_TIMEOUT, "another upload of it is under way");
+	else if (store_artifact_get(a->store, put->grant.artifact_id, &row, &put->error) == 0 &&
+		 row.digest)
+		err_set(&put->error, ERR_CONFLICT, "the artifact was uploaded meanwhile");
+	put->failed = put->error.class != ERR_NONE;
+	return put->failed;
+}
+
 void object_put(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
@@ -173,7 +201,13 @@ void object_put(struct httpd_request *r, void *app)
 		answer_put(put);
 		return;
 	}
-	put->sync = (struct sync_task){ .upload = put->upload, .done = on_synced, .data = put };
+	if (bucket_refuses(put)) {
+		answer_put(put);
+		return;
+	}
+	put->sync = (struct sync_task){
+		.work = sync_work, .done = on_synced, .data = put, .name = put->key
+	};
 	put->syncing = true;
 	httpd_hold(r);
 	syncer_submit(a->syncer, &put->sync);
@@ -204,9 +238,11 @@ static void on_get_close(struct httpd_request *r UNUSED, void *data)
 	free(get);
 }
 
+/* 1: it is on its way here, and the handler is called again. */
 static int open_granted(struct app *a, struct httpd_request *r, struct artifact_row *row,
 	struct get *get, struct err *e)
 {
+	struct strv keys = { 0 };
 	struct object_grant g;
 
 	if (read_grant(a, r, "GET", &g, e) < 0 ||
@@ -214,7 +250,11 @@ static int open_granted(struct app *a, struct httpd_request *r, struct artifact_
 		return -1;
 	if (!row->digest || row->expires_at.us <= wall_now().us)
 		return err_set(e, ERR_NOT_FOUND, "there is no such artifact");
-	CLEAN_STR char *key = object_key(g.run_id, g.name);
+	CLEAN_STR char *key = artifact_key(a->objects, g.run_id, g.name, row->id);
+	if (!object_is_here(a->objects, key))
+		strv_add(&keys, key);
+	if (fetch_first(r, a, &keys, object_get))
+		return 1;
 	get->object = object_reader_open(a->objects, key, row->size_bytes, row->digest, e);
 	return get->object ? 0 : -1;
 }
@@ -224,9 +264,14 @@ void object_get(struct httpd_request *r, void *app)
 	CLEANUP(artifact_row_release) struct artifact_row row = { 0 };
 	struct get *get = xcalloc(1, sizeof(*get));
 	struct err e = { 0 };
+	int rc = open_granted(app, r, &row, get, &e);
 
+	if (rc > 0) {
+		free(get);
+		return;
+	}
 	httpd_on_close(r, on_get_close, get);
-	if (open_granted(app, r, &row, get, &e) < 0) {
+	if (rc < 0) {
 		refuse_object(r, &e);
 		return;
 	}

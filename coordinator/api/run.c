@@ -8,6 +8,7 @@
 #include "coordinator/api/api.h"
 #include "coordinator/api/caller.h"
 #include "coordinator/api/page.h"
+#include "coordinator/object/fetch.h"
 #include "coordinator/object/stored_log.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/step.h"
@@ -157,6 +158,8 @@ static void log_answer(struct httpd_request *r, struct app *a, bool one)
 		httpd_reply_err(r, &e);
 		return;
 	}
+	if (fetch_logs_first(r, a, job.source_run_id, &steps, one ? api_step_log : api_job_log))
+		return;
 	struct stored_log *l = stored_log_new(a->store, a->objects, job.source_run_id, &steps);
 	httpd_on_close(r, on_close, l);
 	if (stored_log_check(l, &e) < 0) {

@@ -70,10 +70,11 @@ struct app {
 	struct log_find *log_finds;      /* pages/log/find.h: searches that are open */
 	/* pages/log/feed.h: jobs that somebody watches; NULL: none yet */
 	struct log_feeds *log_feeds;
-	int64_t live_log_us;       /* one stream of a live log lasts so long */
-	size_t log_streams_behind; /* pages/log/stream.h: that read by themselves */
-	char *data_dir;            /* repositories live in <data_dir>/repos */
-	struct objects *objects;   /* object/objects.h */
+	int64_t live_log_us;                 /* one stream of a live log lasts so long */
+	size_t log_streams_behind;           /* pages/log/stream.h: that read by themselves */
+	char *data_dir;                      /* repositories live in <data_dir>/repos */
+	struct objects *objects;             /* object/objects.h */
+	const struct httpd_request *fetched; /* object/fetch.h: its handler runs once more */
 	struct artifact_limits artifacts;
 	struct log_limits logs;
 	const char *git_hooks; /* folder of hooks that git runs, NULL: none; of the configuration */

@@ -27,6 +27,7 @@ struct job {
 	struct backup b;
 	struct store *live, *copy;
 	struct objects *taken; /* those of the backup */
+	bool elsewhere;        /* they are in a bucket, which is not copied */
 	struct wall began;
 	struct backup_done *done;
 };
@@ -79,7 +80,7 @@ static bool object_there(const struct job *j, const struct object_named *o)
 }
 
 /* Between the two passes over the objects. */
-static int object_fetch(struct job *j, const char *key, struct err *e)
+static int object_take(struct job *j, const char *key, struct err *e)
 {
 	CLEAN_STR char *path = path_join("objects", key);
 	CLEAN_STR char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
@@ -102,7 +103,7 @@ static int object_ensure(void *data, const struct object_named *o, struct err *e
 
 	if (object_there(j, o))
 		return 0;
-	if (object_fetch(j, o->key, e) < 0)
+	if (object_take(j, o->key, e) < 0)
 		return -1;
 	if (object_there(j, o))
 		return 0;
@@ -124,7 +125,9 @@ static int store_take(struct job *j, struct err *e)
 	if (store_copy(j->live, path, e) < 0)
 		return -1;
 	j->copy = store_open_as_is(path, e);
-	int rc = j->copy ? object_each_named(j->copy, object_ensure, j, e) : -1;
+	int rc = !j->copy       ? -1
+		 : j->elsewhere ? 0
+				: object_each_named(j->copy, j->taken, object_ensure, j, e);
 	store_freep(&j->copy);
 	return rc;
 }
@@ -186,8 +189,8 @@ static int keys_take(struct backup *b, bool without_key, struct err *e)
 
 static int everything_take(struct job *j, bool without_key, struct err *e)
 {
-	if (backup_tree(&j->b, "objects", true, skip_uploads, e) < 0 || store_take(j, e) < 0 ||
-		store_enter(j, e) < 0 || repositories_take(&j->b, e) < 0 ||
+	if ((!j->elsewhere && backup_tree(&j->b, "objects", true, skip_uploads, e) < 0) ||
+		store_take(j, e) < 0 || store_enter(j, e) < 0 || repositories_take(&j->b, e) < 0 ||
 		keys_take(&j->b, without_key, e) < 0 ||
 		manifest_commit(j->b.manifest, &j->done->files, &j->done->bytes, e) < 0)
 		return -1;
@@ -238,6 +241,7 @@ int backup_run(const char *data_dir, const char *dir, bool without_key, struct b
 		.b = { .from = data_dir, .to = dir, .objects = from ? objects_folder(from) : NULL },
 		.live = live,
 		.taken = taken,
+		.elsewhere = from && objects_far(from),
 		.began = wall_now(),
 		.done = ret
 	};

@@ -30,6 +30,8 @@ const struct coordinator_check coordinator_checks[] = {
 		"stop serve and restore the last backup; keep the damaged file" },
 	{ "references", true, check_foreign_keys,
 		"stop serve and restore the last backup; keep the damaged file" },
+	{ "object store", false, check_object_store,
+		"what the line says: server.objects, its keys, the bucket's rights, the clocks" },
 	{ "objects", true, check_objects,
 		"restore what is missing from a backup; what no row names may be deleted" },
 	{ "serve", false, check_serve,

@@ -38,11 +38,13 @@ COORDINATOR_CHECK(check_root_key);
 COORDINATOR_CHECK(check_owners);
 COORDINATOR_CHECK(check_disk);
 COORDINATOR_CHECK(check_backup);
+/* objects.c */
+COORDINATOR_CHECK(check_objects);
+COORDINATOR_CHECK(check_object_store);
 /* rows.c */
 COORDINATOR_CHECK(check_schema);
 COORDINATOR_CHECK(check_integrity);
 COORDINATOR_CHECK(check_foreign_keys);
-COORDINATOR_CHECK(check_objects);
 COORDINATOR_CHECK(check_runners);
 COORDINATOR_CHECK(check_pushes);
 /* machine.c */

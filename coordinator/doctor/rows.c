@@ -1,11 +1,8 @@
-/* What the store says, and whether the objects that it names are there. */
+/* What the store says. */
 #include <inttypes.h>
 
 #include "base/fs.h"
 #include "coordinator/doctor/doctor.h"
-#include "coordinator/object/named.h"
-#include "coordinator/object/objects.h"
-#include "coordinator/object/reader.h"
 #include "coordinator/sql/sql.h"
 #include "coordinator/store/file.h"
 #include "coordinator/store/push.h"
@@ -65,70 +62,6 @@ void check_foreign_keys(const struct coordinator_facts *f, struct doctor_row *r)
 			buf_cstr(&out));
 	else
 		doctor_say(r, DOCTOR_PASS, "every row finds what it refers to");
-}
-
-/* ---- objects ---- */
-
-struct object_walk {
-	const struct coordinator_facts *f;
-	struct doctor_row *r;
-	struct objects *objects;
-	int64_t named, bad;
-};
-
-static int object_check(void *data, const struct object_named *o, struct err *e UNUSED)
-{
-	struct object_walk *w = data;
-	struct err one = { 0 };
-	int64_t size = 0;
-	CLEAN_FD int fd = object_open(w->objects, o->key, &size, &one);
-	bool good = fd >= 0 && size == o->size;
-
-	if (good && w->f->verify_objects)
-		good = object_verify(w->objects, o->key, o->size, o->digest, &one) == 0;
-	w->named += fd >= 0;
-	if (!good && w->bad++ < NAMED_MAX)
-		doctor_say(w->r, DOCTOR_FAIL, "%s: %s", o->key,
-			one.text[0] ? one.text : "its size is not that of its row");
-	return 0;
-}
-
-static int object_count(
-	void *data, const char *key UNUSED, int64_t size UNUSED, struct err *e UNUSED)
-{
-	int64_t *found = data;
-
-	*found += 1;
-	return 0;
-}
-
-static void orphans_check(const struct object_walk *w)
-{
-	int64_t found = 0;
-	struct err e = { 0 };
-
-	if (objects_each(w->objects, object_count, &found, &e) < 0)
-		doctor_unproved(w->r, "%s", e.text);
-	else if (found > w->named)
-		doctor_say(w->r, DOCTOR_WARN, "%" PRId64 " objects that no row names",
-			found - w->named);
-}
-
-void check_objects(const struct coordinator_facts *f, struct doctor_row *r)
-{
-	struct err e = { 0 };
-	CLEAN_OBJECTS struct objects *objects = objects_open_published(f->config.data_dir, &e);
-	struct object_walk w = { .f = f, .r = r, .objects = objects };
-
-	if (!objects || object_each_named(f->store, object_check, &w, &e) < 0) {
-		doctor_unproved(r, "%s", e.text);
-		return;
-	}
-	if (w.bad)
-		doctor_say(r, DOCTOR_FAIL, "%" PRId64 " in all are missing or damaged", w.bad);
-	doctor_say(r, DOCTOR_PASS, "%" PRId64 " objects%s", w.named,
-		f->verify_objects ? ", all of them read" : ", sizes alone");
-	orphans_check(&w);
 }
 
 /* ---- runners and pushes ---- */

@@ -15,5 +15,7 @@ struct artifact_limits artifact_limits(const struct app *a);
  * how many; call again while that is ARTIFACT_PRUNE_MAX. */
 enum { ARTIFACT_PRUNE_MAX = 50 };
 int artifact_prune(struct app *a, struct wall now, int *ret_n, struct err *e) CHECK_RESULT;
+/* The same from serve, which waits for no network: of a bucket it goes on beside the calls. */
+int artifact_prune_begin(struct app *a, struct wall now, struct err *e) CHECK_RESULT;
 
 #endif

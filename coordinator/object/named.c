@@ -1,7 +1,6 @@
 /* Pages are read whole before fn is called, so that no statement is open while it works. */
 #include "coordinator/object/named.h"
 
-#include "coordinator/object/object.h"
 #include "coordinator/object/stored_log.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/retired.h"
@@ -10,15 +9,15 @@ enum { PAGE = 200 };
 
 typedef int (*named_fn)(void *data, const struct object_named *o, struct err *e);
 
-static int artifacts_page(
-	struct store *s, named_fn fn, void *data, int64_t *after, size_t *ret_n, struct err *e)
+static int artifacts_page(struct store *s, const struct objects *objects, named_fn fn, void *data,
+	int64_t *after, size_t *ret_n, struct err *e)
 {
 	CLEANUP(artifact_list_release) struct artifact_list l = { 0 };
 
 	if (store_artifacts_after(s, *after, PAGE, &l, e) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++) {
-		CLEAN_STR char *key = object_key(l.v[i].run_id, l.v[i].name);
+		CLEAN_STR char *key = artifact_key(objects, l.v[i].run_id, l.v[i].name, l.v[i].id);
 		const struct object_named o = { .key = key,
 			.size = l.v[i].size_bytes,
 			.digest = l.v[i].digest,
@@ -55,13 +54,14 @@ static int logs_page(
 	return 0;
 }
 
-int object_each_named(struct store *s, named_fn fn, void *data, struct err *e)
+int object_each_named(
+	struct store *s, const struct objects *objects, named_fn fn, void *data, struct err *e)
 {
 	int64_t after = 0;
 	size_t n;
 
 	do
-		if (artifacts_page(s, fn, data, &after, &n, e) < 0)
+		if (artifacts_page(s, objects, fn, data, &after, &n, e) < 0)
 			return -1;
 	while (n == PAGE);
 	after = 0;

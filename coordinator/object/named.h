@@ -3,6 +3,7 @@
 #define COORDINATOR_OBJECT_NAMED_H
 
 #include "base/clock.h"
+#include "coordinator/object/objects.h"
 #include "coordinator/store/store.h"
 
 struct object_named {
@@ -13,7 +14,7 @@ struct object_named {
 	struct wall created_at; /* of the artifact */
 };
 /* fn's -1 ends the walk and is returned. Rows that come or go meanwhile may be left out. */
-int object_each_named(struct store *s,
+int object_each_named(struct store *s, const struct objects *objects,
 	int (*fn)(void *data, const struct object_named *o, struct err *e), void *data,
 	struct err *e) CHECK_RESULT;
 

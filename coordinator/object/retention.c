@@ -11,6 +11,7 @@
 #include "coordinator/object/log_times.h"
 #include "coordinator/object/objects.h"
 #include "coordinator/object/stored_log.h"
+#include "coordinator/store/artifact.h"
 #include "coordinator/store/hygiene.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/log.h"
@@ -36,10 +37,10 @@ static int log_copy(
 	struct app *a, const struct old_step *step, char digest[OBJECT_DIGEST_MAX], struct err *e)
 {
 	CLEAN_STR char *key = stored_log_key(step->run_id, step->job_id, step->id);
-	struct copy c = { object_upload_begin(a->objects, step->log_bytes, e), e };
+	struct copy c = { object_upload_begin(a->objects, key, step->log_bytes, e), e };
 	int rc = !c.to || store_log_each(a->store, step->id, copy_chunk, &c, e) < 0 ||
 				 object_upload_end(c.to, digest, e) < 0 ||
-				 object_upload_commit(c.to, key, e) < 0
+				 object_upload_commit(c.to, e) < 0
 			 ? -1
 			 : 0;
 
@@ -125,6 +126,34 @@ static int runs_prune(struct app *a, struct wall before, int64_t *ret, struct er
 	return rc;
 }
 
+/* What a crash, or an upload that came too late, left in a bucket: artifacts without a row. */
+static int orphan_remove(void *data, const char *key, int64_t size UNUSED, struct err *e)
+{
+	CLEANUP(artifact_row_release) struct artifact_row row = { 0 };
+	struct app *a = data;
+	int64_t id = artifact_of_key(key);
+	struct err own = { 0 };
+
+	if (!id || store_artifact_get(a->store, id, &row, &own) == 0)
+		return 0;
+	if (err_is(&own, ERR_NOT_FOUND))
+		return object_delete(a->objects, key, e);
+	if (e)
+		*e = own;
+	return -1;
+}
+
+static int bucket_tidy(struct app *a, struct wall now, struct err *e)
+{
+	int64_t aborted;
+
+	if (!objects_far(a->objects))
+		return 0;
+	return objects_tidy(a->objects, now, &aborted, e) < 0
+		       ? -1
+		       : objects_each(a->objects, orphan_remove, a, e);
+}
+
 static void count_removed(struct app *a, const struct retention_done *d)
 {
 	metric_add(&a->metrics, METRIC_PRUNED_CHUNKS, d->chunks);
@@ -143,8 +172,9 @@ int retention_run(struct app *a, const struct retention *r, struct wall now,
 		logs_archive(a, (struct wall){ now.us - r->chunks_us }, now, &ret->chunks, e) < 0 ||
 		store_jwt_prune(a->store, (struct wall){ now.us - r->jwt_us }, INT64_MAX,
 			&ret->jwt_used, e) < 0 ||
-		store_hygiene_prune(
-			a->store, (struct wall){ now.us - r->evidence_us }, &ret->evidence, e) < 0;
+		store_hygiene_prune(a->store, (struct wall){ now.us - r->evidence_us },
+			&ret->evidence, e) < 0 ||
+		bucket_tidy(a, now, e) < 0;
 	count_removed(a, ret);
 	return metrics_flush(&a->metrics, a->store, failed ? NULL : e) < 0 || failed ? -1 : 0;
 }

@@ -5,6 +5,7 @@
  *   runs    that ended and are not pinned: objects, then rows
  *   jwt     ids of used job tokens, long after the tokens themselves expired
  *   evidence  of host hygiene
+ *   bucket  artifacts and parts of uploads in it that nothing leads to
  */
 #ifndef COORDINATOR_OBJECT_RETENTION_H
 #define COORDINATOR_OBJECT_RETENTION_H

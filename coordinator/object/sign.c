@@ -4,6 +4,7 @@
  */
 #include "coordinator/object/sign.h"
 
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdlib.h>
@@ -125,7 +126,7 @@ static void query_write(struct signing *s)
 {
 	const struct sign_request *r = s->request;
 	CLEAN_STR char *credential = xasprintf("%s/%s", s->keys->id, s->scope);
-	CLEAN_STR char *expires = xasprintf("%lld", (long long)r->lifetime_s);
+	CLEAN_STR char *expires = xasprintf("%" PRId64, r->lifetime_s);
 	struct sign_field all[SIGN_FIELDS_MAX + 6];
 	size_t n = r->n_query;
 
@@ -141,26 +142,32 @@ static void query_write(struct signing *s)
 	sign_query(&s->query, all, n);
 }
 
+static void text_hash(const struct buf *text, char hex[SHA256_HEX_MAX])
+{
+	unsigned char sha[SHA256_LEN];
+
+	sha256(buf_cstr(text), text->len, sha);
+	hex_encode(sha, sizeof(sha), hex);
+}
+
 static void request_hash(const struct signing *s, char hex[SHA256_HEX_MAX])
 {
 	const struct sign_request *r = s->request;
-	struct buf text CLEANUP(buf_release_wipe) = BUF_INIT(4 * TEXT_MAX);
-	unsigned char sha[SHA256_LEN];
 
+	struct buf text CLEANUP(buf_release_wipe) = BUF_INIT(4 * TEXT_MAX);
 	buf_addf(&text, "%s\n%s\n%s\n%s\n%s\n%s", r->method, r->path, buf_cstr(&s->query),
 		buf_cstr(&s->headers), buf_cstr(&s->names),
 		r->payload ? r->payload : "UNSIGNED-PAYLOAD");
-	sha256(buf_cstr(&text), text.len, sha);
-	hex_encode(sha, sizeof(sha), hex);
+	text_hash(&text, hex);
 }
 
 static void signature(const struct signing *s, char hex[SHA256_HEX_MAX])
 {
 	const struct sign_request *r = s->request;
 	char request[SHA256_HEX_MAX], day[DAY_LEN + 1];
-	char *first CLEAN_SECRET = xasprintf("AWS4%s", s->keys->secret);
 	unsigned char key[SHA256_LEN];
 
+	char *first CLEAN_SECRET = xasprintf("AWS4%s", s->keys->secret);
 	request_hash(s, request);
 	CLEAN_STR char *text = xasprintf(ALGORITHM "\n%s\n%s\n%s", s->stamp, s->scope, request);
 	memcpy(day, s->stamp, DAY_LEN);

@@ -5,11 +5,13 @@
 #include "coordinator/pages/pages.h"
 
 #include "base/log.h"
-#include "coordinator/object/object.h"
+#include "coordinator/object/fetch.h"
 #include "coordinator/object/reader.h"
 #include "coordinator/object/stored_log.h"
 #include "coordinator/pages/page.h"
 #include "coordinator/store/artifact.h"
+
+#define URL_LIFETIME_US (60 * USEC_PER_SEC)
 
 /* ---- logs ---- */
 
@@ -58,6 +60,9 @@ static void raw_log(struct httpd_request *r, struct app *a, bool one)
 		page_fail(r, &e);
 		return;
 	}
+	if (fetch_logs_first(
+		    r, a, at.job.source_run_id, &steps, one ? page_step_raw : page_job_raw))
+		return;
 	struct stored_log *l = stored_log_new(a->store, a->objects, at.job.source_run_id, &steps);
 	httpd_on_close(r, on_log_close, l);
 	if (stored_log_check(l, &e) < 0) {
@@ -112,6 +117,30 @@ static int find_artifact(
 		       : err_set(e, ERR_NOT_FOUND, "there is no such artifact");
 }
 
+/* What is in a bucket is not opened here: the browser is sent there, or waits until it is here. */
+static bool artifact_elsewhere(
+	struct httpd_request *r, struct app *a, const char *key, const struct artifact_row *row)
+{
+	CLEAN_STR char *name = xasprintf("%s.tar.gz", row->name), *url = NULL;
+	struct wall now = wall_now();
+	const struct wall until = { now.us + URL_LIFETIME_US };
+	struct strv keys = { 0 };
+	struct err e = { 0 };
+
+	if (!objects_far(a->objects))
+		return false;
+	if (objects_presign(a->objects) &&
+		object_get_url(a->objects, key, name, now, until, &url, &e) == 0) {
+		page_headers(r);
+		httpd_add_header(r, "Location", url);
+		httpd_reply(r, 303, NULL, NULL, 0);
+		return true;
+	}
+	if (!object_is_here(a->objects, key))
+		strv_add(&keys, key);
+	return fetch_first(r, a, &keys, page_artifact);
+}
+
 void page_artifact(struct httpd_request *r, void *app)
 {
 	struct app *a = app;
@@ -120,8 +149,11 @@ void page_artifact(struct httpd_request *r, void *app)
 	struct err e = { 0 };
 
 	if (find_artifact(a, r, &l, &e) == 0) {
-		CLEAN_STR char *key = object_key(l.v[0].run_id, l.v[0].name);
+		CLEAN_STR char *key =
+			artifact_key(a->objects, l.v[0].run_id, l.v[0].name, l.v[0].id);
 
+		if (artifact_elsewhere(r, a, key, &l.v[0]))
+			return;
 		object = object_reader_open(a->objects, key, l.v[0].size_bytes, l.v[0].digest, &e);
 	}
 	if (!object) {

@@ -14,6 +14,7 @@
 #include "config/option_list.h"
 #include "config/options.h"
 #include "coordinator/http/address.h"
+#include "coordinator/object/bucket.h"
 #include "coordinator/oidc/provider.h"
 #include "coordinator/sql/place.h"
 
@@ -79,6 +80,18 @@ static const char *const users_words[] = {
 	[OIDC_LINKED] = "linked", [OIDC_CREATE] = "create", NULL
 };
 
+/* A bucket's text is checked whole; a folder must be one from the root, as the file may say it. */
+static const char *objects_place_check(char **text)
+{
+	struct bucket bucket = { 0 };
+
+	if (!bucket_is_s3(*text))
+		return **text == '/' ? NULL : "a relative path, expected /DIR or s3://BUCKET…";
+	int rc = bucket_parse(*text, &bucket, NULL);
+	bucket_release(&bucket);
+	return rc < 0 ? BUCKET_EXPECTED : NULL;
+}
+
 static const struct option table[] = {
 	{ "server", "listen", OPTION_STRING, offsetof(struct serve_config, listen),
 		"127.0.0.1:8080", .flag = "listen", .meta = "HOST:PORT",
@@ -100,9 +113,16 @@ static const struct option table[] = {
 		.help = "where the rows are: sqlite:/FOLDER or postgres://USER@HOST/DATABASE; "
 			"none: in the data folder" },
 	{ "server", "objects", OPTION_STRING, offsetof(struct serve_config, objects), NULL,
-		.flag = "objects", .meta = "DIR", .path = OPTION_PATH,
-		.help = "folder of artifacts and archived logs; none: objects, in the data "
-			"folder" },
+		.flag = "objects", .meta = "DIR|s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME",
+		.check = objects_place_check,
+		.help = "folder or bucket of artifacts and archived logs; none: objects, in the "
+			"data folder" },
+	{ "objects", "credentials_file", OPTION_STRING,
+		offsetof(struct serve_config, objects_credentials), NULL, .path = OPTION_PATH,
+		.help = "keys of the bucket as AWS's tools read them, 0600 or 0640; none: "
+			"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" },
+	{ "objects", "ca_file", OPTION_STRING, offsetof(struct serve_config, objects_ca_file), NULL,
+		.path = OPTION_PATH, .help = "authority of the endpoint's certificate, PEM" },
 	{ "server", "metrics_token_file", OPTION_STRING,
 		offsetof(struct serve_config, metrics_token_file), NULL, .path = OPTION_PATH,
 		.help = "token that /metrics needs, 0600 or 0640; none: only callers on this "
@@ -190,6 +210,8 @@ void serve_config_release(struct serve_config *c)
 	free(c->data_dir);
 	free(c->store);
 	free(c->objects);
+	free(c->objects_credentials);
+	free(c->objects_ca_file);
 	free(c->metrics_token_file);
 	free(c->git_hooks);
 	free(c->oidc.issuer);

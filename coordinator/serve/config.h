@@ -26,7 +26,9 @@ struct serve_config {
 	char *tls_cert, *tls_key; /* PEM files; both or none */
 	char *data_dir;
 	char *store;                        /* NULL: <data_dir>/shithubd.db */
-	char *objects;                      /* NULL: <data_dir>/objects */
+	char *objects;                      /* NULL: <data_dir>/objects; a folder or s3://… */
+	char *objects_credentials;          /* file of a bucket's keys; NULL: the environment */
+	char *objects_ca_file;              /* NULL: the system's */
 	char *metrics_token_file;           /* NULL: none */
 	enum { PAGES_OFF, PAGES_ON } pages; /* for browsers, beside the API */
 	int64_t connections, connections_per_peer;

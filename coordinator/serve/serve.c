@@ -43,6 +43,7 @@
 
 #define OWN_DESCRIPTORS 256 /* store, sockets, git's pipes, and some to spare */
 #define CONNECTIONS_LEAST 64
+#define OBJECTS_CHECK_US (3 * USEC_PER_SEC)
 #define FLUSH_US (5 * USEC_PER_SEC)
 enum { TOKENS_AT_ONCE = 5000 }; /* of a store that held millions: a few milliseconds each time */
 /* For the write lock of another process: who calls waits longer (app/turn.h), and nobody is served
@@ -146,7 +147,6 @@ static bool housekeep(struct serve *v)
 	struct app *a = &v->app;
 	struct err e = { 0 };
 	size_t lost;
-	int pruned;
 
 	return task_over("lost_jobs", lost_jobs_end(a, v->config.job_expiry, wall_now(), &lost, &e),
 		       &e) &&
@@ -155,7 +155,7 @@ static bool housekeep(struct serve *v)
 	       task_over("metrics", metrics_flush(&a->metrics, a->store, &e), &e) &&
 	       task_over("answers", store_answer_prune(a->store, wall_now(), &e), &e) &&
 	       task_over("tokens", tokens_forget(a, &e), &e) &&
-	       task_over("artifacts", artifact_prune(a, wall_now(), &pruned, &e), &e);
+	       task_over("artifacts", artifact_prune_begin(a, wall_now(), &e), &e);
 }
 
 static void on_flush(struct loop_source *s, void *data)
@@ -170,11 +170,23 @@ static void on_flush(struct loop_source *s, void *data)
 
 static int objects_begin(struct serve *v, struct err *e)
 {
-	const struct objects_place p = { v->app.data_dir, v->config.objects };
+	const struct objects_place p = { v->app.data_dir, v->config.objects,
+		v->config.objects_credentials, v->config.objects_ca_file };
+	struct err check = { 0 };
 
 	v->app.objects = objects_open(&p, e);
-	return v->app.objects && objects_sweep(v->app.objects, e) == 0 ? objects_publish(&p, e)
-								       : -1;
+	if (!v->app.objects || objects_sweep(v->app.objects, e) < 0 || objects_publish(&p, e) < 0)
+		return -1;
+	if (objects_check(v->app.objects, OBJECTS_CHECK_US, &check) < 0 &&
+		!err_is(&check, ERR_TIMEOUT)) {
+		*e = check;
+		return err_wrap(e, "objects");
+	}
+	if (check.class != ERR_NONE)
+		log_warn("serve", "objects_away", F_ERR(&check),
+			F_STR("effect", "uploads and archived logs wait for them"));
+	objects_wait_never(v->app.objects);
+	return 0;
 }
 
 static int store_begin_here(struct serve *v, struct err *e)
@@ -309,7 +321,8 @@ static int url_publish(const struct serve *v, const char *ready_file, struct err
 static int workers_begin(struct serve *v, struct err *e)
 {
 	v->app.planner = planner_start(&v->app, e);
-	v->app.syncer = syncer_start(v->app.loop, e);
+	v->app.syncer =
+		syncer_start(v->app.loop, objects_far(v->app.objects) ? SYNCER_THREADS_MAX : 1, e);
 	return v->app.planner && v->app.syncer ? 0 : -1;
 }
 
@@ -340,6 +353,8 @@ static void serve_release(struct serve *v)
 	logs_stop(a);
 	certificate_close();
 	planner_stop(a->planner);
+	if (a->objects)
+		objects_stop(a->objects);
 	syncer_stop(a->syncer);
 	git_http_stop(a);
 	if (a->store && metrics_flush(&a->metrics, a->store, &e) < 0)

@@ -37,7 +37,7 @@ def test_all_is_well(build, well):
         assert rows[name]["remedy"] is None
     assert rows["certificate"]["verdict"] == rows["sign-in"]["verdict"] == "skip"
     text = driver.run([build / "shithubd", "doctor", "--data", well.data]).stdout.decode()
-    assert text.startswith("PASS  data folder") and "18 checks" in text
+    assert text.startswith("PASS  data folder") and "19 checks" in text
 
 
 def open_folder(data):

@@ -201,9 +201,12 @@ static int call_read(struct find_call *c, struct httpd_request *r, struct err *e
 
 void page_log_find(struct httpd_request *r, void *app)
 {
-	struct find_call *c = xcalloc(1, sizeof(*c));
+	struct find_call *c;
 	struct err e = { 0 };
 
+	if (log_fetch_first(r, app, page_log_find))
+		return;
+	c = xcalloc(1, sizeof(*c));
 	c->a.release = call_release;
 	c->a.go_on = call_go_on;
 	if (log_answer_begin(&c->a, app, r) < 0)

@@ -501,9 +501,12 @@ static void on_close(struct httpd_request *r UNUSED, void *data)
 
 void page_job(struct httpd_request *r, void *app)
 {
-	struct job_page *p = xcalloc(1, sizeof(*p));
+	struct job_page *p;
 	struct err e = { 0 };
 
+	if (log_fetch_first(r, app, page_job))
+		return;
+	p = xcalloc(1, sizeof(*p));
 	p->app = app;
 	html_init(&p->html, PAGE_MAX_BYTES);
 	httpd_on_close(r, on_close, p);

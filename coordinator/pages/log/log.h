@@ -17,6 +17,9 @@ extern const size_t log_routes_n;
 /* What was kept of logs that were read; after httpd_free. */
 void logs_stop(struct app *a);
 
+/* In a bucket: the job's archived logs are brought here first (object/fetch.h). */
+bool log_fetch_first(struct httpd_request *r, struct app *a, httpd_fn again);
+
 void page_job(struct httpd_request *r, void *app);
 void page_log_lines(struct httpd_request *r, void *app);
 void page_log_index(struct httpd_request *r, void *app);

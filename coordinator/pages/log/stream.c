@@ -340,10 +340,13 @@ static int take_place(struct log_stream *s, struct err *e)
 void page_log_events(struct httpd_request *r, void *app)
 {
 	CLEAN_PLACE struct place at = { 0 };
-	struct log_stream *s = xcalloc(1, sizeof(*s));
+	struct log_stream *s;
 	struct err e = { 0 };
 	int rc = 1;
 
+	if (log_fetch_first(r, app, page_log_events))
+		return;
+	s = xcalloc(1, sizeof(*s));
 	s->app = app;
 	s->request = r;
 	s->peer = httpd_peer(r);

@@ -53,9 +53,12 @@ static int window_read(struct window *w, struct httpd_request *r, struct err *e)
 
 void page_log_lines(struct httpd_request *r, void *app)
 {
-	struct window *w = xcalloc(1, sizeof(*w));
+	struct window *w;
 	struct err e = { 0 };
 
+	if (log_fetch_first(r, app, page_log_lines))
+		return;
+	w = xcalloc(1, sizeof(*w));
 	if (log_answer_begin(&w->a, app, r) < 0 || log_answer_step(&w->a, r) < 0)
 		return;
 	if (window_read(w, r, &e) < 0) {
@@ -111,8 +114,11 @@ static void index_go_on(struct log_answer *a)
 
 void page_log_index(struct httpd_request *r, void *app)
 {
-	struct log_answer *a = xcalloc(1, sizeof(*a));
+	struct log_answer *a;
 
+	if (log_fetch_first(r, app, page_log_index))
+		return;
+	a = xcalloc(1, sizeof(*a));
 	if (log_answer_begin(a, app, r) < 0 || log_answer_step(a, r) < 0)
 		return;
 	a->go_on = index_go_on;

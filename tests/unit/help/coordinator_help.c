@@ -117,7 +117,7 @@ void world_serve(struct world *w)
 	if (!w->app.httpd)
 		fail_msg("%s", e.text);
 	snprintf(w->base, sizeof(w->base), "http://%s", httpd_address(w->app.httpd));
-	w->app.syncer = syncer_start(w->app.loop, &e);
+	w->app.syncer = syncer_start(w->app.loop, 1, &e);
 	assert_non_null(w->app.syncer);
 	w->client = http_new(w->app.loop, &(struct http_config){ .user_agent = "test" }, &e);
 	assert_non_null(w->client);

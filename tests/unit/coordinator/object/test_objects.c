@@ -12,12 +12,12 @@ static void put(struct objects *o, const char *key, const char *text)
 {
 	char digest[OBJECT_DIGEST_MAX];
 	struct err e = { 0 };
-	struct object_upload *u = object_upload_begin(o, (int64_t)strlen(text), &e);
+	struct object_upload *u = object_upload_begin(o, key, (int64_t)strlen(text), &e);
 
 	assert_non_null(u);
 	must_err(object_upload_add(u, text, strlen(text), &e));
 	must_err(object_upload_end(u, digest, &e));
-	must_err(object_upload_commit(u, key, &e));
+	must_err(object_upload_commit(u, &e));
 	object_upload_free(u);
 }
 
@@ -84,12 +84,12 @@ static void test_nothing_is_half_there(void **state UNUSED)
 	world_open(&w);
 	CLEAN_OBJECTS struct objects *o = elsewhere(&w);
 	CLEAN_STR char *temp = path_join(objects_folder(o), "tmp");
-	struct object_upload *u = object_upload_begin(o, 3, &e);
+	struct object_upload *u = object_upload_begin(o, "actions/runs/1/artifacts/box", 3, &e);
 	must_err(object_upload_add(u, "ab", 2, &e));
 	assert_int_equal(-1, object_upload_add(u, "cd", 2, &e));
 	object_upload_free(u);
 	assert_int_equal(0, rmdir(temp));
-	struct object_upload *dead = object_upload_begin(o, 3, &e);
+	struct object_upload *dead = object_upload_begin(o, "actions/runs/1/artifacts/box", 3, &e);
 	must_err(objects_sweep(o, &e));
 	assert_int_equal(0, rmdir(temp));
 	object_upload_free(dead);

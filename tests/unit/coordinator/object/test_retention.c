@@ -120,10 +120,10 @@ static void test_half_moved(void **state UNUSED)
 
 	must(store_step_list(w->app.store, job, &steps, NULL));
 	CLEAN_STR char *key = stored_log_key(run, job, steps.v[0].id);
-	struct object_upload *u = object_upload_begin(w->app.objects, 4, NULL);
+	struct object_upload *u = object_upload_begin(w->app.objects, key, 4, NULL);
 	must(object_upload_add(u, "part", 4, NULL));
 	must(object_upload_end(u, digest, NULL));
-	must(object_upload_commit(u, key, NULL));
+	must(object_upload_commit(u, NULL));
 	object_upload_free(u);
 	assert_string_equal("old\ntail\n", log_of(w, run, job, 100));
 	assert_int_equal(2, clean(w, now).chunks);
@@ -241,10 +241,10 @@ static void test_runs_go(void **state UNUSED)
 	must(store_artifact_add(w->app.store, &spec, now, &artifact, NULL));
 	CLEAN_STR char *key = object_key(gone, "dist");
 	char digest[OBJECT_DIGEST_MAX];
-	struct object_upload *u = object_upload_begin(w->app.objects, 1, NULL);
+	struct object_upload *u = object_upload_begin(w->app.objects, key, 1, NULL);
 	must(object_upload_add(u, "x", 1, NULL));
 	must(object_upload_end(u, digest, NULL));
-	must(object_upload_commit(u, key, NULL));
+	must(object_upload_commit(u, NULL));
 	object_upload_free(u);
 
 	struct retention_done d = clean(w, now);
