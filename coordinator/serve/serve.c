@@ -7,6 +7,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/cli.h"
@@ -57,7 +58,7 @@ struct serve {
 	struct sender *sender;
 	struct networks trusted; /* proxies */
 	bool stopping;
-	int lock;
+	int lock, store_lock;
 };
 
 static void on_stop(
@@ -189,12 +190,33 @@ static int objects_begin(struct serve *v, struct err *e)
 	return 0;
 }
 
+static bool same_folder(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Of a file that is elsewhere; in the data folder the lock is held already. */
+static int store_folder_lock(struct serve *v, const char *place, struct err *e)
+{
+	CLEAN_STR char *folder = xmemdup0(place, (size_t)(strrchr(place, '/') - place));
+
+	if (!store_place_is_file(place) || same_folder(folder, v->app.data_dir))
+		return 0;
+	CLEAN_STR char *lock = path_join(folder, "serve.lock");
+	v->store_lock = lock_file(lock, e);
+	return v->store_lock < 0 ? err_wrap(e, "store: a folder for this serve alone") : 0;
+}
+
 static int store_begin_here(struct serve *v, struct err *e)
 {
 	if (store_place_publish(v->app.data_dir, v->config.store, e) < 0)
 		return -1;
 	CLEAN_STR char *place = store_place(v->app.data_dir, e);
-	v->app.store = place ? store_open(place, e) : NULL;
+	if (!place || store_folder_lock(v, place, e) < 0)
+		return -1;
+	v->app.store = store_open_to_serve(place, e);
 	return v->app.store ? 0 : -1;
 }
 
@@ -372,6 +394,7 @@ static void serve_release(struct serve *v)
 	free(a->public_url);
 	serve_config_release(&v->config);
 	free(v->trusted.v);
+	close_fdp(&v->store_lock);
 	close_fdp(&v->lock);
 }
 
@@ -392,7 +415,7 @@ static void confinement_tell(void)
 
 int verb_serve(int argc, char **argv)
 {
-	struct serve v = { .lock = -1 };
+	struct serve v = { .lock = -1, .store_lock = -1 };
 	const char *ready_file = NULL;
 	struct err e = { 0 };
 	int rc = serve_config_load(&v.config, &ready_file, argc, argv);

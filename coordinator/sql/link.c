@@ -14,6 +14,8 @@
 #include "base/log.h"
 
 #define AGAIN_US USEC_PER_SEC
+#define ALONE_AT_START "'5s'" /* the one before may be ending */
+#define ALONE_AGAIN "'100ms'"
 #define PASSWORD_MAX KIB(1)
 
 /* ---- errors ---- */
@@ -187,6 +189,37 @@ static int misfit(struct link *l, const char *why, struct err *e)
 	return failed(l, e, ERR_INPUT, line);
 }
 
+/* A server that lost its client without a word notices within a minute, and frees the lock. */
+static const char alone_take[] =
+	"SELECT pg_advisory_lock(hashtextextended('shithubd serve ' || current_schema(), 0))";
+static const char alone_alive[] = "SELECT set_config('tcp_keepalives_idle', '30', false),"
+				  " set_config('tcp_keepalives_interval', '10', false),"
+				  " set_config('tcp_keepalives_count', '3', false)";
+
+static int alone_wait(struct link *l, const char *patience, struct err *e)
+{
+	CLEAN_STR char *set = xasprintf("SET lock_timeout = %s", patience);
+
+	link_text(l, alone_alive);
+	link_text(l, set);
+	link_text(l, alone_take);
+	link_text(l, "SET lock_timeout = 0");
+	if (link_flush(l, e) == 0)
+		return 0;
+	if (l->last.class != ERR_TIMEOUT)
+		return -1;
+	CLEAN_STR char *why = xasprintf("%s: another serve uses it; stop that one, or give this "
+					"one a schema of its own (search_path)",
+		l->dsn.where);
+	return failed(l, e, ERR_NET, why);
+}
+
+int link_alone(struct link *l, struct err *e)
+{
+	l->alone = true;
+	return alone_wait(l, ALONE_AT_START, e);
+}
+
 static int session_set(struct link *l, struct err *e)
 {
 	PGresult *r[LINK_BATCH_MAX] = { 0 };
@@ -203,7 +236,7 @@ static int session_set(struct link *l, struct err *e)
 		link_text(l, "SET synchronous_commit = off");
 		rc = link_flush(l, e);
 	}
-	return rc;
+	return rc == 0 && l->alone ? alone_wait(l, ALONE_AGAIN, e) : rc;
 }
 
 /* Notices are of what a migration finds there already. */

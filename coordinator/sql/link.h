@@ -25,6 +25,7 @@ struct link {
 	unsigned generation; /* of the connection: what was prepared in another is gone */
 	int64_t lock_key;    /* of the schema that the connection works in */
 	bool sync_later;
+	bool alone;             /* link_alone: for a connection made anew, too */
 	size_t queued;          /* commands of the batch that is being put together */
 	struct mono refused_at; /* us 0: the last connect succeeded */
 	struct err refused;     /* why it did not */
@@ -34,6 +35,9 @@ struct link {
 /* Connects, if there is no connection. Within a second after a failure: that failure again. */
 int link_up(struct link *l, struct err *e) CHECK_RESULT;
 bool link_lost(const struct link *l);
+/* From now on no other connection can have the same until this one is closed; one that is made anew
+ * takes it again before it is up. ERR_NET: another still has it after a few seconds. */
+int link_alone(struct link *l, struct err *e) CHECK_RESULT;
 void link_release(struct link *l);
 
 /* ---- a batch: commands are queued, then all sent; they end with the first that fails ---- */

@@ -61,17 +61,27 @@ struct store *store_open_as_is(const char *path, struct err *e)
 	return engine_open(path, false, e);
 }
 
-struct store *store_open(const char *path, struct err *e)
+static struct store *open_whole(const char *path, bool serve, struct err *e)
 {
 	CLEAN_STORE struct store *s = engine_open(path, true, e);
 
-	if (!s)
+	if (!s || (serve && s->engine->keep_alone && s->engine->keep_alone(s, e) < 0))
 		return NULL;
 	if (schema_migrate(s, e) < 0 || s->engine->schema_ready(s, e) < 0) {
 		err_wrap(e, "%s", path);
 		return NULL;
 	}
 	return TAKE(s);
+}
+
+struct store *store_open(const char *path, struct err *e)
+{
+	return open_whole(path, false, e);
+}
+
+struct store *store_open_to_serve(const char *path, struct err *e)
+{
+	return open_whole(path, true, e);
 }
 
 int store_sync_later(struct store *s, struct err *e)

@@ -28,6 +28,9 @@ struct store;
 
 /* Opens or creates the file (0600) and brings its schema to this program's version. */
 struct store *store_open(const char *path, struct err *e) CHECK_RESULT;
+/* The same for `serve`, of which a database has one, until the store is closed. ERR_NET: another
+ * has it; nothing was changed then. A file is alone by its folder's serve.lock. */
+struct store *store_open_to_serve(const char *path, struct err *e) CHECK_RESULT;
 /* Commits of this connection wait for no disk from now on: they survive a kill, and after a loss of
  * power the last ones may be missing. */
 int store_sync_later(struct store *s, struct err *e) CHECK_RESULT;

@@ -79,6 +79,28 @@ def test_a_database_that_is_away_is_waited_for(coordinator, user):
     assert "request_unserved" in coordinator.program.log()
 
 
+def second_serve(build, folder, store):
+    """What it says: one line."""
+    done = subprocess.run([build / "shithubd", "serve", "--data", folder / "other", "--listen",
+                           "127.0.0.1:0", "--store", store], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, timeout=60)
+    lines = [line for line in done.stderr.splitlines() if " info " not in line]
+    assert done.returncode != 0 and len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_a_second_serve_is_refused(coordinator, user, build, folder):
+    assert "another serve uses it; stop that one" in second_serve(build, folder, user.address)
+    token = coordinator.register_runner("r1")["token"]
+    assert coordinator.request("POST", "/api/v1/runners/heartbeat", {}, token).status == 204
+
+
+def test_a_second_serve_on_a_file_is_refused(coordinators, build, folder):
+    (folder / "rows").mkdir()
+    coordinators("--store", f"sqlite:{folder}/rows").start()
+    assert "held by another process" in second_serve(build, folder, f"sqlite:{folder}/rows")
+
+
 @pytest.mark.parametrize("address, said", [
     ("postgres://u:hunter2@127.0.0.1:1/d", "add password_file=FILE to the address"),
     ("postgres://u@127.0.0.1:1/d", "is the server running, and does it listen there?"),
