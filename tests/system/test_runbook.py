@@ -363,7 +363,8 @@ def emergency_controls(operator):
         repo.push()
         run = newest_run(coordinator)
         heartbeat = operator.runner()["last_heartbeat_at"]
-        driver.wait_for(lambda: operator.runner()["last_heartbeat_at"] > heartbeat, 30,
+        # one that was under way before is held for half a minute
+        driver.wait_for(lambda: operator.runner()["last_heartbeat_at"] > heartbeat, 60,
                         "a heartbeat that brings nothing")
         assert coordinator.show(run)["status"] == "queued", off
         coordinator.admin(*on)

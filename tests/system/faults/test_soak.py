@@ -150,7 +150,9 @@ def test_soak(coordinator, repository, runner, engine):
         runners.append(runner(coordinator.base, token, capacity=str(CAPACITY), network="none"))
         runners[-1].env["ASAN_OPTIONS"] = "handle_segv=0"
     soak = Soak(coordinator, engine, runners, random.Random(seed))
-    driver.wait_for(lambda: all(one.instance_ids() for one in runners), 30, "the runners")
+    # what a runner keeps open is open once it has asked for a job
+    driver.wait_for(lambda: all(one["last_heartbeat_at"] for one in coordinator.admin_json("runner", "list")),
+                    60, "the runners")
     before = [descriptors(program) for program in soak.programs]
     repo = repository()
     for first in range(0, JOBS, LEGS):
