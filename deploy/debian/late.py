@@ -10,6 +10,9 @@ import subprocess
 import sys
 
 FDO_DLOPEN = 0x407C0C0A
+# Libraries whose last number counts fixes alone: any release with the numbers before it will do. A
+# machine that builds with the newest fix must not ask for it on one that has yet to get it.
+FIXES_LAST = {"libpq.so.5"}
 
 
 def said(*argv):
@@ -51,8 +54,9 @@ def depends(soname):
                                stderr=subprocess.DEVNULL)
         if owner.returncode == 0:
             package = owner.stdout.decode().split(": ")[0]
-            return said("dpkg-query", "-W", "-f", "${Package} (>= ${source:Upstream-Version})",
-                        package).decode()
+            name, release = said("dpkg-query", "-W", "-f", "${Package} ${source:Upstream-Version}",
+                                 package).decode().split()
+            return f"{name} (>= {release.rpartition('.')[0] if soname in FIXES_LAST else release})"
     sys.exit(f"late: no package has {soname}")
 
 
