@@ -11,6 +11,7 @@
 
 #include "base/codec.h"
 #include "base/fs.h"
+#include "coordinator/object/key.h"
 
 enum { DEPTH_MAX = 16, FOLDERS_OF_KEY = 2 /* artifacts/, then <run>/ */ };
 #define TEMP "tmp"
@@ -25,6 +26,11 @@ void files_release(struct files *f)
 	free_charp(&f->folder);
 }
 
+static char *key_path(const struct files *f, const char *key, struct err *e)
+{
+	return key_check(key, e) < 0 ? NULL : path_join(f->folder, key);
+}
+
 static int temp_ensure(const struct files *f, struct err *e)
 {
 	CLEAN_STR char *temp = path_join(f->folder, TEMP);
@@ -36,7 +42,12 @@ static int temp_ensure(const struct files *f, struct err *e)
 
 int files_sweep(const struct files *f, struct err *e)
 {
-	return files_delete_tree(f, TEMP, e) < 0 ? -1 : temp_ensure(f, e);
+	CLEAN_FD int at = access(f->folder, F_OK) == 0 ? dir_open(f->folder, e) : -1;
+	uint64_t left = 0;
+
+	if (at >= 0 && tree_remove(at, TEMP, &left, e) < 0)
+		return -1;
+	return temp_ensure(f, e);
 }
 
 int files_temp(const struct files *f, char **ret_path, struct err *e)
@@ -63,9 +74,11 @@ static int folder_sync(const char *path, struct err *e)
 
 int files_put(const struct files *f, const char *temp, const char *key, struct err *e)
 {
-	CLEAN_STR char *path = path_join(f->folder, key);
-	CLEAN_STR char *folder = xstrdup(path);
+	CLEAN_STR char *path = key_path(f, key, e);
 
+	if (!path)
+		return -1;
+	CLEAN_STR char *folder = xstrdup(path);
 	*strrchr(folder, '/') = '\0';
 	if (dir_ensure_parents(folder, 0700, e) < 0)
 		return -1;
@@ -76,7 +89,10 @@ int files_put(const struct files *f, const char *temp, const char *key, struct e
 
 int files_get(const struct files *f, const char *key, int64_t *ret_size, struct err *e)
 {
-	CLEAN_STR char *path = path_join(f->folder, key);
+	CLEAN_STR char *path = key_path(f, key, e);
+
+	if (!path)
+		return -1;
 	CLEAN_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
@@ -89,8 +105,10 @@ int files_get(const struct files *f, const char *key, int64_t *ret_size, struct 
 
 int files_delete(const struct files *f, const char *key, struct err *e)
 {
-	CLEAN_STR char *path = path_join(f->folder, key);
+	CLEAN_STR char *path = key_path(f, key, e);
 
+	if (!path)
+		return -1;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return err_set_errno(e, errno, "delete an object");
 	for (int up = 0; up < FOLDERS_OF_KEY; up++) { /* others may stand in them */
@@ -103,10 +121,12 @@ int files_delete(const struct files *f, const char *key, struct err *e)
 
 int files_delete_tree(const struct files *f, const char *key, struct err *e)
 {
-	CLEAN_STR char *path = path_join(f->folder, key);
-	char *name = strrchr(path, '/');
+	CLEAN_STR char *path = key_path(f, key, e);
+	char *name = path ? strrchr(path, '/') : NULL;
 	uint64_t left = 0;
 
+	if (!path)
+		return -1;
 	if (access(path, F_OK) < 0)
 		return 0;
 	*name++ = '\0';

@@ -1,8 +1,8 @@
 /*
  * Objects as files below one folder, under their keys. A file is written in <folder>/tmp and
  * renamed when it is whole and synced: readers see the old or the new one or none, what ends in the
- * middle leaves nothing. Keys are made by us from numbers and checked names, never taken from a
- * client. Any thread.
+ * middle leaves nothing. Whatever a key comes from, one that is none of ours (key.h) is ERR_INPUT.
+ * Any thread.
  */
 #ifndef COORDINATOR_OBJECT_FILES_H
 #define COORDINATOR_OBJECT_FILES_H

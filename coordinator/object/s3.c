@@ -10,6 +10,8 @@
 #include "base/codec.h"
 #include "base/fs.h"
 #include "base/limits.h"
+#include "base/log.h"
+#include "coordinator/object/key.h"
 #include "coordinator/object/s3_answer.h"
 #include "coordinator/object/s3_parts.h"
 
@@ -148,6 +150,7 @@ struct listing {
 	struct s3 *s;
 	object_seen_fn fn;
 	void *data;
+	const char *prefix; /* of all keys that were asked for */
 	struct buf page;
 	char *token; /* of the next page; NULL: there is none */
 };
@@ -162,26 +165,38 @@ static int take_page(void *data, const struct http_result *r, struct err *e)
 	return 0;
 }
 
+/* A key that others made below our prefix is left alone: neither its object is ours nor the path
+ * that it would be here. */
+static int entry_tell(const struct listing *l, const char *key, int64_t size, struct err *e)
+{
+	struct err foreign = { 0 };
+
+	if (key_check(key, &foreign) == 0)
+		return l->fn(l->data, key, size, e);
+	log_warn("objects", "left_alone", F_ERR(&foreign));
+	return 0;
+}
+
 static int page_walk(struct listing *l, struct err *e)
 {
 	struct slice text = buf_slice(&l->page), one;
-	const char *prefix = s3_bucket(l->s)->prefix;
+	size_t prefix = strlen(s3_bucket(l->s)->prefix);
 	int64_t size;
 
 	for (; (one = xml_element(text, "Contents")).ptr; text = xml_after(text, one)) {
 		CLEAN_STR char *key = xml_string(one, "Key");
 
-		if (!key || !str_starts(key, prefix) || !xml_int(one, "Size", &size))
+		if (!key || !str_starts(key, l->prefix) || !xml_int(one, "Size", &size))
 			return err_set(e, ERR_IO, "a list of the object store cannot be read");
-		if (l->fn(l->data, key + strlen(prefix), size, e) < 0)
+		if (entry_tell(l, key + prefix, size, e) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-static int page_ask(struct listing *l, const char *prefix, struct err *e)
+static int page_ask(struct listing *l, struct err *e)
 {
-	struct sign_field query[] = { { "list-type", "2" }, { "prefix", prefix },
+	struct sign_field query[] = { { "list-type", "2" }, { "prefix", l->prefix },
 		{ "continuation-token", l->token } };
 
 	if (s3_request(l->s,
@@ -200,11 +215,13 @@ static int page_ask(struct listing *l, const char *prefix, struct err *e)
 int s3_each(struct s3 *s, const char *below, object_seen_fn fn, void *data, struct err *e)
 {
 	CLEAN_STR char *prefix = xasprintf("%s%s", s3_bucket(s)->prefix, below);
-	struct listing l = { .s = s, .fn = fn, .data = data, .page = BUF_INIT(MIB(4)) };
+	struct listing l = {
+		.s = s, .fn = fn, .data = data, .prefix = prefix, .page = BUF_INIT(MIB(4))
+	};
 	int rc;
 
 	do {
-		rc = page_ask(&l, prefix, e);
+		rc = page_ask(&l, e);
 		if (rc == 0)
 			rc = page_walk(&l, e);
 	} while (rc == 0 && l.token);

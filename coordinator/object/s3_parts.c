@@ -12,6 +12,7 @@
 
 #include "base/codec.h"
 #include "base/limits.h"
+#include "coordinator/object/key.h"
 #include "coordinator/object/s3.h"
 #include "coordinator/object/s3_answer.h"
 
@@ -241,7 +242,7 @@ static int leftover_abort(struct leftovers *l, struct slice one, struct err *e)
 
 	if (!key || !id || !began || wall_parse(began, &at, NULL) < 0)
 		return err_set(e, ERR_IO, "a list of the object store cannot be read");
-	if (!str_starts(key, prefix) || at.us >= l->before.us)
+	if (!str_starts(key, prefix) || !key_is_ours(key + strlen(prefix)) || at.us >= l->before.us)
 		return 0;
 	if (upload_abort(l->s, key + strlen(prefix), id, e) < 0)
 		return -1;

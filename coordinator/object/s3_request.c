@@ -12,6 +12,7 @@
 #include "base/codec.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "coordinator/object/key.h"
 #include "coordinator/object/s3_answer.h"
 
 #define FIRST_PAUSE_US (USEC_PER_SEC / 4)
@@ -284,9 +285,11 @@ static int tries(struct s3 *s, struct client *client, const struct s3_call *c, s
 
 int s3_request(struct s3 *s, const struct s3_call *c, struct err *e)
 {
-	struct client *client = client_take(s, e);
 	struct err own = { 0 };
 
+	if (c->key && key_check(c->key, e) < 0)
+		return -1;
+	struct client *client = client_take(s, e);
 	if (!client)
 		return -1;
 	int rc = tries(s, client, c, &own);

@@ -311,6 +311,30 @@ def test_a_run_goes_with_all_it_has(coordinator, repository, store):
 
 
 @stand_in
+def test_no_key_of_a_list_leads_elsewhere(coordinator, repository, store):
+    """Whoever may write to the bucket names objects as they like: what is removed is neither a file of
+    ours nor an object of others."""
+    job = claimed(coordinator, repository)
+    ended_with_log(job, b"hello\n")
+    cleaned(coordinator, "--keep-chunks-days", "0")
+    token = coordinator.create_token("reader")  # brings the run's folder into the cache
+    assert coordinator.request("GET", f"/api/v1/jobs/{job.id}/log", None, token).status == 200
+    run = f"actions/runs/{job.run_id}"
+    assert (coordinator.data / "object-cache" / run).is_dir()
+    root_key = (coordinator.data / "root.key").read_bytes()
+    kept = {f"ci/{run}/../../../../root.key": b"x", f"ci/{run}/./../x": b"x", f"ci/{run}//x": b"x",
+            "ci/root.key": b"x", "root.key": b"x", "ci/actions/runs/x": b"x"}
+    store.objects.update(kept)
+    store.uploads["odd"] = {"key": f"ci/{run}/../../../x", "parts": {},
+                            "began": "2020-01-02T03:04:05.000Z"}
+    rows(coordinator, "UPDATE workflow_runs SET completed_at = 1, created_at = 1")
+    done = cleaned(coordinator)
+    assert (coordinator.data / "root.key").read_bytes() == root_key
+    assert store.objects == kept and "odd" in store.uploads and not coordinator.runs()
+    assert b"is no key of ours" in done.stderr
+
+
+@stand_in
 def test_parts_without_an_end_are_aborted(coordinator, repository, store):
     job = claimed(coordinator, repository)
     ended_with_log(job, os.urandom(20 << 20).replace(b"\n", b"x") + b"\n")

@@ -96,6 +96,31 @@ static void test_nothing_is_half_there(void **state UNUSED)
 	world_close(&w);
 }
 
+/* Whoever names a key, it never leads out of the folder. */
+static void test_no_key_leads_out_of_the_folder(void **state UNUSED)
+{
+	const char *const key = "actions/runs/../../../victim";
+	struct world w;
+	struct err e = { 0 };
+	int64_t size = 0;
+
+	world_open(&w);
+	CLEAN_OBJECTS struct objects *o = elsewhere(&w);
+	CLEAN_STR char *victim = path_join(w.dir, "other/victim");
+	must_err(file_replace(victim, "kept", 4, 0600, &e));
+	put(o, "actions/runs/1/artifacts/box", "bytes");
+	assert_int_equal(-1, object_open(o, key, &size, &e));
+	assert_true(err_is(&e, ERR_INPUT));
+	assert_int_equal(-1, object_delete(o, key, NULL));
+	struct object_upload *u = object_upload_begin(o, key, 0, &e);
+	assert_int_equal(-1, object_upload_commit(u, NULL));
+	object_upload_free(u);
+	CLEAN_BUF struct buf text = BUF_INIT(KIB(1));
+	must_err(file_read(victim, &text, &e));
+	assert_string_equal("kept", buf_cstr(&text));
+	world_close(&w);
+}
+
 static void test_verbs_look_where_serve_said(void **state UNUSED)
 {
 	struct world w;
@@ -123,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_objects_come_and_go),
 		cmocka_unit_test(test_nothing_is_half_there),
+		cmocka_unit_test(test_no_key_leads_out_of_the_folder),
 		cmocka_unit_test(test_verbs_look_where_serve_said),
 	};
 
