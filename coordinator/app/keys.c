@@ -42,7 +42,8 @@ int keys_derive(struct keys *k, const void *root, size_t n, struct err *e)
 	if (derive_key(root, n, "actions-runner-jwt-v1", k->jwt, e) < 0 ||
 		derive_key(root, n, "object-url-v1", k->object, e) < 0 ||
 		derive_key(root, n, "value-digest-v1", k->digest, e) < 0 ||
-		derive_key(root, n, "oidc-flow-v1", k->flow, e) < 0)
+		derive_key(root, n, "oidc-flow-v1", k->flow, e) < 0 ||
+		derive_key(root, n, "root-key-print-v1", k->print, e) < 0)
 		return -1;
 	return derive_key(root, n, "store-seal-v1", k->seal, e);
 }

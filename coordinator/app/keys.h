@@ -5,6 +5,7 @@
  *   object-url-v1          signs the URLs of objects (object.h)
  *   value-digest-v1        says whether two secrets are the same without telling what they are
  *   oidc-flow-v1           binds the answer of a sign-in to the browser that began it (flow.h)
+ *   root-key-print-v1      is compared with the store's, so that another root key is found out
  * The root key comes from auth.totp_key_b64 or SHITHUB_TOTP_KEY (base64, 16..64 bytes), else from
  * <data>/root.key, which is made once (0600).
  */
@@ -21,6 +22,7 @@ struct keys {
 	unsigned char object[KEY_LEN];
 	unsigned char digest[KEY_LEN];
 	unsigned char flow[KEY_LEN];
+	unsigned char print[KEY_LEN]; /* opens nothing: may be shown */
 };
 /* b64 NULL: the file below data_dir (created when missing). */
 int keys_load(struct keys *k, const char *b64, const char *data_dir, struct err *e) CHECK_RESULT;

@@ -329,6 +329,13 @@ int serve_config_load(struct serve_config *c, const char **ret_ready_file, int a
 	return 0;
 }
 
+char *serve_keys_source(const struct serve_config *c)
+{
+	if (!c->totp_key_b64)
+		return path_join(c->data_dir, "root.key");
+	return xstrdup(str_empty(getenv(ROOT_KEY_ENV)) ? "auth.totp_key_b64" : ROOT_KEY_ENV);
+}
+
 /* Distinguishes keys without revealing anything about them. */
 static void key_id(const struct keys *k, char out[SHA256_HEX_MAX])
 {

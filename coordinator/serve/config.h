@@ -52,6 +52,9 @@ int serve_config_load(
 /* `config keys`: lists what the file may hold (config/option_list.h). */
 int serve_config_keys(int argc, char **argv);
 
+/* Where the root key of serve comes from, for a message. The caller's. */
+char *serve_keys_source(const struct serve_config *c) CHECK_RESULT;
+
 /* The keys for verbs outside serve: SHITHUB_TOTP_KEY, else <data>/root.key. ERR_CONFLICT when serve
  * said with serve_keys_publish that it uses others: what these seal, it could not open. */
 int serve_keys_load(struct keys *k, const char *data_dir, struct err *e) CHECK_RESULT;

@@ -29,6 +29,7 @@
 #include "coordinator/scrub/scrub.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/serve/metrics_access.h"
+#include "coordinator/serve/root_key.h"
 #include "coordinator/serve/routes.h"
 #include "coordinator/serve/sign_in.h"
 #include "coordinator/sql/place.h"
@@ -240,11 +241,11 @@ static int data_open(struct serve *v, struct err *e)
 	a->logs = (struct log_limits){ .step = (int64_t)v->config.log_max_step_size,
 		.job = (int64_t)v->config.log_max_job_size,
 		.run = (int64_t)v->config.log_max_run_size };
-	if (keys_load(&a->keys, v->config.totp_key_b64, a->data_dir, e) < 0 ||
-		serve_keys_publish(&a->keys, a->data_dir, e) < 0 || objects_begin(v, e) < 0)
-		return -1;
 	a->scrub = scrub_new();
-	return store_begin_here(v, e) < 0 ? -1 : claims_recover(a, e);
+	if (store_begin_here(v, e) < 0 || root_key_begin(a, &v->config, e) < 0 ||
+		objects_begin(v, e) < 0)
+		return -1;
+	return claims_recover(a, e);
 }
 
 static int loop_start(struct serve *v, struct err *e)

@@ -45,6 +45,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy/local"))
 
+import database  # noqa: E402
 import driver  # noqa: E402
 import rootless  # noqa: E402
 from faulty import FaultyCoordinator  # noqa: E402
@@ -295,6 +296,16 @@ def coordinators(build, folder):
         yield make
     codes = [one.program.process.returncode for one in made if one.program]
     assert not any(codes), f"shithubd serve must end with 0 on SIGTERM: {codes}"
+
+
+@pytest.fixture
+def user():
+    """Whose schema in PostgreSQL is a store, at user.address."""
+    assert database.SERVER, "there is no PostgreSQL server; run this below deploy/local/postgres.sh"
+    made = database.User()
+    yield made
+    made.end_connections()
+    made.drop()
 
 
 @pytest.fixture

@@ -28,6 +28,11 @@
 	"ALTER TABLE schedules ADD COLUMN dropped_at " number ";" \
 	"ALTER TABLE schedules ADD COLUMN dropped_why " text ";"
 
+/* what every serve on this store must agree on */
+#define STEP_48(text, number) \
+	"CREATE TABLE facts (name " text " PRIMARY KEY, value " text " NOT NULL," \
+	" said_at " number " NOT NULL);"
+
 /* clang-format on */
 
 #endif

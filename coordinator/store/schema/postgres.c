@@ -343,5 +343,6 @@ const char *const schema_postgres[SCHEMA_NEWEST - SCHEMA_POSTGRES_FIRST + 1] = {
 	STEP_45("plain", "BIGINT"),
 	STEP_46("plain", "BIGINT", IDENTITY),
 	STEP_47("plain", "BIGINT", "BYTEA"),
+	STEP_48("plain", "BIGINT"),
 };
 /* clang-format on */
