@@ -1,10 +1,10 @@
 /*
  * Where the store is, as `--store` says it:
  *
- *   sqlite:FILE, or FILE alone   one file
+ *   sqlite:FOLDER   the file shithubd.db in an absolute folder
  *   postgres://USER@HOST:PORT/DATABASE?KEY=VALUE&…   whatever libpq takes (also postgresql://), and
- *       password_file=FILE       the password alone, read at each connect; only its owner may read
- * it
+ *       password_file=FILE   a file with the password alone, read at each connect; only its owner
+ *                            may read it
  *
  * A password itself is refused: everybody on the machine sees command lines. libpq's own ways
  * (passfile=FILE, PGPASSFILE, ~/.pgpass) work as ever.

@@ -1,7 +1,8 @@
 /*
  * libpq reports a lost connection as any other failure, so after each the connection is asked. How
- * long a dead peer is waited for is up to the kernel: tcp_user_timeout, which the address may set
- * otherwise.
+ * long a dead peer is waited for is up to the kernel: tcp_user_timeout for bytes that are under
+ * way; an idle connection is probed after 20 and after 30 seconds, and tcp_user_timeout ends it at
+ * the second probe. The address may set all of them otherwise.
  */
 #include "coordinator/sql/link.h"
 
@@ -26,8 +27,16 @@ static int word_length(const char *text)
 	return (int)strcspn(text, "\n");
 }
 
+/* Of a link that serves: what an operator mends or a failover brings passes, and no caller is at
+ * fault. */
+static enum err_class class_now(const struct link *l, enum err_class class)
+{
+	return l->served && class == ERR_INPUT ? ERR_NET : class;
+}
+
 static int failed(struct link *l, struct err *e, enum err_class class, const char *text)
 {
+	class = class_now(l, class);
 	err_clear(&l->last);
 	err_set(&l->last, class, "store: %.*s", word_length(text), text);
 	if (e)
@@ -54,7 +63,7 @@ static enum err_class state_class(const char *state)
 		{ "57014", ERR_TIMEOUT },  /* query_canceled: statement_timeout */
 		{ "53", ERR_INTERNAL },    /* disk full, too many connections */
 		{ "42501", ERR_INPUT },    /* insufficient_privilege */
-		{ "25006", ERR_INPUT },    /* read_only_sql_transaction */
+		{ "25006", ERR_NET },      /* read_only_sql_transaction: a primary no more */
 	};
 
 	for (size_t i = 0; state && i < ARRAY_LEN(known); i++)
@@ -134,10 +143,10 @@ static int connect_now(struct link *l, struct err *e)
 	int rc = password_read(&l->dsn, &password, e);
 	if (rc == 0) {
 		const char *const keys[] = { "application_name", "connect_timeout",
-			"tcp_user_timeout", "keepalives_idle", "dbname", "client_encoding",
-			password.len ? "password" : NULL, NULL };
-		const char *const values[] = { "shithubd", "5", "30000", "30", l->dsn.uri, "UTF8",
-			buf_cstr(&password), NULL };
+			"tcp_user_timeout", "keepalives_idle", "keepalives_interval", "dbname",
+			"client_encoding", password.len ? "password" : NULL, NULL };
+		const char *const values[] = { "shithubd", "5", "30000", "20", "10", l->dsn.uri,
+			"UTF8", buf_cstr(&password), NULL };
 
 		l->conn = PQconnectdbParams(keys, values, true);
 	}
@@ -169,24 +178,31 @@ static int64_t number_at(const PGresult *r, int i)
 	return (int64_t)n;
 }
 
-static const char *unfit(const PGresult *r)
-{
-	if (PQgetisnull(r, 0, SETUP_SCHEMA))
-		return "the search_path names no schema that is there and that the user may use; "
-		       "make one, and GRANT USAGE, CREATE ON SCHEMA ... TO the user";
-	if (number_at(r, SETUP_STANDBY))
-		return "the server is a standby, which takes no changes; name the primary, or all "
-		       "hosts with target_session_attrs=read-write";
-	if (!str_eq(PQgetvalue(r, 0, SETUP_ENCODING), "UTF8"))
-		return "the database is not UTF8; make another: createdb -E UTF8 -T template0";
-	return NULL;
-}
-
-static int misfit(struct link *l, const char *why, struct err *e)
+static int misfit(struct link *l, enum err_class class, const char *why, struct err *e)
 {
 	CLEAN_STR char *line = xasprintf("%s: %s", l->dsn.where, why);
 
-	return failed(l, e, ERR_INPUT, line);
+	return failed(l, e, class, line);
+}
+
+/* A standby may be the primary soon: no wrong configuration. */
+static int session_check(struct link *l, const PGresult *r, struct err *e)
+{
+	if (PQgetisnull(r, 0, SETUP_SCHEMA))
+		return misfit(l, ERR_INPUT,
+			"the search_path names no schema that is there and that the user may use; "
+			"make one, and GRANT USAGE, CREATE ON SCHEMA ... TO the user",
+			e);
+	if (number_at(r, SETUP_STANDBY))
+		return misfit(l, ERR_NET,
+			"the server is a standby, which takes no changes; name the primary, or all "
+			"hosts with target_session_attrs=read-write",
+			e);
+	if (!str_eq(PQgetvalue(r, 0, SETUP_ENCODING), "UTF8"))
+		return misfit(l, ERR_INPUT,
+			"the database is not UTF8; make another: createdb -E UTF8 -T template0", e);
+	l->lock_key = number_at(r, SETUP_KEY);
+	return 0;
 }
 
 /* A server that lost its client without a word notices within a minute, and frees the lock. */
@@ -226,11 +242,8 @@ static int session_set(struct link *l, struct err *e)
 
 	link_text(l, setup);
 	int rc = link_send(l, e) < 0 ? -1 : link_results(l, r, e);
-	const char *why = rc == 0 ? unfit(r[0]) : NULL;
-	if (why)
-		rc = misfit(l, why, e);
-	else if (rc == 0)
-		l->lock_key = number_at(r[0], SETUP_KEY);
+	if (rc == 0)
+		rc = session_check(l, r[0], e);
 	PQclear(r[0]);
 	if (rc == 0 && l->sync_later) {
 		link_text(l, "SET synchronous_commit = off");
@@ -252,7 +265,7 @@ static int connect_whole(struct link *l, struct err *e)
 		CLEAN_STR char *why = xasprintf("the server is PostgreSQL %d; expected 13 or newer",
 			PQserverVersion(l->conn) / 10000);
 
-		return misfit(l, why, e);
+		return misfit(l, ERR_INPUT, why, e);
 	}
 	PQsetNoticeProcessor(l->conn, no_notice, NULL);
 	if (!PQenterPipelineMode(l->conn))
@@ -286,6 +299,8 @@ int link_up(struct link *l, struct err *e)
 	}
 	PQfinish(l->conn);
 	l->conn = NULL;
+	if (l->served) /* a password's file that is gone, too */
+		why.class = ERR_NET;
 	l->refused_at = mono_now();
 	l->last = l->refused = why;
 	if (e)

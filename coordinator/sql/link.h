@@ -3,8 +3,10 @@
  * one round trip (libpq's pipeline). For one thread. Nothing here knows of statements or locks.
  *
  * Errors: ERR_CONFLICT for a broken uniqueness, ERR_TIMEOUT for a lock or a statement that took too
- * long, ERR_NET while there is no connection, ERR_INPUT for what an operator has to mend, else
- * ERR_INTERNAL; always with the database's words on one line.
+ * long, ERR_NET while there is no connection or no server that takes changes, ERR_INPUT for what an
+ * operator has to mend (ERR_NOT_FOUND, ERR_IO: the password's file), else ERR_INTERNAL; always with
+ * the database's words on one line. Once a link has served, what an operator has to mend is
+ * ERR_NET, too: whoever asked comes again later, and loses nothing.
  */
 #ifndef COORDINATOR_SQL_LINK_H
 #define COORDINATOR_SQL_LINK_H
@@ -17,13 +19,14 @@
 #include "coordinator/sql/value.h"
 
 enum { LINK_BATCH_MAX = 8, LINK_SERVER_MIN = 130000 };
-#define STATEMENT_TIMEOUT "'60s'"
+#define STATEMENT_TIMEOUT "'30s'" /* well below the WatchdogSec= of serve's unit */
 
 struct link {
 	PGconn *conn; /* NULL: none */
 	struct dsn dsn;
 	unsigned generation; /* of the connection: what was prepared in another is gone */
 	int64_t lock_key;    /* of the schema that the connection works in */
+	bool served;         /* its schema was made ready */
 	bool sync_later;
 	bool alone;             /* link_alone: for a connection made anew, too */
 	size_t queued;          /* commands of the batch that is being put together */

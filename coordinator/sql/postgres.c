@@ -59,8 +59,9 @@ static int pg_open(struct store *s, const char *target, bool make UNUSED, struct
 	return dsn_parse(target, &pg->link.dsn, e) < 0 ? -1 : link_up(&pg->link, e);
 }
 
-static int pg_schema_ready(struct store *s UNUSED, struct err *e UNUSED)
+static int pg_schema_ready(struct store *s, struct err *e UNUSED)
 {
+	((struct pg *)s->db)->link.served = true;
 	return 0;
 }
 
@@ -376,6 +377,8 @@ static int run_alone(
 	if (pg_begin(s, e) < 0)
 		return -1;
 	int rc = statement_ready(s, st, e);
+	if (rc == 0 && !in_transaction(s)) /* in another connection, without the lock */
+		rc = pg_fail(s, e, "the transaction is lost");
 	if (rc == 0) {
 		link_execute(&pg->link, st->name, v);
 		link_text(&pg->link, "COMMIT");
