@@ -49,6 +49,7 @@ PQ_CALL(int, PQsendQueryParams,
 	(PGconn *c, const char *text, int n, const Oid *types, const char *const *values,
 		const int *lengths, const int *formats, int result),
 	(c, text, n, types, values, lengths, formats, result))
+PQ_CALL(PGnotify *, PQnotifies, (PGconn *c), (c))
 PQ_CALL(void, PQclear, (PGresult *r), (r))
 PQ_CALL(char *, PQresultErrorField, (const PGresult *r, int field), (r, field))
 PQ_CALL(char *, PQresultErrorMessage, (const PGresult *r), (r))

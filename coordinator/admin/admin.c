@@ -17,6 +17,7 @@
 #include "coordinator/rights/access.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/sql/place.h"
+#include "coordinator/instance/lease.h"
 #include "coordinator/store/runner.h"
 
 enum { REPO_TEXT_MAX = 256, FLAGS_MAX = 24, FRAME_FLAGS = 7 };
@@ -332,6 +333,8 @@ int admin_verb_run(int argc, char **argv, const struct admin_verb *v)
 void admin_wake(const struct admin *a)
 {
 	wake_send(a->data_dir);
+	if (a->store)
+		IGNORE_RESULT(store_tell(a->store, "wake", NULL), "they look every few seconds");
 }
 
 char *admin_public_url(const struct admin *a)

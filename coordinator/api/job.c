@@ -181,6 +181,18 @@ static int call_commit(
 	return store_commit(&tx, e);
 }
 
+/* The same call may have come to another serve a moment before: it was committed after this one had
+ * looked for its answer. 1: answered, -1. */
+static int call_twice(struct api_call *c, struct err *e)
+{
+	struct err own = { 0 };
+	int rc = call_replay(c, &own);
+
+	if (rc < 0 && err_is(&own, ERR_AUTH))
+		*e = own;
+	return rc > 0 ? 1 : -1;
+}
+
 void job_call(struct api_call *c, call_effect_fn effect, int status)
 {
 	struct err e = { 0 };
@@ -196,6 +208,8 @@ void job_call(struct api_call *c, call_effect_fn effect, int status)
 			httpd_reply_json(c->request, (unsigned)status, &out);
 			if (c->wake)
 				app_wake(c->app);
+		} else {
+			rc = call_twice(c, &e);
 		}
 	}
 	if (rc < 0)

@@ -189,7 +189,6 @@ void api_heartbeat(struct httpd_request *r, void *app)
 	}
 	if (rate_exceeded(a, r, runner.id))
 		return;
-	claim_repeated(a, runner.id, httpd_header(r, CLAIM_KEY));
 	if (heartbeat_parse(httpd_body(r), &body, &e) < 0) {
 		httpd_reply_err(r, &e);
 		return;
@@ -197,8 +196,14 @@ void api_heartbeat(struct httpd_request *r, void *app)
 	if (!labels_serve(r, &runner, &body, &served))
 		return;
 	note_recovery(&runner);
-	if (heartbeat_store(a, &runner, &body, &served, &e) < 0 ||
-		heartbeat_reconcile(a, r, runner.id, &body, &e) < 0 ||
+	if (heartbeat_store(a, &runner, &body, &served, &e) < 0) {
+		httpd_reply_err(r, &e);
+		return;
+	}
+	/* Not before: from here on no other serve claims for this runner, so what it claimed is
+	 * seen. */
+	claim_repeated(a, runner.id, httpd_header(r, CLAIM_KEY));
+	if (heartbeat_reconcile(a, r, runner.id, &body, &e) < 0 ||
 		claim_or_wait(a, r, &runner, &served.labels, &e) < 0)
 		httpd_reply_err(r, &e);
 }
@@ -215,7 +220,7 @@ void api_heartbeat_release(struct httpd_request *r, void *app)
 		httpd_reply_err(r, &e);
 		return;
 	}
-	claim_release(a, runner.id);
+	claim_release_everywhere(a, runner.id);
 	httpd_reply(r, 204, NULL, NULL, 0);
 }
 

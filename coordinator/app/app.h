@@ -46,11 +46,14 @@ struct app {
 	struct loop *loop;
 	struct wall started_at; /* of serve */
 	struct store *store;
+	struct instance *instance; /* instance/instance.h; NULL: not serve, which leads */
+	bool wakes_others;         /* app_wake was called: other serves hear of it, too */
 	struct keys keys;
 	struct httpd *httpd;
 	struct metrics metrics;
 	struct metrics_access metrics_access;
 	atomic_bool store_fails; /* the last commit did */
+	int64_t push_elsewhere;  /* trigger/push_journal.h: said of this push last */
 	struct planner *planner; /* trigger/planner.h; NULL: runs are made where a push ends */
 	struct syncer *syncer;   /* object/syncer.h; NULL: uploads are synced where they end */
 	struct waiters *waiters;
@@ -83,8 +86,8 @@ struct app {
 };
 
 /* A job may have become claimable (new run, finished job, undrained runner): held heartbeats try
- * again in the next tick of the loop. Cheap; in a turn at any time, as its commit comes first, else
- * after the commit. */
+ * again in the next tick of the loop, and other serves hear of it. Cheap; in a turn at any time, as
+ * its commit comes first, else after the commit. */
 void app_wake(struct app *a);
 
 /* Who calls; users: access.h. All set ERR_AUTH with a line that reveals nothing about what exists.

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 
+#include "coordinator/instance/lease.h"
 #include "coordinator/store/store.h"
 
 #define PATIENCE_US (5 * USEC_PER_SEC)
@@ -37,9 +38,21 @@ static bool turn_changed(void *app)
 	return store_group_changed(a->store);
 }
 
+/* What the turn changed and the word of it are one transaction, so nobody looks too early. One that
+ * is lost costs a few seconds: each serve looks by itself as well. */
+static void others_wake(struct app *a)
+{
+	struct err e = { 0 };
+
+	if (TAKE_VALUE(a->wakes_others, false) && store_tell(a->store, "wake", &e) < 0)
+		log_warn("serve", "other_serves_not_told", F_ERR(&e));
+}
+
 static int turn_commit(void *app, struct err *e)
 {
 	struct app *a = app;
+
+	others_wake(a);
 	bool changed = store_group_changed(a->store);
 	int rc = store_group_end(a->store, e);
 
@@ -52,6 +65,7 @@ static int turn_commit(void *app, struct err *e)
 
 int turn_flush(struct app *a, struct err *e)
 {
+	others_wake(a);
 	if (store_group_flush(a->store, e) < 0)
 		return -1;
 	if (a->metrics.in_turn)

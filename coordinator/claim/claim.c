@@ -6,6 +6,7 @@
 #include "coordinator/claim/claim.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/queue/eligible.h"
+#include "coordinator/instance/lease.h"
 #include "coordinator/store/job.h"
 #include "coordinator/store/log.h"
 #include "coordinator/queue/report.h"
@@ -178,11 +180,12 @@ static void waiter_end(struct waiter *w)
 	httpd_reply(r, 204, NULL, NULL, 0);
 }
 
+/* runner_id 0: of all. */
 void claim_release(struct app *a, int64_t runner_id)
 {
 	for (struct waiter *w = a->waiters ? a->waiters->first : NULL, *next; w; w = next) {
 		next = w->next;
-		if (w->runner_id == runner_id)
+		if (!runner_id || w->runner_id == runner_id)
 			waiter_end(w);
 	}
 }
@@ -336,10 +339,41 @@ static void on_wake(struct loop_source *s UNUSED, void *data)
 	httpd_turn_end(a->httpd);
 }
 
-void app_wake(struct app *a)
+void claim_wake(struct app *a)
 {
 	if (a->waiters) /* not when serve is about to end */
 		loop_defer_arm(a->waiters->wake);
+}
+
+/* The turn that follows at the latest tells them. */
+void app_wake(struct app *a)
+{
+	a->wakes_others = true;
+	claim_wake(a);
+}
+
+/* ---- other serves ---- */
+
+void claim_release_everywhere(struct app *a, int64_t runner_id)
+{
+	CLEAN_STR char *word = xasprintf("release %" PRId64, runner_id);
+	struct err e = { 0 };
+
+	claim_release(a, runner_id);
+	if (store_tell(a->store, word, &e) < 0)
+		log_warn("claim", "release_not_told", F_INT("runner", runner_id), F_ERR(&e));
+}
+
+/* A newer program may know more words. */
+void claim_heard(struct app *a, const char *word)
+{
+	int64_t runner_id;
+
+	if (!word || str_eq(word, "wake"))
+		claim_wake(a);
+	else if (str_starts(word, "release ") &&
+		 parse_i64(strchr(word, ' ') + 1, 1, INT64_MAX, &runner_id))
+		claim_release(a, runner_id);
 }
 
 /* ---- the rate of heartbeats ---- */

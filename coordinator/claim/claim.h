@@ -38,13 +38,20 @@ void claim_back(struct app *a, const struct claim *c);
  * the job, so it is good after a restart of either side. */
 void claim_repeated(struct app *a, int64_t runner_id, const char *key);
 void claim_note(struct app *a, struct httpd_request *r, const struct claim *c);
-/* At start: claims of which a crash left nobody who knows whether they arrived. */
+/* Claims of which nobody knows any more whether they arrived, as their serve is gone. */
 int claims_recover(struct app *a, struct err *e) CHECK_RESULT;
 /* Holds the request until a job is there or the seconds passed. Copies what it needs. */
 void claim_wait(struct app *a, struct httpd_request *r, const struct runner_row *runner,
 	const struct strv *labels, int64_t seconds);
-/* Answers 204 to what this runner has held: it wants to know now whether it got a job. */
+/* Answers 204 to what this runner has held, 0: to all: it wants to know now whether it got a job.
+ */
 void claim_release(struct app *a, int64_t runner_id);
+/* ... here and at the other serves. */
+void claim_release_everywhere(struct app *a, int64_t runner_id);
+/* app_wake for this serve alone. */
+void claim_wake(struct app *a);
+/* The word of another serve, NULL: some may have been missed. */
+void claim_heard(struct app *a, const char *word);
 /* Counts a heartbeat; 0, or the seconds to wait when it was one too many. */
 int64_t heartbeat_limit(struct app *a, int64_t runner_id);
 

@@ -48,7 +48,21 @@ static int lost_job_retry(struct app *a, const struct job_row *job, const char *
 	return rc;
 }
 
-static int lost_job_end(struct app *a, const struct job_row *job, struct wall now, struct err *e)
+/* It is as it was when the list was read: 1, 0 it moved on, -1. */
+static int lost_still(
+	struct app *a, const struct lost_spec *spec, const struct job_row *job, struct err *e)
+{
+	CLEANUP(job_list_release) struct job_list l = { 0 };
+	bool found = false;
+
+	if (store_lost_list(a->store, spec, &l, e) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++)
+		found |= l.v[i].id == job->id && l.v[i].returns == job->returns;
+	return found;
+}
+
+static int lost_job_decide(struct app *a, const struct job_row *job, struct wall now, struct err *e)
 {
 	CLEANUP(runner_row_release) struct runner_row runner = { 0 };
 	char since[WALL_TEXT_MAX];
@@ -68,6 +82,20 @@ static int lost_job_end(struct app *a, const struct job_row *job, struct wall no
 		F_INT("job", job->id), F_INT("run", job->run_id), F_INT("runner", job->runner_id),
 		F_STR("last_sign", since));
 	return 0;
+}
+
+/* 1, or 0: another serve was faster, or the runner came back; -1. */
+static int lost_job_end(struct app *a, const struct lost_spec *spec, const struct job_row *job,
+	struct wall now, struct err *e)
+{
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (store_begin(a->store, &tx, e) < 0)
+		return -1;
+	int rc = lost_still(a, spec, job, e);
+	if (rc > 0 && lost_job_decide(a, job, now, e) < 0)
+		return -1;
+	return rc <= 0 ? rc : store_commit(&tx, e) < 0 ? -1 : 1;
 }
 
 /* ---- absent ---- */
@@ -166,9 +194,10 @@ int lost_jobs_end(
 	for (size_t i = 0; i < lost.n; i++) {
 		struct err one = { 0 };
 
-		if (lost_job_end(a, &lost.v[i], now, &one) == 0)
-			++*ret_count;
-		else /* one that cannot be ended keeps none of the others */
+		int rc = lost_job_end(a, &spec, &lost.v[i], now, &one);
+
+		*ret_count += rc > 0;
+		if (rc < 0) /* one that cannot be ended keeps none of the others */
 			log_warn("job", "lost_job_kept", F_INT("job", lost.v[i].id), F_ERR(&one));
 	}
 	if (*ret_count) {

@@ -50,10 +50,11 @@ struct git_session {
 	char *pusher;
 	int64_t pat_id;
 	struct plan_task plan;
-	bool tells, told;   /* the answer shall have news for the pusher; has them */
-	bool overdue;       /* the runs are not made, but the answer ends */
-	bool refused;       /* the pusher may not push any more */
-	int64_t journal_id; /* of the push (push_journal.h), 0: none yet */
+	bool tells, told;         /* the answer shall have news for the pusher; has them */
+	bool overdue;             /* the runs are not made, but the answer ends */
+	bool refused;             /* the pusher may not push any more */
+	int64_t journal_id;       /* of the push (push_journal.h), 0: none yet */
+	int64_t journal_instance; /* whose it was then */
 	enum git_service service;
 	enum git_caller caller;
 	bool advertise, version2;

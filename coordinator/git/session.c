@@ -79,6 +79,7 @@ static void log_failure(struct git_session *s)
 static struct push_row push_of(const struct git_session *s)
 {
 	return (struct push_row){ .id = s->journal_id,
+		.instance = s->journal_instance,
 		.repo_id = s->repo.id,
 		.pusher = s->pusher,
 		.commands = s->input.scan.head.data,
@@ -93,6 +94,7 @@ static int on_commands(void *data, struct err *e)
 	if (push_journal_open(s->app, &p, e) < 0)
 		return err_wrap(e, "push journal");
 	s->journal_id = p.id;
+	s->journal_instance = p.instance;
 	s->tells = git_answer_tells(s);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "coordinator/queue/cancel.h"
 #include "coordinator/queue/eligible.h"
 #include "coordinator/queue/gate.h"
+#include "coordinator/instance/lease.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/log.h"
 #include "coordinator/store/runner.h"
@@ -64,6 +65,8 @@ static int claimant_load(struct store *s, int64_t runner_id, const struct strv *
 	if (ret->revoked_at.us)
 		return err_set(e, ERR_AUTH, "runner is revoked");
 	runner_narrow(ret, labels, ret_labels, NULL);
+	if (ret->heartbeat_instance && s->instance && ret->heartbeat_instance != s->instance)
+		return 0; /* it has asked another serve since, so nobody hears the answer here */
 	return !ret->drained_at.us && ret->active_jobs < ret->capacity;
 }
 
@@ -134,8 +137,12 @@ int store_job_claim(struct store *s, int64_t runner_id, const struct strv *label
 
 int store_claim_made(struct store *s, int64_t job_id, const char *jti, struct err *e)
 {
-	return sql_run(
-		s, e, "UPDATE workflow_jobs SET claim_jti = ?2 WHERE id = ?1", "it", job_id, jti);
+	if (store_instance_check(s, e) < 0)
+		return -1;
+	return sql_run(s, e,
+		"UPDATE workflow_jobs SET claim_jti = ?2, claim_instance = nullif(?3, 0)"
+		" WHERE id = ?1",
+		"iti", job_id, jti, s->instance);
 }
 
 int store_claim_delivered(struct store *s, int64_t job_id, const char *jti, struct err *e)
@@ -228,7 +235,8 @@ static int claims_open(struct store *s, struct pairs *ret, struct err *e)
 
 	if (sql_query(s, &q, e,
 		    "SELECT CAST(id AS TEXT), claim_jti FROM workflow_jobs"
-		    " WHERE status = 'running' AND claim_jti IS NOT NULL AND claim_key IS NULL",
+		    " WHERE status = 'running' AND claim_jti IS NOT NULL AND claim_key IS NULL"
+		    " AND coalesce(claim_instance, 0) NOT IN (SELECT v.id FROM live_instances v)",
 		    "") < 0)
 		return -1;
 	int rc;
@@ -247,6 +255,12 @@ int store_claims_return(struct store *s, struct wall now, int64_t *ret_count, st
 	CLEAN_TX struct store_tx tx = { 0 };
 	int64_t id, n = 0;
 
+	*ret_count = 0;
+	if (claims_open(s, &open, e) < 0) /* mostly none: no lock for that */
+		return -1;
+	if (!open.n)
+		return 0;
+	pairs_release(&open);
 	if (store_begin(s, &tx, e) < 0 || claims_open(s, &open, e) < 0)
 		return -1;
 	for (size_t i = 0; i < open.n; i++) {

@@ -25,7 +25,8 @@ int store_job_claimable(struct store *s, int64_t runner_id, const struct strv *l
 int store_job_claim(struct store *s, int64_t runner_id, const struct strv *labels, struct wall now,
 	struct job_row *ret, struct err *e) CHECK_RESULT;
 /* What becomes of the answer to a claim. The jti of its job token is kept until the answer is known
- * to have reached the runner or the token was used. */
+ * to have reached the runner or the token was used, and so is which serve sends it
+ * (instance/lease.h). ERR_TIMEOUT: the lease of this one is over. */
 int store_claim_made(struct store *s, int64_t job_id, const char *jti, struct err *e) CHECK_RESULT;
 int store_claim_delivered(
 	struct store *s, int64_t job_id, const char *jti, struct err *e) CHECK_RESULT;
@@ -42,8 +43,8 @@ int store_claim_key_find(struct store *s, int64_t runner_id, const char *key, in
 /* 1 and the jti of the claim's token while nobody knows whether its answer arrived, 0, -1. */
 int store_claim_unheard(
 	struct store *s, int64_t job_id, char **ret_jti, struct err *e) CHECK_RESULT;
-/* Returns every claim of which nobody knows whether it arrived, and of which no heartbeat will
- * tell, as it had no key: before serve listens. A runner that sends keys either repeats the
+/* Returns the claims of serves that are gone of which nobody knows whether they arrived, and of
+ * which no heartbeat will tell, as it had no key. A runner that sends keys either repeats the
  * heartbeat of the claim or says which jobs it has; it may be at work already, and giving its job
  * away would take it from it. */
 int store_claims_return(

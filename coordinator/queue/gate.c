@@ -387,23 +387,31 @@ int gate_rules_changed(
 	return ask_again(s, &l, now, e) < 0 ? -1 : store_commit(&tx, e);
 }
 
-int gate_tick(struct store *s, struct wall now, bool *ret_any, struct err *e)
+static int gates_due(struct store *s, struct wall now, struct gate_rows *ret, struct err *e)
 {
-	CLEANUP(gate_rows_release) struct gate_rows l = { 0 };
 	CLEAN_QUERY struct query q = { 0 };
-	CLEAN_TX struct store_tx tx = { 0 };
 
 	if (row_select(s, &q, e, &gate_type,
 		    "FROM job_gates g JOIN workflow_jobs j ON j.id = g.job_id"
 		    " WHERE g.wait_until <= ?1 AND j.gate = 1 AND j.status = 'queued'",
-		    "w", now) < 0 ||
-		LIST_READ(&q, &gate_type, &l, e) < 0)
+		    "w", now) < 0)
 		return -1;
-	query_end(&q);
+	return LIST_READ(&q, &gate_type, ret, e);
+}
+
+int gate_tick(struct store *s, struct wall now, bool *ret_any, struct err *e)
+{
+	CLEANUP(gate_rows_release) struct gate_rows l = { 0 };
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (gates_due(s, now, &l, e) < 0)
+		return -1;
 	*ret_any = l.n > 0;
-	if (!l.n)
+	if (!l.n) /* mostly none: no lock for that */
 		return 0;
-	if (store_begin(s, &tx, e) < 0 || ask_again(s, &l, now, e) < 0)
+	gate_rows_release(&l);
+	if (store_begin(s, &tx, e) < 0 || gates_due(s, now, &l, e) < 0 ||
+		ask_again(s, &l, now, e) < 0)
 		return -1;
 	return store_commit(&tx, e);
 }

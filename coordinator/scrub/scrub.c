@@ -354,6 +354,21 @@ static int step_drop(
 	return store_log_put(a->store, t, t->seq, (struct slice){ 0 }, (struct slice){ 0 }, now, e);
 }
 
+/* As it is now: another serve may have decided it, and would not do so twice. */
+static int step_end_alone(
+	struct app *a, const struct log_step *seen, struct wall now, struct err *e)
+{
+	CLEANUP(log_step_release) struct log_step t = { 0 };
+	CLEAN_TX struct store_tx tx = { 0 };
+
+	if (store_begin(a->store, &tx, e) < 0 ||
+		store_log_step(a->store, seen->job_id, seen->id, &t, e) < 0)
+		return -1;
+	if (!t.held_len)
+		return 0;
+	return step_end(a, &t, now, e) < 0 ? -1 : store_commit(&tx, e);
+}
+
 int scrub_sweep(struct app *a, struct wall now, struct err *e)
 {
 	CLEANUP(log_steps_release) struct log_steps l = { 0 };
@@ -363,7 +378,13 @@ int scrub_sweep(struct app *a, struct wall now, struct err *e)
 	for (size_t i = 0; i < l.n; i++) {
 		struct err one = { 0 };
 
-		if (step_end(a, &l.v[i], now, &one) < 0 && step_drop(a, &l.v[i], &one, now, e) < 0)
+		if (step_end_alone(a, &l.v[i], now, &one) == 0)
+			continue;
+		if (err_is(&one, ERR_TIMEOUT) || err_is(&one, ERR_NET)) { /* no fault of the log */
+			*e = one;
+			return -1;
+		}
+		if (step_drop(a, &l.v[i], &one, now, e) < 0)
 			return -1;
 	}
 	return store_job_masks_prune(a->store, e);

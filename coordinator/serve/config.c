@@ -112,6 +112,10 @@ static const struct option table[] = {
 		.flag = "store", .meta = "ADDRESS", .check = store_check,
 		.help = "where the rows are: sqlite:/FOLDER or postgres://USER@HOST/DATABASE; "
 			"none: in the data folder" },
+	{ "server", "lease", OPTION_DURATION, offsetof(struct serve_config, lease), "30s",
+		.min = 3 * USEC_PER_SEC, .max = 600 * USEC_PER_SEC,
+		.help = "of several serves on one PostgreSQL, one that was silent for this long is "
+			"taken for gone" },
 	{ "server", "objects", OPTION_STRING, offsetof(struct serve_config, objects), NULL,
 		.flag = "objects", .meta = "DIR|s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME",
 		.check = objects_place_check,

@@ -26,6 +26,7 @@ struct serve_config {
 	char *tls_cert, *tls_key; /* PEM files; both or none */
 	char *data_dir;
 	char *store;                        /* NULL: <data_dir>/shithubd.db */
+	int64_t lease;                      /* microseconds of silence until others take over */
 	char *objects;                      /* NULL: <data_dir>/objects; a folder or s3://… */
 	char *objects_credentials;          /* file of a bucket's keys; NULL: the environment */
 	char *objects_ca_file;              /* NULL: the system's */

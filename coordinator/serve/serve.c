@@ -18,6 +18,7 @@
 #include "coordinator/claim/claim.h"
 #include "coordinator/claim/lost_job.h"
 #include "coordinator/git/git_http.h"
+#include "coordinator/instance/instance.h"
 #include "coordinator/object/artifact.h"
 #include "coordinator/object/objects.h"
 #include "coordinator/object/syncer.h"
@@ -34,6 +35,7 @@
 #include "coordinator/serve/sign_in.h"
 #include "coordinator/sql/place.h"
 #include "coordinator/store/counter.h"
+#include "coordinator/instance/lease.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/planner.h"
@@ -47,6 +49,7 @@
 #define CONNECTIONS_LEAST 64
 #define OBJECTS_CHECK_US (3 * USEC_PER_SEC)
 #define FLUSH_US (5 * USEC_PER_SEC)
+#define INSTANCE_KEPT_US (3600 * USEC_PER_SEC) /* rows of serves that are gone */
 enum { TOKENS_AT_ONCE = 5000 }; /* of a store that held millions: a few milliseconds each time */
 /* For the write lock of another process: who calls waits longer (app/turn.h), and nobody is served
  * while anything else waits. */
@@ -144,7 +147,8 @@ static bool task_over(const char *task, int rc, struct err *e)
 	return !locked;
 }
 
-static bool housekeep(struct serve *v)
+/* What of all serves one does; two may think that they lead for a moment. */
+static bool lead(struct serve *v)
 {
 	struct app *a = &v->app;
 	struct err e = { 0 };
@@ -153,11 +157,23 @@ static bool housekeep(struct serve *v)
 	return task_over("lost_jobs", lost_jobs_end(a, v->config.job_expiry, wall_now(), &lost, &e),
 		       &e) &&
 	       task_over("new_jobs", jobs_start(a, &e), &e) &&
+	       task_over("claims", claims_recover(a, &e), &e) &&
+	       task_over("pushes", push_journal_adopt(a, wall_now(), &e), &e) &&
 	       task_over("logs", scrub_sweep(a, wall_now(), &e), &e) &&
-	       task_over("metrics", metrics_flush(&a->metrics, a->store, &e), &e) &&
 	       task_over("answers", store_answer_prune(a->store, wall_now(), &e), &e) &&
 	       task_over("tokens", tokens_forget(a, &e), &e) &&
-	       task_over("artifacts", artifact_prune_begin(a, wall_now(), &e), &e);
+	       task_over("artifacts", artifact_prune_begin(a, wall_now(), &e), &e) &&
+	       task_over("instances", store_instances_prune(a->store, INSTANCE_KEPT_US, &e), &e);
+}
+
+static void housekeep(struct serve *v)
+{
+	struct app *a = &v->app;
+	struct err e = { 0 };
+
+	if (task_over("metrics", metrics_flush(&a->metrics, a->store, &e), &e) &&
+		instance_leads(a->instance))
+		lead(v);
 }
 
 static void on_flush(struct loop_source *s, void *data)
@@ -167,6 +183,8 @@ static void on_flush(struct loop_source *s, void *data)
 	sd_notify(0, "WATCHDOG=1"); /* to systemd, when there is one */
 	store_try(&v->app);
 	housekeep(v); /* what waited in vain is done again next time */
+	if (!instance_is_alone(v->app.instance))
+		claim_wake(&v->app); /* the word of another serve may be lost */
 	loop_timer_set(s, mono_add(loop_now(v->app.loop), FLUSH_US));
 }
 
@@ -218,7 +236,7 @@ static int store_begin_here(struct serve *v, struct err *e)
 	if (!place || store_folder_lock(v, place, e) < 0)
 		return -1;
 	v->app.store = store_open_to_serve(place, e);
-	return v->app.store ? 0 : -1;
+	return v->app.store ? store_instances_alone(v->app.store, e) : -1;
 }
 
 /* One serve per data folder: the lock is held until the process ends. */
@@ -263,6 +281,35 @@ static int loop_start(struct serve *v, struct err *e)
 	store_patience(a->store, PATIENCE_US);
 	store_wait_ends(a->store, is_stopping, v);
 	return waiters_new(a, e);
+}
+
+static void on_word(void *app, const char *word)
+{
+	claim_heard(app, word);
+}
+
+/* What it claimed may be given back, so nobody is left waiting for it. */
+static void on_anew(void *app)
+{
+	claim_release(app, 0);
+}
+
+static int instance_begin(struct serve *v, struct err *e)
+{
+	CLEAN_STR char *place = store_place(v->app.data_dir, e);
+
+	if (!place)
+		return -1;
+	v->app.instance = instance_start(&(struct instance_config){ .store = v->app.store,
+						 .loop = v->app.loop,
+						 .place = place,
+						 .version = PROJECT_VERSION,
+						 .lease_us = v->config.lease,
+						 .heard = on_word,
+						 .anew = on_anew,
+						 .data = &v->app },
+		e);
+	return v->app.instance ? 0 : -1;
 }
 
 /* A machine that has fewer open files than the default needs still serves. */
@@ -358,7 +405,8 @@ static int sender_begin(struct serve *v, struct err *e)
 	v->sender = sender_start(&(struct sender_config){ .store_path = place,
 					 .public_url = v->app.public_url,
 					 .pages = v->app.pages,
-					 .keys = &v->app.keys },
+					 .keys = &v->app.keys,
+					 .instance = v->app.instance },
 		e);
 	return v->sender ? 0 : -1;
 }
@@ -382,6 +430,7 @@ static void serve_release(struct serve *v)
 	git_http_stop(a);
 	if (a->store && metrics_flush(&a->metrics, a->store, &e) < 0)
 		log_warn("serve", "housekeeping_failed", F_ERR(&e));
+	instance_stop(a->instance);
 	loop_source_unref(&v->term);
 	loop_source_unref(&v->interrupt);
 	loop_source_unref(&v->hup);
@@ -429,9 +478,10 @@ int verb_serve(int argc, char **argv)
 	repo_library_init();
 	proxies_read(&v);
 	int code = EXIT_FINDINGS;
-	if (data_open(&v, &e) < 0 || loop_start(&v, &e) < 0 || http_listen(&v, &e) < 0 ||
-		push_journal_sweep(&v.app, &e) < 0 || workers_begin(&v, &e) < 0 ||
-		sender_begin(&v, &e) < 0 || url_publish(&v, ready_file, &e) < 0) {
+	if (data_open(&v, &e) < 0 || loop_start(&v, &e) < 0 || instance_begin(&v, &e) < 0 ||
+		http_listen(&v, &e) < 0 || push_journal_sweep(&v.app, &e) < 0 ||
+		workers_begin(&v, &e) < 0 || sender_begin(&v, &e) < 0 ||
+		url_publish(&v, ready_file, &e) < 0) {
 		code = cli_fail(exit_code(&e), "%s", e.text);
 	} else {
 		confinement_tell();

@@ -41,7 +41,8 @@ struct store {
 		bool (*ends)(void *data); /* NULL: never */
 		void *ends_data;
 	} wait;
-	bool in_tx; /* a store_tx is open that joined no other */
+	bool in_tx;       /* a store_tx is open that joined no other */
+	int64_t instance; /* instance/lease.h: on whose behalf; 0: of no serve */
 	struct {
 		struct mono since; /* of the transaction that is open */
 		int64_t us;        /* of those before, since this connection gave way */

@@ -15,8 +15,10 @@ struct push_progress {
 };
 struct push_row {
 	int64_t id, repo_id, attempts;
-	char *pusher;   /* NULL: unknown */
-	char *commands; /* packets up to the flush, as sent */
+	int64_t instance; /* lease.h: the serve that makes its runs; 0: none */
+	bool adopted;     /* from one that is gone */
+	char *pusher;     /* NULL: unknown */
+	char *commands;   /* packets up to the flush, as sent */
 	size_t commands_len;
 	struct push_progress at;
 };
@@ -24,14 +26,29 @@ struct push_rows {
 	struct push_row *v;
 	size_t n;
 };
+void push_row_release(struct push_row *p);
 void push_rows_release(struct push_rows *l);
-int store_push_add(struct store *s, const struct push_row *p, struct wall now, int64_t *ret_id,
+/* p->id and p->instance are set: it is this serve's. */
+int store_push_add(
+	struct store *s, struct push_row *p, struct wall now, struct err *e) CHECK_RESULT;
+/* Of one that is not p->instance's any more these change nothing. Its runs are all made: */
+int store_push_done(
+	struct store *s, const struct push_row *p, struct wall now, struct err *e) CHECK_RESULT;
+/* ... so far; ERR_CANCELLED: another serve makes them now. */
+int store_push_progress(struct store *s, const struct push_row *p, const struct push_progress *at,
 	struct err *e) CHECK_RESULT;
-int store_push_done(struct store *s, int64_t id, struct err *e) CHECK_RESULT;
-int store_push_progress(
-	struct store *s, int64_t id, const struct push_progress *at, struct err *e) CHECK_RESULT;
-int store_push_tried(
-	struct store *s, int64_t id, struct err *e) CHECK_RESULT; /* failed once more */
+int store_push_tried(struct store *s, const struct push_row *p,
+	struct err *e) CHECK_RESULT; /* failed once more */
 int store_push_list(struct store *s, struct push_rows *ret, struct err *e) CHECK_RESULT;
+
+/* Those of serves that are gone, and taking one of them over: 1, 0 another did, -1. One that was
+ * taken over stays when it is done, as the serve that seemed to be gone may only have been stopped
+ * in the middle of the push. */
+int store_push_left(struct store *s, struct push_rows *ret, struct err *e) CHECK_RESULT;
+int store_push_adopt(struct store *s, struct push_row *p, struct err *e) CHECK_RESULT;
+/* git has moved the refs: it is this serve's, from where it stands, whoever took it over meanwhile.
+ * 0: its runs were all made, -1. One that was done without a run was done before the refs moved. */
+int store_push_keep(struct store *s, struct push_row *p, struct err *e) CHECK_RESULT;
+int store_push_prune(struct store *s, struct wall before, struct err *e) CHECK_RESULT;
 
 #endif

@@ -34,6 +34,7 @@ static const struct column columns[] = {
 	COLUMN("r.trouble_text", COLUMN_TEXT, runner_row, trouble_text),
 	COLUMN("r.trouble_since", COLUMN_WALL, runner_row, trouble_since),
 	COLUMN("r.trouble_at", COLUMN_WALL, runner_row, trouble_at),
+	COLUMN("coalesce(r.heartbeat_instance, 0)", COLUMN_INT, runner_row, heartbeat_instance),
 	COLUMN("(SELECT count(*) FROM workflow_jobs j"
 	       " WHERE j.runner_id = r.id AND j.status = 'running')",
 		COLUMN_INT, runner_row, active_jobs),
@@ -142,8 +143,9 @@ int store_runner_heartbeat(
 		    " trouble_at = NULL,"
 		    " capacity = CASE WHEN ?3 > 0 THEN ?3 ELSE capacity END, host_name = "
 		    "coalesce(?4, host_name),"
-		    " version = coalesce(?5, version) WHERE id = ?1",
-		    "iwitt", id, now, h->capacity, h->host_name, h->version) < 0)
+		    " version = coalesce(?5, version), heartbeat_instance = nullif(?6, 0)"
+		    " WHERE id = ?1",
+		    "iwitti", id, now, h->capacity, h->host_name, h->version, s->instance) < 0)
 		return -1;
 	if (h->labels &&
 		sql_run(s, e, "UPDATE runners SET labels = ?2, refused_labels = ?3 WHERE id = ?1",

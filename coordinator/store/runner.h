@@ -26,6 +26,7 @@ struct runner_row {
 	/* What keeps it from work, as it said at trouble_at; NULL: nothing. A heartbeat ends it. */
 	char *trouble, *trouble_text;
 	struct wall trouble_since, trouble_at;
+	int64_t heartbeat_instance; /* lease.h: the serve that got its last heartbeat; 0: none */
 };
 struct runner_list {
 	struct runner_row *v;

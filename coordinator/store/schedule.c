@@ -70,6 +70,14 @@ int store_schedule_due(struct store *s, struct wall now, struct schedule_list *r
 	return LIST_READ(&q, &schedule_type, ret, e);
 }
 
+int store_schedule_waits(struct store *s, const struct schedule_row *line, struct err *e)
+{
+	int64_t id;
+
+	return sql_int(s, &id, e, "SELECT id FROM schedules WHERE id = ? AND next_at = ?", "iw",
+		line->id, line->next_at);
+}
+
 int store_schedule_set(struct store *s, int64_t id, struct wall next_at, struct err *e)
 {
 	if (!next_at.us)

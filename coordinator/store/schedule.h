@@ -27,6 +27,9 @@ int store_schedule_replace(struct store *s, int64_t repo_id, const struct schedu
 int store_schedule_list(
 	struct store *s, int64_t repo_id, struct schedule_list *ret, struct err *e) CHECK_RESULT;
 /* Those whose time has come, oldest first. */
+/* It is there and waits for the same time as when it was read: 1, 0, -1. */
+int store_schedule_waits(
+	struct store *s, const struct schedule_row *line, struct err *e) CHECK_RESULT;
 int store_schedule_due(
 	struct store *s, struct wall now, struct schedule_list *ret, struct err *e) CHECK_RESULT;
 /* next_at 0: never again, the row goes. */

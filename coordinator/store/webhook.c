@@ -25,6 +25,7 @@ static const struct column columns[] = {
 	COLUMN("h.failures", COLUMN_INT, webhook_row, failures),
 	COLUMN("h.created_at", COLUMN_WALL, webhook_row, created_at),
 	COLUMN("h.next_at", COLUMN_WALL, webhook_row, next_at),
+	COLUMN("coalesce(h.sender, 0)", COLUMN_INT, webhook_row, sender),
 };
 static const struct row_type webhook_type = ROW_TYPE(webhook_row, columns);
 
@@ -248,6 +249,22 @@ int store_delivery_next(struct store *s, int64_t hook_id, struct delivery_row *r
 	return row_next(&q, &delivery_type, ret, e);
 }
 
+int store_webhook_take(struct store *s, int64_t id, int64_t instance, struct err *e)
+{
+	if (sql_run(s, e,
+		    "UPDATE webhooks SET sender = ?2 WHERE id = ?1 AND (coalesce(sender, 0) = ?2"
+		    " OR coalesce(sender, 0) NOT IN (SELECT v.id FROM live_instances v))",
+		    "ii", id, instance) < 0)
+		return -1;
+	return sql_changes(s) > 0;
+}
+
+int store_webhooks_free(struct store *s, int64_t instance, struct err *e)
+{
+	return sql_run(s, e, "UPDATE webhooks SET sender = NULL WHERE coalesce(sender, 0) = ?", "i",
+		instance);
+}
+
 int store_delivery_tried(struct store *s, const struct delivery_result *r, struct err *e)
 {
 	CLEAN_TX struct store_tx tx = { 0 };
@@ -258,14 +275,16 @@ int store_delivery_tried(struct store *s, const struct delivery_result *r, struc
 		sql_run(s, e,
 			"UPDATE webhook_deliveries SET attempts = attempts + ?2, tried_at = ?3,"
 			" answer = nullif(?4, 0), problem = ?5, outcome = ?6, done_at = ?7"
-			" WHERE id = ?1",
+			" WHERE id = ?1 AND done_at IS NULL",
 			"iiwittw", r->id, (int64_t)r->answered, r->now, r->answer, r->problem,
-			outcome, done) < 0 ||
-		sql_run(s, e,
-			"UPDATE webhooks SET failures = CASE WHEN ?2 <> 0 THEN 0 ELSE failures + 1 "
-			"END,"
-			" next_at = coalesce(?3, 0) WHERE id = ?1",
-			"iyw", r->hook_id, r->delivered, r->next_at) < 0)
+			outcome, done) < 0)
+		return -1;
+	if (!sql_changes(s)) /* another serve has sent it since */
+		return store_commit(&tx, e);
+	if (sql_run(s, e,
+		    "UPDATE webhooks SET failures = CASE WHEN ?2 <> 0 THEN 0 ELSE failures + 1 END,"
+		    " next_at = coalesce(?3, 0) WHERE id = ?1",
+		    "iyw", r->hook_id, r->delivered, r->next_at) < 0)
 		return -1;
 	return store_commit(&tx, e);
 }

@@ -24,6 +24,7 @@ enum {
 #define WEBHOOK_KEPT_US (7 * 24 * 3600 * USEC_PER_SEC) /* so long it is listed afterwards */
 
 struct webhook_row {
+	int64_t sender;      /* lease.h: the serve that sends to it; 0: none */
 	int64_t id, repo_id; /* repo_id 0: the site's */
 	char *repo;          /* "owner/name", NULL: the site's */
 	char *url;
@@ -95,6 +96,10 @@ int store_delivery_get(
 /* Hooks that something waits for and that may be tried now. */
 int store_webhook_due(
 	struct store *s, struct wall now, struct webhook_list *ret, struct err *e) CHECK_RESULT;
+/* The serve that sends what waits for a hook, as long as it lives or until it frees what it took: 1
+ * this one, 0 another, -1. */
+int store_webhook_take(struct store *s, int64_t id, int64_t instance, struct err *e) CHECK_RESULT;
+int store_webhooks_free(struct store *s, int64_t instance, struct err *e) CHECK_RESULT;
 /* The oldest that waits: 1, 0 none, -1. */
 int store_delivery_next(
 	struct store *s, int64_t hook_id, struct delivery_row *ret, struct err *e) CHECK_RESULT;
@@ -106,6 +111,7 @@ struct delivery_result {
 	const char *problem; /* NULL: none */
 	struct wall now, next_at;
 };
+/* Of one that is done already this changes nothing. */
 int store_delivery_tried(
 	struct store *s, const struct delivery_result *r, struct err *e) CHECK_RESULT;
 /* Gives up what is too old, or behind too many. */

@@ -151,8 +151,19 @@ void planner_submit(struct planner *p, struct plan_task *t)
 
 /* ---- life ---- */
 
+static void tasks_drop(struct tasks *l)
+{
+	struct plan_task *t;
+
+	while ((t = tasks_take(l)))
+		if (t->dropped)
+			t->dropped(t->data);
+}
+
 static void planner_free(struct planner *p)
 {
+	tasks_drop(&p->todo);
+	tasks_drop(&p->finished);
 	loop_source_unref(&p->on_finished);
 	close_fdp(&p->fd);
 	store_free(p->own.store);
@@ -165,6 +176,7 @@ static int planner_open(struct planner *p, struct err *e)
 {
 	p->own.data_dir = p->app->data_dir;
 	p->own.public_url = p->app->public_url;
+	p->own.instance = p->app->instance;
 	p->own.store = push_journal_store(p->app, e);
 	if (!p->own.store)
 		return -1;

@@ -19,7 +19,8 @@ struct plan_task {
 	/* these stay where they are until `done` is called or the planner has stopped */
 	const struct repo_row *repo;
 	struct push_row push;
-	void (*done)(void *data); /* on the application's loop, after the commit */
+	void (*done)(void *data);    /* on the application's loop, after the commit */
+	void (*dropped)(void *data); /* the planner stopped before; NULL: nobody need know */
 	void *data;
 	/* the planner's */
 	struct plan_task *next;

@@ -36,8 +36,11 @@ struct store *push_journal_store(const struct app *a, struct err *e) CHECK_RESUL
 void push_journal_made(struct app *a, size_t runs);
 /* git was kept from moving any ref: no runs. */
 void push_journal_drop(struct app *a, const struct push_row *p);
-/* Before serve listens, when the public URL is known. ERR_TIMEOUT: another process has the lock of
- * the store for long; what is left is tried at the next start. */
+/* What serves that are gone left, as far as its repositories are on this host. Before serve
+ * listens, when the public URL is known. ERR_TIMEOUT: another process has the lock of the store for
+ * long; what is left is tried at the next start. */
 int push_journal_sweep(struct app *a, struct err *e) CHECK_RESULT;
+/* The same later, by the planner. */
+int push_journal_adopt(struct app *a, struct wall now, struct err *e) CHECK_RESULT;
 
 #endif

@@ -120,8 +120,12 @@ int trigger_schedules(const struct trigger *t, size_t *ret_runs, struct err *e)
 	for (size_t i = 0; i < due.n; i++) {
 		CLEAN_TX struct store_tx tx = { 0 };
 
-		if (store_begin(t->store, &tx, e) < 0 ||
-			start_line(t, &due.v[i], ret_runs, e) < 0 || store_commit(&tx, e) < 0)
+		if (store_begin(t->store, &tx, e) < 0)
+			return -1;
+		int rc = store_schedule_waits(t->store, &due.v[i], e);
+		if (rc == 0) /* another serve was faster, or a push changed it */
+			continue;
+		if (rc < 0 || start_line(t, &due.v[i], ret_runs, e) < 0 || store_commit(&tx, e) < 0)
 			return -1;
 	}
 	return 0;

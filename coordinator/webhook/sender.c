@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "coordinator/instance/instance.h"
 #include "coordinator/store/webhook.h"
 #include "coordinator/webhook/payload.h"
 
@@ -42,7 +43,9 @@ struct sender {
 	char *store_path, *public_url;
 	bool pages;
 	const struct keys *keys;
+	const struct instance *instance;
 	/* of the thread */
+	int64_t took; /* hooks for this instance; 0: it has none */
 	struct loop *loop;
 	struct store *store;
 	struct http *http;
@@ -135,7 +138,7 @@ static void on_answer(struct http_exchange *x, void *data)
 	struct webhook_row hook = TAKE_VALUE(f->hook, (struct webhook_row){ 0 });
 
 	flight_end(f);
-	if (noted && r.delivered)
+	if (noted && r.delivered && instance_leads(s->instance))
 		take_next(s, &hook);
 	webhook_row_release(&hook);
 }
@@ -224,6 +227,17 @@ static bool settle_unsent(struct flight *f, int rc, const struct err *e)
 	return noted && (r.delivered || r.dead);
 }
 
+/* One serve sends to a hook: two that both think they lead would send everything twice. */
+static int hook_take(struct sender *s, const struct webhook_row *hook, struct err *e)
+{
+	int64_t me = instance_id(s->instance);
+
+	if (me && hook->sender == me)
+		return 1;
+	s->took = me;
+	return store_webhook_take(s->store, hook->id, me, e);
+}
+
 /* 1 a request is under way, 0 nothing can be sent now, -1; 2: one was settled without a request. */
 static int hook_step(struct sender *s, struct flight *f, int64_t hook_id, struct err *e)
 {
@@ -234,6 +248,12 @@ static int hook_step(struct sender *s, struct flight *f, int64_t hook_id, struct
 	if (store_webhook_get(s->store, hook_id, &f->hook, e) < 0) {
 		delivery_row_release(&f->delivery);
 		return -1;
+	}
+	rc = hook_take(s, &f->hook, e);
+	if (rc <= 0) {
+		delivery_row_release(&f->delivery);
+		webhook_row_release(&f->hook);
+		return rc;
 	}
 	f->sender = s;
 	rc = flight_start(f, e);
@@ -285,12 +305,33 @@ static int tick_work(struct sender *s, struct err *e)
 	return store_deliveries_prune(s->store, now, e);
 }
 
+static bool is_sending(const struct sender *s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < SENDER_FLIGHTS; i++)
+		any |= s->flights[i].sender != NULL;
+	return any;
+}
+
+/* Another serve leads now: it may send when nothing of ours is under way. */
+static int hooks_leave(struct sender *s, struct err *e)
+{
+	if (!s->took || is_sending(s))
+		return 0;
+	if (store_webhooks_free(s->store, s->took, e) < 0)
+		return -1;
+	s->took = 0;
+	return 0;
+}
+
 static void on_tick(struct loop_source *source, void *data)
 {
 	struct sender *s = data;
 	struct err e = { 0 };
 
-	if (!is_resting(s) && tick_work(s, &e) < 0)
+	if (!is_resting(s) &&
+		(instance_leads(s->instance) ? tick_work(s, &e) : hooks_leave(s, &e)) < 0)
 		rest(s, "outbox_not_read", &e);
 	loop_timer_set(source, mono_add(mono_now(), TICK_US));
 }
@@ -363,7 +404,8 @@ struct sender *sender_start(const struct sender_config *c, struct err *e)
 		.store_path = xstrdup(c->store_path),
 		.public_url = xstrdup(c->public_url),
 		.pages = c->pages,
-		.keys = c->keys };
+		.keys = c->keys,
+		.instance = c->instance };
 	int rc = s->stop_fd < 0 ? err_set_errno(e, errno, "eventfd")
 				: thread_start(&s->thread, thread_main, s, "webhook thread", e);
 	if (rc == 0)

@@ -33,6 +33,24 @@
 	"CREATE TABLE facts (name " text " PRIMARY KEY, value " text " NOT NULL," \
 	" said_at " number " NOT NULL);"
 
+/* The serves of a store, each with a lease in the database's own time (a file's has none: it is alone,
+ * and its row ends with the next one's start); which of them leads; and whose
+ * a claim on its way, a push, a runner's last heartbeat and a webhook that is being sent are. A
+ * push that another serve took over stays as filed, for the one that may still be at it. */
+#define STEP_49(text, number, id, clock, live) \
+	"CREATE TABLE instances (id " id ", name " text " NOT NULL, version " text " NOT NULL," \
+	" started_at " number " NOT NULL, until " number " NOT NULL);" \
+	"CREATE TABLE leader (id " number " PRIMARY KEY, instance " number "," \
+	" until " number " NOT NULL);" \
+	"INSERT INTO leader (id, until) VALUES (1, 0);" \
+	"CREATE VIEW clock AS SELECT " clock " AS us;" \
+	"CREATE VIEW live_instances AS SELECT i.id FROM instances i" live ";" \
+	"ALTER TABLE workflow_jobs ADD COLUMN claim_instance " number ";" \
+	"ALTER TABLE runners ADD COLUMN heartbeat_instance " number ";" \
+	"ALTER TABLE webhooks ADD COLUMN sender " number ";" \
+	"ALTER TABLE push_journal ADD COLUMN instance " number ";" \
+	"ALTER TABLE push_journal ADD COLUMN filed_at " number ";"
+
 /* clang-format on */
 
 #endif
