@@ -88,7 +88,7 @@ void mask_layers_renew(
 	for (enum mask_lane lane = 0; lane < MASK_LANES; lane++)
 		last->walks[lane] = walk_of(&own, lane, dense_bytes);
 	mask_scan_free(l->scan);
-	l->scan = l->n == 1 ? mask_scan_new(forms) : NULL;
+	l->scan = l->n == 1 ? mask_scan_new(forms, !l->narrow) : NULL;
 }
 
 void mask_layers_reset(struct mask_layers *l)

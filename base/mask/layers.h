@@ -35,6 +35,7 @@ struct mask_layers {
 	struct mask_layer v[MASK_LAYERS_MAX]; /* the oldest forms first */
 	size_t n;                             /* 0: nothing to mask, or no walk yet */
 	struct mask_scan *scan;               /* of the only layer; NULL when there are several */
+	bool narrow;                          /* it does without wide registers */
 	struct mask_tokens tokens;
 	struct mask_trail trail;
 	uint64_t lost; /* how often a walk lost its way */

@@ -84,6 +84,11 @@ void mask_set_dense(struct mask *m, size_t bytes)
 	m->dense_bytes = bytes;
 }
 
+void mask_set_narrow(struct mask *m)
+{
+	m->layers.narrow = true;
+}
+
 void mask_set_hold(struct mask *m, size_t bytes)
 {
 	m->hold_max = bytes < HELD_MAX / 2 ? bytes : HELD_MAX / 2;

@@ -77,5 +77,7 @@ uint64_t mask_count(const struct mask *m); /* replacements so far, for the metri
  * mask_add. Tests use 0 to drive the sparse rows. */
 void mask_set_dense(struct mask *m, size_t bytes);
 #define MASK_DENSE_BYTES KIB(512)
+/* Without the wide registers of this processor, as on one that has none; before the first byte. */
+void mask_set_narrow(struct mask *m);
 
 #endif

@@ -4,7 +4,7 @@
  */
 #include "base/mask/scan.h"
 
-#include "base/mask/stops.h"
+#include "base/mask/wide.h"
 
 enum { WINDOW = 4096 };
 
@@ -13,12 +13,14 @@ struct mask_scan {
 	struct mask_grams grams;
 };
 
-struct mask_scan *mask_scan_new(const struct mask_forms *forms)
+struct mask_scan *mask_scan_new(const struct mask_forms *forms, bool wide)
 {
 	struct mask_scan *s = xcalloc(1, sizeof(*s));
 
+	wide = wide && mask_wide();
+
 	mask_grams_init(&s->grams, forms);
-	mask_stops_init(&s->stops, &s->grams, forms);
+	mask_stops_init(&s->stops, &s->grams, forms, wide);
 	return s;
 }
 
@@ -53,6 +55,8 @@ static size_t find_gram(const struct mask_scan *s, const unsigned char *p, size_
 	const size_t k = g->stride;
 
 	while (t < stop && t + MASK_GRAM_MAX <= n) {
+		if (s->stops.wide)
+			t = mask_wide_grams(g, p, t, stop, n);
 		/* four tests at once: their loads do not depend on each other */
 		for (; t < stop && t + 3 * k + MASK_GRAM_MAX <= n; t += 4 * k) {
 			if (mask_grams_have(g, mask_gram_at(p + t)) |

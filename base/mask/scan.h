@@ -14,8 +14,9 @@
 
 struct mask_scan;
 
-struct mask_scan *mask_scan_new(const struct mask_forms *forms); /* at least one */
-void mask_scan_free(struct mask_scan *s);                        /* wipes; NULL fine */
+/* forms: at least one. wide: with wide registers, where the processor has them. */
+struct mask_scan *mask_scan_new(const struct mask_forms *forms, bool wide);
+void mask_scan_free(struct mask_scan *s); /* wipes; NULL fine */
 /* Matches that begin in the last gram_len - 1 bytes and are plain so far do not stop a scan from
  * being worth it. */
 size_t mask_scan_gram(const struct mask_scan *s);

@@ -12,6 +12,7 @@
 
 #include "base/mask/lane.h"
 #include "base/mask/token.h"
+#include "base/mask/wide.h"
 
 enum { BUDGET = 48 }; /* bytes that are read around one byte */
 
@@ -69,12 +70,26 @@ static void build_seconds(struct mask_stops *s)
 	}
 }
 
-void mask_stops_init(
-	struct mask_stops *s, const struct mask_grams *grams, const struct mask_forms *forms)
+/* A bit for each upper half, in the order in which they come. */
+static void build_halves(struct mask_stops *s)
 {
 	unsigned n = 0;
 
-	*s = (struct mask_stops){ .grams = grams };
+	for (unsigned c = 0; c < 256; c++) {
+		if (!s->all[c])
+			continue;
+		if (!s->high[c >> 4])
+			s->high[c >> 4] = (unsigned char)(1u << n++);
+		s->low[c & 15] |= s->high[c >> 4];
+	}
+}
+
+void mask_stops_init(struct mask_stops *s, const struct mask_grams *grams,
+	const struct mask_forms *forms, bool wide)
+{
+	unsigned n = 0;
+
+	*s = (struct mask_stops){ .grams = grams, .wide = wide };
 	for (size_t i = 0; i < forms->n; i++)
 		add_rules(s, forms->v[i].lane);
 	for (unsigned c = 0; c < 256; c++) {
@@ -90,6 +105,7 @@ void mask_stops_init(
 			memset(&s->marks[i], (int)c, sizeof(mask_block));
 	}
 	s->none = n == 0;
+	build_halves(s);
 	build_seconds(s);
 }
 
@@ -261,16 +277,12 @@ static inline __attribute__((always_inline)) struct chances chances_at(
 	};
 }
 
-/* May a form begin at `start` or later whose first byte that is not plain is this one? At the
- * beginning of p it is not known whether a line was wrapped. */
-static __attribute__((noinline)) bool may_be_inside(
-	const struct mask_stops *s, const unsigned char *p, size_t start, size_t at, size_t n)
+/* Reads what chances_at could not rule out. */
+static __attribute__((noinline)) bool may_be_inside(const struct mask_stops *s,
+	const unsigned char *p, size_t start, size_t at, size_t n, struct chances may)
 {
 	struct reader r = { .s = s, .p = p, .n = n, .budget = BUDGET };
-	struct chances may = chances_at(s, p, start, at, n);
 
-	if (may.skips & s->wraps[p[at]] && at >= MASK_WRAP_BACK)
-		may.skips &= s->skips[p[at]] | mask_lane_wraps(p + at, at);
 	read_front(&r, start, at, may.skips | may.tokens);
 	return ((may.tokens | may.begins) &&
 		       may_read_token(&r, at,
@@ -278,12 +290,16 @@ static __attribute__((noinline)) bool may_be_inside(
 	       (may.skips && may_read(&r, at + 1, (struct known){ .lanes = may.skips }));
 }
 
+/* May a form begin at `start` or later whose first byte that is not plain is this one? At the
+ * beginning of p it is not known whether a line was wrapped. */
 static inline bool is_inside(
 	const struct mask_stops *s, const unsigned char *p, size_t start, size_t at, size_t n)
 {
 	struct chances may = chances_at(s, p, start, at, n);
 
-	return (may.skips | may.tokens | may.begins) && may_be_inside(s, p, start, at, n);
+	if (may.skips & s->wraps[p[at]] && at >= MASK_WRAP_BACK)
+		may.skips &= s->skips[p[at]] | mask_lane_wraps(p + at, at);
+	return (may.skips | may.tokens | may.begins) && may_be_inside(s, p, start, at, n, may);
 }
 
 /* ---- finding ---- */
@@ -307,6 +323,8 @@ static inline uint64_t find_stops(const struct mask_stops *s, const unsigned cha
 {
 	uint64_t found = 0;
 
+	if (s->wide)
+		return mask_wide_stops(s, p);
 	for (unsigned i = 0; i < 4; i++) {
 		mask_block b, any;
 

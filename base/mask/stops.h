@@ -17,9 +17,10 @@ typedef unsigned char mask_block __attribute__((vector_size(16)));
 
 /* "Lanes" are bits of enum mask_lane. */
 struct mask_stops {
-	mask_block marks[MASK_STOPS]; /* the bytes, the last one again and again */
+	mask_block marks[MASK_STOPS];    /* the bytes, the last one again and again */
+	unsigned char low[16], high[16]; /* the same bytes by their halves, see wide.c */
 	const struct mask_grams *grams;
-	bool none;
+	bool none, wide;
 	unsigned char opens[256];    /* lanes in which it may begin a token */
 	unsigned char skips[256];    /* lanes in which it may stand for nothing */
 	unsigned char wraps[256];    /* the same, where a line was wrapped */
@@ -33,9 +34,9 @@ struct mask_stops {
 			     [256]; /* by opener and the byte behind it: see token_lanes */
 };
 
-/* grams, of these forms, are borrowed. */
-void mask_stops_init(
-	struct mask_stops *s, const struct mask_grams *grams, const struct mask_forms *forms);
+/* grams, of these forms, are borrowed. wide: as in mask_scan_new. */
+void mask_stops_init(struct mask_stops *s, const struct mask_grams *grams,
+	const struct mask_forms *forms, bool wide);
 /* The first byte of [at, end) that is not plain and with which or in front of which, at `start` or
  * later, a form may begin; end when there is none. p has n bytes. */
 size_t mask_stops_find(const struct mask_stops *s, const unsigned char *p, size_t start, size_t at,

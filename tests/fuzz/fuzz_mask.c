@@ -43,6 +43,8 @@ static bool run(const struct input *in, size_t dense, size_t step, bool moved, s
 	struct slice text = in->text;
 
 	mask_set_dense(m, dense);
+	if (step <= text.len) /* one of the two runs */
+		mask_set_narrow(m);
 	for (size_t i = 0; i < in->n; i++)
 		IGNORE_RESULT(mask_add(m, in->values[i].ptr, in->values[i].len, NULL, NULL),
 			"any result will do");
