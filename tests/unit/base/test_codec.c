@@ -99,6 +99,28 @@ static void base64_round_trips(UNUSED void **state)
 	}
 }
 
+/* Sixteen digits at once or one by one: the same texts are refused, for the same place. */
+static void base64_says_where(UNUSED void **state)
+{
+	static const char bad[] = { '=', '-', '_', '@', '[', '`', '{', ':', ',', '.', '\0', '\x80',
+		'\xff' };
+	char text[96];
+
+	for (size_t at = 0; at < sizeof(text) - 2; at++) {
+		for (size_t i = 0; i < sizeof(bad); i++) {
+			struct buf out CLEAN_BUF = BUF_INIT(sizeof(text));
+			CLEAN_STR char *expected =
+				xasprintf("base64: character %zu is not of its alphabet", at + 1);
+			struct err e = { 0 };
+
+			memset(text, 'z', sizeof(text));
+			text[at] = bad[i];
+			assert_int_equal(base64_decode(&out, text, sizeof(text), &e), -1);
+			assert_string_equal(e.text, expected);
+		}
+	}
+}
+
 static void hex_is_exact(UNUSED void **state)
 {
 	unsigned char raw[3] = { 1, 2, 3 };
@@ -257,6 +279,7 @@ int main(void)
 		cmocka_unit_test(base64_vectors),
 		cmocka_unit_test(base64_refuses),
 		cmocka_unit_test(base64_round_trips),
+		cmocka_unit_test(base64_says_where),
 		cmocka_unit_test(hex_is_exact),
 		cmocka_unit_test(sha256_vectors),
 		cmocka_unit_test(randomness),
