@@ -8,6 +8,8 @@
 #include "base/limits.h"
 
 enum { CONNECT_TIMEOUT_US = 10 * 1000000, STREAM_BUFFER = 128 << 10, UPLOAD_BUFFER = 256 << 10 };
+/* curl's own buffer, and the largest one for a body in memory */
+enum { UPLOAD_USUAL = 64 << 10, UPLOAD_MAX = 1 << 20 };
 
 static const struct {
 	const char *name;
@@ -183,6 +185,17 @@ static void build_file_body(struct http_exchange *x, const struct http_request *
 	curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
 }
 
+/* curl sends one bufferful each time that the socket has room, so a small one costs a turn of the
+ * loop for each few bytes. */
+static void build_memory_body(struct http_exchange *x, const void *body, size_t n)
+{
+	if (n > UPLOAD_USUAL)
+		curl_easy_setopt(x->easy, CURLOPT_UPLOAD_BUFFERSIZE,
+			(long)(n < UPLOAD_MAX ? n : UPLOAD_MAX));
+	curl_easy_setopt(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)n);
+	curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, body);
+}
+
 static int build_method(struct http_exchange *x, const struct http_request *r, struct err *e)
 {
 	x->method = "other";
@@ -214,9 +227,7 @@ static int build_method(struct http_exchange *x, const struct http_request *r, s
 		x->body_len = r->body_len;
 		body = x->body;
 	}
-	curl_easy_setopt(
-		x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(r->body ? r->body_len : 0));
-	curl_easy_setopt(x->easy, CURLOPT_POSTFIELDS, body);
+	build_memory_body(x, body, r->body ? r->body_len : 0);
 	return 0;
 }
 
