@@ -20,7 +20,7 @@
 #include "coordinator/http/private.h"
 #include "coordinator/http/tls.h"
 
-#define CONNECTION_MEMORY KIB(128)
+#define CONNECTION_MEMORY KIB(32) /* cleared after each request: more costs each one */
 #define DROPPED_BODY_MAX KIB(64)
 #define DRAIN_MAX MIB(64)       /* of a refused body, so that the client reads the answer */
 #define ALL_BODIES_MAX MIB(128) /* collected at one time over all connections */
