@@ -85,9 +85,9 @@ class World:
         made.mkdir(mode=0o711)
         return made
 
-    def coordinator(self):
+    def coordinator(self, *flags):
         """A `shithubd serve` of its own, as a context."""
-        return driver.Coordinator(self.build, self.place("coordinator"))
+        return driver.Coordinator(self.build, self.place("coordinator"), *flags)
 
     def bed(self, env=(), **flags):
         return Bed(self, env, **flags)

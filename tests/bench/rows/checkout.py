@@ -1,13 +1,14 @@
 """Row 5: a checkout against git's commands for the same tree: time, requests, processor time of the client.
 
 The checkout is a step of a job; its time is what the runner reports. Its processor time is the runner's
-with all its children, less that of a job whose only step does nothing.
+with all its children, less that of a job whose only step does nothing. A second coordinator is 50 ms away.
 """
 import re
 import resource
 import shutil
 import time
 
+from distance import Distance
 from rounds import Rounds
 from world import children, cpu_seconds, driver
 
@@ -28,6 +29,7 @@ def files(count, size=40):
 TREES = {"1 file": lambda: {"README.md": "one\n"}, "1,000 files": lambda: files(1000),
          "20,000 files": lambda: files(20000, 10), "one of 16 MB": lambda: {"big": big(16 << 20)},
          "long history": lambda: files(1000)}
+FAR, FAR_TREES = 0.05, ("1 file", "1,000 files")
 
 
 def big(size):
@@ -37,10 +39,11 @@ def big(size):
 class Subject:
     """A repository with a tree of files, and both ways to check it out."""
 
-    def __init__(self, world, coordinator, pat, runner, name):
+    def __init__(self, world, coordinator, pat, runner, name, base=None):
         self.world, self.coordinator, self.runner = world, coordinator, runner
         self.name = name
         self.repo = coordinator.repository("bench/" + re.sub(r"\W", "", name), pat)
+        self.url = self.repo.url.replace(coordinator.base, base or coordinator.base)
         self.repo.commit({**TREES[name](), ".shithub/workflows/ci.yml": WORKFLOW + CHECKOUT})
         if name == "long history":
             for number in range(60):
@@ -65,7 +68,7 @@ class Subject:
     def git(self, clone=False):
         """(ms, ms of processor)"""
         target = self.world.place("clone") / "tree"
-        url = self.repo.url
+        url = self.url
         head = self.repo.git("rev-parse", "HEAD")
         words = ([["clone", "-q", "--depth", "1", url, target]] if clone else
                  [["init", "-q", target], ["-C", target, "fetch", "-q", "--depth=1", url, head],
@@ -99,9 +102,10 @@ def when(text):
 class Hands:
     """The runner of a real coordinator, and what its processes took of a processor."""
 
-    def __init__(self, world, coordinator):
+    def __init__(self, world, coordinator, base=None):
         token = coordinator.register_runner(f"r{next(world.numbers)}")["token"]
-        self.runner = driver.Runner(world.build, world.place("runner"), coordinator.base, token, world.image)
+        self.runner = driver.Runner(world.build, world.place("runner"), base or coordinator.base, token,
+                                    world.image)
         self.program = self.runner.start()
         self.nothing = 0.0
 
@@ -129,18 +133,23 @@ def nothing(world, coordinator, pat, hands):
     return sorted(spent)[1]
 
 
-def measure(world, table):
+def gather(world, coordinator, names, base=None, **limits):
+    """What Rounds found of these trees; the subjects."""
+    pat = coordinator.create_token()
+    hands = Hands(world, coordinator, base)
+    try:
+        hands.nothing = nothing(world, coordinator, pat, hands)
+        subjects = [Subject(world, coordinator, pat, hands, name, base) for name in names]
+        return Rounds(**limits).gather(
+            [act for subject in subjects for act in (subject.ours, subject.theirs)],
+            [(f"{name}: ours", f"{name}: git") for name in names if "000" in name]), subjects
+    finally:
+        hands.stop()
+
+
+def near(world, table):
     with world.coordinator() as coordinator:
-        pat = coordinator.create_token()
-        hands = Hands(world, coordinator)
-        try:
-            hands.nothing = nothing(world, coordinator, pat, hands)
-            subjects = [Subject(world, coordinator, pat, hands, name) for name in TREES]
-            found = Rounds(least=3, most=6, seconds=70).gather(
-                [act for subject in subjects for act in (subject.ours, subject.theirs)],
-                [(f"{name}: ours", f"{name}: git") for name in ("1,000 files", "20,000 files")])
-        finally:
-            hands.stop()
+        found, _ = gather(world, coordinator, TREES, least=3, most=6, seconds=60)
     row = table.of(found, "ms")
     ratios = {"1,000 files": 0.8, "20,000 files": 0.6}
     for name in TREES:
@@ -150,3 +159,43 @@ def measure(world, table):
         row(f"checkout of {name}, again", f"{name}: ours", f"{name}: clone", against="git clone --depth 1")
     for name in ("1,000 files", "20,000 files"):
         row(f"processor of the client, {name}", f"{name}: our cpu", f"{name}: git cpu", against="git's", ratio=0.7)
+
+
+def counted(distance, act):
+    """Requests while act() runs: of git, and others than heartbeats."""
+    distance.requests.clear()
+    act()
+    paths = distance.requests
+    return (sum(count for path, count in paths.items() if ".git/" in path),
+            sum(count for path, count in paths.items() if "/jobs/" in path))
+
+
+def far(world, table):
+    with Distance(FAR) as distance:
+        with world.coordinator("--public-url", distance.base) as coordinator:
+            host, port = coordinator.base.removeprefix("http://").split(":")
+            distance.target = (host, int(port))
+            found, subjects = gather(world, coordinator, FAR_TREES, distance.base, least=3, most=4, seconds=20)
+            ours = counted(distance, lambda: again(world, coordinator, distance.base, subjects[-1]))
+            theirs = counted(distance, subjects[-1].git)
+    row = table.of(found, "ms")
+    for name in FAR_TREES:
+        row(f"checkout of {name}, {FAR * 1e3:g} ms away", f"{name}: ours", f"{name}: git",
+            against="git init, fetch, checkout")
+    table.figure("requests of a checkout", ours[0], "")
+    table.figure("requests of git init, fetch, checkout", theirs[0], "")
+    table.figure("requests of a job with a checkout alone", ours[1], "")
+
+
+def again(world, coordinator, base, subject):
+    """One more job, by a runner of its own."""
+    subject.runner = Hands(world, coordinator, base)
+    try:
+        subject.run()
+    finally:
+        subject.runner.stop()
+
+
+def measure(world, table):
+    near(world, table)
+    far(world, table)
