@@ -25,9 +25,7 @@ static const struct column queue_columns[] = {
 	COLUMN("j.runs_on", COLUMN_STRV, queue_row, labels),
 	COLUMN("q.n", COLUMN_INT, queue_row, jobs),
 	COLUMN("j.created_at", COLUMN_WALL, queue_row, oldest_at),
-	COLUMN("(SELECT min(ready_at) FROM workflow_jobs WHERE status = 'queued' AND ready = 1"
-	       " AND repo_id = j.repo_id AND runs_on = j.runs_on)",
-		COLUMN_WALL, queue_row, since),
+	COLUMN("q.since", COLUMN_WALL, queue_row, since),
 	COLUMN("ps.disabled_at IS NOT NULL", COLUMN_BOOL, queue_row, disabled[POLICY_SITE]),
 	COLUMN("po.disabled_at IS NOT NULL", COLUMN_BOOL, queue_row, disabled[POLICY_OWNER]),
 	COLUMN("pr.disabled_at IS NOT NULL", COLUMN_BOOL, queue_row, disabled[POLICY_REPO]),
@@ -41,7 +39,7 @@ static const struct column queue_columns[] = {
 		COLUMN_INT, queue_row, owner_cap),
 };
 static const struct row_type queue_type = ROW_TYPE(queue_row, queue_columns);
-/* Behind q(id, n): the first job of each row and how many there are. */
+/* Behind q(id, n, since): the first job of each row, how many there are, and since when. */
 #define WITH_POLICIES                                                                  \
 	" JOIN workflow_jobs j ON j.id = q.id JOIN repositories o ON o.id = j.repo_id" \
 	" JOIN policies ps ON ps.id = 1 LEFT JOIN policies po ON po.owner = o.owner"   \
@@ -106,7 +104,8 @@ int store_queue(struct store *s, struct queue_list *ret, struct err *e)
 	CLEAN_QUERY struct query q = { 0 };
 
 	if (row_select(s, &q, e, &queue_type,
-		    "FROM (SELECT min(id) AS id, count(*) AS n FROM workflow_jobs"
+		    "FROM (SELECT min(id) AS id, count(*) AS n, min(ready_at) AS since"
+		    " FROM workflow_jobs"
 		    " WHERE status = 'queued' AND ready = 1 GROUP BY repo_id, runs_on)"
 		    " q" WITH_POLICIES " ORDER BY j.runs_on, j.repo_id",
 		    "") < 0 ||
@@ -115,7 +114,8 @@ int store_queue(struct store *s, struct queue_list *ret, struct err *e)
 	return running_fill(s, ret, e);
 }
 
-/* Walks the distinct pairs by index: each step is one look-up. */
+/* Walks the distinct pairs by index: each step is one look-up. Every claim does it, so it must not
+ * read the jobs of a row: there is one index of what waits, in the order that is asked for. */
 int store_queue_heads(struct store *s, struct queue_list *ret, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
@@ -131,8 +131,8 @@ int store_queue_heads(struct store *s, struct queue_list *ret, struct err *e)
 		    " AND n.ready = 1 AND n.repo_id > c.repo_id"
 		    " ORDER BY n.repo_id, n.runs_on, n.id LIMIT 1))"
 		    " FROM heads h JOIN workflow_jobs c ON c.id = h.id)"
-		    " SELECT id, 0 AS n FROM heads WHERE id IS NOT NULL) q" WITH_POLICIES
-		    " ORDER BY j.id",
+		    " SELECT id, 0 AS n, 0 AS since FROM heads WHERE id IS NOT NULL) "
+		    "q" WITH_POLICIES " ORDER BY j.id",
 		    "") < 0 ||
 		LIST_READ(&q, &queue_type, ret, e) < 0)
 		return -1;
@@ -143,8 +143,10 @@ int store_queue_of_job(struct store *s, int64_t job_id, struct queue_list *ret, 
 {
 	CLEAN_QUERY struct query q = { 0 };
 
-	if (row_select(s, &q, e, &queue_type, "FROM (SELECT ?1 AS id, 1 AS n) q" WITH_POLICIES, "i",
-		    job_id) < 0 ||
+	if (row_select(s, &q, e, &queue_type,
+		    "FROM (SELECT id, 1 AS n, ready_at AS since FROM workflow_jobs WHERE id = ?)"
+		    " q" WITH_POLICIES,
+		    "i", job_id) < 0 ||
 		LIST_READ(&q, &queue_type, ret, e) < 0)
 		return -1;
 	return running_fill(s, ret, e);

@@ -17,7 +17,7 @@ struct queue_row {
 	struct strv labels;    /* runs_on of the jobs */
 	int64_t jobs;          /* queued; 0 with store_queue_heads */
 	struct wall oldest_at; /* when the one that was queued first was created */
-	struct wall since;     /* since when the first of them could be claimed */
+	struct wall since;     /* since when the first of them could be claimed; not with the heads */
 	bool disabled[POLICY_LEVELS];
 	struct strv allowed[POLICY_LEVELS];  /* policy.h; empty: all */
 	int64_t repo_cap, owner_cap;         /* strictest; 0: none */
@@ -33,7 +33,7 @@ struct queue_list {
 void queue_list_release(struct queue_list *l);
 /* By labels, then by repository. */
 int store_queue(struct store *s, struct queue_list *ret, struct err *e) CHECK_RESULT;
-/* The same without counting the jobs: the first of each, oldest first. */
+/* The same without reading the jobs: the first of each, oldest first. */
 int store_queue_heads(struct store *s, struct queue_list *ret, struct err *e) CHECK_RESULT;
 /* One row: of this job, as if it waited alone. None without such a job. */
 int store_queue_of_job(

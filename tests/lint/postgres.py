@@ -19,6 +19,9 @@ FAILED = re.compile(r"psql:<stdin>:(\d+): ERROR:  (.*)")
 # What gives a number of another type than its table has.
 SUM = re.compile(r"(?<!CAST\()(?<!CAST\(coalesce\()\b(?:sum|avg)\(")
 SMALL = plans.SMALL | {"schema_version"}
+# Every claim asks them: what they cost must not grow with the queue.
+FOR_EACH_CLAIM = ("coordinator/queue/claim.c", "coordinator/queue/waiting.c")
+SORTED = re.compile(r"Limit\n\s+->  (?:Incremental )?Sort")
 
 
 def marked(text):
@@ -65,6 +68,8 @@ def check(server, every):
         for table in sorted(walks(plan)):
             if not any(piece in one.text for piece in plans.WALKS):
                 yield one, f"walks {table}"
+        if one.file in FOR_EACH_CLAIM and SORTED.search(plan):
+            yield one, "sorts all that waits to find one"
     yield from ((one, "a sum without CAST is numeric") for _, one in good if SUM.search(one.text))
 
 
@@ -75,9 +80,11 @@ def main():
              if one.text is not None and statements.meant_for(one.text, "postgres")]
     planted = statements.Statement("planted", "SELECT ifnull(id, 0) FROM workflow_jobs WHERE name = ?", "t", "")
     walking = planted._replace(text="SELECT id FROM workflow_jobs j WHERE j.name = ?")
+    sorting = planted._replace(file=FOR_EACH_CLAIM[0], text="SELECT id FROM workflow_jobs WHERE status = 'queued' AND"
+                               " ready = 1 AND name > ? ORDER BY repo_id, ready_at LIMIT 1")
     with postgres_server.database("statements") as server:
         server.psql(statements.schema(sources, "postgres"))
-        if len(list(check(server, [planted, walking]))) != 2:
+        if len(list(check(server, [planted, walking, sorting]))) != 3:
             sys.exit("postgres.py: finds nothing any more")
         found = list(check(server, every))
     for one, why in found:

@@ -51,6 +51,14 @@
 	"ALTER TABLE push_journal ADD COLUMN instance " number ";" \
 	"ALTER TABLE push_journal ADD COLUMN filed_at " number ";"
 
+/* what waits, in one index and in the order of claims: with a second one PostgreSQL took that and
+ * sorted the whole queue for each claim */
+#define STEP_50 \
+	"DROP INDEX workflow_jobs_waiting;" \
+	"DROP INDEX workflow_jobs_since;" \
+	"CREATE INDEX workflow_jobs_waiting ON workflow_jobs (repo_id, runs_on, id, ready_at)" \
+	" WHERE status = 'queued' AND ready = 1;"
+
 /* clang-format on */
 
 #endif

@@ -354,5 +354,6 @@ const char *const schema_postgres[SCHEMA_NEWEST - SCHEMA_POSTGRES_FIRST + 1] = {
 		"CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
 		" WHERE i.until > (SELECT c.us FROM clock c)")
 	POSTGRES_RENEW,
+	STEP_50,
 };
 /* clang-format on */

@@ -546,4 +546,5 @@ const char *const schema_sqlite[SCHEMA_NEWEST] = {
 	STEP_48("TEXT", "INTEGER"),
 	STEP_49("TEXT", "INTEGER", "INTEGER PRIMARY KEY AUTOINCREMENT",
 		"CAST(strftime('%s', 'now') AS INTEGER) * 1000000", ""),
+	STEP_50,
 };
