@@ -208,13 +208,50 @@ static int run_state_from_jobs(struct store *s, int64_t run_id, struct state *re
 	return 0;
 }
 
+/* What the keys of a run ask for. Most changes of a job's state ask for nothing. */
+struct asked {
+	bool stop; /* a leg failed, and others are open */
+	bool skip; /* needs failed */
+	bool due;  /* needs are over, and jobs are held */
+};
+static const struct column asked_columns[] = {
+	COLUMN("EXISTS (SELECT 1 FROM job_keys k INDEXED BY job_keys_stop"
+	       " WHERE k.run_id = r.id AND k.broken > 0 AND k.stops > 0)",
+		COLUMN_BOOL, asked, stop),
+	COLUMN("EXISTS (SELECT 1 FROM job_keys k INDEXED BY job_keys_skip WHERE k.run_id = r.id"
+	       " AND k.queued > 0 AND k.needs_failed > 0 AND k.asks_status = 0)",
+		COLUMN_BOOL, asked, skip),
+	COLUMN("EXISTS (SELECT 1 FROM job_keys k INDEXED BY job_keys_due WHERE k.run_id = r.id"
+	       " AND k.held > 0 AND " NEEDS_OVER ")",
+		COLUMN_BOOL, asked, due),
+};
+static const struct row_type asked_type = ROW_TYPE(asked, asked_columns);
+
+static int asked_read(struct store *s, int64_t run_id, struct asked *ret, struct err *e)
+{
+	CLEAN_QUERY struct query q = { 0 };
+
+	*ret = (struct asked){ 0 };
+	if (row_select(s, &q, e, &asked_type, "FROM workflow_runs r WHERE r.id = ?", "i", run_id) <
+		0)
+		return -1;
+	return row_next(&q, &asked_type, ret, e) < 0 ? -1 : 0;
+}
+
+/* What is skipped or cancelled here may make other jobs due. */
 static int jobs_settle(struct store *s, int64_t run_id, struct wall now, struct err *e)
 {
+	struct asked asked;
 	bool again;
 
 	do {
 		again = false;
-		if (legs_end(s, run_id, now, e) < 0 || jobs_skip(s, run_id, now, e) < 0 ||
+		if (asked_read(s, run_id, &asked, e) < 0)
+			return -1;
+		if (!asked.stop && !asked.skip && !asked.due)
+			return 0;
+		if ((asked.stop && legs_end(s, run_id, now, e) < 0) ||
+			((asked.stop || asked.skip) && jobs_skip(s, run_id, now, e) < 0) ||
 			last_legs_set(s, run_id, e) < 0 ||
 			gate_jobs_enter(s, run_id, now, &again, e) < 0 ||
 			concurrency_jobs_enter(s, run_id, now, &again, e) < 0)
@@ -231,11 +268,11 @@ int run_settle(struct store *s, int64_t run_id, struct wall now, struct state *r
 	struct wall begun = ret->status == STATUS_QUEUED ? (struct wall){ 0 } : now;
 	if (sql_run(s, e,
 		    "UPDATE workflow_runs SET status = ?2, conclusion = ?3,"
-		    " started_at = CASE WHEN ?2 <> 'queued' THEN coalesce(started_at, ?4) END, "
-		    "completed_at "
-		    "= "
-		    "coalesce(completed_at, ?5)"
-		    " WHERE id = ?1",
+		    " started_at = CASE WHEN ?2 <> 'queued' THEN coalesce(started_at, ?4) END,"
+		    " completed_at = coalesce(completed_at, ?5) WHERE id = ?1"
+		    " AND (status <> ?2 OR coalesce(conclusion, '') <> coalesce(?3, '')"
+		    " OR (started_at IS NULL AND ?2 <> 'queued')"
+		    " OR (completed_at IS NULL AND ?5 IS NOT NULL))",
 		    "ittww", run_id, status_text(ret->status), conclusion_text(ret->conclusion),
 		    begun, ended) < 0)
 		return -1;
