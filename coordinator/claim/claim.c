@@ -25,6 +25,8 @@
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/unfold.h"
 
+#define WAKE_US (10 * USEC_PER_MSEC) /* of claims at a time */
+
 struct waiter {
 	struct app *app;
 	struct httpd_request *request;
@@ -117,9 +119,12 @@ static enum try claim_once(struct app *a, int64_t runner_id, const struct strv *
 	CLEAN_TX struct store_tx tx = { 0 };
 	struct wall now = wall_now();
 	struct err why = { 0 };
-	/* Most tries find nothing: check before the write lock is taken. The claim joins the
-	 * transaction, so that a claimed job and its answer stand or fall together. */
-	int rc = store_job_claimable(a->store, runner_id, labels, now, e);
+	/* Most tries find nothing: check before the write lock is taken, if we have not got it.
+	 * The claim joins the transaction, so that a claimed job and its answer stand or fall
+	 * together. */
+	int rc = store_group_changed(a->store)
+			 ? 1
+			 : store_job_claimable(a->store, runner_id, labels, now, e);
 
 	if (rc <= 0)
 		return rc < 0 ? TRY_ERROR : TRY_NOTHING;
@@ -313,17 +318,22 @@ static void jobs_unfold(struct app *a)
 		log_warn("claim", "jobs_not_unfolded", F_ERR(&e));
 }
 
-/* The queue is read anew after each claim only: of thousands of waiters, most find nothing. */
+/* The queue is read anew after each claim only: of thousands of waiters, most find nothing. Those
+ * who are left when the time is up have their turn in the next round: others call meanwhile. */
 static void waiters_try(struct app *a)
 {
 	CLEANUP(queue_list_release) struct queue_list queue = { 0 };
+	const struct mono until = mono_add(mono_now(), WAKE_US);
 
 	if (queue_read_again(a, &queue) < 0)
 		return;
 	for (struct waiter *w = a->waiters->first, *next; w && queue.n; w = next) {
 		next = w->next;
-		if (queue_offers(&queue, &w->offer) && waiter_try(w) &&
-			queue_read_again(a, &queue) < 0)
+		if (!queue_offers(&queue, &w->offer) || !waiter_try(w))
+			continue;
+		if (mono_diff(mono_now(), until) >= 0)
+			return app_wake(a);
+		if (queue_read_again(a, &queue) < 0)
 			return;
 	}
 }
