@@ -33,6 +33,7 @@
 #include "coordinator/api/api.h"
 #include "coordinator/doctor/doctor.h"
 #include "coordinator/git/child.h"
+#include "coordinator/move/verb.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/serve/serve.h"
 
@@ -275,6 +276,12 @@ static const struct cli_verb config_verbs[] = {
 		"[--output table|json]", NULL, serve_config_keys },
 	{ 0 },
 };
+static const struct cli_verb store_verbs[] = {
+	{ "copy", "copy all rows from SQLite to PostgreSQL, or back",
+		"--from STORE --to STORE [--page-rows N] [--output table|json]", NULL,
+		verb_store_copy },
+	{ 0 },
+};
 static const struct cli_verb verbs[] = {
 	{ "serve", "run the coordinator",
 		"[--data DIR] [--listen HOST:PORT] [--public-url URL] [--config FILE]"
@@ -292,6 +299,7 @@ static const struct cli_verb verbs[] = {
 		NULL, coordinator_doctor },
 	{ "migrate", "bring the store to this program's schema",
 		"[--dry-run] [--data DIR] [--output table|json]", NULL, verb_migrate },
+	{ "store", "the coordinator's rows", .sub = store_verbs },
 	RUN_JOB,
 	{ "config", "the configuration of serve", .sub = config_verbs },
 	{ "admin", "administer the coordinator of a data folder, or with --url one elsewhere",

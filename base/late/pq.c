@@ -63,6 +63,8 @@ PQ_CALL(int, PQgetlength, (const PGresult *r, int row, int i), (r, row, i))
 PQ_CALL(int, PQgetisnull, (const PGresult *r, int row, int i), (r, row, i))
 PQ_CALL(char *, PQcmdTuples, (PGresult *r), (r))
 PQ_CALL(char *, PQcmdStatus, (PGresult *r), (r))
+PQ_CALL(int, PQputCopyData, (PGconn *c, const char *p, int n), (c, p, n))
+PQ_CALL(int, PQputCopyEnd, (PGconn *c, const char *why), (c, why))
 PQ_CALL(PQnoticeProcessor, PQsetNoticeProcessor,
 	(PGconn *c, PQnoticeProcessor f, void *data),
 	(c, f, data))

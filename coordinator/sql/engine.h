@@ -37,10 +37,14 @@ struct sql_engine {
 	struct slice (*column_text)(struct query *q, int i);
 	struct slice (*column_bytes)(struct query *q, int i);
 	const char *(*column_name)(struct query *q, int i);
+	enum value_kind (*column_kind)(struct query *q, int i);
 
 	int64_t (*changes)(struct store *s); /* rows, of the last statement that writes */
 	/* Several statements without values, one after the other. */
 	int (*script)(struct store *s, const char *text, struct err *e);
+	int (*triggers)(struct store *s, bool on, struct err *e); /* sql_triggers */
+	/* sql_copy_in; NULL: rows go in by statements alone. */
+	int (*copy_in)(struct store *s, const char *sql, struct slice rows, struct err *e);
 	/* Begins a transaction that has the write lock of the whole store. */
 	int (*begin)(struct store *s, struct err *e);
 	/* false: none, also when the database ended it by itself */

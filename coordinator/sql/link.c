@@ -454,3 +454,52 @@ int link_script(struct link *l, const char *text, struct err *e)
 		return failed(l, e, ERR_INTERNAL, PQerrorMessage(l->conn));
 	return rc;
 }
+
+/* The end of a pipeline was seen to before; a failure of the copy comes with the result of its end.
+ */
+static PGresult *copy_send(struct link *l, const char *text, struct slice rows)
+{
+	enum { PIECE = 1 << 20 };
+	PGresult *r = PQexec(l->conn, text);
+
+	if (PQresultStatus(r) != PGRES_COPY_IN)
+		return r;
+	PQclear(r);
+	for (size_t at = 0, n; at < rows.len; at += n) {
+		n = rows.len - at < PIECE ? rows.len - at : PIECE;
+		if (PQputCopyData(l->conn, rows.ptr + at, (int)n) < 0)
+			return NULL;
+	}
+	if (PQputCopyEnd(l->conn, NULL) < 0)
+		return NULL;
+	r = PQgetResult(l->conn);
+	for (PGresult *more; r && (more = PQgetResult(l->conn)); PQclear(more))
+		;
+	return r;
+}
+
+static int copy_failed(struct link *l, const PGresult *r, struct err *e)
+{
+	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+	int rc = result_failed(l, r, e);
+
+	if (!detail || link_lost(l))
+		return rc;
+	CLEAN_STR char *text = xasprintf(
+		"%s: %.*s", l->last.text + strlen("store: "), word_length(detail), detail);
+	return failed(l, e, l->last.class, text);
+}
+
+int link_copy_in(struct link *l, const char *text, struct slice rows, struct err *e)
+{
+	if (!PQexitPipelineMode(l->conn))
+		return link_lost(l) ? lost(l, e)
+				    : failed(l, e, ERR_INTERNAL, PQerrorMessage(l->conn));
+	PGresult *r = copy_send(l, text, rows);
+	int rc = r && PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : copy_failed(l, r, e);
+
+	PQclear(r);
+	if (!link_lost(l) && !PQenterPipelineMode(l->conn))
+		return failed(l, e, ERR_INTERNAL, PQerrorMessage(l->conn));
+	return rc;
+}

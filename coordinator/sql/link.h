@@ -62,4 +62,12 @@ void link_cancel(struct link *l); /* what the server is at; its results still co
 /* Several statements in one text, without values. */
 int link_script(struct link *l, const char *text, struct err *e) CHECK_RESULT;
 
+/* Of every table of the schema: ENABLE or DISABLE what is no reference. Only their owner may. */
+#define LINK_TRIGGERS(how)                                                                      \
+	"DO $$ DECLARE t regclass; BEGIN FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r'" \
+	" AND relnamespace = current_schema()::regnamespace LOOP"                               \
+	" EXECUTE format('ALTER TABLE %s " how " TRIGGER USER', t); END LOOP; END $$"
+/* COPY … FROM STDIN, in text; what is wrong with a row is said with the row's values. */
+int link_copy_in(struct link *l, const char *text, struct slice rows, struct err *e) CHECK_RESULT;
+
 #endif

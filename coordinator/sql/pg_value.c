@@ -45,6 +45,13 @@ bool pg_type_is_number(Oid type)
 	       type == PG_NUMERIC;
 }
 
+enum value_kind pg_type_kind(Oid type)
+{
+	if (type == PG_BYTEA)
+		return VALUE_BYTES;
+	return pg_type_is_number(type) ? VALUE_INT : VALUE_TEXT;
+}
+
 bool pg_type_known(Oid type)
 {
 	return pg_type_is_number(type) || type == PG_TEXT || type == PG_BYTEA || type == PG_NAME ||

@@ -53,6 +53,11 @@ static char *place_of(const char *store, const char *data_dir, const char *said_
 				      : path_join(store + strlen(SQLITE), STORE_FILE);
 }
 
+char *store_place_of(const char *store, struct err *e)
+{
+	return place_of(str_empty(store) ? "-" : store, "", "--store", e);
+}
+
 char *store_place(const char *data_dir, struct err *e)
 {
 	CLEAN_STR char *path = path_join(data_dir, "store");

@@ -12,6 +12,8 @@
 char *store_place(const char *data_dir, struct err *e) CHECK_RESULT;
 /* store: as --store takes it, NULL for the file in the data folder. */
 int store_place_publish(const char *data_dir, const char *store, struct err *e) CHECK_RESULT;
+/* What store_open takes, of a text as --store takes it. NULL: it is none. The caller's. */
+char *store_place_of(const char *store, struct err *e) CHECK_RESULT;
 /* NULL: --store takes it, else what was expected. */
 const char *store_place_check(const char *store);
 bool store_place_is_file(const char *place); /* of what store_place gives */

@@ -481,6 +481,15 @@ static const char *pg_name(struct query *q, int i)
 	return PQfname(((struct pg_statement *)q->st)->rows, i);
 }
 
+static enum value_kind pg_kind(struct query *q, int i)
+{
+	const struct pg_statement *st = q->st;
+
+	if (PQgetisnull(st->rows, st->row, i))
+		return VALUE_NULL;
+	return pg_type_kind(PQftype(st->rows, i));
+}
+
 /* ---- changes ---- */
 
 static int64_t pg_changes(struct store *s)
@@ -503,6 +512,20 @@ static int pg_script(struct store *s, const char *text, struct err *e)
 	return link_flush(&pg->link, e) < 0 ? -1 : link_script(&pg->link, text, e);
 }
 
+static int pg_triggers(struct store *s, bool on, struct err *e)
+{
+	return pg_script(s, on ? LINK_TRIGGERS("ENABLE") : LINK_TRIGGERS("DISABLE"), e);
+}
+
+static int pg_copy_in(struct store *s, const char *sql, struct slice rows, struct err *e)
+{
+	struct pg *pg = s->db;
+
+	if (!in_transaction(s))
+		return pg_fail(s, e, "the transaction is lost");
+	return link_copy_in(&pg->link, sql, rows, e);
+}
+
 const struct sql_engine postgres_engine = {
 	.postgres = true,
 	.open = pg_open,
@@ -520,6 +543,9 @@ const struct sql_engine postgres_engine = {
 	.column_text = pg_bytes,
 	.column_bytes = pg_bytes,
 	.column_name = pg_name,
+	.column_kind = pg_kind,
+	.triggers = pg_triggers,
+	.copy_in = pg_copy_in,
 	.changes = pg_changes,
 	.script = pg_script,
 	.begin = pg_begin,

@@ -146,6 +146,12 @@ int sql_start(struct store *s, struct query *q, const struct row_type *type, con
 	return rc;
 }
 
+int sql_query_values(struct store *s, struct query *q, struct err *e, const char *sql,
+	const char *types, const struct sql_values *v)
+{
+	return statement_take(s, q, NULL, sql, types, e) < 0 ? -1 : statement_start(q, sql, v, e);
+}
+
 int sql_query(
 	struct store *s, struct query *q, struct err *e, const char *sql, const char *types, ...)
 {
@@ -237,4 +243,21 @@ struct slice col_bytes(struct query *q, int i)
 const char *col_name(struct query *q, int i)
 {
 	return q->s->engine->column_name(q, i);
+}
+
+enum value_kind col_kind(struct query *q, int i)
+{
+	return q->s->engine->column_kind(q, i);
+}
+
+/* ---- many rows ---- */
+
+int sql_triggers(struct store *s, bool on, struct err *e)
+{
+	return s->engine->triggers(s, on, e);
+}
+
+int sql_copy_in(struct store *s, struct err *e, const char *sql, struct slice rows)
+{
+	return s->engine->copy_in(s, sql, rows, e);
 }

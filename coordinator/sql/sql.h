@@ -18,6 +18,7 @@
 
 struct row_type;   /* row.h */
 struct sql_engine; /* engine.h */
+struct sql_values; /* value.h */
 
 /* More than this program has; beyond it a statement is compiled each time, with one warning. */
 enum { STATEMENTS_MAX = 384 };
@@ -68,6 +69,10 @@ int sql_query(struct store *s, struct query *q, struct err *e, const char *sql, 
 /* type: the columns of a SELECT whose rest is sql (row_select); NULL: sql is all of it. */
 int sql_start(struct store *s, struct query *q, const struct row_type *type, const char *sql,
 	const char *types, va_list *ap, struct err *e) CHECK_RESULT;
+/* With values at hand, each of the kind that its letter of types (i, t, b) names or null; borrowed
+ * until the statement ends. */
+int sql_query_values(struct store *s, struct query *q, struct err *e, const char *sql,
+	const char *types, const struct sql_values *v) CHECK_RESULT;
 int sql_next(struct query *q, struct err *e) CHECK_RESULT; /* 1 row, 0 end, -1 */
 /* Runs to the end and drops rows. */
 int sql_run(struct store *s, struct err *e, const char *sql, const char *types, ...) CHECK_RESULT;
@@ -92,6 +97,15 @@ char *col_text(struct query *q, int i); /* NULL for null; the caller's */
 struct slice col_slice(struct query *q, int i);
 struct slice col_bytes(struct query *q, int i);
 const char *col_name(struct query *q, int i);
+
+/* ---- many rows as they are ---- */
+
+/* Triggers of every table do nothing, or work again. In PostgreSQL for everybody, from the commit
+ * on; SQLite: for this connection. */
+int sql_triggers(struct store *s, bool on, struct err *e) CHECK_RESULT;
+/* PostgreSQL alone. sql: COPY … FROM STDIN; rows in the text form of that. In a transaction, which
+ * a failure ends. */
+int sql_copy_in(struct store *s, struct err *e, const char *sql, struct slice rows) CHECK_RESULT;
 
 #define COLUMN_JSON_MAX MIB(8) /* of a list or map in a column */
 

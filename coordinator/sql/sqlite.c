@@ -192,6 +192,20 @@ static const char *lite_name(struct query *q, int i)
 	return sqlite3_column_name(q->st, i);
 }
 
+static enum value_kind lite_kind(struct query *q, int i)
+{
+	switch (sqlite3_column_type(q->st, i)) {
+	case SQLITE_NULL:
+		return VALUE_NULL;
+	case SQLITE_INTEGER:
+		return VALUE_INT;
+	case SQLITE_BLOB:
+		return VALUE_BYTES;
+	default:
+		return VALUE_TEXT;
+	}
+}
+
 /* ---- changes ---- */
 
 static int64_t lite_changes(struct store *s)
@@ -202,6 +216,13 @@ static int64_t lite_changes(struct store *s)
 static int lite_script(struct store *s, const char *text, struct err *e)
 {
 	return run_text(s, text, "script", e);
+}
+
+static int lite_triggers(struct store *s, bool on, struct err *e)
+{
+	int rc = sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, (int)on, NULL);
+
+	return rc == SQLITE_OK ? 0 : lite_fail(s, e, "triggers");
 }
 
 static int lite_begin(struct store *s, struct err *e)
@@ -230,6 +251,8 @@ const struct sql_engine sqlite_engine = {
 	.column_text = lite_text,
 	.column_bytes = lite_bytes,
 	.column_name = lite_name,
+	.column_kind = lite_kind,
+	.triggers = lite_triggers,
 	.changes = lite_changes,
 	.script = lite_script,
 	.begin = lite_begin,

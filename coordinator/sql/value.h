@@ -29,4 +29,8 @@ struct sql_values {
 int values_read(struct sql_values *v, const char *types, va_list *ap, struct err *e) CHECK_RESULT;
 void values_release(struct sql_values *v); /* wipes what it owns */
 
+struct query;
+/* Of the row that sql_next found: what stands there, whatever was meant to. */
+enum value_kind col_kind(struct query *q, int i);
+
 #endif

@@ -61,13 +61,36 @@ struct store *store_open_as_is(const char *path, struct err *e)
 	return engine_open(path, false, e);
 }
 
-static struct store *open_whole(const char *path, bool serve, struct err *e)
+/* ERR_NET: it is not. */
+static int keep_alone(struct store *s, struct err *e)
+{
+	return s->engine->keep_alone ? s->engine->keep_alone(s, e) : 0;
+}
+
+/* What is there is only a part. */
+static int copy_unfinished(struct store *s, struct err *e)
+{
+	int64_t n = 0;
+
+	if (sql_int(s, &n, e, "SELECT count(*) FROM store_copy", "") < 0)
+		return -1;
+	return n == 0 ? 0
+		      : err_set(e, ERR_CONFLICT,
+				"store: a copy of rows into it is not finished; go on with "
+				"`shithubd "
+				"store copy`, or begin with an empty store");
+}
+
+enum open_for { OPEN_VERB, OPEN_SERVE, OPEN_COPY };
+
+static struct store *open_whole(const char *path, enum open_for who, struct err *e)
 {
 	CLEAN_STORE struct store *s = engine_open(path, true, e);
 
-	if (!s || (serve && s->engine->keep_alone && s->engine->keep_alone(s, e) < 0))
+	if (!s || (who != OPEN_VERB && keep_alone(s, e) < 0))
 		return NULL;
-	if (schema_migrate(s, e) < 0 || s->engine->schema_ready(s, e) < 0) {
+	if (schema_migrate(s, e) < 0 || s->engine->schema_ready(s, e) < 0 ||
+		(who != OPEN_COPY && copy_unfinished(s, e) < 0)) {
 		err_wrap(e, "%s", path);
 		return NULL;
 	}
@@ -76,12 +99,21 @@ static struct store *open_whole(const char *path, bool serve, struct err *e)
 
 struct store *store_open(const char *path, struct err *e)
 {
-	return open_whole(path, false, e);
+	return open_whole(path, OPEN_VERB, e);
 }
 
 struct store *store_open_to_serve(const char *path, struct err *e)
 {
-	return open_whole(path, true, e);
+	return open_whole(path, OPEN_SERVE, e);
+}
+
+struct store *store_open_to_copy(const char *path, bool as_is, struct err *e)
+{
+	if (!as_is)
+		return open_whole(path, OPEN_COPY, e);
+	CLEAN_STORE struct store *s = engine_open(path, false, e);
+
+	return s && keep_alone(s, e) == 0 ? TAKE(s) : NULL;
 }
 
 int store_sync_later(struct store *s, struct err *e)

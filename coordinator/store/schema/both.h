@@ -59,6 +59,12 @@
 	"CREATE INDEX workflow_jobs_waiting ON workflow_jobs (repo_id, runs_on, id, ready_at)" \
 	" WHERE status = 'queued' AND ready = 1;"
 
+/* rows are being copied into this store, which nobody may use before all are there: from where, and
+ * how far */
+#define STEP_51(text, number) \
+	"CREATE TABLE store_copy (id " number " PRIMARY KEY CHECK (id = 1)," \
+	" source " text " NOT NULL, at_table " text " NOT NULL, rows " number " NOT NULL);"
+
 /* clang-format on */
 
 #endif

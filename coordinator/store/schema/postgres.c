@@ -355,5 +355,6 @@ const char *const schema_postgres[SCHEMA_NEWEST - SCHEMA_POSTGRES_FIRST + 1] = {
 		" WHERE i.until > (SELECT c.us FROM clock c)")
 	POSTGRES_RENEW,
 	STEP_50,
+	STEP_51("plain", "BIGINT"),
 };
 /* clang-format on */

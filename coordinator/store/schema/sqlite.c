@@ -547,4 +547,5 @@ const char *const schema_sqlite[SCHEMA_NEWEST] = {
 	STEP_49("TEXT", "INTEGER", "INTEGER PRIMARY KEY AUTOINCREMENT",
 		"CAST(strftime('%s', 'now') AS INTEGER) * 1000000", ""),
 	STEP_50,
+	STEP_51("TEXT", "INTEGER"),
 };
