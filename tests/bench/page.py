@@ -10,7 +10,8 @@ import plot
 MARK = "<!-- measured: {} -->"
 END = "<!-- end -->"
 TITLES = {"step": "A step", "job": "A job", "log": "A log's way", "mask": "The masker", "checkout": "A checkout",
-          "coordinator": "The coordinator", "memory": "Memory and sizes", "growth": "Growth", "tree": "Trees of files"}
+          "coordinator": "The coordinator", "memory": "Memory and sizes", "growth": "Growth", "tree": "Trees of files",
+          "run": "From a clone"}
 PLOTTED = {"step": "ms", "log": "MB/s", "mask": "MB/s", "checkout": "ms"}
 
 

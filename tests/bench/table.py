@@ -16,7 +16,7 @@ import machine
 from rounds import doubt, quantile, ratios
 from world import World
 
-FAMILIES = ("step", "job", "log", "mask", "checkout", "coordinator", "memory", "growth", "tree")
+FAMILIES = ("step", "job", "log", "mask", "checkout", "coordinator", "memory", "growth", "tree", "run")
 UNSTABLE = 0.1
 
 

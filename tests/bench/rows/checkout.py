@@ -149,7 +149,7 @@ def gather(world, coordinator, names, base=None, **limits):
 
 def near(world, table):
     with world.coordinator() as coordinator:
-        found, _ = gather(world, coordinator, TREES, least=3, most=6, seconds=60)
+        found, _ = gather(world, coordinator, TREES, least=3, most=6, seconds=50)
     row = table.of(found, "ms")
     ratios = {"1,000 files": 0.8, "20,000 files": 0.6}
     for name in TREES:

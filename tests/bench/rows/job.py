@@ -15,7 +15,7 @@ calls = {}
 
 def lengths(world, table):
     with world.bed(isolation="step") as step, world.bed(isolation="job") as job:
-        found = Rounds(least=3, most=5, seconds=45).gather(
+        found = Rounds(least=3, most=5, seconds=40).gather(
             [whole(bed, f"{name} {count}", count) for count in (1, 10, 50)
              for name, bed in (("step", step), ("job", job))]
             + [lambda: {"docker run": [sum(world.docker_run() for _ in range(5)) * 2]}],

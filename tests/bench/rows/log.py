@@ -55,7 +55,7 @@ def measure(world, table):
     small = f"head -c {BLOCK} /dev/zero | tr '\\\\0' 'y'"
     run = f"docker run --rm --network none --entrypoint sh {world.image} -c"
     with world.bed(isolation="step", env=ENV) as bed:
-        found = Rounds(least=3, most=4, seconds=85, sure=0.08).gather([
+        found = Rounds(least=3, most=4, seconds=70, sure=0.08).gather([
             path(bed, "20 secrets", "log lines", 20), path(bed, "no secret", "log lines", 0),
             path(bed, "500 secrets", "log lines", 500), path(bed, "short lines", "short lines", 20),
             path(bed, "endless line", "one endless line", 20), path(bed, "binary", "binary", 20),

@@ -40,6 +40,34 @@ def working(world):
     return measure
 
 
+def parent(pid):
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rsplit(")", 1)[1].split()[1])
+
+
+def containers(bed):
+    """First processes of the runner's containers that are up."""
+    label = f"label=sh.shithub.runner={bed.runner.instance_ids()[0]}"
+    names = driver.run(["docker", "ps", "-q", "--filter", label]).stdout.decode().split()
+    found = driver.run(["docker", "inspect", "-f", "{{.State.Pid}}", *names], check=False) if names else None
+    return [int(pid) for pid in found.stdout.split() if pid != b"0"] if found else []
+
+
+def prepared(world):
+    """What two boxes that wait for their steps hold, the one of a step that waits, and the network's holder."""
+    def measure():
+        with world.bed(isolation="step") as bed:
+            job = bed.null.offer([{"run": "touch here; until [ -e go ]; do sleep 0.1; done"}] + [{"run": ":"}] * 3)
+            here = driver.wait_for(lambda: next(bed.runner.in_workspaces("*/*/workspace/here"), None), 60, "a step")
+            pids = driver.wait_for(lambda: len(found := containers(bed)) == 4 and found, 30, "four containers")
+            own = [pss_kib(pid) / 1024 for pid in pids]
+            shims = [pss_kib(parent(pid)) / 1024 for pid in pids]
+            (here.parent / "go").touch()
+            bed.null.finished(job)
+            return {"gate": [sorted(own)[1]], "shim": [sorted(shims)[1]]}
+    return measure
+
+
 def buildbot(world, table):
     program = shutil.which("buildbot-worker")
     if not program:
@@ -66,11 +94,13 @@ def buildbot(world, table):
 
 def measure(world, table):
     theirs = buildbot(world, table)
-    measures = [idle(world), working(world)] + ([theirs] if theirs else [])
+    measures = [idle(world), working(world), prepared(world)] + ([theirs] if theirs else [])
     found = Rounds(least=3, most=5, seconds=35).gather(measures, [("idle", None)])
     size = table.of(found, "MiB")
     size("idle runner (PSS)", "idle", "buildbot" if theirs else None, against="buildbot-worker", value=4.5)
     size("processes of a job besides it (PSS)", "job")
+    size("process in a prepared box (PSS)", "gate")
+    size("the engine's process for a prepared box (PSS)", "shim")
     table.of(found, "")("processes of a job", "processes")
     table.of(found, "")("descriptors of an idle runner", "descriptors")
     table.of(found, "ms")("start of the process to its first heartbeat", "heartbeat", value=30)
