@@ -90,8 +90,8 @@ help: ## list the targets
 deps: ## install what is missing from the distribution's packages (sudo when not root)
 	@deploy/local/deps.sh
 
-run: ## the whole system on this machine: engine, image, coordinator, two jobs
-	@deploy/local/deps.sh build run $(filter podman,$(ENGINE))
+run: ## the whole system on this machine: engine, image, coordinator, two jobs; STORE=postgres
+	@deploy/local/deps.sh build run $(filter podman,$(ENGINE)) $(filter postgres,$(STORE))
 	@$(MAKE) all
 	@deploy/local/demo.sh $(B)
 

@@ -2,7 +2,8 @@
 """demo.py BUILD FOLDER IMAGE: two repositories, two pushes, two jobs, one readable summary.
 
 The smoke workflow is the operator's runbook's own ("Arbitrary Repository Smoke"). Exit 0 only when
-both jobs are completed with success and said what the runbook expects.
+both jobs are completed with success and said what the runbook expects. DEMO_STORE: where the
+coordinator's rows are, as --store takes it; not set: in a file of its data folder.
 """
 import datetime
 import os
@@ -62,11 +63,14 @@ def good(coordinator, shown):
 
 def smoke(build, folder, image):
     """Runs both jobs; whether both succeeded."""
-    coordinator = Coordinator(build, folder / "coordinator")
+    store = os.environ.get("DEMO_STORE")
+    coordinator = Coordinator(build, folder / "coordinator", *(["--store", store] if store else []))
     programs = []
     try:
         coordinator.start()
         print(f"coordinator   {coordinator.base}, data in {coordinator.data}")
+        if store:
+            print("store         PostgreSQL")
         pat = coordinator.create_token()
         for name in REPOSITORIES:
             repository = coordinator.repository(name, pat)

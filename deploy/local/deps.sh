@@ -1,11 +1,11 @@
 #!/bin/bash
 # deps.sh [GROUP...]: installs what is missing of packages.txt, without questions, with sudo when not
-# root. Groups: build run podman test deploy lint fuzz bench; none given means all of them. Answers at once when
-# everything is there.
+# root. Groups: build run podman postgres test deploy lint fuzz bench; none given means all of them.
+# Answers at once when everything is there.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
 groups=("$@")
-[ $# -gt 0 ] || groups=(build run podman test deploy lint fuzz bench)
+[ $# -gt 0 ] || groups=(build run podman postgres test deploy lint fuzz bench)
 
 die() {
 	echo "deps: $*" >&2
@@ -16,7 +16,7 @@ die() {
 wanted() {
 	local found
 	found=$(awk -v g="$1" '$1 !~ /^#/ && $2 == g { print $1 }' "$here/packages.txt")
-	[ -n "$found" ] || die "unknown group '$1' (expected build, run, podman, test, deploy, lint, fuzz or bench)"
+	[ -n "$found" ] || die "unknown group '$1' (expected build, run, podman, postgres, test, deploy, lint, fuzz or bench)"
 	echo "$found"
 }
 

@@ -1,6 +1,9 @@
 """The runbook's smoke on two repositories that share one pool, end to end."""
+import os
+
 import driver
 from conftest import ROOT, everyday, few, newest_run, once
+from database import psql
 
 SMOKE = (ROOT / "deploy/local/smoke.yml").read_text()
 
@@ -29,6 +32,21 @@ def test_two_repositories(coordinator, repository, joined):
         assert head in checkout
         assert coordinator.step_log(job["id"], 2) == b"shithub actions smoke passed\n"
         assert runner.left_over() == []
+
+
+@once
+def test_the_demo_on_postgresql(build, folder, image, engine, user):
+    """What `STORE=postgres make run` runs once server, engine and image are there."""
+    done = driver.run(["/usr/bin/python3", ROOT / "deploy/local/demo.py", build, folder, image], check=False,
+                      env={**os.environ, "DEMO_STORE": user.address, "DOCKER_HOST": f"unix://{engine.socket}"})
+    assert done.returncode == 0 and b"store         PostgreSQL" in done.stdout, (done.stdout, done.stderr)
+    assert psql(f"SELECT count(*) FROM {user.name}.workflow_runs WHERE conclusion = 'success'") == "2"
+
+
+@once
+def test_the_demo_knows_two_stores(build):
+    done = driver.run([ROOT / "deploy/local/demo.sh", build], check=False, env={**os.environ, "STORE": "mysql"})
+    assert done.returncode == 2 and b"STORE=mysql: expected sqlite or postgres" in done.stderr
 
 
 @few
