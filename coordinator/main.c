@@ -37,7 +37,7 @@
 #include "coordinator/serve/config.h"
 #include "coordinator/serve/serve.h"
 
-#define REPORT "[--data DIR] [--output table|json]"
+#define REPORT "[--data DIR] [--store STORE] [--output table|json]"
 #define LIST "[--limit N] [--after ROW] " REPORT
 
 /* Also below admin, where the hosted service has it. */
@@ -116,14 +116,15 @@ static const struct cli_verb run_verbs[] = {
 		"[--workflow NAME] " LIST,
 		NULL, admin_run_list },
 	{ "show", "show one run with its jobs and steps", "ID " REPORT, NULL, admin_run_show },
-	{ "pin", "keep a run: retention does not delete it", "ID [--data DIR]", NULL,
-		admin_run_pin },
-	{ "unpin", "let retention delete a pinned run again", "ID [--data DIR]", NULL,
-		admin_run_unpin },
+	{ "pin", "keep a run: retention does not delete it", "ID [--data DIR] [--store STORE]",
+		NULL, admin_run_pin },
+	{ "unpin", "let retention delete a pinned run again", "ID [--data DIR] [--store STORE]",
+		NULL, admin_run_unpin },
 	{ "log", "print the log of a run, job or step",
-		"[ID] [--job JOB] [--step STEP] [--follow] [--data DIR]", NULL, admin_run_log },
-	{ "watch", "show a run as it changes, until it is over", "ID [--data DIR]", NULL,
-		admin_run_watch, .local = true },
+		"[ID] [--job JOB] [--step STEP] [--follow] [--data DIR] [--store STORE]", NULL,
+		admin_run_log },
+	{ "watch", "show a run as it changes, until it is over", "ID [--data DIR] [--store STORE]",
+		NULL, admin_run_watch, .local = true },
 	{ "explain", "say why the jobs of a run wait", "ID | --job ID " REPORT, NULL,
 		admin_run_explain },
 	{ "rerun", "run a finished run again, or a part of it", "ID [--failed] | --job ID " REPORT,
@@ -131,7 +132,7 @@ static const struct cli_verb run_verbs[] = {
 	{ "approve", "let runs of an untrusted pull request's commit start",
 		"ID [--reason TEXT] [--with-secrets] " REPORT, NULL, admin_run_approve },
 	{ "cancel", "cancel a run's queued jobs and ask its running ones to stop",
-		"ID [--data DIR]", NULL, admin_run_cancel },
+		"ID [--data DIR] [--store STORE]", NULL, admin_run_cancel },
 	{ 0 },
 };
 static const struct cli_verb token_verbs[] = {
@@ -177,35 +178,38 @@ static const struct cli_verb owner_verbs[] = {
 };
 #define SCOPE "--site|--owner OWNER|--repo OWNER/NAME [--environment NAME]"
 static const struct cli_verb secret_verbs[] = {
-	{ "set", "store a secret read from standard input", SCOPE " --name NAME [--data DIR]", NULL,
-		admin_secret_set },
+	{ "set", "store a secret read from standard input",
+		SCOPE " --name NAME [--data DIR] [--store STORE]", NULL, admin_secret_set },
 	{ "list", "list the names of secrets, never their values", SCOPE " " LIST, NULL,
 		admin_secret_list },
-	{ "delete", "delete a secret", SCOPE " --name NAME [--data DIR]", NULL,
+	{ "delete", "delete a secret", SCOPE " --name NAME [--data DIR] [--store STORE]", NULL,
 		admin_secret_delete },
 	{ 0 },
 };
 static const struct cli_verb variable_verbs[] = {
-	{ "set", "store a variable read from standard input", SCOPE " --name NAME [--data DIR]",
-		NULL, admin_variable_set },
+	{ "set", "store a variable read from standard input",
+		SCOPE " --name NAME [--data DIR] [--store STORE]", NULL, admin_variable_set },
 	{ "list", "list variables", SCOPE " " LIST, NULL, admin_variable_list },
-	{ "delete", "delete a variable", SCOPE " --name NAME [--data DIR]", NULL,
+	{ "delete", "delete a variable", SCOPE " --name NAME [--data DIR] [--store STORE]", NULL,
 		admin_variable_delete },
 	{ 0 },
 };
 static const struct cli_verb environment_verbs[] = {
 	{ "set", "make an environment, or replace its rules",
 		"--repo OWNER/NAME --name NAME [--reviewer LOGIN]… [--wait-minutes N]"
-		" [--branches PATTERN]… [--data DIR]",
+		" [--branches PATTERN]… [--data DIR] [--store STORE]",
 		NULL, admin_environment_set },
 	{ "list", "list environments and their rules", "--repo OWNER/NAME [--name NAME] " LIST,
 		NULL, admin_environment_list },
 	{ "delete", "delete an environment with its secrets and variables",
-		"--repo OWNER/NAME --name NAME [--data DIR]", NULL, admin_environment_delete },
+		"--repo OWNER/NAME --name NAME [--data DIR] [--store STORE]", NULL,
+		admin_environment_delete },
 	{ "approve", "let the jobs of a run that wait for an environment go on",
-		"RUN --name NAME [--comment TEXT] [--data DIR]", NULL, admin_environment_approve },
+		"RUN --name NAME [--comment TEXT] [--data DIR] [--store STORE]", NULL,
+		admin_environment_approve },
 	{ "reject", "fail the jobs of a run that wait for an environment",
-		"RUN --name NAME [--comment TEXT] [--data DIR]", NULL, admin_environment_reject },
+		"RUN --name NAME [--comment TEXT] [--data DIR] [--store STORE]", NULL,
+		admin_environment_reject },
 	{ 0 },
 };
 static const struct cli_verb hygiene_verbs[] = {
@@ -224,8 +228,8 @@ static const struct cli_verb webhook_verbs[] = {
 		admin_webhook_deliveries },
 	{ "test", "send a ping (to a forge: ask for the repository) and say what became of it",
 		"ID " REPORT, NULL, admin_webhook_test },
-	{ "delete", "delete a webhook with all that waits for it", "ID [--data DIR]", NULL,
-		admin_webhook_delete },
+	{ "delete", "delete a webhook with all that waits for it",
+		"ID [--data DIR] [--store STORE]", NULL, admin_webhook_delete },
 	{ 0 },
 };
 #define POLICY_OF "[--owner OWNER|--repo OWNER/NAME] "
@@ -294,11 +298,13 @@ static const struct cli_verb verbs[] = {
 	{ "restore", "make a data folder from a backup",
 		"DIR --data DIR [--root-key FILE] [--output table|json]", NULL, verb_restore },
 	{ "doctor", "check data folder, store, certificate and machine",
-		"[--config FILE] [--data DIR] [--ca-file FILE] [--offline] [--verify-objects]"
+		"[--config FILE] [--data DIR] [--store STORE] [--ca-file FILE] [--offline] "
+		"[--verify-objects]"
 		" [--output table|json]",
 		NULL, coordinator_doctor },
 	{ "migrate", "bring the store to this program's schema",
-		"[--dry-run] [--data DIR] [--output table|json]", NULL, verb_migrate },
+		"[--dry-run] [--data DIR] [--store STORE] [--output table|json]", NULL,
+		verb_migrate },
 	{ "store", "the coordinator's rows", .sub = store_verbs },
 	RUN_JOB,
 	{ "config", "the configuration of serve", .sub = config_verbs },

@@ -20,17 +20,27 @@
 #include "coordinator/instance/lease.h"
 #include "coordinator/store/runner.h"
 
-enum { REPO_TEXT_MAX = 256, FLAGS_MAX = 24, FRAME_FLAGS = 7 };
+enum { REPO_TEXT_MAX = 256, FLAGS_MAX = 24, FRAME_FLAGS = 8 };
 enum { PAGE_LIMIT_MAX = 100000, AFTER_MAX = 400 };
 #define RESULT_MAX MIB(256)
+
+/* What the flags that every verb has are parsed into. */
+struct frame {
+	const char *data_dir, *store; /* NULL: not given */
+	enum cli_output output;
+	enum cli_color color;
+	int64_t limit;
+	const char *after;
+	struct remote remote;
+};
 
 /* A mistyped --data must not make an empty store, which would look like an empty answer, or like a
  * change that was made. */
 static int admin_open(
-	struct admin *a, const struct admin_verb *v, const char *data_dir, struct err *e)
+	struct admin *a, const struct admin_verb *v, const struct frame *f, struct err *e)
 {
-	a->data_dir = xstrdup(data_dir ? data_dir : COORDINATOR_DATA_DIR);
-	CLEAN_STR char *place = store_place(a->data_dir, e);
+	a->data_dir = xstrdup(f->data_dir ? f->data_dir : COORDINATOR_DATA_DIR);
+	CLEAN_STR char *place = store_place_or(f->store, a->data_dir, e);
 	if (!place)
 		return -1;
 	if (!v->makes_store && store_place_is_file(place) && access(place, F_OK) < 0)
@@ -201,14 +211,14 @@ static int caller_may(struct admin *a, const struct admin_verb *v, struct err *e
 /* ---- the frame ---- */
 
 static int verb_work(
-	struct admin *a, const struct admin_verb *v, const char *data_dir, struct err *e)
+	struct admin *a, const struct admin_verb *v, const struct frame *f, struct err *e)
 {
 	struct buf out = BUF_INIT(RESULT_MAX);
 
 	if (a->json)
 		json_writer_init(&a->w, &out, true);
-	int rc = (v->check && v->check(a, v->options, e) < 0) ||
-				 admin_open(a, v, data_dir, e) < 0 || caller_may(a, v, e) < 0 ||
+	int rc = (v->check && v->check(a, v->options, e) < 0) || admin_open(a, v, f, e) < 0 ||
+				 caller_may(a, v, e) < 0 ||
 				 (v->list ? list_work(a, v, e) : v->work(a, v->options, e)) < 0
 			 ? -1
 			 : 0;
@@ -222,22 +232,14 @@ static int verb_work(
 	return rc;
 }
 
-/* What the flags that every verb has are parsed into. */
-struct frame {
-	const char *data_dir;
-	enum cli_output output;
-	enum cli_color color;
-	int64_t limit;
-	const char *after;
-	struct remote remote;
-};
-
 static size_t frame_flags(struct frame *f, const struct admin_verb *v, struct cli_flag *flags)
 {
 	size_t n = 0;
 
 	flags[n++] =
 		(struct cli_flag){ "data", CLI_STRING, &f->data_dir, "DIR", "the data folder" };
+	flags[n++] = (struct cli_flag){ "store", CLI_STRING, &f->store, STORE_FLAG_META,
+		STORE_FLAG_HELP };
 	if (!v->text_only)
 		flags[n++] = (struct cli_flag)CLI_OUTPUT_FLAG(f->output);
 	if (!cli_is_local() && !caller)
@@ -325,7 +327,7 @@ int admin_verb_run(int argc, char **argv, const struct admin_verb *v)
 		f.data_dir = caller->data_dir;
 	a.json = f.output == OUTPUT_JSON;
 	a.style = terminal_style(STDOUT_FILENO, f.color);
-	if (verb_work(&a, v, f.data_dir, &e) < 0)
+	if (verb_work(&a, v, &f, &e) < 0)
 		return cli_fail(exit_code(&e), "%s", e.text);
 	return a.code;
 }

@@ -238,9 +238,9 @@ static int schema_read(const char *db, struct migration *m, struct err *e)
 	return 0;
 }
 
-static int migrate(const char *data_dir, struct migration *m, struct err *e)
+static int migrate(const char *data_dir, const char *store, struct migration *m, struct err *e)
 {
-	CLEAN_STR char *place = store_place(data_dir, e);
+	CLEAN_STR char *place = store_place_or(store, data_dir, e);
 	CLEAN_STR char *lock = path_join(data_dir, "serve.lock");
 	CLEAN_FD int held = -1;
 
@@ -257,11 +257,12 @@ static int migrate(const char *data_dir, struct migration *m, struct err *e)
 
 int verb_migrate(int argc, char **argv)
 {
-	const char *data_dir = COORDINATOR_DATA_DIR;
+	const char *data_dir = COORDINATOR_DATA_DIR, *store = NULL;
 	enum cli_output output = OUTPUT_TEXT;
 	struct migration m = { 0 };
 	const struct cli_flag flags[] = {
 		{ "data", CLI_STRING, &data_dir, "DIR", "the data folder" },
+		{ "store", CLI_STRING, &store, STORE_FLAG_META, STORE_FLAG_HELP },
 		{ "dry-run", CLI_BOOL, &m.dry_run, NULL, "say what would be done" },
 		CLI_OUTPUT_FLAG(output),
 	};
@@ -276,7 +277,7 @@ int verb_migrate(int argc, char **argv)
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	if (migrate(data_dir, &m, &e) < 0)
+	if (migrate(data_dir, store, &m, &e) < 0)
 		return cli_fail(exit_code(&e), "%s", e.text);
 	if (output == OUTPUT_JSON)
 		return json_print(migration_write, &m);

@@ -7,7 +7,7 @@
 #include "base/util.h"
 #include "coordinator/admin/admin.h"
 
-static const char *const here_only[] = { "--data", "--url", "--token-file", "--follow" };
+static const char *const here_only[] = { "--data", "--store", "--url", "--token-file", "--follow" };
 
 static const char *refused_flag(char *const *words, int n)
 {

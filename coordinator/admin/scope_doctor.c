@@ -12,10 +12,11 @@
 #include "coordinator/admin/admin.h"
 #include "coordinator/admin/audit.h"
 #include "coordinator/serve/config.h"
+#include "coordinator/sql/place.h"
 #include "coordinator/store/scope_doctor.h"
 
 struct doctor_options {
-	const char *db, *data, *name, *owner, *repo, *backup_dir, *reason;
+	const char *db, *data, *store, *name, *owner, *repo, *backup_dir, *reason;
 	bool check, apply;
 	enum cli_output output;
 };
@@ -82,11 +83,25 @@ static int report_show(const struct scope_report *r, bool json)
 	return codes[r->verdict];
 }
 
+/* A schema that PostgreSQL has refuses what this verb repairs. */
+static char *own_file(const struct doctor_options *o, struct err *e)
+{
+	char *place = store_place_or(o->store, o->data ? o->data : COORDINATOR_DATA_DIR, e);
+
+	if (!place || store_place_is_file(place))
+		return place;
+	free(place);
+	err_set(e, ERR_CONFLICT,
+		"runner scope-doctor works on an SQLite file alone (--db FILE); the store is in "
+		"PostgreSQL, where no registration can have two scopes");
+	return NULL;
+}
+
 static int run_doctor(const struct doctor_options *o)
 {
 	CLEANUP(scope_report_release) struct scope_report report = { 0 };
-	CLEAN_STR char *own = path_join(o->data ? o->data : COORDINATOR_DATA_DIR, "shithubd.db");
 	struct err e = { 0 };
+	CLEAN_STR char *own = o->db ? xstrdup(o->db) : own_file(o, &e);
 	struct audit_entry entry = { .by = AUDIT_OPERATOR,
 		.verb = "runner.scope-doctor",
 		.target_kind = "runner",
@@ -94,7 +109,7 @@ static int run_doctor(const struct doctor_options *o)
 		.reason = o->reason,
 		.outcome = "repaired" };
 	CLEAN_STR char *who = admin_operator(&entry.who_id);
-	const struct scope_spec spec = { .db = o->db ? o->db : own,
+	const struct scope_spec spec = { .db = own,
 		.name = o->name,
 		.owner = o->owner,
 		.repo = o->repo,
@@ -104,6 +119,8 @@ static int run_doctor(const struct doctor_options *o)
 		.audit = &entry };
 
 	entry.who = who;
+	if (!own)
+		return cli_fail(EXIT_REFUSED, "%s", e.text);
 	if (scope_doctor(&spec, &report, &e) < 0)
 		return cli_fail(
 			EXIT_INCOMPLETE, "%s%s", e.text, o->apply ? "; nothing was changed" : "");
@@ -129,6 +146,7 @@ int admin_runner_scope_doctor(int argc, char **argv)
 			"for the backup (default: beside the file)" },
 		{ "reason", CLI_STRING, &o.reason, "TEXT", "why" },
 		{ "data", CLI_STRING, &o.data, "DIR", "the data folder" },
+		{ "store", CLI_STRING, &o.store, STORE_FLAG_META, STORE_FLAG_HELP },
 		CLI_OUTPUT_FLAG(o.output),
 	};
 	int rc = cli_parse(argc, argv, flags, ARRAY_LEN(flags),

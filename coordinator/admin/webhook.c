@@ -13,7 +13,7 @@
 #include "coordinator/admin/admin.h"
 #include "coordinator/admin/audit.h"
 #include "coordinator/app/token.h"
-#include "coordinator/serve/config.h"
+#include "coordinator/serve/root_key.h"
 #include "coordinator/store/webhook.h"
 #include "coordinator/view/row_json.h"
 
@@ -107,7 +107,7 @@ static int hook_store(struct admin *a, const struct set_options *o, int64_t repo
 	CLEAN_BUF struct buf sealed = BUF_INIT(WEBHOOK_SECRET_MAX + 64);
 	CLEAN_STR char *context = webhook_context(repo_id, o->url);
 	struct keys keys = { 0 };
-	int rc = serve_keys_load(&keys, a->data_dir, e);
+	int rc = root_key_load(&keys, a->store, a->data_dir, e);
 
 	if (rc == 0)
 		rc = seal(&keys, context, secret->data, secret->len, &sealed, e);

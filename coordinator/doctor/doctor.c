@@ -121,14 +121,24 @@ static int config_read(struct coordinator_facts *f, const char *file, const char
 	return serve_config_load(&f->config, &none, n, argv);
 }
 
+/* Where serve never ran, as it would find it. */
+static void store_find(struct coordinator_facts *f, const char *given)
+{
+	if (!given && !store_place_noted(f->config.data_dir))
+		given = f->config.store;
+	CLEAN_STR char *place = store_place_or(given, f->config.data_dir, &f->no_store);
+	f->store = place ? store_open_as_is(place, &f->no_store) : NULL;
+}
+
 int coordinator_doctor(int argc, char **argv)
 {
 	CLEANUP(facts_release) struct coordinator_facts f = { .now = wall_now() };
-	const char *data_dir = NULL, *file = NULL;
+	const char *data_dir = NULL, *file = NULL, *store = NULL;
 	enum cli_output output = OUTPUT_TEXT;
 	enum cli_color color = COLOR_AUTO;
 	const struct cli_flag flags[] = {
 		{ "data", CLI_STRING, &data_dir, "DIR", "the data folder" },
+		{ "store", CLI_STRING, &store, STORE_FLAG_META, STORE_FLAG_HELP },
 		{ "config", CLI_STRING, &file, "FILE",
 			"configuration of serve (default: " DEFAULT_CONFIG ", unless --data)" },
 		{ "ca-file", CLI_STRING, &f.ca_file, "FILE",
@@ -153,7 +163,6 @@ int coordinator_doctor(int argc, char **argv)
 	if (config_read(&f, file, data_dir) != 0)
 		return EXIT_USAGE;
 	log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
-	CLEAN_STR char *place = store_place(f.config.data_dir, &f.no_store);
-	f.store = place ? store_open_as_is(place, &f.no_store) : NULL;
+	store_find(&f, store);
 	return checks_run(&f, output, color);
 }

@@ -10,4 +10,9 @@
  */
 int root_key_begin(struct app *a, const struct serve_config *c, struct err *e) CHECK_RESULT;
 
+/* For a verb that seals into the store: the keys of the data folder or of the environment, which
+ * must be the store's, where a serve said its print there. */
+int root_key_load(
+	struct keys *k, struct store *s, const char *data_dir, struct err *e) CHECK_RESULT;
+
 #endif

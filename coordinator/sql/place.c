@@ -69,3 +69,15 @@ char *store_place(const char *data_dir, struct err *e)
 		return NULL;
 	return place_of(buf_cstr(&text), data_dir, path, e);
 }
+
+bool store_place_noted(const char *data_dir)
+{
+	CLEAN_STR char *path = path_join(data_dir, "store");
+
+	return access(path, F_OK) == 0;
+}
+
+char *store_place_or(const char *given, const char *data_dir, struct err *e)
+{
+	return given ? store_place_of(given, e) : store_place(data_dir, e);
+}

@@ -1,5 +1,7 @@
 """The coordinator's rows in PostgreSQL, a user and a schema of its own for each test."""
+import base64
 import json
+import os
 import subprocess
 
 import driver
@@ -20,6 +22,49 @@ def test_a_push_becomes_a_success(coordinator, user, job):
     assert psql(f"SELECT count(*) FROM {user.name}.workflow_jobs WHERE conclusion = 'success'") == "1"
     # the verbs find it by the note, and see what serve sees
     assert [run["conclusion"] for run in coordinator.admin_json("run", "list")] == ["success"]
+
+
+def admin(coordinator, *words, env=None, check=True, stdin=None):
+    """Without a data folder of its own."""
+    return driver.run([coordinator.binary, "admin", *words, "--data", coordinator.folder / "nothing"], check=check,
+                      env={**os.environ, **(env or {})}, stdin=stdin)
+
+
+def test_every_verb_takes_the_store(coordinator, user):
+    coordinator.register_runner("r1")
+    listed = admin(coordinator, "runner", "list", "--store", user.address, "--output", "json")
+    assert [one["name"] for one in json.loads(listed.stdout)] == ["r1"]
+    listed = admin(coordinator, "runner", "list", "--output", "json", env={"SHITHUBD_STORE": user.address})
+    assert [one["name"] for one in json.loads(listed.stdout)] == ["r1"]
+    # what the verb is told wins over what serve noted
+    (coordinator.folder / "rows").mkdir()
+    driver.run([coordinator.binary, "admin", "user", "add", "mona", "--store", f"sqlite:{coordinator.folder}/rows",
+                "--data", coordinator.data])
+    assert coordinator.admin_json("user", "list") == []
+    refused = admin(coordinator, "runner", "list", "--store", "mysql://x", check=False)
+    assert refused.returncode == 2 and b"--store: not the address of a store" in refused.stderr
+    for verb in (["migrate", "--dry-run"], ["doctor", "--offline"]):
+        done = driver.run([coordinator.binary, *verb, "--data", coordinator.folder / "nothing",
+                           "--store", user.address], check=False)
+        assert b"nothing to do" in done.stdout or b"schema" in done.stdout, done
+
+
+def test_a_verb_for_a_file_alone_says_so(coordinator, user):
+    words = ("runner", "scope-doctor", "--name", "r", "--owner-id", "1", "--repo-id", "1")
+    for place in (["--data", coordinator.data], ["--store", user.address]):
+        done = driver.run([coordinator.binary, "admin", *words, *place], check=False)
+        assert done.returncode == 3 and b"works on an SQLite file alone" in done.stderr, done
+
+
+def test_a_verb_elsewhere_seals_with_no_other_key(coordinator, user, repository):
+    repository()
+    words = ("secret", "set", "--repo", "demo/sample", "--name", "WORD", "--store", user.address)
+    missing = admin(coordinator, *words, stdin=b"x", check=False)
+    assert missing.returncode == 3 and b"root.key is missing, and the store has a root key" in missing.stderr
+    key = base64.b64encode(bytes(32)).decode()
+    other = admin(coordinator, *words, stdin=b"x", check=False, env={"SHITHUB_TOTP_KEY": key})
+    assert other.returncode == 3 and b"is not the store's" in other.stderr, other.stderr
+    assert psql(f"SELECT count(*) FROM {user.name}.scoped_values") == "0"
 
 
 def test_doctor_asks_no_file(coordinator):

@@ -13,7 +13,7 @@
 #include "base/utf8.h"
 #include "coordinator/admin/admin.h"
 #include "coordinator/admin/audit.h"
-#include "coordinator/serve/config.h"
+#include "coordinator/serve/root_key.h"
 #include "coordinator/environment/environment.h"
 #include "coordinator/environment/secret.h"
 #include "coordinator/view/row_json.h"
@@ -157,7 +157,7 @@ static int value_seal(struct admin *a, const struct value_scope *scope, const ch
 {
 	CLEAN_STR char *context = secret_context(scope, name);
 	struct keys keys = { 0 };
-	int rc = serve_keys_load(&keys, a->data_dir, e);
+	int rc = root_key_load(&keys, a->store, a->data_dir, e);
 
 	if (rc == 0)
 		rc = seal(&keys, context, value->data, value->len, sealed, e);
