@@ -48,7 +48,7 @@ struct option {
 	enum option_path path;
 	bool sensitive;
 	/* STRING and items of LIST: may rewrite *text. NULL when fine, else what was wrong and
-	 * "expected …" (a constant). */
+	 * "expected …" (a constant, or it stays until the next text is checked). */
 	const char *(*check)(char **text);
 	/* CUSTOM: stores into config unless that is NULL; result as above. */
 	const char *(*set)(void *config, const char *text);

@@ -116,6 +116,19 @@ static int bucket_check(const struct given *g, struct err *e)
 	return 0;
 }
 
+/* A request names the host as clients write it who follow a URL of ours: in lower case, and without
+ * a port that goes without saying. What is signed must be the same. */
+static void host_normalize(char *endpoint)
+{
+	const char *port = str_starts(endpoint, "https:") ? ":443" : ":80";
+
+	for (char *p = endpoint; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	if (str_ends(endpoint, port))
+		endpoint[strlen(endpoint) - strlen(port)] = '\0';
+}
+
 static int endpoint_check(struct given *g, struct err *e)
 {
 	if (!g->endpoint) {
@@ -131,6 +144,7 @@ static int endpoint_check(struct given *g, struct err *e)
 		return err_set(e, ERR_INPUT,
 			"endpoint \"%.100s\": expected http:// or https:// and HOST[:PORT]",
 			g->endpoint);
+	host_normalize(g->endpoint);
 	return 0;
 }
 

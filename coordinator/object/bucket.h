@@ -4,7 +4,8 @@
  *   s3://BUCKET[/PREFIX]?endpoint=https://HOST[:PORT]&region=NAME&style=path|host&presign=on|off
  *
  * Without an endpoint it is AWS's of the region, whose default is us-east-1. style=host puts the
- * bucket in front of the host's name. presign=off keeps runners and browsers away from the store:
+ * bucket in front of the host's name. The host's case and a port that goes without saying are
+ * nothing. presign=off keeps runners and browsers away from the store:
  * everything then passes through us. Keys of the store are no part of it. Pure.
  */
 #ifndef COORDINATOR_OBJECT_BUCKET_H

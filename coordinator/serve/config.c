@@ -83,13 +83,15 @@ static const char *const users_words[] = {
 /* A bucket's text is checked whole; a folder must be one from the root, as the file may say it. */
 static const char *objects_place_check(char **text)
 {
+	static struct err why; /* told before the next text is checked */
 	struct bucket bucket = { 0 };
 
 	if (!bucket_is_s3(*text))
 		return **text == '/' ? NULL : "a relative path, expected /DIR or s3://BUCKET…";
-	int rc = bucket_parse(*text, &bucket, NULL);
+	err_clear(&why);
+	int rc = bucket_parse(*text, &bucket, &why);
 	bucket_release(&bucket);
-	return rc < 0 ? BUCKET_EXPECTED : NULL;
+	return rc < 0 ? why.text : NULL;
 }
 
 static const struct option table[] = {
