@@ -79,7 +79,7 @@ static int write_bucket_upload(struct api_call *c, const struct artifact_spec *s
 	const char *digest, int64_t id, struct json_writer *w, struct err *e)
 {
 	struct objects *o = c->app->objects;
-	CLEAN_STR char *key = artifact_key(o, spec->run_id, spec->name, id);
+	CLEAN_STR char *key = artifact_key(o, spec->run_id, spec->name, id, digest);
 	CLEANUP(object_upload_url_release) struct object_upload_url url = { 0 };
 
 	if (object_put_url(o, key, digest, c->now, url_end(c->now), &url, e) < 0)
@@ -140,7 +140,7 @@ static int download_url(
 	const struct api_call *c, const struct artifact_row *a, char **ret, struct err *e)
 {
 	struct objects *o = c->app->objects;
-	CLEAN_STR char *key = artifact_key(o, a->run_id, a->name, a->id);
+	CLEAN_STR char *key = artifact_key(o, a->run_id, a->name, a->id, a->digest);
 	struct object_grant grant = { .method = "GET",
 		.run_id = a->run_id,
 		.name = a->name,

@@ -46,9 +46,14 @@ static int row_check(
 
 static int bucket_check(const struct complete *c, const struct artifact_row *row, struct err *e)
 {
+	if (row->digest && !str_eq(row->digest, c->body.digest))
+		return err_set(e, ERR_CONFLICT, "the artifact is there with another SHA-256");
 	if (c->task.failed) {
 		*e = c->task.error;
-		return -1;
+		return err_is(e, ERR_NOT_FOUND)
+			       ? err_set(e, ERR_NOT_FOUND,
+					 "the bucket has no object of this artifact and SHA-256")
+			       : -1;
 	}
 	if (c->size != row->size_bytes)
 		return err_set(e, ERR_CONFLICT,
@@ -122,7 +127,7 @@ static int complete_begin(struct complete *c, struct err *e)
 	if (!objects_presign(a->objects) || !a->syncer)
 		return err_set(e, ERR_INPUT,
 			"artifacts of this coordinator are complete when they are uploaded");
-	c->key = artifact_key(a->objects, row.run_id, row.name, row.id);
+	c->key = artifact_key(a->objects, row.run_id, row.name, row.id, c->body.digest);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "coordinator/object/object.h"
 #include "coordinator/object/reader.h"
 #include "coordinator/object/syncer.h"
+#include "coordinator/object/upload.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/store.h"
 
@@ -23,10 +24,13 @@ struct put {
 	struct sync_task sync;
 	bool syncing; /* the upload is the syncer's */
 	struct object_grant grant;
-	char *key;
 	struct object_upload *upload;
+	char digest[OBJECT_DIGEST_MAX]; /* when all bytes came */
+	char *key;
+	bool there; /* the same bytes came before */
 	bool failed;
 	struct err error; /* why */
+	const char *late; /* it may go well another time: what is waited for; NULL: else */
 };
 
 /* The grant that a request claims to have, checked. */
@@ -110,8 +114,7 @@ void object_put_begin(struct httpd_request *r, void *app)
 		refuse_object(r, &e);
 		return;
 	}
-	put->key = artifact_key(a->objects, put->grant.run_id, put->grant.name, row.id);
-	put->upload = object_upload_begin(a->objects, put->key, put->grant.size, &e);
+	put->upload = object_upload_begin(a->objects, put->grant.size, &e);
 	if (!put->upload) {
 		refuse_object(r, &e);
 		return;
@@ -119,77 +122,89 @@ void object_put_begin(struct httpd_request *r, void *app)
 	httpd_set_sink(r, on_bytes, put);
 }
 
-/* The row says "uploaded" only when the object is in its place. */
-static int publish_object(
-	struct app *a, struct put *put, char digest[OBJECT_DIGEST_MAX], struct err *e)
-{
-	CLEAN_TX struct store_tx tx = { 0 };
-
-	if (put->failed) {
-		*e = put->error;
-		return -1;
-	}
-	if (object_upload_end(put->upload, digest, e) < 0 || store_begin(a->store, &tx, e) < 0 ||
-		store_artifact_uploaded(a->store, put->grant.artifact_id, digest, e) < 0 ||
-		object_upload_commit(put->upload, e) < 0)
-		return -1;
-	return store_commit(&tx, e);
-}
-
-static void answer_put(struct put *put)
+static void refuse_put(struct put *put)
 {
 	struct httpd_request *r = put->request;
-	char digest[OBJECT_DIGEST_MAX];
-	struct err e = { 0 };
 
-	if (publish_object(put->app, put, digest, &e) < 0) {
-		refuse_object(r, &e);
-		return;
+	if (!r || put->late)
+		log_warn("objects", "upload_failed", F_ERR(&put->error));
+	if (r && put->late) {
+		httpd_add_header(r, "Retry-After", "2");
+		httpd_error(r, 503, "%s, try again", put->late);
+	} else if (r) {
+		refuse_object(r, &put->error);
 	}
-	metric_add(&put->app->metrics, METRIC_ARTIFACTS, 1);
-	httpd_add_header(r, "Shithub-Digest", digest);
-	httpd_reply(r, 200, NULL, NULL, 0);
+}
+
+/* Whether or not the client is still there: what came whole is not sent again in vain. */
+static void end_put(struct put *put)
+{
+	struct httpd_request *r = put->request;
+
+	if (!put->failed && !put->there)
+		put->failed = artifact_publish(put->app, put->grant.artifact_id, put->upload,
+				      put->digest, &put->error) < 0;
+	if (put->failed) {
+		refuse_put(put);
+	} else if (r) {
+		httpd_add_header(r, "Shithub-Digest", put->digest);
+		httpd_reply(r, 200, NULL, NULL, 0);
+	}
 }
 
 static void on_synced(void *data)
 {
 	struct put *put = data;
+	struct app *a = put->app;
 
 	put->syncing = false;
-	if (!put->request) {
-		put_free(put);
-		return;
-	}
 	put->failed = put->sync.failed;
 	put->error = put->sync.error;
-	httpd_turn_begin(put->app->httpd);
-	answer_put(put);
-	httpd_turn_end(put->app->httpd);
+	if (put->failed && err_is(&put->error, ERR_TIMEOUT))
+		put->late = "the object store does not answer";
+	if (put->failed && err_is(&put->error, ERR_CANCELLED))
+		put->late = "the coordinator stops";
+	httpd_turn_begin(a->httpd);
+	end_put(put);
+	if (!put->request)
+		put_free(put);
+	httpd_turn_end(a->httpd);
 }
 
 static int sync_work(void *data, struct err *e)
 {
 	const struct put *put = data;
 
-	return object_upload_sync(put->upload, e);
+	return object_upload_sync(put->upload, put->key, e);
 }
 
-/* In a bucket the bytes stand before the row says so, so nothing may be sent over an object that
- * has its row, nor beside another upload of it. */
-static bool bucket_refuses(struct put *put)
+/* Bytes that a bucket has are not sent to it once more, nor beside an upload of the same, and
+ * others not in vain. */
+static int bucket_ready(struct put *put, struct err *e)
 {
 	CLEANUP(artifact_row_release) struct artifact_row row = { 0 };
 	struct app *a = put->app;
 
-	if (!objects_far(a->objects))
-		return false;
-	if (syncer_busy(a->syncer, put->key))
-		err_set(&put->error, ERR_TIMEOUT, "another upload of it is under way");
-	else if (store_artifact_get(a->store, put->grant.artifact_id, &row, &put->error) == 0 &&
-		 row.digest)
-		err_set(&put->error, ERR_CONFLICT, "the artifact was uploaded meanwhile");
-	put->failed = put->error.class != ERR_NONE;
-	return put->failed;
+	if (store_artifact_get(a->store, put->grant.artifact_id, &row, e) < 0)
+		return -1;
+	if (row.digest && !str_eq(row.digest, put->digest))
+		return err_set(e, ERR_CONFLICT, "other bytes of the artifact were uploaded before");
+	put->there = row.digest != NULL;
+	if (put->there || !a->syncer || !syncer_busy(a->syncer, put->key))
+		return 0;
+	put->late = "the same bytes are on their way already";
+	return err_set(e, ERR_TIMEOUT, "%s", put->late);
+}
+
+static int put_ready(struct put *put, struct err *e)
+{
+	struct objects *o = put->app->objects;
+
+	if (object_upload_digest(put->upload, put->digest, e) < 0)
+		return -1;
+	put->key = artifact_key(
+		o, put->grant.run_id, put->grant.name, put->grant.artifact_id, put->digest);
+	return objects_far(o) ? bucket_ready(put, e) : 0;
 }
 
 void object_put(struct httpd_request *r, void *app)
@@ -197,12 +212,11 @@ void object_put(struct httpd_request *r, void *app)
 	struct app *a = app;
 	struct put *put = httpd_close_data(r);
 
-	if (put->failed || !a->syncer) {
-		answer_put(put);
-		return;
-	}
-	if (bucket_refuses(put)) {
-		answer_put(put);
+	put->failed = put->failed || put_ready(put, &put->error) < 0;
+	if (!put->failed && !put->there && !a->syncer)
+		put->failed = sync_work(put, &put->error) < 0;
+	if (put->failed || put->there || !a->syncer) {
+		end_put(put);
 		return;
 	}
 	put->sync = (struct sync_task){
@@ -242,7 +256,7 @@ static void on_get_close(struct httpd_request *r UNUSED, void *data)
 static int open_granted(struct app *a, struct httpd_request *r, struct artifact_row *row,
 	struct get *get, struct err *e)
 {
-	struct strv keys = { 0 };
+	struct fetch_list wanted = { 0 };
 	struct object_grant g;
 
 	if (read_grant(a, r, "GET", &g, e) < 0 ||
@@ -250,10 +264,9 @@ static int open_granted(struct app *a, struct httpd_request *r, struct artifact_
 		return -1;
 	if (!row->digest || row->expires_at.us <= wall_now().us)
 		return err_set(e, ERR_NOT_FOUND, "there is no such artifact");
-	CLEAN_STR char *key = artifact_key(a->objects, g.run_id, g.name, row->id);
-	if (!object_is_here(a->objects, key))
-		strv_add(&keys, key);
-	if (fetch_first(r, a, &keys, object_get))
+	CLEAN_STR char *key = artifact_key(a->objects, g.run_id, g.name, row->id, row->digest);
+	fetch_add(&wanted, a, key, row->size_bytes);
+	if (fetch_first(r, a, &wanted, object_get))
 		return 1;
 	get->object = object_reader_open(a->objects, key, row->size_bytes, row->digest, e);
 	return get->object ? 0 : -1;

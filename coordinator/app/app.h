@@ -56,6 +56,7 @@ struct app {
 	int64_t push_elsewhere;  /* trigger/push_journal.h: said of this push last */
 	struct planner *planner; /* trigger/planner.h; NULL: runs are made where a push ends */
 	struct syncer *syncer;   /* object/syncer.h; NULL: uploads are synced where they end */
+	struct syncer *fetcher;  /* brings objects of a bucket here (object/fetch.h); NULL: none */
 	struct waiters *waiters;
 	struct scrub *scrub;              /* NULL: not serve, nothing is received */
 	struct git_session *git_sessions; /* git/session.h: all that are open */

@@ -62,15 +62,16 @@ static int target_make(const char *dir, struct err *e)
 
 /* ---- objects ---- */
 
+/* A folder of objects that lies elsewhere has a lock of its serve. */
 static bool skip_uploads(const char *path, const char *name)
 {
-	return str_eq(path, "objects") && str_eq(name, "tmp");
+	return str_eq(path, "objects") && (str_eq(name, "tmp") || str_eq(name, "serve.lock"));
 }
 
 static bool object_there(const struct job *j, const struct object_named *o)
 {
 	int64_t size = 0;
-	CLEAN_FD int fd = object_open(j->taken, o->key, &size, NULL);
+	CLEAN_FD int fd = object_open(j->taken, o->key, o->size, &size, NULL);
 
 	if (fd < 0 || size != o->size)
 		return false;
@@ -234,17 +235,14 @@ int backup_run(const char *data_dir, const char *dir, bool without_key, struct b
 {
 	CLEAN_STORE struct store *live = live_open(data_dir, e);
 	char when[WALL_TEXT_MAX];
-	CLEAN_OBJECTS struct objects *from = objects_open_published(data_dir, e);
+	CLEAN_STR char *objects = NULL;
 	CLEAN_OBJECTS struct objects *taken =
 		objects_open(&(struct objects_place){ .data_dir = dir }, e);
-	struct job j = {
-		.b = { .from = data_dir, .to = dir, .objects = from ? objects_folder(from) : NULL },
+	struct job j = { .b = { .from = data_dir, .to = dir },
 		.live = live,
 		.taken = taken,
-		.elsewhere = from && objects_far(from),
 		.began = wall_now(),
-		.done = ret
-	};
+		.done = ret };
 	struct manifest_head head = { .program = (char *)(uintptr_t)PROJECT_VERSION,
 		.created_at = when,
 		.schema = live ? store_schema_version(live) : 0,
@@ -252,8 +250,11 @@ int backup_run(const char *data_dir, const char *dir, bool without_key, struct b
 
 	*ret = (struct backup_done){ 0 };
 	wall_format(j.began, when);
-	if (!live || !from || !taken || target_make(dir, e) < 0)
+	if (!live || objects_folder_published(data_dir, &objects, e) < 0 || !taken ||
+		target_make(dir, e) < 0)
 		return -1;
+	j.b.objects = objects;
+	j.elsewhere = !objects;
 	j.b.manifest = manifest_begin(dir, &head, e);
 	int rc = j.b.manifest ? everything_take(&j, without_key, e) : -1;
 	manifest_writer_free(j.b.manifest);

@@ -1,6 +1,7 @@
 /*
  * The end of artifacts: an object goes before its row. A crash in between leaves a row, which the
- * next pass finds again; the other order would leave an object that nothing leads to.
+ * next pass finds again; the other order would leave an object that nothing leads to. Several
+ * processes may end the same ones: what another one has removed is removed.
  */
 #include "coordinator/object/artifact.h"
 
@@ -9,6 +10,7 @@
 #include "coordinator/object/objects.h"
 #include "coordinator/object/syncer.h"
 #include "coordinator/store/artifact.h"
+#include "coordinator/store/store.h"
 
 #define PRUNE "prune"
 
@@ -22,12 +24,52 @@ struct artifact_limits artifact_limits(const struct app *a)
 	return l;
 }
 
-static int one_prune(struct app *a, const struct artifact_row *row, struct err *e)
+int artifact_publish(
+	struct app *a, int64_t id, struct object_upload *u, const char *digest, struct err *e)
 {
-	CLEAN_STR char *key = artifact_key(a->objects, row->run_id, row->name, row->id);
+	CLEAN_TX struct store_tx tx = { 0 };
 
-	return object_delete(a->objects, key, e) < 0 ? -1
-						     : store_artifact_delete(a->store, row->id, e);
+	if (store_begin(a->store, &tx, e) < 0 ||
+		store_artifact_uploaded(a->store, id, digest, e) < 0 ||
+		object_upload_commit(u, e) < 0 || store_commit(&tx, e) < 0)
+		return -1;
+	metric_add(&a->metrics, METRIC_ARTIFACTS, 1);
+	return 0;
+}
+
+static int object_end(struct objects *o, const struct artifact_row *row, struct err *e)
+{
+	return artifact_delete(o, row->run_id, row->name, row->id, e);
+}
+
+/* In a folder the name is the key, and a later artifact of that name has it once the row is gone:
+ * nobody takes the row meanwhile. */
+static int near_end(struct app *a, const struct artifact_row *row, struct err *e)
+{
+	CLEANUP(artifact_row_release) struct artifact_row now = { 0 };
+	CLEAN_TX struct store_tx tx = { 0 };
+	struct err own = { 0 };
+
+	if (store_begin(a->store, &tx, e) < 0)
+		return -1;
+	if (store_artifact_get(a->store, row->id, &now, &own) < 0) {
+		if (err_is(&own, ERR_NOT_FOUND))
+			return 0;
+		if (e)
+			*e = own;
+		return -1;
+	}
+	if (object_end(a->objects, row, e) < 0 || store_artifact_delete(a->store, row->id, e) < 0)
+		return -1;
+	return store_commit(&tx, e);
+}
+
+int artifact_end(struct app *a, const struct artifact_row *row, struct err *e)
+{
+	if (!objects_far(a->objects))
+		return near_end(a, row, e);
+	return object_end(a->objects, row, e) < 0 ? -1
+						  : store_artifact_delete(a->store, row->id, e);
 }
 
 int artifact_prune(struct app *a, struct wall now, int *ret_n, struct err *e)
@@ -38,7 +80,7 @@ int artifact_prune(struct app *a, struct wall now, int *ret_n, struct err *e)
 	if (store_artifact_expired(a->store, now, ARTIFACT_PRUNE_MAX, &list, e) < 0)
 		return -1;
 	for (size_t i = 0; i < list.n; i++) {
-		if (one_prune(a, &list.v[i], e) < 0)
+		if (artifact_end(a, &list.v[i], e) < 0)
 			return -1;
 		*ret_n += 1;
 	}
@@ -57,15 +99,10 @@ struct prune {
 static int prune_work(void *data, struct err *e)
 {
 	struct prune *p = data;
-	struct objects *o = p->app->objects;
 
-	for (; p->gone < p->list.n; p->gone++) {
-		const struct artifact_row *row = &p->list.v[p->gone];
-		CLEAN_STR char *key = artifact_key(o, row->run_id, row->name, row->id);
-
-		if (object_delete(o, key, e) < 0)
+	for (; p->gone < p->list.n; p->gone++)
+		if (object_end(p->app->objects, &p->list.v[p->gone], e) < 0)
 			return -1;
-	}
 	return 0;
 }
 

@@ -4,6 +4,8 @@
  */
 #include "coordinator/object/fetch.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "coordinator/http/httpd.h"
 #include "coordinator/object/stored_log.h"
@@ -12,24 +14,44 @@
 struct fetch {
 	struct app *app;
 	struct httpd_request *request; /* NULL: the client has gone */
+	atomic_bool gone;              /* the same, for the thread that fetches */
 	httpd_fn again;
-	struct strv keys;
+	struct fetch_list wanted;
 	struct sync_task task;
 };
+
+static void list_release(struct fetch_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i].key);
+	free(l->v);
+	*l = (struct fetch_list){ 0 };
+}
+
+void fetch_add(struct fetch_list *l, const struct app *a, const char *key, int64_t size)
+{
+	if (object_is_here(a->objects, key))
+		return;
+	l->v = xrealloc(l->v, (l->n + 1) * sizeof(*l->v));
+	l->v[l->n++] = (struct fetch_wanted){ xstrdup(key), size };
+}
 
 static int fetch_work(void *data, struct err *e)
 {
 	const struct fetch *f = data;
 
-	strv_each (key, &f->keys)
-		if (object_fetch(f->app->objects, key, e) < 0)
-			return err_wrap(e, "object %s", key);
+	for (size_t i = 0; i < f->wanted.n && !f->gone; i++) {
+		const struct fetch_wanted *w = &f->wanted.v[i];
+
+		if (object_fetch(f->app->objects, w->key, w->size, &f->gone, e) < 0)
+			return err_wrap(e, "object %s", w->key);
+	}
 	return 0;
 }
 
 static void fetch_free(struct fetch *f)
 {
-	strv_release(&f->keys);
+	list_release(&f->wanted);
 	free(f);
 }
 
@@ -38,6 +60,7 @@ static void on_close(struct httpd_request *r UNUSED, void *data)
 	struct fetch *f = data;
 
 	f->request = NULL; /* fetch_done frees it */
+	f->gone = true;
 }
 
 static void fetch_done(void *data)
@@ -45,7 +68,7 @@ static void fetch_done(void *data)
 	struct fetch *f = data;
 	struct app *a = f->app;
 
-	if (f->task.failed)
+	if (f->request && f->task.failed)
 		log_warn("objects", "not_fetched", F_ERR(&f->task.error));
 	if (f->request) {
 		httpd_on_close(f->request, NULL, NULL);
@@ -58,35 +81,35 @@ static void fetch_done(void *data)
 	fetch_free(f);
 }
 
-bool fetch_first(struct httpd_request *r, struct app *a, struct strv *keys, httpd_fn again)
+bool fetch_first(struct httpd_request *r, struct app *a, struct fetch_list *wanted, httpd_fn again)
 {
-	if (!keys->n || !a->syncer || a->fetched == r) {
-		strv_release(keys);
+	if (!wanted->n || !a->fetcher || a->fetched == r) {
+		list_release(wanted);
 		return false;
 	}
 	struct fetch *f = xcalloc(1, sizeof(*f));
 	f->app = a;
 	f->request = r;
 	f->again = again;
-	f->keys = TAKE_VALUE(*keys, (struct strv){ 0 });
+	f->wanted = TAKE_VALUE(*wanted, (struct fetch_list){ 0 });
 	f->task = (struct sync_task){ .work = fetch_work, .done = fetch_done, .data = f };
 	httpd_on_close(r, on_close, f);
 	httpd_hold(r);
-	syncer_submit(a->syncer, &f->task);
+	syncer_submit(a->fetcher, &f->task);
 	return true;
 }
 
 bool fetch_logs_first(struct httpd_request *r, struct app *a, int64_t run_id,
 	const struct job_steps *steps, httpd_fn again)
 {
-	struct strv keys = { 0 };
+	struct fetch_list wanted = { 0 };
 
 	for (size_t i = 0; objects_far(a->objects) && i < steps->n; i++) {
 		const struct step_row *step = &steps->v[i];
 		CLEAN_STR char *key = stored_log_key(run_id, step->job_id, step->id);
 
-		if (step->archived_at.us && !object_is_here(a->objects, key))
-			strv_add(&keys, key);
+		if (step->archived_at.us)
+			fetch_add(&wanted, a, key, step->log_bytes);
 	}
-	return fetch_first(r, a, &keys, again);
+	return fetch_first(r, a, &wanted, again);
 }

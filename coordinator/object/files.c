@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/codec.h"
@@ -15,6 +16,16 @@
 
 enum { DEPTH_MAX = 16, FOLDERS_OF_KEY = 2 /* artifacts/, then <run>/ */ };
 #define TEMP "tmp"
+
+#define TEMP_NAME "object."
+#define TEMP_LEFT_S (6 * 3600) /* without a byte more: nobody writes it any more */
+
+static void dir_closep(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+	*d = NULL;
+}
 
 void files_init(struct files *f, const char *folder)
 {
@@ -31,7 +42,7 @@ static char *key_path(const struct files *f, const char *key, struct err *e)
 	return key_check(key, e) < 0 ? NULL : path_join(f->folder, key);
 }
 
-static int temp_ensure(const struct files *f, struct err *e)
+int files_make(const struct files *f, struct err *e)
 {
 	CLEAN_STR char *temp = path_join(f->folder, TEMP);
 
@@ -40,24 +51,45 @@ static int temp_ensure(const struct files *f, struct err *e)
 	return dir_ensure_parents(f->folder, 0700, e) < 0 ? -1 : dir_ensure(temp, 0700, e);
 }
 
+static bool temp_is_ours(const char *name)
+{
+	return str_starts(name, TEMP_NAME) &&
+	       strlen(name) == strlen(TEMP_NAME) + UUID_TEXT_MAX - 1 &&
+	       strspn(name + strlen(TEMP_NAME), "0123456789abcdef-") == UUID_TEXT_MAX - 1;
+}
+
+static void temp_sweep(const char *folder, const char *name, time_t now)
+{
+	CLEAN_STR char *path = path_join(folder, name);
+	struct stat st;
+
+	if (temp_is_ours(name) && lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+		now - st.st_mtime > TEMP_LEFT_S)
+		unlink(path);
+}
+
 int files_sweep(const struct files *f, struct err *e)
 {
-	CLEAN_FD int at = access(f->folder, F_OK) == 0 ? dir_open(f->folder, e) : -1;
-	uint64_t left = 0;
+	CLEAN_STR char *folder = path_join(f->folder, TEMP);
+	const struct dirent *ent;
+	time_t now = time(NULL);
 
-	if (at >= 0 && tree_remove(at, TEMP, &left, e) < 0)
-		return -1;
-	return temp_ensure(f, e);
+	CLEANUP(dir_closep) DIR *d = opendir(folder);
+	if (!d)
+		return errno == ENOENT ? 0 : err_set_errno(e, errno, "%s", folder);
+	while ((ent = readdir(d)))
+		temp_sweep(folder, ent->d_name, now);
+	return 0;
 }
 
 int files_temp(const struct files *f, char **ret_path, struct err *e)
 {
 	char id[UUID_TEXT_MAX];
 
-	if (temp_ensure(f, e) < 0)
+	if (files_make(f, e) < 0)
 		return -1;
 	uuid_v4(id);
-	CLEAN_STR char *path = xasprintf("%s/" TEMP "/%s", f->folder, id);
+	CLEAN_STR char *path = xasprintf("%s/" TEMP "/" TEMP_NAME "%s", f->folder, id);
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_set_errno(e, errno, "make an object");
@@ -141,13 +173,6 @@ struct walk {
 	object_seen_fn fn;
 	void *data;
 };
-
-static void dir_closep(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-	*d = NULL;
-}
 
 static int folder_walk(const struct walk *w, const char *key, unsigned depth, struct err *e);
 

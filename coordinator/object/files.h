@@ -14,8 +14,9 @@ struct files {
 };
 void files_init(struct files *f, const char *folder); /* it need not be there */
 void files_release(struct files *f);
-/* At start, before anything is written: makes the folder, and removes what a crash left in the
- * middle of writing. */
+int files_make(const struct files *f, struct err *e) CHECK_RESULT; /* the folder; it may be there */
+/* Removes what a crash left in the middle of writing: files of our names to
+ * which nothing was added for six hours, as others may write here, too. */
 int files_sweep(const struct files *f, struct err *e) CHECK_RESULT;
 
 /* A new file in tmp, open for reading and writing, and its path; remove or put it. */

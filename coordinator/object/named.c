@@ -17,7 +17,8 @@ static int artifacts_page(struct store *s, const struct objects *objects, named_
 	if (store_artifacts_after(s, *after, PAGE, &l, e) < 0)
 		return -1;
 	for (size_t i = 0; i < l.n; i++) {
-		CLEAN_STR char *key = artifact_key(objects, l.v[i].run_id, l.v[i].name, l.v[i].id);
+		CLEAN_STR char *key =
+			artifact_key(objects, l.v[i].run_id, l.v[i].name, l.v[i].id, l.v[i].digest);
 		const struct object_named o = { .key = key,
 			.size = l.v[i].size_bytes,
 			.digest = l.v[i].digest,

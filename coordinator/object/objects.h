@@ -2,9 +2,10 @@
  * The object store: artifacts and archived logs under their keys. One interface, and behind it a
  * folder (files.h) or a bucket of an S3 store (s3.h).
  *
- * An upload is collected in a file of ours, checked, synced and then put in its place: nobody sees
- * half an object. Of a bucket whole objects are fetched into a folder of ours and read there, so
- * readers know files alone; what nobody read for a while goes from there again.
+ * An upload (upload.h) is collected in a file of ours, checked, synced and then put in its place:
+ * nobody sees half an object. Of a bucket whole objects are fetched and read here, so readers know
+ * files alone: serve keeps them in a folder until nobody read them for a while, verbs read them
+ * from files without a name, as they may run as another user.
  *
  * Functions that take a `struct objects` may be called on any thread. Those that say so wait for
  * the network when there is a bucket: serve's application thread leaves them to the syncer
@@ -13,11 +14,14 @@
 #ifndef COORDINATOR_OBJECT_OBJECTS_H
 #define COORDINATOR_OBJECT_OBJECTS_H
 
+#include <stdatomic.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "coordinator/object/files.h"
 
 enum { OBJECT_DIGEST_MAX = 72 }; /* "sha256:" and 64 digits */
+#define OBJECT_SIZE_UNKNOWN INT64_MAX
 
 struct objects;
 /* Where they are, as the configuration says it. */
@@ -35,15 +39,17 @@ static inline void objects_freep(struct objects **o)
 	*o = NULL;
 }
 #define CLEAN_OBJECTS CLEANUP(objects_freep)
-/* At start: removes what a crash left in the middle of an upload, of our files. */
+/* At start: makes the folder, and removes what a crash left of our files (files_sweep). */
 int objects_sweep(struct objects *o, struct err *e) CHECK_RESULT;
-/* Of a bucket: uploads in parts that nobody has ended for a day; *ret_n: how many. Waits. */
+/* Removes the same, and of a bucket uploads in parts that nobody has ended for a day; *ret_n: how
+ * many. Waits. */
 int objects_tidy(struct objects *o, struct wall now, int64_t *ret_n, struct err *e) CHECK_RESULT;
 /* Whether a bucket can be used: ERR_TIMEOUT when it may be later. Waits for so long at most. */
-int objects_check(struct objects *o, int64_t patience_us, struct err *e) CHECK_RESULT;
+int objects_check(struct objects *o, int64_t deadline_us, struct err *e) CHECK_RESULT;
 bool objects_far(const struct objects *o);           /* in a bucket */
 const char *objects_folder(const struct objects *o); /* where the files are; NULL: in a bucket */
-/* object_open then waits for nothing: what is not here is ERR_TIMEOUT until it was fetched. */
+/* object_open then waits for nothing: what is not here is ERR_TIMEOUT until it was fetched. What
+ * waits tries for 20 seconds instead of a minute, as callers of ours wait no longer than that. */
 void objects_wait_never(struct objects *o);
 void objects_stop(struct objects *o); /* what waits ends with ERR_CANCELLED */
 
@@ -51,24 +57,34 @@ void objects_stop(struct objects *o); /* what waits ends with ERR_CANCELLED */
 int objects_publish(const struct objects_place *p, struct err *e) CHECK_RESULT;
 /* As serve said it last. */
 struct objects *objects_open_published(const char *data_dir, struct err *e) CHECK_RESULT;
+/* Their folder, NULL: they are in a bucket. Needs no keys. */
+int objects_folder_published(const char *data_dir, char **ret, struct err *e) CHECK_RESULT;
 
-/* The key of an artifact. In a bucket it ends in /<id>: a URL that is older than the row must not
- * write over what came later. */
-char *artifact_key(
-	const struct objects *o, int64_t run_id, const char *name, int64_t id) CHECK_RESULT;
+/* The key of an artifact. In a bucket it ends in /<id>-<SHA-256>, as bytes stand there before the
+ * row says whose they are: two uploads of one artifact, through two processes or by a URL that is
+ * older than the row, write over nothing. digest "sha256:…", needed for a bucket alone. */
+char *artifact_key(const struct objects *o, int64_t run_id, const char *name, int64_t id,
+	const char *digest) CHECK_RESULT;
 /* The id of an artifact in a bucket, 0: the key is of something else. */
 int64_t artifact_of_key(const char *key);
 
-/* Descriptor to read from, or -1 with ERR_NOT_FOUND. Waits. */
-int object_open(struct objects *o, const char *key, int64_t *ret_size, struct err *e) CHECK_RESULT;
+/* Descriptor to read from, or -1 with ERR_NOT_FOUND. size: what its row says, or
+ * OBJECT_SIZE_UNKNOWN; more is not fetched of a bucket (ERR_INTERNAL). Waits. */
+int object_open(struct objects *o, const char *key, int64_t size, int64_t *ret_size,
+	struct err *e) CHECK_RESULT;
 bool object_is_here(struct objects *o, const char *key); /* object_open waits for nothing */
-/* Of a bucket: brings it here. ERR_NOT_FOUND. Waits. */
-int object_fetch(struct objects *o, const char *key, struct err *e) CHECK_RESULT;
+/* Of a bucket: brings it here for object_open. ERR_NOT_FOUND; ERR_INTERNAL: it is larger. It ends
+ * when `gone` (NULL: never) becomes true. Waits. */
+int object_fetch(struct objects *o, const char *key, int64_t size, const atomic_bool *gone,
+	struct err *e) CHECK_RESULT;
 /* What the store has of it, without its bytes. ret_digest: "" unless a bucket says it. Waits. */
 int object_stat(struct objects *o, const char *key, int64_t *ret_size,
 	char ret_digest[OBJECT_DIGEST_MAX], struct err *e) CHECK_RESULT;
 /* One that is not there is fine. Waits. */
 int object_delete(struct objects *o, const char *key, struct err *e) CHECK_RESULT;
+/* All that was sent of it; none is fine. Waits. */
+int artifact_delete(struct objects *o, int64_t run_id, const char *name, int64_t id,
+	struct err *e) CHECK_RESULT;
 /* All of a run, logs too. Waits. */
 int object_delete_run(struct objects *o, int64_t run_id, struct err *e) CHECK_RESULT;
 /* Every object that is there, in no order; fn may delete it. Waits. */
@@ -89,23 +105,5 @@ int object_put_url(struct objects *o, const char *key, const char *digest, struc
 /* save_as NULL, or the name under which a browser saves it. */
 int object_get_url(struct objects *o, const char *key, const char *save_as, struct wall now,
 	struct wall until, char **ret, struct err *e) CHECK_RESULT;
-
-/* ---- uploads ---- */
-
-struct object_upload;
-/* Free it in any case: without object_upload_commit nothing stays behind, but for what a sync sent
- * to a bucket. */
-struct object_upload *object_upload_begin(
-	struct objects *o, const char *key, int64_t size, struct err *e) CHECK_RESULT;
-/* More than the size is ERR_INPUT. */
-int object_upload_add(struct object_upload *u, const void *p, size_t n, struct err *e) CHECK_RESULT;
-/* Checks that all bytes came, and syncs them, which takes as long as the disk does; to a bucket it
- * sends them: they are in their place then. Any thread, while no other touches the upload. */
-int object_upload_sync(struct object_upload *u, struct err *e) CHECK_RESULT;
-/* Syncs, unless that was done; gives the digest; in a folder not yet in place. */
-int object_upload_end(
-	struct object_upload *u, char ret_digest[OBJECT_DIGEST_MAX], struct err *e) CHECK_RESULT;
-int object_upload_commit(struct object_upload *u, struct err *e) CHECK_RESULT;
-void object_upload_free(struct object_upload *u); /* NULL fine */
 
 #endif

@@ -125,7 +125,7 @@ struct object_reader *object_reader_open(
 	r->key = xstrdup(key);
 	r->digest = digest ? xstrdup(digest) : NULL;
 	r->hash = digest ? sha256_begin() : NULL;
-	r->fd = object_open(o, key, &have, e);
+	r->fd = object_open(o, key, size, &have, e);
 	if (r->fd < 0)
 		return NULL;
 	if (have != size) {

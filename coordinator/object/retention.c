@@ -11,6 +11,7 @@
 #include "coordinator/object/log_times.h"
 #include "coordinator/object/objects.h"
 #include "coordinator/object/stored_log.h"
+#include "coordinator/object/upload.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/store/hygiene.h"
 #include "coordinator/store/jwt.h"
@@ -37,9 +38,10 @@ static int log_copy(
 	struct app *a, const struct old_step *step, char digest[OBJECT_DIGEST_MAX], struct err *e)
 {
 	CLEAN_STR char *key = stored_log_key(step->run_id, step->job_id, step->id);
-	struct copy c = { object_upload_begin(a->objects, key, step->log_bytes, e), e };
+	struct copy c = { object_upload_begin(a->objects, step->log_bytes, e), e };
 	int rc = !c.to || store_log_each(a->store, step->id, copy_chunk, &c, e) < 0 ||
-				 object_upload_end(c.to, digest, e) < 0 ||
+				 object_upload_digest(c.to, digest, e) < 0 ||
+				 object_upload_sync(c.to, key, e) < 0 ||
 				 object_upload_commit(c.to, e) < 0
 			 ? -1
 			 : 0;
@@ -126,7 +128,18 @@ static int runs_prune(struct app *a, struct wall before, int64_t *ret, struct er
 	return rc;
 }
 
-/* What a crash, or an upload that came too late, left in a bucket: artifacts without a row. */
+/* Other bytes of the artifact are there, or were before it went. */
+static int superseded_remove(
+	struct app *a, const char *key, const struct artifact_row *row, struct err *e)
+{
+	if (!row->digest) /* some are on their way */
+		return 0;
+	CLEAN_STR char *own =
+		artifact_key(a->objects, row->run_id, row->name, row->id, row->digest);
+	return str_eq(key, own) ? 0 : object_delete(a->objects, key, e);
+}
+
+/* What a crash, or an upload that came too late, left in a bucket. */
 static int orphan_remove(void *data, const char *key, int64_t size UNUSED, struct err *e)
 {
 	CLEANUP(artifact_row_release) struct artifact_row row = { 0 };
@@ -134,8 +147,10 @@ static int orphan_remove(void *data, const char *key, int64_t size UNUSED, struc
 	int64_t id = artifact_of_key(key);
 	struct err own = { 0 };
 
-	if (!id || store_artifact_get(a->store, id, &row, &own) == 0)
+	if (!id)
 		return 0;
+	if (store_artifact_get(a->store, id, &row, &own) == 0)
+		return superseded_remove(a, key, &row, e);
 	if (err_is(&own, ERR_NOT_FOUND))
 		return object_delete(a->objects, key, e);
 	if (e)
@@ -143,15 +158,13 @@ static int orphan_remove(void *data, const char *key, int64_t size UNUSED, struc
 	return -1;
 }
 
-static int bucket_tidy(struct app *a, struct wall now, struct err *e)
+static int leftovers_remove(struct app *a, struct wall now, struct err *e)
 {
 	int64_t aborted;
 
-	if (!objects_far(a->objects))
-		return 0;
-	return objects_tidy(a->objects, now, &aborted, e) < 0
-		       ? -1
-		       : objects_each(a->objects, orphan_remove, a, e);
+	if (objects_tidy(a->objects, now, &aborted, e) < 0)
+		return -1;
+	return objects_far(a->objects) ? objects_each(a->objects, orphan_remove, a, e) : 0;
 }
 
 static void count_removed(struct app *a, const struct retention_done *d)
@@ -174,7 +187,7 @@ int retention_run(struct app *a, const struct retention *r, struct wall now,
 			&ret->jwt_used, e) < 0 ||
 		store_hygiene_prune(a->store, (struct wall){ now.us - r->evidence_us },
 			&ret->evidence, e) < 0 ||
-		bucket_tidy(a, now, e) < 0;
+		leftovers_remove(a, now, e) < 0;
 	count_removed(a, ret);
 	return metrics_flush(&a->metrics, a->store, failed ? NULL : e) < 0 || failed ? -1 : 0;
 }

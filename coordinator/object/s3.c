@@ -51,17 +51,18 @@ int s3_put(struct s3 *s, const char *key, int fd, int64_t size, const char *sha,
 /* ---- reading ---- */
 
 struct get {
-	int fd;
+	const struct s3_read *what;
 	int64_t size;
-	struct err error; /* of writing */
+	struct err error; /* of ours */
 };
 
 static int get_before(void *data, struct err *e)
 {
 	struct get *g = data;
+	int fd = g->what->fd;
 
 	g->size = 0;
-	if (ftruncate(g->fd, 0) < 0 || lseek(g->fd, 0, SEEK_SET) < 0)
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
 		return err_set_errno(e, errno, "copy of an object");
 	return 0;
 }
@@ -70,16 +71,22 @@ static int get_body(void *data, const char *p, size_t n)
 {
 	struct get *g = data;
 
+	if ((int64_t)n > g->what->most - g->size)
+		return err_set(&g->error, ERR_INTERNAL,
+			"object %s is damaged: its size is not that of its row", g->what->key);
 	g->size += (int64_t)n;
-	return fd_write_all(g->fd, p, n, &g->error);
+	return fd_write_all(g->what->fd, p, n, &g->error);
 }
 
-int s3_get(struct s3 *s, const char *key, int fd, int64_t *ret_size, struct err *e)
+int s3_get(struct s3 *s, const struct s3_read *r, int64_t *ret_size, struct err *e)
 {
-	struct get g = { .fd = fd };
-	const struct s3_call c = {
-		.method = "GET", .key = key, .before = get_before, .on_body = get_body, .data = &g
-	};
+	struct get g = { .what = r };
+	const struct s3_call c = { .method = "GET",
+		.key = r->key,
+		.before = get_before,
+		.on_body = get_body,
+		.data = &g,
+		.gone = r->gone };
 
 	if (s3_request(s, &c, e) < 0) {
 		if (g.error.class != ERR_NONE && e)
@@ -194,6 +201,22 @@ static int page_walk(struct listing *l, struct err *e)
 	return 0;
 }
 
+/* A list that is cut off without a way on, or with the way that was taken before, has no end. */
+static int token_next(struct listing *l, struct err *e)
+{
+	CLEAN_STR char *more = xml_string(buf_slice(&l->page), "IsTruncated");
+	CLEAN_STR char *token = xml_string(buf_slice(&l->page), "NextContinuationToken");
+
+	if (str_eq(more, "true") && str_empty(token))
+		return err_set(e, ERR_IO,
+			"a list of the object store says that there is more, and not how to ask");
+	if (token && str_eq(token, l->token))
+		return err_set(e, ERR_IO, "a list of the object store leads back to itself");
+	free(l->token);
+	l->token = TAKE(token);
+	return 0;
+}
+
 static int page_ask(struct listing *l, struct err *e)
 {
 	struct sign_field query[] = { { "list-type", "2" }, { "prefix", l->prefix },
@@ -207,9 +230,7 @@ static int page_ask(struct listing *l, struct err *e)
 			    .data = l },
 		    e) < 0)
 		return -1;
-	free(l->token);
-	l->token = xml_string(buf_slice(&l->page), "NextContinuationToken");
-	return 0;
+	return token_next(l, e);
 }
 
 int s3_each(struct s3 *s, const char *below, object_seen_fn fn, void *data, struct err *e)
@@ -230,7 +251,7 @@ int s3_each(struct s3 *s, const char *below, object_seen_fn fn, void *data, stru
 	return rc;
 }
 
-int s3_check(struct s3 *s, int64_t patience_us, struct err *e)
+int s3_check(struct s3 *s, int64_t deadline_us, struct err *e)
 {
 	struct sign_field query[] = { { "list-type", "2" }, { "max-keys", "1" },
 		{ "prefix", s3_bucket(s)->prefix } };
@@ -238,7 +259,7 @@ int s3_check(struct s3 *s, int64_t patience_us, struct err *e)
 	const struct s3_call c = { .method = "GET",
 		.query = query,
 		.n_query = ARRAY_LEN(query),
-		.patience_us = patience_us };
+		.deadline_us = deadline_us };
 
 	if (s3_request(s, &c, &own) == 0)
 		return 0;

@@ -147,13 +147,6 @@ static enum refusal refusal_of(const struct s3_refusal *r, const char *code)
 	return code && r->status == 404 ? REFUSED_ELSE : refusal_of_status(r->status);
 }
 
-bool s3_refusal_passes(const struct s3_refusal *r)
-{
-	CLEAN_STR char *code = xml_string(r->body, "Code");
-
-	return refusal_of(r, code) == REFUSED_FOR_NOW;
-}
-
 static int clock_error(const struct s3_refusal *r, struct err *e)
 {
 	char ours[WALL_TEXT_MAX];

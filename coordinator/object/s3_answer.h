@@ -29,8 +29,6 @@ struct s3_refusal {
 	const char *method;
 	struct wall now;
 };
-/* It may go well another time. */
-bool s3_refusal_passes(const struct s3_refusal *r);
 /* One line with the remedy, and the class: ERR_NOT_FOUND for an object alone, else ERR_TIMEOUT for
  * what may pass, ERR_IO for what will not. Returns -1. */
 int s3_refusal_error(const struct s3_refusal *r, const struct bucket *p, struct err *e);

@@ -253,7 +253,8 @@ static int leftover_abort(struct leftovers *l, struct slice one, struct err *e)
 /* One page is enough: what was aborted is in no list any more, and the rest waits for next time. */
 int s3_abort_old(struct s3 *s, struct wall before, int64_t *ret_n, struct err *e)
 {
-	const struct sign_field query[] = { { "uploads", "" }, { "prefix", s3_bucket(s)->prefix } };
+	CLEAN_STR char *ours = xasprintf("%s" KEY_ROOT, s3_bucket(s)->prefix);
+	const struct sign_field query[] = { { "prefix", ours }, { "uploads", "" } };
 	struct leftovers l = { .s = s, .before = before, .list = BUF_INIT(MIB(4)) };
 	struct slice text, one;
 	int rc = s3_request(s,

@@ -33,7 +33,7 @@ struct s3 {
 	struct bucket bucket;
 	struct sign_keys keys;
 	char *ca_file, *signer; /* aws:amz:REGION:s3 */
-	int64_t patience_us;
+	atomic_int_least64_t patience_us;
 	atomic_bool stop;
 	pthread_mutex_t lock;
 	struct client *idle;
@@ -61,6 +61,11 @@ const struct bucket *s3_bucket(const struct s3 *s)
 const struct sign_keys *s3_keys(const struct s3 *s)
 {
 	return &s->keys;
+}
+
+void s3_patience(struct s3 *s, int64_t us)
+{
+	s->patience_us = us;
 }
 
 void s3_stop(struct s3 *s)
@@ -167,24 +172,31 @@ static void headers_write(const struct s3 *s, const struct s3_call *c, struct st
 		strv_add(out, c->headers->v[i]);
 }
 
-static int cancelled(struct err *e)
+static int cancelled(const struct s3 *s, struct err *e)
 {
-	return err_set(e, ERR_CANCELLED, "the program ends");
+	return err_set(
+		e, ERR_CANCELLED, s->stop ? "the program ends" : "nobody waits for it any more");
 }
 
-/* Waits for flag until then, or until the store is stopped. */
-static int wait_for(struct s3 *s, struct client *c, const bool *flag, struct mono until)
+static bool in_vain(const struct s3 *s, const struct s3_call *c)
+{
+	return s->stop || (c->gone && *c->gone);
+}
+
+/* Waits for flag until then, or until nobody wants the call any more. */
+static int wait_for(const struct s3 *s, struct client *client, const struct s3_call *c,
+	const bool *flag, struct mono until)
 {
 	struct err unused = { 0 };
 
-	while (!*flag && !s->stop && mono_now().us < until.us) {
+	while (!*flag && !in_vain(s, c) && mono_now().us < until.us) {
 		struct mono slice = mono_add(mono_now(), SLICE_US);
 
 		IGNORE_RESULT(
-			loop_wait(c->loop, flag, slice.us < until.us ? slice : until, &unused),
+			loop_wait(client->loop, flag, slice.us < until.us ? slice : until, &unused),
 			"the flag says it");
 	}
-	return s->stop ? -1 : 0;
+	return in_vain(s, c) ? -1 : 0;
 }
 
 static void on_done(struct http_exchange *x UNUSED, void *data)
@@ -220,7 +232,16 @@ static int answer_judge(
 		s->bucket.origin, r->error);
 }
 
-static int try_once(struct s3 *s, struct client *client, const struct s3_call *c, struct err *e)
+/* 0 would be no limit. */
+static int64_t time_left(struct mono end)
+{
+	int64_t us = mono_diff(end, mono_now());
+
+	return us > 0 ? us : 1;
+}
+
+static int try_once(struct s3 *s, struct client *client, const struct s3_call *c, struct mono end,
+	struct err *e)
 {
 	CLEAN_BUF struct buf url = BUF_INIT(URL_MAX);
 	CLEANUP(strv_release) struct strv headers = { 0 };
@@ -243,6 +264,7 @@ static int try_once(struct s3 *s, struct client *client, const struct s3_call *c
 		.content_type = "application/octet-stream",
 		.connect_timeout_us = CONNECT_US,
 		.stall_us = STALL_US,
+		.timeout_us = c->deadline_us ? time_left(end) : 0,
 		.max_answer = ANSWER_MAX,
 		.on_body = c->on_body,
 		.data = c->data };
@@ -251,32 +273,34 @@ static int try_once(struct s3 *s, struct client *client, const struct s3_call *c
 	CLEAN_EXCHANGE struct http_exchange *x = http_start(client->http, &r, on_done, &done, e);
 	if (!x)
 		return -1;
-	return wait_for(s, client, &done, MONO_NEVER) < 0 ? cancelled(e)
-							  : answer_judge(s, c, http_result(x), e);
+	return wait_for(s, client, c, &done, MONO_NEVER) < 0
+		       ? cancelled(s, e)
+		       : answer_judge(s, c, http_result(x), e);
 }
 
 /* ---- all of them ---- */
 
-static bool go_on(struct s3 *s, struct client *client, struct backoff *pause, struct mono end)
+static bool go_on(const struct s3 *s, struct client *client, const struct s3_call *c,
+	struct backoff *pause, struct mono end)
 {
 	const bool never = false;
 	int64_t us = backoff_next(pause, mono_now(), -1);
 	struct mono until = mono_add(mono_now(), us);
 
-	return until.us < end.us && wait_for(s, client, &never, until) == 0;
+	return until.us < end.us && wait_for(s, client, c, &never, until) == 0;
 }
 
 static int tries(struct s3 *s, struct client *client, const struct s3_call *c, struct err *e)
 {
-	int64_t patience = c->patience_us ? c->patience_us : s->patience_us;
+	int64_t patience = c->deadline_us ? c->deadline_us : s->patience_us;
 	struct mono end = mono_add(mono_now(), patience);
 	struct backoff pause;
 
 	backoff_init(&pause, FIRST_PAUSE_US, LONGEST_PAUSE_US);
 	for (;;) {
-		int rc = try_once(s, client, c, e);
+		int rc = try_once(s, client, c, end, e);
 
-		if (rc == 0 || !err_is(e, ERR_TIMEOUT) || !go_on(s, client, &pause, end))
+		if (rc == 0 || !err_is(e, ERR_TIMEOUT) || !go_on(s, client, c, &pause, end))
 			return rc;
 		log_debug("objects", "try_again", F_STR("method", c->method), F_ERR(e));
 		err_clear(e);

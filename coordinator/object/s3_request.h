@@ -6,6 +6,8 @@
 #ifndef COORDINATOR_OBJECT_S3_REQUEST_H
 #define COORDINATOR_OBJECT_S3_REQUEST_H
 
+#include <stdatomic.h>
+
 #include "base/http/http.h"
 #include "coordinator/object/bucket.h"
 #include "coordinator/object/sign.h"
@@ -20,8 +22,9 @@ struct s3_config {
 	int64_t patience_us;   /* how long a call tries */
 };
 struct s3 *s3_new(struct s3_config *c) CHECK_RESULT;
-void s3_free(struct s3 *s); /* no call is under way. NULL fine */
-void s3_stop(struct s3 *s); /* what waits ends with ERR_CANCELLED */
+void s3_free(struct s3 *s);                 /* no call is under way. NULL fine */
+void s3_patience(struct s3 *s, int64_t us); /* from the next call on */
+void s3_stop(struct s3 *s);                 /* what waits ends with ERR_CANCELLED */
 const struct bucket *s3_bucket(const struct s3 *s);
 const struct sign_keys *s3_keys(const struct s3 *s);
 
@@ -42,7 +45,8 @@ struct s3_call {
 	int (*on_body)(void *data, const char *p, size_t n);
 	int (*take)(void *data, const struct http_result *r, struct err *e);
 	void *data;
-	int64_t patience_us; /* 0: the store's */
+	const atomic_bool *gone; /* true: nobody waits for it, ERR_CANCELLED. NULL: never */
+	int64_t deadline_us;     /* it ends by then, instead of the store's patience; 0: none */
 };
 /* ERR_NOT_FOUND: there is no such object; ERR_TIMEOUT: it may go well later. */
 int s3_request(struct s3 *s, const struct s3_call *c, struct err *e) CHECK_RESULT;

@@ -124,7 +124,7 @@ static bool artifact_elsewhere(
 	CLEAN_STR char *name = xasprintf("%s.tar.gz", row->name), *url = NULL;
 	struct wall now = wall_now();
 	const struct wall until = { now.us + URL_LIFETIME_US };
-	struct strv keys = { 0 };
+	struct fetch_list wanted = { 0 };
 	struct err e = { 0 };
 
 	if (!objects_far(a->objects))
@@ -136,9 +136,8 @@ static bool artifact_elsewhere(
 		httpd_reply(r, 303, NULL, NULL, 0);
 		return true;
 	}
-	if (!object_is_here(a->objects, key))
-		strv_add(&keys, key);
-	return fetch_first(r, a, &keys, page_artifact);
+	fetch_add(&wanted, a, key, row->size_bytes);
+	return fetch_first(r, a, &wanted, page_artifact);
 }
 
 void page_artifact(struct httpd_request *r, void *app)
@@ -149,12 +148,13 @@ void page_artifact(struct httpd_request *r, void *app)
 	struct err e = { 0 };
 
 	if (find_artifact(a, r, &l, &e) == 0) {
+		const struct artifact_row *row = &l.v[0];
 		CLEAN_STR char *key =
-			artifact_key(a->objects, l.v[0].run_id, l.v[0].name, l.v[0].id);
+			artifact_key(a->objects, row->run_id, row->name, row->id, row->digest);
 
-		if (artifact_elsewhere(r, a, key, &l.v[0]))
+		if (artifact_elsewhere(r, a, key, row))
 			return;
-		object = object_reader_open(a->objects, key, l.v[0].size_bytes, l.v[0].digest, &e);
+		object = object_reader_open(a->objects, key, row->size_bytes, row->digest, &e);
 	}
 	if (!object) {
 		page_fail(r, &e);

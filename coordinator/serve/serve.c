@@ -20,6 +20,7 @@
 #include "coordinator/git/git_http.h"
 #include "coordinator/instance/instance.h"
 #include "coordinator/object/artifact.h"
+#include "coordinator/object/fetch.h"
 #include "coordinator/object/objects.h"
 #include "coordinator/object/syncer.h"
 #include "coordinator/pages/log/log.h"
@@ -62,7 +63,7 @@ struct serve {
 	struct sender *sender;
 	struct networks trusted; /* proxies */
 	bool stopping;
-	int lock, store_lock;
+	int lock, store_lock, objects_lock;
 };
 
 static void on_stop(
@@ -188,6 +189,52 @@ static void on_flush(struct loop_source *s, void *data)
 	loop_timer_set(s, mono_add(loop_now(v->app.loop), FLUSH_US));
 }
 
+static bool same_folder(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static int folder_lock(const char *folder, const char *of, int *ret, struct err *e)
+{
+	CLEAN_STR char *lock = path_join(folder, "serve.lock");
+
+	*ret = lock_file(lock, e);
+	return *ret < 0 ? err_wrap(e, "%s: a folder for this serve alone", of) : 0;
+}
+
+static char *folder_of(const char *place)
+{
+	return xmemdup0(place, (size_t)(strrchr(place, '/') - place));
+}
+
+/* Of a file that is elsewhere; in the data folder the lock is held already. */
+static int store_folder_lock(struct serve *v, const char *place, struct err *e)
+{
+	CLEAN_STR char *folder = folder_of(place);
+
+	return !store_place_is_file(place) || same_folder(folder, v->app.data_dir)
+		       ? 0
+		       : folder_lock(folder, "store", &v->store_lock, e);
+}
+
+/* The same of objects. Coordinators with their rows in PostgreSQL may share them. */
+static int objects_folder_lock(struct serve *v, struct err *e)
+{
+	CLEAN_STR char *place = store_place(v->app.data_dir, e);
+	const char *folder = objects_folder(v->app.objects);
+
+	if (!place)
+		return -1;
+	if (!v->config.objects || !folder || !store_place_is_file(place))
+		return 0;
+	CLEAN_STR char *store = folder_of(place);
+	return same_folder(folder, store) || same_folder(folder, v->app.data_dir)
+		       ? 0
+		       : folder_lock(folder, "objects", &v->objects_lock, e);
+}
+
 static int objects_begin(struct serve *v, struct err *e)
 {
 	const struct objects_place p = { v->app.data_dir, v->config.objects,
@@ -195,7 +242,8 @@ static int objects_begin(struct serve *v, struct err *e)
 	struct err check = { 0 };
 
 	v->app.objects = objects_open(&p, e);
-	if (!v->app.objects || objects_sweep(v->app.objects, e) < 0 || objects_publish(&p, e) < 0)
+	if (!v->app.objects || objects_sweep(v->app.objects, e) < 0 ||
+		objects_folder_lock(v, e) < 0 || objects_publish(&p, e) < 0)
 		return -1;
 	if (objects_check(v->app.objects, OBJECTS_CHECK_US, &check) < 0 &&
 		!err_is(&check, ERR_TIMEOUT)) {
@@ -207,25 +255,6 @@ static int objects_begin(struct serve *v, struct err *e)
 			F_STR("effect", "uploads and archived logs wait for them"));
 	objects_wait_never(v->app.objects);
 	return 0;
-}
-
-static bool same_folder(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* Of a file that is elsewhere; in the data folder the lock is held already. */
-static int store_folder_lock(struct serve *v, const char *place, struct err *e)
-{
-	CLEAN_STR char *folder = xmemdup0(place, (size_t)(strrchr(place, '/') - place));
-
-	if (!store_place_is_file(place) || same_folder(folder, v->app.data_dir))
-		return 0;
-	CLEAN_STR char *lock = path_join(folder, "serve.lock");
-	v->store_lock = lock_file(lock, e);
-	return v->store_lock < 0 ? err_wrap(e, "store: a folder for this serve alone") : 0;
 }
 
 static int store_begin_here(struct serve *v, struct err *e)
@@ -391,9 +420,10 @@ static int url_publish(const struct serve *v, const char *ready_file, struct err
 static int workers_begin(struct serve *v, struct err *e)
 {
 	v->app.planner = planner_start(&v->app, e);
-	v->app.syncer =
-		syncer_start(v->app.loop, objects_far(v->app.objects) ? SYNCER_THREADS_MAX : 1, e);
-	return v->app.planner && v->app.syncer ? 0 : -1;
+	bool far = objects_far(v->app.objects);
+	v->app.syncer = syncer_start(v->app.loop, far ? SYNCER_THREADS_MAX : 1, e);
+	v->app.fetcher = far ? syncer_start(v->app.loop, FETCH_THREADS, e) : NULL;
+	return v->app.planner && v->app.syncer && (v->app.fetcher || !far) ? 0 : -1;
 }
 
 static int sender_begin(struct serve *v, struct err *e)
@@ -411,12 +441,21 @@ static int sender_begin(struct serve *v, struct err *e)
 	return v->sender ? 0 : -1;
 }
 
+static void objects_end(struct app *a)
+{
+	if (a->objects)
+		objects_stop(a->objects);
+	syncer_stop(TAKE(a->syncer));
+	syncer_stop(TAKE(a->fetcher));
+}
+
 static void serve_release(struct serve *v)
 {
 	struct app *a = &v->app;
 	struct err e = { 0 };
 
 	sender_stop(v->sender);
+	objects_end(a); /* before the requests that wait for them */
 	waiters_free(a);
 	httpd_free(a->httpd);
 	pages_stop(a);
@@ -424,9 +463,6 @@ static void serve_release(struct serve *v)
 	logs_stop(a);
 	certificate_close();
 	planner_stop(a->planner);
-	if (a->objects)
-		objects_stop(a->objects);
-	syncer_stop(a->syncer);
 	git_http_stop(a);
 	if (a->store && metrics_flush(&a->metrics, a->store, &e) < 0)
 		log_warn("serve", "housekeeping_failed", F_ERR(&e));
@@ -445,6 +481,7 @@ static void serve_release(struct serve *v)
 	serve_config_release(&v->config);
 	free(v->trusted.v);
 	close_fdp(&v->store_lock);
+	close_fdp(&v->objects_lock);
 	close_fdp(&v->lock);
 }
 
@@ -465,7 +502,7 @@ static void confinement_tell(void)
 
 int verb_serve(int argc, char **argv)
 {
-	struct serve v = { .lock = -1, .store_lock = -1 };
+	struct serve v = { .lock = -1, .store_lock = -1, .objects_lock = -1 };
 	const char *ready_file = NULL;
 	struct err e = { 0 };
 	int rc = serve_config_load(&v.config, &ready_file, argc, argv);

@@ -41,6 +41,21 @@ class Refused(Exception):
         self.status, self.code, self.more = status, code, more
 
 
+class Held:
+    """A fault: the request is answered as it was when it came (late), or as it is then, when told."""
+
+    def __init__(self, late=False):
+        self.late, self.came, self.go = late, threading.Semaphore(0), threading.Event()
+
+    def wait(self):
+        self.came.release()
+        self.go.wait(120)
+
+    def must_come(self, times=1):
+        for _ in range(times):
+            assert self.came.acquire(timeout=30), "nobody asked"
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     bucket = None
@@ -59,8 +74,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         self.bucket.note(self.command, self.path, len(body), fault)
+        if isinstance(fault, Held) and not fault.late:
+            fault.wait()
         try:
-            if fault and fault != "cut-answer":
+            if fault and fault != "cut-answer" and not isinstance(fault, Held):
                 raise Refused(*fault)
             self.check(path, body)
             status, headers, answer = self.bucket.answer(self.command, path, self.query, self.headers,
@@ -69,6 +86,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, headers = why.status, {"Content-Type": "application/xml"}
             answer = (f"<?xml version=\"1.0\"?>\n<Error><Code>{why.code}</Code><Message>no"
                       f"</Message>{why.more}</Error>").encode()
+        if isinstance(fault, Held) and fault.late:
+            fault.wait()
+        with contextlib.suppress(OSError):  # who waits for the answer may have gone
+            self.reply(status, headers, answer, fault)
+
+    def reply(self, status, headers, answer, fault):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -161,6 +184,7 @@ class Bucket:
         self.powerless_keys = {"AKIDNONE": "another"}
         self.objects, self.uploads, self.requests, self.faults = {}, {}, [], []
         self.ahead = 0  # of our clock, seconds
+        self.way_on = lambda token: token  # that a list names
         self.lock, self.tls, self.numbers = threading.Lock(), tls, 0
         self.port = 0
         self.listen()
@@ -202,7 +226,7 @@ class Bucket:
 
     @contextlib.contextmanager
     def fault(self, pattern, fault, times=1):
-        """The next requests "METHOD path" that match: "cut", "cut-answer" or (status, code)."""
+        """The next requests "METHOD path" that match: "cut", "cut-answer", (status, code) or Held."""
         one = [re.compile(pattern), fault, times]
         with self.lock:
             self.faults.append(one)
@@ -241,16 +265,18 @@ class Bucket:
         if "uploads" in query:
             return 200, {}, document("ListMultipartUploadsResult", *(
                 f"<Upload><Key>{escape(u['key'])}</Key><UploadId>{i}</UploadId>"
-                f"<Initiated>{u['began']}</Initiated></Upload>" for i, u in self.uploads.items()))
+                f"<Initiated>{u['began']}</Initiated></Upload>" for i, u in self.uploads.items()
+                if u["key"].startswith(query.get("prefix", ""))))
         assert query["list-type"] == "2"
         keys = sorted(k for k in self.objects if k.startswith(query.get("prefix", ""))
                       and k > query.get("continuation-token", ""))
         page = keys[:min(self.page, int(query.get("max-keys", 1000)))]
         more = len(page) < len(keys)
+        token = self.way_on(page[-1]) if more else None
         return 200, {}, document("ListBucketResult", f"<IsTruncated>{str(more).lower()}</IsTruncated>", *(
             f"<Contents><Key>{escape(k)}</Key><Size>{len(self.objects[k])}</Size></Contents>"
-            for k in page), f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>"
-            if more else "")
+            for k in page), f"<NextContinuationToken>{escape(token)}</NextContinuationToken>"
+            if token else "")
 
     def of_object(self, method, key, query, headers, body):
         if "uploads" in query or "uploadId" in query:

@@ -5,15 +5,18 @@ import hashlib
 import itertools
 import json
 import os
+import socket
 import sqlite3
 import threading
+import time
+import urllib.parse
 
 import pytest
 
 import byhand
 import driver
 import test_artifacts
-from bucket import Bucket, signature
+from bucket import Bucket, Held, signature
 from certificates import Authority
 from conftest import newest_run, offline, once
 from swift import Swift
@@ -154,7 +157,7 @@ def test_artifacts_go_from_job_to_job(two, coordinator, store):
     assert (a.conclusion, b.conclusion) == ("success", "success"), a.text(1) + b.text(0)
     assert len(a.text(2).splitlines()) > 12 and a.text(2) == b.text(1)
     (name, digest, number, run), = rows(coordinator, "SELECT name, digest, id, run_id FROM artifacts")
-    key = f"ci/actions/runs/{run}/artifacts/{name}/{number}"
+    key = f"ci/actions/runs/{run}/artifacts/{name}/{number}-{digest.removeprefix('sha256:')}"
     assert "sha256:" + hashlib.sha256(store.objects[key]).hexdigest() == digest
     assert not (coordinator.data / "objects").exists()
     log = coordinator.program.log()
@@ -170,8 +173,12 @@ def test_any_runner_may_send_to_us(coordinator, repository, store):
     content = os.urandom(300_000)
     answer, place = sent(job, coordinator, "box", content)
     assert answer.status == 200, answer.body
+    before = dict(store.objects)
     again = driver.request("PUT", place["upload_url"], content)
-    assert again.status == 409, "what is there is not written over"
+    assert again.status == 200 and again.headers["Shithub-Digest"] == answer.headers["Shithub-Digest"]
+    other = driver.request("PUT", place["upload_url"], bytes(len(content)))
+    assert other.status == 409, "what is there is not written over"
+    assert dict(store.objects) == before
     listed = job.must("artifacts/list", {})["artifacts"][0]
     assert driver.request("GET", listed["download_url"]).body == content
     assert listed["digest"] == "sha256:" + hashlib.sha256(content).hexdigest()
@@ -209,7 +216,7 @@ def test_a_signed_url_is_good_for_its_bytes_alone(coordinator, repository, store
                        ({"artifact_id": place["artifact_id"], "digest": "sha256:" + "0" * 64},
                         "SHA-256")):
         answer = job.call("artifacts/complete", body)
-        assert answer.status in (400, 409) and word in answer.body.decode(), answer.body
+        assert answer.status in (400, 404) and word in answer.body.decode(), answer.body
     job.must("artifacts/complete", {"artifact_id": place["artifact_id"], "digest": digest})
 
 
@@ -240,7 +247,122 @@ def test_an_old_url_writes_over_nothing(coordinator, repository, store):
     assert list(store.objects.values()) == [b"second"]
 
 
+def left_at_once(url, method, content=b""):
+    """Sends a request whole and does not wait for its answer."""
+    parts = urllib.parse.urlsplit(url)
+    gone = socket.create_connection((parts.hostname, parts.port))
+    gone.sendall(f"{method} {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+                 f"Content-Length: {len(content)}\r\n\r\n".encode() + content)
+    return gone
+
+
+@stand_in
+def test_bytes_that_came_whole_are_there_although_their_sender_left(coordinator, repository, store):
+    job = claimed(coordinator, repository)
+    content = os.urandom(100_000)
+    place = job.must("artifacts/upload", {"name": "box", "size_bytes": len(content)})
+    held = Held()
+    with store.fault("PUT", held):
+        gone = left_at_once(place["upload_url"], "PUT", content)
+        held.must_come()
+        gone.close()
+        held.go.set()
+    driver.wait_for(lambda: rows(coordinator, "SELECT digest FROM artifacts") != [(None,)], 20, "a digest")
+    assert driver.request("PUT", place["upload_url"], content).status == 200
+    assert len(store.asked("PUT")) == 1
+
+
+@stand_in
+def test_two_uploads_of_one_artifact_do_not_mix(coordinator, repository, store):
+    """As two coordinators would send them: the first that its row names stays."""
+    job = claimed(coordinator, repository)
+    slow, fast = os.urandom(100_000), os.urandom(100_000)
+    place = job.must("artifacts/upload", {"name": "box", "size_bytes": len(slow)})
+    held, answers = Held(), []
+    with store.fault("PUT", held):
+        sender = threading.Thread(
+            target=lambda: answers.append(driver.request("PUT", place["upload_url"], slow)))
+        sender.start()
+        held.must_come()
+        assert driver.request("PUT", place["upload_url"], fast).status == 200
+        held.go.set()
+        sender.join(60)
+    assert answers[0].status == 409, answers[0].body
+    listed, = job.must("artifacts/list", {})["artifacts"]
+    assert driver.request("GET", listed["download_url"]).body == fast
+    cleaned(coordinator)
+    assert list(store.objects.values()) == [fast]
+
+
+@stand_in
+def test_a_store_that_stalls_is_named_before_the_sender_gives_up(coordinator, repository, store):
+    job, held = claimed(coordinator, repository), Held()
+    with store.fault("PUT", held, 1 << 30):
+        began = time.monotonic()
+        answer, _ = sent(job, coordinator, "box", b"content")
+        took = time.monotonic() - began
+        held.go.set()
+    assert answer.status == 503 and "object store does not answer" in answer.body.decode(), answer.body
+    assert "objects upload_failed" in coordinator.program.log()
+    assert took < 55, "runners wait for a minute"
+
+
 # ---- logs ----
+
+@stand_in
+def test_readers_do_not_wait_for_uploads(coordinator, repository, store):
+    job = claimed(coordinator, repository)
+    ended_with_log(job, b"hello\n")
+    cleaned(coordinator, "--keep-chunks-days", "0")
+    other, held = claimed(coordinator, repository, "demo/other"), Held()
+    places = [other.must("artifacts/upload", {"name": f"box{n}", "size_bytes": 1}) for n in range(8)]
+    token = coordinator.create_token("reader")
+    with store.fault("PUT", held, 1 << 30):
+        senders = [threading.Thread(target=driver.request, args=("PUT", p["upload_url"], b"x"))
+                   for p in places]
+        for sender in senders:
+            sender.start()
+        held.must_come(len(places))
+        got = coordinator.request("GET", f"/api/v1/jobs/{job.id}/log", None, token)
+        assert all(sender.is_alive() for sender in senders)
+        held.go.set()
+        for sender in senders:
+            sender.join(60)
+    assert got.status == 200 and got.body == b"hello\n"
+
+
+@stand_in
+def test_nothing_is_fetched_for_readers_who_left(coordinator, repository, store):
+    job = claimed(coordinator, repository)
+    ended_with_log(job, b"hello\n")
+    cleaned(coordinator, "--keep-chunks-days", "0")
+    page = f"/demo/sample/runs/{job.run_id}/jobs/{job.id}/log"
+    held = Held()
+    with store.fault("GET .*[.]log", held, 1 << 30):
+        gone = [left_at_once(coordinator.base + page, "GET") for _ in range(8)]
+        held.must_come(4)
+        for one in gone:
+            one.close()
+    began = time.monotonic()
+    got = coordinator.request("GET", page)
+    took = time.monotonic() - began
+    held.go.set()
+    assert got.status == 200 and got.body == b"hello\n"
+    assert took < 15, "a request that stalls is given up after 20 s"
+
+
+@stand_in
+def test_more_than_the_row_says_is_not_fetched(coordinator, repository, store):
+    job = claimed(coordinator, repository)
+    ended_with_log(job, b"hello\n")
+    cleaned(coordinator, "--keep-chunks-days", "0")
+    (key, content), = store.objects.items()
+    store.objects[key] = content * 1000
+    token = coordinator.create_token("reader")
+    assert coordinator.request("GET", f"/api/v1/jobs/{job.id}/log", None, token).status == 500
+    assert "its size is not that of its row" in coordinator.program.log()
+    assert not [p for p in (coordinator.data / "object-cache").rglob("*") if p.is_file()]
+
 
 @both
 def test_archived_logs_are_the_same(coordinator, repository, store):
@@ -345,11 +467,26 @@ def test_parts_without_an_end_are_aborted(coordinator, repository, store):
     store.uploads["old"] = {"key": "ci/actions/x", "parts": {}, "began": "2020-01-02T03:04:05.000Z"}
     store.uploads["young"] = {"key": "ci/actions/x", "parts": {}, "began": "2099-01-02T03:04:05.000Z"}
     store.uploads["foreign"] = {"key": "other/x", "parts": {}, "began": "2020-01-02T03:04:05.000Z"}
+    store.uploads["beside"] = {"key": "ci/mine/x", "parts": {}, "began": "2020-01-02T03:04:05.000Z"}
     cleaned(coordinator, "--keep-chunks-days", "0")
-    assert set(store.uploads) == {"young", "foreign"} and len(store.objects) == 1
+    assert set(store.uploads) == {"young", "foreign", "beside"} and len(store.objects) == 1
 
 
 # ---- bad days ----
+
+@stand_in
+@pytest.mark.parametrize("way_on, words", [
+    (lambda token: None, "not how to ask"), (lambda token: "", "not how to ask"),
+    (lambda token: "ci/", "leads back to itself")])
+def test_a_list_without_an_end_is_refused(coordinator, repository, store, way_on, words):
+    job = claimed(coordinator, repository)
+    for n in range(5):  # more than one page
+        assert sent(job, coordinator, f"box{n}", b"content")[0].status == 200
+    store.way_on = way_on
+    done = cleaned(coordinator, check=False)
+    assert done.returncode != 0 and words in done.stderr.decode(), done.stderr
+    assert len(store.objects) == 5
+
 
 @stand_in
 def test_what_a_store_does_on_bad_days(coordinator, repository, store):
@@ -458,10 +595,33 @@ def test_a_store_that_is_away_is_waited_for(coordinators, folder, bucket):
     assert made.request("GET", "/healthz").status == 200
 
 
+def test_a_store_that_stalls_is_not_waited_for_at_the_start(coordinators, folder, bucket):
+    held = Held()
+    with bucket.fault("GET", held):
+        began = time.monotonic()
+        made = configured(coordinators, folder, bucket).start()
+        took = time.monotonic() - began
+        held.go.set()
+    assert "objects_away" in made.program.log() and took < 15, took
+
+
+def test_one_coordinator_uses_a_folder_of_objects(coordinators, folder):
+    """With its rows in a file: two would remove what is the other's."""
+    first = coordinators("--objects", folder / "shared").start()
+    second = coordinators("--objects", folder / "shared")
+    with pytest.raises(driver.CommandFailed) as why:
+        second.start()
+    second.program = None
+    assert "objects: a folder for this serve alone" in str(why.value)
+    first.stop()
+    second.start()
+
+
 BAD_PLACES = [
-    ("s3://", "expected s3://BUCKET"), ("s3://ab", "expected s3://BUCKET"),
-    ("s3://bucket?endpoint=ftp://x", "expected s3://BUCKET"),
-    ("s3://bucket?key=secret", "expected s3://BUCKET"), ("relative/folder", "relative path"),
+    ("s3://", "bucket \"\": expected 3 to 63"), ("s3://ab", "bucket \"ab\": expected 3 to 63"),
+    ("s3://bucket?endpoint=ftp://x", "endpoint \"ftp://x\": expected http://"),
+    ("s3://bucket?key=secret", "\"key=secret\" in it, expected endpoint="),
+    ("relative/folder", "relative path"),
 ]
 
 
@@ -505,9 +665,9 @@ def test_over_tls_and_with_keys_of_the_environment(coordinators, folder, monkeyp
 
 # ---- doctor, backup ----
 
-def doctor(coordinator, folder):
+def doctor(coordinator, folder, *words):
     done = driver.run([coordinator.binary, "doctor", "--config", folder / "coordinator.toml", "--data",
-                       coordinator.data, "--output", "json"], check=False)
+                       coordinator.data, "--output", "json", *words], check=False)
     return {row["name"]: row for row in json.loads(done.stdout)["checks"]}
 
 
@@ -528,10 +688,54 @@ def test_doctor_asks_the_store(coordinator, folder, repository, store):
 
 
 @stand_in
+def test_doctor_offline_asks_no_store(coordinator, folder, repository, store):
+    job = claimed(coordinator, repository)
+    assert sent(job, coordinator, "box", b"content")[0].status == 200
+    asked = len(store.requests)
+    found = doctor(coordinator, folder, "--offline", "--verify-objects")
+    assert {found[name]["verdict"] for name in ("objects", "object store")} == {"skip"}, found
+    assert len(store.requests) == asked
+
+
+@stand_in
+def test_doctor_leaves_no_file_of_what_it_reads(coordinator, folder, repository, store):
+    """It may be root, whose files serve could not read or remove."""
+    job = claimed(coordinator, repository)
+    assert sent(job, coordinator, "box", b"content")[0].status == 200
+    before = set(coordinator.data.rglob("*"))
+    row = doctor(coordinator, folder, "--verify-objects")["objects"]
+    assert row["verdict"] == "pass" and "all of them read" in json.dumps(row)
+    assert set(coordinator.data.rglob("*")) == before
+
+
+@stand_in
+def test_doctor_looks_while_objects_come_and_go(coordinator, folder, repository, store):
+    job = claimed(coordinator, repository)
+    for name in ("goes", "stays"):
+        assert sent(job, coordinator, name, b"content")[0].status == 200
+    held, found = Held(late=True), []
+    with store.fault("GET .*list-type=2&prefix=", held):
+        looking = threading.Thread(target=lambda: found.append(doctor(coordinator, folder)["objects"]))
+        looking.start()
+        held.must_come()  # the list was made, the rows were not read
+        assert sent(job, coordinator, "comes", b"content")[0].status == 200
+        key, = (k for k in store.objects if "/goes/" in k)
+        del store.objects[key]
+        rows(coordinator, "DELETE FROM artifacts WHERE name = 'goes'")
+        reserved = job.must("artifacts/upload", {"name": "on-its-way", "size_bytes": 1})
+        store.objects[f"ci/actions/runs/{job.run_id}/artifacts/on-its-way/"
+                      f"{reserved['artifact_id']}-{'0' * 64}"] = b"x"
+        held.go.set()
+        looking.join(60)
+    assert found[0]["verdict"] == "pass", found
+
+
+@stand_in
 def test_a_backup_leaves_the_bucket_alone(coordinator, folder, repository, store):
     job = claimed(coordinator, repository)
     assert sent(job, coordinator, "box", b"content")[0].status == 200
     asked = len(store.requests)
+    (folder / "bucket.keys").unlink()  # it needs none
     done = json.loads(driver.run([coordinator.binary, "backup", folder / "kept", "--data",
                                   coordinator.data, "--output", "json"]).stdout)
     assert done["files"] and len(store.requests) == asked

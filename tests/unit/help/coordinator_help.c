@@ -184,9 +184,9 @@ void world_close(struct world *w)
 	if (w->client)
 		http_free(w->client);
 	if (w->app.loop) {
+		syncer_stop(TAKE(w->app.syncer));
 		waiters_free(&w->app);
 		httpd_free(w->app.httpd);
-		syncer_stop(w->app.syncer);
 		pages_stop(&w->app);
 		logs_stop(&w->app);
 		loop_free(w->app.loop);

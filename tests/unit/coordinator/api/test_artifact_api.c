@@ -3,10 +3,12 @@
 #include "tests/unit/help/coordinator_help.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <netinet/in.h>
 
@@ -389,8 +391,11 @@ static void a_crash_leaves_nothing(void **state)
 
 	(void)state;
 	art_open(&a);
-	CLEAN_STR char *stray = path_join(a.w.dir, "objects/tmp/stray");
+	CLEAN_STR char *stray =
+		path_join(a.w.dir, "objects/tmp/object.11111111-2222-4333-8444-555555555555");
+	const struct timespec long_ago[] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
 	assert_int_equal(file_replace(stray, "x", 1, 0600, &e), 0);
+	assert_int_equal(utimensat(AT_FDCWD, stray, long_ago, 0), 0);
 	assert_int_equal(objects_sweep(a.w.app.objects, &e), 0);
 	assert_int_equal(files_below(a.w.dir, "objects/tmp"), 0);
 	world_close(&a.w);
@@ -462,7 +467,14 @@ static void calls_wait_for_no_object(void **state UNUSED)
 	world_close(&a.w);
 }
 
-/* The upload is the syncer's until it is done, and then nobody wants it any more. */
+static size_t listed(struct art *a)
+{
+	CLEAN_JSON struct json_doc *d = list(a, "{}");
+
+	return json_get(json_root(d), "artifacts")->count;
+}
+
+/* The upload is the syncer's until it is done, and is there then: all bytes of it came. */
 static void a_client_may_go_meanwhile(void **state UNUSED)
 {
 	CLEAN_STR char *url = NULL;
@@ -475,14 +487,15 @@ static void a_client_may_go_meanwhile(void **state UNUSED)
 	atomic_store(&hangs_on, fd);
 	loop_thread = pthread_self();
 	assert_int_equal(write(fd, "def", 3), 3);
-	for (int i = 0; i < 1000 && !atomic_load(&syncs_elsewhere); i++) {
-		CLEAN_JSON struct json_doc *d = list(&a, "{}");
-
-		assert_non_null(d);
-	}
+	for (int i = 0; i < 1000 && !atomic_load(&syncs_elsewhere); i++)
+		assert_int_equal(0, listed(&a));
 	assert_int_equal(1, atomic_load(&syncs_elsewhere));
-	world_close(&a.w); /* closes the connection, which ends the sync */
+	must(shutdown(fd, SHUT_RDWR)); /* which ends the sync */
+	for (int i = 0; i < 1000 && !listed(&a); i++)
+		continue;
 	atomic_store(&hangs_on, -1);
+	assert_int_equal(1, listed(&a));
+	world_close(&a.w);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 #include "coordinator/object/object.h"
 #include "coordinator/object/retention.h"
 #include "coordinator/object/stored_log.h"
+#include "coordinator/object/upload.h"
 #include "coordinator/store/artifact.h"
 #include "coordinator/queue/claim.h"
 #include "coordinator/store/job.h"
@@ -80,7 +81,7 @@ static const char *log_of(struct world *w, int64_t run, int64_t job, size_t bloc
 static bool exists(struct world *w, const char *key)
 {
 	int64_t size;
-	CLEAN_FD int fd = object_open(w->app.objects, key, &size, NULL);
+	CLEAN_FD int fd = object_open(w->app.objects, key, OBJECT_SIZE_UNKNOWN, &size, NULL);
 
 	return fd >= 0;
 }
@@ -120,9 +121,10 @@ static void test_half_moved(void **state UNUSED)
 
 	must(store_step_list(w->app.store, job, &steps, NULL));
 	CLEAN_STR char *key = stored_log_key(run, job, steps.v[0].id);
-	struct object_upload *u = object_upload_begin(w->app.objects, key, 4, NULL);
+	struct object_upload *u = object_upload_begin(w->app.objects, 4, NULL);
 	must(object_upload_add(u, "part", 4, NULL));
-	must(object_upload_end(u, digest, NULL));
+	must(object_upload_digest(u, digest, NULL));
+	must(object_upload_sync(u, key, NULL));
 	must(object_upload_commit(u, NULL));
 	object_upload_free(u);
 	assert_string_equal("old\ntail\n", log_of(w, run, job, 100));
@@ -241,9 +243,10 @@ static void test_runs_go(void **state UNUSED)
 	must(store_artifact_add(w->app.store, &spec, now, &artifact, NULL));
 	CLEAN_STR char *key = object_key(gone, "dist");
 	char digest[OBJECT_DIGEST_MAX];
-	struct object_upload *u = object_upload_begin(w->app.objects, key, 1, NULL);
+	struct object_upload *u = object_upload_begin(w->app.objects, 1, NULL);
 	must(object_upload_add(u, "x", 1, NULL));
-	must(object_upload_end(u, digest, NULL));
+	must(object_upload_digest(u, digest, NULL));
+	must(object_upload_sync(u, key, NULL));
 	must(object_upload_commit(u, NULL));
 	object_upload_free(u);
 
