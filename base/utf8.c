@@ -83,6 +83,20 @@ size_t utf8_cut(const char *text, size_t most)
 	return n <= most ? n : utf8_whole_prefix(text, most);
 }
 
+void utf8_repair(char *text)
+{
+	char *end = text + utf8_whole_prefix(text, strlen(text));
+
+	*end = '\0';
+	while (text < end) {
+		size_t n = utf8_char(text, (size_t)(end - text));
+
+		if (!n)
+			*text = '?';
+		text += n ? n : 1;
+	}
+}
+
 struct slice utf8_without_mark(struct slice text)
 {
 	static const char mark[] = "\xef\xbb\xbf";

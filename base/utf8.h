@@ -16,6 +16,9 @@ size_t utf8_whole_prefix(const char *p, size_t n);
 /* Bytes of a text, which ends at its NUL, that are kept when at most `most` may be: all of it, or
  * cut at a character. */
 size_t utf8_cut(const char *text, size_t most);
+/* Makes it a text, in place and never longer: each byte that belongs to no character becomes '?',
+ * but a character that was cut off at the end is dropped. */
+void utf8_repair(char *text);
 /* The text without a byte order mark at its start, as some editors write one. */
 struct slice utf8_without_mark(struct slice text);
 /* Writes the character of a code point that is no surrogate (<= U+10FFFF); its length, 1..4. */

@@ -28,9 +28,9 @@ void heartbeat_release(struct heartbeat_body *b);
 
 /* {kind, text, seconds}: what keeps a runner from work, and for how long by now */
 struct trouble_body {
-	char *kind; /* a word */
-	char *text; /* cut at LIMIT_TROUBLE bytes */
-	int64_t seconds;
+	char *kind;      /* a word */
+	char *text;      /* cut at LIMIT_TROUBLE bytes */
+	int64_t seconds; /* cut at a year */
 };
 int trouble_parse(struct slice text, struct trouble_body *ret, struct err *e) CHECK_RESULT;
 void trouble_release(struct trouble_body *b);

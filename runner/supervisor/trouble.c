@@ -45,11 +45,11 @@ static char *make_body(const struct trouble *t)
 	return buf_take(&out);
 }
 
-/* Coordinators without this call know neither its path nor, if they take every path, its body. */
+/* What a coordinator answers to a call that it does not have. */
 static bool is_unknown(const struct http_result *r)
 {
 	return r->outcome == HTTP_DONE &&
-	       (r->status == 404 || r->status == 405 || r->status == 400 || r->status == 501);
+	       (r->status == 404 || r->status == 405 || r->status == 501);
 }
 
 static void note_unknown(struct trouble_sender *t)
@@ -127,9 +127,7 @@ void trouble_report(struct trouble_sender *t, const struct trouble *now)
 	bool news = !str_eq(t->now.kind, now->kind);
 
 	t->now = *now;
-	t->now.text[utf8_cut(t->now.text, LIMIT_TROUBLE)] = '\0';
-	if (!utf8_valid(t->now.text, strlen(t->now.text)))
-		t->now.text[0] = '\0'; /* paths may be any bytes; the wire wants text */
+	utf8_repair(t->now.text); /* paths may be any bytes; the wire wants text */
 	if (news && !t->unknown)
 		plan(t);
 }
@@ -139,7 +137,7 @@ void trouble_over(struct trouble_sender *t)
 	if (!t->now.kind)
 		return;
 	t->now.kind = NULL;
-	t->failing = false;
+	t->failing = t->unknown = false;
 	http_exchange_free(TAKE(t->flight));
 	loop_timer_set(t->timer, MONO_NEVER);
 }
@@ -160,10 +158,8 @@ void trouble_sender_set_self(struct trouble_sender *t, const char *base_url, con
 {
 	CLEAN_STR char *url = xasprintf("%s/api/v1/runners/trouble", base_url);
 
-	if (!str_eq(url, t->url)) {
-		t->unknown = false;
+	if (!str_eq(url, t->url))
 		trouble_over(t);
-	}
 	free(t->url);
 	wipe_free(t->token);
 	t->url = TAKE(url);

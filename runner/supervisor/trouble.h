@@ -4,7 +4,8 @@
  * is said by the next heartbeat.
  *
  * It is a call of its own, as a heartbeat may be answered with a job. A coordinator that does not
- * know it answers 404 and is not told again until its URL changes. Supervisor only.
+ * know it answers 404, 405 or 501, and is not told again before this trouble is over or its URL
+ * changes: it may be a newer one by then. Supervisor only.
  */
 #ifndef RUNNER_SUPERVISOR_TROUBLE_H
 #define RUNNER_SUPERVISOR_TROUBLE_H

@@ -248,6 +248,29 @@ static void utf8_cuts(UNUSED void **state)
 	assert_int_equal(4, utf8_cut(euro, 4));
 }
 
+static void utf8_repairs(UNUSED void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "", "" },
+		{ "plain \xe2\x82\xac", "plain \xe2\x82\xac" },
+		{ "a\xff\x80"
+		  "b",
+			"a??b" },
+		{ "\xc3(\xe2\x82\xac", "?(\xe2\x82\xac" },
+		{ "cut \xe2\x82", "cut " },
+		{ "\xed\xa0\x80", "???" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEAN_STR char *text = xstrdup(cases[i].text);
+
+		utf8_repair(text);
+		assert_string_equal(text, cases[i].want);
+	}
+}
+
 static void escapes_names(void **state)
 {
 	static const struct {
@@ -286,6 +309,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_strict),
 		cmocka_unit_test(utf8_prefixes),
 		cmocka_unit_test(utf8_cuts),
+		cmocka_unit_test(utf8_repairs),
 		cmocka_unit_test(escapes_names),
 	};
 

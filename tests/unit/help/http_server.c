@@ -36,6 +36,7 @@ struct http_server {
 	pthread_cond_t ended; /* a connection was closed; open counts them */
 	int open;
 	atomic_int requests, accepted;
+	char *last; /* request; under the lock */
 	atomic_bool stopping;
 	struct conn *conns[CONNECTIONS_MAX];
 };
@@ -161,6 +162,12 @@ static bool serve_stall(struct conn *c, const struct request *r UNUSED)
 	return false;
 }
 
+static bool serve_400(struct conn *c, const struct request *r UNUSED)
+{
+	answer(c->fd, "400 Bad Request", "", "", 0);
+	return true;
+}
+
 static bool serve_401(struct conn *c, const struct request *r UNUSED)
 {
 	const char *body = "{\"error\":\"token\\nrefused\"}";
@@ -259,6 +266,7 @@ static const struct {
 	{ "/garbage", serve_garbage },
 	{ "/hang", serve_hang },
 	{ "/stall", serve_stall },
+	{ "/400", serve_400 },
 	{ "/401", serve_401 },
 	{ "/429", serve_429 },
 	{ "/503", serve_503 },
@@ -311,6 +319,14 @@ static bool read_request(int fd, struct request *r)
 	return true;
 }
 
+static void note_last(struct http_server *s, const char *text)
+{
+	pthread_mutex_lock(&s->lock);
+	free(s->last);
+	s->last = xstrdup(text);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void *conn_main(void *data)
 {
 	struct conn *c = data;
@@ -319,6 +335,7 @@ static void *conn_main(void *data)
 	do {
 		if (!read_request(c->fd, &r))
 			break;
+		note_last(c->server, r.text);
 		atomic_fetch_add(&c->server->requests, 1);
 	} while (serve(c, &r));
 	free(r.text);
@@ -409,6 +426,7 @@ void http_server_stop(struct http_server *s)
 	if (s->unix_path)
 		unlink(s->unix_path);
 	free(s->unix_path);
+	free(s->last);
 	pthread_cond_destroy(&s->ended);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -417,6 +435,14 @@ void http_server_stop(struct http_server *s)
 int http_server_port(const struct http_server *s)
 {
 	return s->port;
+}
+
+char *http_server_last(struct http_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	char *text = xstrdup(s->last);
+	pthread_mutex_unlock(&s->lock);
+	return text;
 }
 
 int http_server_requests(struct http_server *s)

@@ -16,6 +16,7 @@ struct http_server *http_server_start(const char *unix_path);
 void http_server_stop(struct http_server *s);
 int http_server_port(const struct http_server *s);
 int http_server_requests(struct http_server *s);    /* read completely so far */
+char *http_server_last(struct http_server *s);      /* of those, its bytes; the caller's */
 int http_server_connections(struct http_server *s); /* accepted so far */
 /* Waits until at most n connections are open on the server's side. */
 void http_server_await_open(struct http_server *s, int n);
