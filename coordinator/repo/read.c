@@ -10,11 +10,13 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "coordinator/repo/git_error.h"
 #include "coordinator/repo/private.h"
 
 #define MESSAGE_MAX KIB(16)
+enum { REF_MAX = 250 };
 
 static void free_object(git_object **o)
 {
@@ -41,6 +43,14 @@ static void free_blob(git_blob **b)
 	git_blob_free(*b);
 }
 
+/* What is wrong is the disk's or its rights', and the words of libgit2 name its paths. */
+static int failed_to_read(const struct err *why, struct err *e)
+{
+	log_error("repo", "unreadable", F_ERR(why));
+	return err_set(e, ERR_INTERNAL,
+		"the repository cannot be read; the log of the coordinator says why");
+}
+
 struct repo *repo_open(const char *path, struct err *e)
 {
 	git_repository *git = NULL;
@@ -50,7 +60,10 @@ struct repo *repo_open(const char *path, struct err *e)
 		NULL);
 
 	if (rc < 0) {
-		git_failed(e, rc, path);
+		struct err why = { 0 };
+
+		git_failed(&why, rc, path);
+		failed_to_read(&why, e);
 		return NULL;
 	}
 	struct repo *r = xcalloc(1, sizeof(*r));
@@ -77,6 +90,15 @@ int repo_ref(struct repo *r, const char *ref, char ret[OID_TEXT_MAX], struct err
 	return 0;
 }
 
+/* One that a push may have made. */
+static bool is_ref_name(const char *ref)
+{
+	int valid = 0;
+
+	return (str_starts(ref, "refs/heads/") || str_starts(ref, "refs/tags/")) &&
+	       strlen(ref) <= REF_MAX && git_reference_name_is_valid(&valid, ref) == 0 && valid;
+}
+
 int repo_ref_resolve(struct repo *r, const char *name, char **ret_ref, struct err *e)
 {
 	static const char *const prefixes[] = { "refs/heads/", "refs/tags/", "" };
@@ -84,15 +106,16 @@ int repo_ref_resolve(struct repo *r, const char *name, char **ret_ref, struct er
 
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
 		CLEAN_STR char *ref = xasprintf("%s%s", prefixes[i], name);
-		int valid = 0;
+		struct err why = { 0 };
 
-		if (!str_starts(ref, "refs/heads/") && !str_starts(ref, "refs/tags/"))
+		if (!is_ref_name(ref))
 			continue;
-		if (git_reference_name_is_valid(&valid, ref) == 0 && valid &&
-			repo_ref(r, ref, oid, NULL) == 0) {
+		if (repo_ref(r, ref, oid, &why) == 0) {
 			*ret_ref = TAKE(ref);
 			return 0;
 		}
+		if (!err_is(&why, ERR_NOT_FOUND))
+			return failed_to_read(&why, e);
 	}
 	return err_set(e, ERR_NOT_FOUND,
 		"no branch or tag \"%.200s\", expected one of the repository", name);

@@ -38,8 +38,11 @@ int branch_file_load(struct branch_file *b, const struct trigger *t, const struc
 	if (!repo || repo_ref_resolve(repo, ref ? ref : row->default_branch, &b->ref, e) < 0)
 		return -1;
 	if (repo_ref(repo, b->ref, oid, e) < 0 || repo_commit(repo, oid, &b->head, e) < 0 ||
-		repo_workflows(repo, b->head.oid, &b->files, e) < 0)
+		repo_workflows(repo, b->head.oid, &b->files, e) < 0) {
+		if (e && err_is(e, ERR_NOT_FOUND)) /* of the branch, which is there */
+			e->class = ERR_INTERNAL;
 		return err_wrap(e, "%s", b->ref);
+	}
 	const struct repo_file *f = find_file(&b->files, name);
 	if (!f)
 		return err_set(e, ERR_NOT_FOUND,

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/limits.h"
@@ -625,6 +627,34 @@ static void a_schedule_that_is_dropped_says_why(void **state)
 	assert_int_equal(runs_after(f, 60), 1);
 }
 
+/* A disk that is not mounted comes back, and the line is still there. */
+static void a_repository_that_does_not_open_drops_no_schedule(void **state)
+{
+	struct trigger_world *f = *state;
+	CLEAN_STR char *away = xasprintf("%s.away", f->bare);
+	struct schedule_row line;
+
+	git_write(f->work, ".shithub/workflows/a.yml", CRON RUN_JOB);
+	assert_int_equal(trigger_world_push(f, ZERO, "refs/heads/trunk", "Here"), 0);
+	assert_int_equal(rename(f->bare, away), 0);
+	assert_int_equal(runs_after(f, 5), 0);
+	the_line(f, &line);
+	assert_int_equal(line.dropped_at.us, 0);
+	assert_null(line.dropped_why);
+	assert_int_equal(rename(away, f->bare), 0);
+	/* nor one whose commit is not there */
+	CLEAN_STR char *objects = xasprintf("%s/objects", f->bare);
+	CLEAN_STR char *gone = xasprintf("%s.away", objects);
+	assert_int_equal(rename(objects, gone), 0);
+	assert_int_equal(mkdir(objects, 0700), 0);
+	assert_int_equal(runs_after(f, 10), 0);
+	the_line(f, &line);
+	assert_int_equal(line.dropped_at.us, 0);
+	assert_int_equal(rmdir(objects), 0);
+	assert_int_equal(rename(gone, objects), 0);
+	assert_int_equal(runs_after(f, 20), 1);
+}
+
 static void a_schedule_that_cannot_run_says_why(void **state)
 {
 	struct trigger_world *f = *state;
@@ -668,6 +698,7 @@ int main(void)
 		WITH_STORE(a_run_takes_so_much_room),
 		WITH_STORE(schedules_of_the_default_branch),
 		WITH_STORE(a_schedule_that_is_dropped_says_why),
+		WITH_STORE(a_repository_that_does_not_open_drops_no_schedule),
 		WITH_STORE(a_schedule_that_cannot_run_says_why),
 	};
 
