@@ -63,7 +63,7 @@ static int make_user(struct app *a, const struct oidc_settings *s, const struct 
 	struct wall now = wall_now();
 	struct err why = { 0 };
 
-	if (!p->login || repo_owner_check(p->login, &why) < 0) {
+	if (!p->login || repo_owner_new_check(p->login, &why) < 0) {
 		ret->what = ARRIVAL_NAME_BAD;
 		return 0;
 	}

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <git2.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/codec.h"
@@ -54,14 +55,15 @@ static bool only_chars(const char *s, size_t n_chars)
 	return true;
 }
 
-/* First segments of the coordinator's own paths. */
+/* First segments of the coordinator's own paths, and one that may become one. No two owners differ
+ * in capitals alone, so these do not either. */
 static bool owner_reserved(const char *owner)
 {
-	static const char *const words[] = { "api", "metrics", "healthz", "static", "admin",
-		"runners" };
+	static const char *const words[] = { "admin", "api", "audit", "healthz", "hygiene", "login",
+		"logout", "metrics", "objects", "queue", "runners", "sessions", "static" };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (str_eq(words[i], owner))
+		if (strcasecmp(words[i], owner) == 0)
 			return true;
 	return false;
 }
@@ -75,6 +77,13 @@ int repo_owner_check(const char *owner, struct err *e)
 		return err_set(e, ERR_INPUT,
 			"bad owner \"%.100s\", expected 1 to %d letters, digits or '-' inside",
 			owner, REPO_OWNER_MAX);
+	return 0;
+}
+
+int repo_owner_new_check(const char *owner, struct err *e)
+{
+	if (repo_owner_check(owner, e) < 0)
+		return -1;
 	if (owner_reserved(owner))
 		return err_set(e, ERR_INPUT, "owner \"%s\" is reserved, expected another", owner);
 	return 0;
@@ -84,7 +93,7 @@ int repo_name_check(const char *owner, const char *name, struct err *e)
 {
 	size_t all = sizeof(letters_digits) - 1;
 
-	if (repo_owner_check(owner, e) < 0)
+	if (repo_owner_new_check(owner, e) < 0)
 		return -1;
 	if (!*name || strlen(name) > REPO_NAME_MAX || !only_chars(name, all) || *name == '.' ||
 		*name == '-')

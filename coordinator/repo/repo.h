@@ -25,6 +25,10 @@ void repo_library_shutdown(void);
 /* owner: letters, digits, '-' inside; name: letters, digits, '.', '_', '-', neither starting with
  * '.' or '-' nor ending in ".git" or ".lock". */
 int repo_owner_check(const char *owner, struct err *e) CHECK_RESULT;
+/* Of one that is made: not the first segment of a path of the coordinator's own either. An owner
+ * that was made before the word was reserved stays, and so do its repositories. */
+int repo_owner_new_check(const char *owner, struct err *e) CHECK_RESULT;
+/* Of a repository that is made. */
 int repo_name_check(const char *owner, const char *name, struct err *e) CHECK_RESULT;
 /* "owner/name" in two strings of the caller, checked. */
 int repo_name_split(
@@ -38,6 +42,8 @@ int repo_create(const char *path, const char *default_branch, struct err *e) CHE
 void repo_discard(const char *path);
 
 struct repo;
+/* ERR_INTERNAL for every fault, which says nothing of the path: the row is there, so the disk or
+ * its rights are wrong, and that may pass. The log has the path and libgit2's words. */
 struct repo *repo_open(const char *path, struct err *e) CHECK_RESULT;
 void repo_free(struct repo *r); /* NULL fine */
 static inline void repo_freep(struct repo **r)

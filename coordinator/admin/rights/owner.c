@@ -26,6 +26,11 @@ static int check_name(struct admin *a, void *options UNUSED, struct err *e)
 	return check_args(a, 1, "the organisation's NAME", e);
 }
 
+static int check_add(struct admin *a, void *options, struct err *e)
+{
+	return check_name(a, options, e) < 0 ? -1 : repo_owner_new_check(a->args[0], e);
+}
+
 static int check_pair(struct admin *a, void *options UNUSED, struct err *e)
 {
 	return check_args(a, 2, "the organisation's NAME and a user's LOGIN", e);
@@ -60,7 +65,7 @@ int admin_owner_add(int argc, char **argv)
 	return admin_verb_run(argc, argv,
 		&(struct admin_verb){ .max_args = 1,
 			.makes_store = true,
-			.check = check_name,
+			.check = check_add,
 			.work = add_owner });
 }
 

@@ -64,7 +64,7 @@ static int check_create(struct admin *a UNUSED, void *options, struct err *e)
 
 	if (!*o->name || strlen(o->name) > PAT_NAME_MAX)
 		return err_set(e, ERR_INPUT, "--name: expected 1 to %d bytes", PAT_NAME_MAX);
-	if (!o->user && repo_owner_check(o->name, e) < 0)
+	if (!o->user && repo_owner_new_check(o->name, e) < 0)
 		return err_wrap(e, "--name names the user as well without --user");
 	if (o->expires_in && duration_parse(o->expires_in, &o->life, e) < 0)
 		return -1;

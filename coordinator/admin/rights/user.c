@@ -98,6 +98,11 @@ static int check_login(struct admin *a, void *options UNUSED, struct err *e)
 
 /* ---- add, list, show ---- */
 
+static int check_add(struct admin *a, void *options, struct err *e)
+{
+	return check_login(a, options, e) < 0 ? -1 : repo_owner_new_check(a->args[0], e);
+}
+
 static int add_user(struct admin *a, void *options, struct err *e)
 {
 	struct owner_row row = {
@@ -128,7 +133,7 @@ int admin_user_add(int argc, char **argv)
 			.n_flags = ARRAY_LEN(flags),
 			.options = &site_admin,
 			.max_args = 1,
-			.check = check_login,
+			.check = check_add,
 			.makes_store = true,
 			.work = add_user });
 }

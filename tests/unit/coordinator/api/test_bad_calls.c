@@ -9,6 +9,7 @@
 
 #include "coordinator/api/api.h"
 #include "coordinator/pages/pages.h"
+#include "coordinator/repo/repo.h"
 #include "coordinator/rights/pat.h"
 #include "tests/unit/help/coordinator_help.h"
 #include "tests/unit/help/routes_help.h"
@@ -274,12 +275,35 @@ static void wrong_bodies(void **state UNUSED)
 	place_close(&p);
 }
 
+/* A repository of such an owner would be reached at none of its addresses, or hide one of ours. */
+static void no_owner_is_a_path_of_ours(void **state UNUSED)
+{
+	const struct routes all = routes_all();
+	size_t words = 0;
+
+	for (size_t i = 0; i < ROUTES_TABLES; i++) {
+		for (size_t k = 0; k < all.sizes[i]; k++) {
+			const char *path = all.tables[i][k].pattern + 1;
+			CLEAN_STR char *word = xstrndup(path, strcspn(path, "/"));
+
+			if (!*word || *word == '{')
+				continue;
+			words++;
+			if (repo_owner_new_check(word, NULL) == 0)
+				fail_msg("an owner may be named \"%s\", as a route begins", word);
+		}
+	}
+	assert_true(words > 0);
+	assert_int_equal(repo_owner_check("login", NULL), 0); /* one that is there stays */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_methods),
 		cmocka_unit_test(wrong_ids),
 		cmocka_unit_test(wrong_bodies),
+		cmocka_unit_test(no_owner_is_a_path_of_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,7 @@ static void names(void **state)
 		{ "a/x y", false },
 		{ "a/x\n", false },
 		{ "api/x", false },
+		{ "Login/x", false },
 		{ "caf\xc3\xa9/x", false },
 	};
 	(void)state;
