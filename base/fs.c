@@ -93,13 +93,35 @@ static int fd_check_private(int fd, const char *path, const char *what, struct e
 	return 0;
 }
 
+/* The rest (no descriptor or memory left, a broken disk) may be over next time. */
+static bool is_of_the_path(int errnum)
+{
+	return errnum == ENOENT || errnum == ENOTDIR || errnum == EACCES || errnum == EPERM ||
+	       errnum == ELOOP || errnum == ENAMETOOLONG || errnum == ENXIO;
+}
+
+int file_open_named(const char *path, const char *what, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int errnum = errno;
+
+	if (fd >= 0)
+		return fd;
+	if (!is_of_the_path(errnum))
+		return err_set_errno(e, errnum, "%s", path);
+	err_set_errno(e, errnum, "%s: expected a file with %s that user %u can read", path, what,
+		geteuid());
+	if (e)
+		e->class = ERR_INPUT;
+	return -1;
+}
+
 int file_read_private(const char *path, const char *what, struct buf *out, struct err *e)
 {
-	/* a pipe without a writer must not hold us */
-	CLEAN_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	CLEAN_FD int fd = file_open_named(path, what, e);
 
 	if (fd < 0)
-		return err_set_errno(e, errno, "%s", path);
+		return -1;
 	if (fd_check_private(fd, path, what, e) < 0)
 		return -1;
 	return fd_read_all(fd, out, e) < 0 ? err_wrap(e, "%s", path) : 0;

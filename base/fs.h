@@ -12,8 +12,12 @@
 
 /* Whole file into out (bounded by out->max: ERR_LIMIT). "-" is not special. */
 int file_read(const char *path, struct buf *out, struct err *e) CHECK_RESULT;
-/* The same of a secret, which must be a file that only its owner and group can read: ERR_INPUT,
- * naming it as `what`, with the remedy. Wipe out. */
+/* Opens to read what an operator named, such as "the private key" (what). A path that leads to
+ * nothing that this process may read is ERR_INPUT, with the remedy: no second try makes it right.
+ * Never waits for a pipe's other end. */
+int file_open_named(const char *path, const char *what, struct err *e) CHECK_RESULT;
+/* The same and whole, of a secret, which must be a file that only its owner and group can read:
+ * else ERR_INPUT. Wipe out. */
 int file_read_private(
 	const char *path, const char *what, struct buf *out, struct err *e) CHECK_RESULT;
 int fd_read_all(int fd, struct buf *out, struct err *e) CHECK_RESULT;

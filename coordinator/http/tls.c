@@ -57,10 +57,10 @@ static int chain_load(struct tls_identity *t, const char *file, struct err *e)
 	CLEAN_BUF struct buf pem = BUF_INIT(TLS_FILE_MAX);
 	gnutls_x509_crt_t first = NULL;
 	unsigned n = TLS_CHAIN_MAX;
-	CLEAN_FD int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	CLEAN_FD int fd = file_open_named(file, "the certificate", e);
 
 	if (fd < 0)
-		return err_set_errno(e, errno, "%s", file);
+		return -1;
 	if (fd_read_all(fd, &pem, e) < 0)
 		return err_wrap(e, "%s", file);
 	gnutls_datum_t data = { (unsigned char *)(void *)pem.data, (unsigned)pem.len };

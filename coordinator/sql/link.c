@@ -126,7 +126,7 @@ static int password_read(const struct dsn *d, struct buf *out, struct err *e)
 {
 	if (!d->password_file)
 		return 0;
-	if (file_read_private(d->password_file, "password_file", out, e) < 0)
+	if (file_read_private(d->password_file, "the password", out, e) < 0)
 		return err_wrap(e, "store");
 	size_t n = strcspn(buf_cstr(out), "\r\n");
 	if (out->len)

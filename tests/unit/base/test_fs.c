@@ -140,6 +140,12 @@ static void reads_what_is_private(void **state)
 	assert_int_equal(file_read_private(pipe, "the key", &out, &e), -1);
 	assert_non_null(strstr(e.text, "not a file"));
 	assert_int_equal(unlinkat(p->fd, "pipe", 0), 0);
+	/* what is not there is a mistake of who named it, not a fault that may pass */
+	e = (struct err){ 0 };
+	assert_int_equal(file_read_private(pipe, "the key", &out, &e), -1);
+	assert_int_equal(e.class, ERR_INPUT);
+	assert_non_null(strstr(e.text, "pipe: expected a file with the key that user "));
+	assert_non_null(strstr(e.text, ": No such file or directory"));
 }
 
 static void replaces_whole_files(void **state)

@@ -271,7 +271,7 @@ static void test_bad_addresses(void **state UNUSED)
 			"(expected disable, prefer, require, verify-ca or verify-full)" },
 		{ "postgres://shithub@/shithub?host=%s&options=-csearch_path%%3Dgone", ERR_INPUT,
 			"the search_path names no schema that is there" },
-		{ "postgres://shithub@/shithub?host=%s&password_file=/nowhere/p", ERR_NOT_FOUND,
+		{ "postgres://shithub@/shithub?host=%s&password_file=/nowhere/p", ERR_INPUT,
 			"/nowhere/p" },
 	};
 
@@ -306,7 +306,7 @@ static void test_passwords_come_from_a_file(void **state UNUSED)
 		{ "right\n", 0600, NULL },
 		{ "wrong\n", 0600, "(check the password's file and the user)" },
 		{ "", 0600, "(add password_file=FILE, or use ~/.pgpass)" },
-		{ "right\n", 0644, "lets others at password_file" },
+		{ "right\n", 0644, "lets others at the password" },
 	};
 	char dir[] = "/tmp/shithub-test-XXXXXX";
 	struct err e = { 0 };

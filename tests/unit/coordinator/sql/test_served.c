@@ -154,7 +154,7 @@ static void test_a_password_s_file_that_is_gone_is_waited_for(void **state UNUSE
 	assert_int_equal(0, unlink(v.password));
 	postgres_run(END_CONNECTIONS);
 	fails_for_now(&v, v.password);
-	opens_or_not(&v, ERR_NOT_FOUND);
+	opens_or_not(&v, ERR_INPUT);
 	must_err(file_replace(v.password, "any", 3, 0600, &e));
 	comes_back(&v);
 	served_close(&v);
