@@ -31,5 +31,5 @@ if [ "$verb" = measure ]; then
 	"$python" "$here/page.py" "$root"
 	[ -z "${SUDO_UID:-}" ] || chown -R "$SUDO_UID:${SUDO_GID:-}" "$root/bench" "$root/docs"
 else
-	"$python" "$here/check.py" "$root/bench/results.json" "$results"
+	"$python" "$here/check.py" "$root/bench/results.json" "$results" "$@"
 fi

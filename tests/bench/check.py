@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""check.py BASELINE NOW: fails when a figure of NOW is worse than the baseline's.
+"""check.py BASELINE NOW [FAMILY...]: fails when a figure of NOW is worse than the baseline's, or is not there.
 
 Compared is what does not depend on the machine: ratios, and of rows without one what is counted and not timed.
-A ratio may be worse by its own doubt, by the baseline's and by TOLERANCE.
+A ratio may be worse by its own doubt, by the baseline's and by TOLERANCE. A doubt counts up to DOUBT_MAX: what was
+never measured well must not let anything pass. With families only these are compared.
 """
 import json
 import pathlib
 import sys
 
 TOLERANCE = 0.15
+DOUBT_MAX = 0.5
 COUNTED = ("MiB", "KiB", "")
 
 
@@ -26,7 +28,7 @@ def figure(row):
 
 def limit(before, now):
     """What the figure may be at most, or at least where more is better."""
-    part = 1 + TOLERANCE + before["doubt"] + now["doubt"]
+    part = 1 + TOLERANCE + sum(min(row["doubt"], DOUBT_MAX) for row in (before, now))
     return figure(before) / part if now["more_is_better"] else figure(before) * part
 
 
@@ -36,9 +38,13 @@ def is_worse(before, now):
     return figure(now) < limit(before, now) if now["more_is_better"] else figure(now) > limit(before, now)
 
 
-def main(baseline, results):
-    known, worse = rows(baseline), 0
-    for key, now in rows(results).items():
+def main(baseline, results, *families):
+    known = {key: row for key, row in rows(baseline).items() if not families or key[0] in families}
+    found, worse = rows(results), 0
+    for key in sorted(known.keys() - found.keys()):
+        worse += 1
+        print(f"{': '.join(key)}: GONE, it is in the baseline")
+    for key, now in found.items():
         before = known.get(key)
         if before is None:
             print(f"{': '.join(key)}: new, not in the baseline")

@@ -96,6 +96,8 @@ def written(path, **row):
     ({"ratio": 4.0, "more_is_better": True}, {"ratio": 9.0, "more_is_better": True}, False),
     ({"median": 1}, {"median": 9}, False),      # milliseconds of two machines
     ({"median": 4, "unit": "MiB"}, {"median": 6, "unit": "MiB"}, True),
+    ({"ratio": 0.1, "doubt": 9}, {"ratio": 0.19, "doubt": 0}, True),  # a doubt is no excuse for everything
+    ({"ratio": 0.1}, {"ratio": 0.1, "name": "another"}, True),  # it is not measured any more
 ])
 def test_check(tmp_path, before, now, fails):
     baseline, results = written(tmp_path / "a", **before), written(tmp_path / "b", **now)
@@ -103,6 +105,14 @@ def test_check(tmp_path, before, now, fails):
 
 
 def test_a_row_that_the_baseline_lacks_is_no_failure(tmp_path, capsys):
-    baseline, results = written(tmp_path / "a", name="old"), written(tmp_path / "b", ratio=5)
+    baseline, results = tmp_path / "a", written(tmp_path / "b", ratio=5)
+    baseline.write_text('{"families": {}}')
     assert not check.main(baseline, results)
     assert "new, not in the baseline" in capsys.readouterr().out
+
+
+def test_only_families_that_are_measured_can_lose_rows(tmp_path):
+    baseline, results = written(tmp_path / "a", ratio=5), tmp_path / "b"
+    results.write_text('{"families": {}}')
+    assert not check.main(baseline, results, "log")
+    assert check.main(baseline, results, "step") and check.main(baseline, results)
