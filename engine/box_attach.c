@@ -367,8 +367,8 @@ static int launch(struct step_box *b, const struct step_launch *l, struct err *e
 			return -1;
 		if (a->up)
 			return 0;
-		if (e)
-			*e = a->launch_error;
+		if (e) /* of a holder that failed, its own */
+			*e = b->job->holder_failed ? b->job->holder_error : a->launch_error;
 	}
 	launch_release(a);
 	return -1;
