@@ -67,8 +67,8 @@ void mask_free(struct mask *m)
 {
 	if (!m)
 		return;
+	mask_layers_release(&m->layers); /* they point into the forms */
 	mask_forms_release(&m->forms);
-	mask_layers_release(&m->layers);
 	buf_release_wipe(&m->held);
 	free(m->spans);
 	free(m);
