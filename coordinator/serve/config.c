@@ -258,19 +258,53 @@ static void tls_both_or_none(struct options *o)
 	}
 }
 
-/* Problems of [oidc] that no key has by itself. */
+/* ---- what no setting is by itself ---- */
+
+static bool is_given(const struct option_value *v)
+{
+	return v->origin != ORIGIN_DEFAULT && (v->text || v->list.n);
+}
+
+static void refuse_alone(struct options *o, const char *section, const char *key, const char *needs)
+{
+	const struct option_value *v = options_value(o, section, key);
+	CLEAN_STR char *name = xasprintf("%s.%s", section, key);
+
+	if (is_given(v))
+		options_problem(o, name, v->source, "does nothing without %s", needs);
+}
+
+/* What nobody would ever see act is refused: who wrote it believes that it does. */
+static void alone_refused(struct options *o)
+{
+	const char *objects = options_value(o, "server", "objects")->text;
+	bool bucket = objects && bucket_is_s3(objects);
+	bool issuer = options_value(o, "oidc", "issuer")->text;
+
+	for (size_t i = 0; i < o->count; i++) {
+		const struct option *x = &o->table[i];
+
+		if (!bucket && str_eq(x->section, "objects"))
+			refuse_alone(o, x->section, x->key,
+				"a bucket, expected server.objects = \"s3://…\"");
+		if (!issuer && str_eq(x->section, "oidc"))
+			refuse_alone(o, x->section, x->key,
+				"oidc.issuer, expected https://HOST[/PATH] there");
+	}
+	if (issuer && !options_value(o, "oidc", "groups")->list.n)
+		refuse_alone(o, "oidc", "groups_claim", "oidc.groups, expected names there");
+	if (str_eq(options_value(o, "server", "pages")->text, "off"))
+		refuse_alone(o, "server", "live_log_time", "pages, expected server.pages = \"on\"");
+}
+
 static void oidc_whole(struct options *o)
 {
 	static const char *const needed[] = { "client_id", "client_secret_file" };
 	const struct option_value *issuer = options_value(o, "oidc", "issuer");
 	bool linked = str_eq(options_value(o, "oidc", "users")->text, "linked");
 
-	if (!issuer->text) {
-		if (options_value(o, "oidc", "client_id")->text)
-			options_problem(o, "oidc.issuer", NULL,
-				"missing beside oidc.client_id, expected https://HOST[/PATH]");
+	if (!issuer->text)
 		return;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
 		if (!options_value(o, "oidc", needed[i])->text)
 			options_problem(o, "oidc.issuer", issuer->source,
@@ -304,6 +338,7 @@ static int options_resolve(struct serve_config *c, const char *file, const char 
 	CLEAN_STR char *cwd = getcwd(NULL, 0);
 	options_flags(&o, &(struct option_texts){ .texts = texts, .cwd = cwd });
 	tls_both_or_none(&o);
+	alone_refused(&o);
 	oidc_whole(&o);
 	return options_apply(&o, c) ? problems_print(&o) : 0;
 }
@@ -313,7 +348,8 @@ int serve_config_load(struct serve_config *c, const char **ret_ready_file, int a
 	const char *file = NULL, *texts[ARRAY_LEN(table)] = { 0 };
 	struct cli_flag flags[ARRAY_LEN(table) + 2] = {
 		{ "config", CLI_STRING, &file, "FILE",
-			"TOML: [server], [jobs], [artifacts], [logs], [git], [oidc] and [auth]" },
+			"TOML: [server], [objects], [jobs], [artifacts], [logs], [git], [oidc] and "
+			"[auth]" },
 		{ "ready-file", CLI_STRING, ret_ready_file, "FILE",
 			"file to write the base URL to once the server listens" },
 	};
