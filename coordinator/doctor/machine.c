@@ -94,13 +94,15 @@ void check_serve(const struct coordinator_facts *f, struct doctor_row *r)
 void check_sign_in(const struct coordinator_facts *f, struct doctor_row *r)
 {
 	const char *issuer = f->config.oidc.issuer;
+	CLEAN_STR char *running = url_read(f->config.data_dir);
+	const char *url = f->config.public_url ? f->config.public_url : running;
 	struct oidc *o = NULL;
 	struct err e = { 0 };
 	size_t keys = 0;
 
 	if (!issuer)
 		doctor_say(r, DOCTOR_SKIP, "with passwords alone");
-	else if (sign_in_open(&f->config, NULL, &o, &e) < 0)
+	else if (sign_in_open(&f->config, url, &o, &e) < 0)
 		doctor_say(r, DOCTOR_FAIL, "%s", e.text);
 	else if (f->offline)
 		doctor_say(r, DOCTOR_PASS, "%s; not asked (--offline)", issuer);

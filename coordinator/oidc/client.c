@@ -243,10 +243,10 @@ static enum oidc_fault refusal_of(const struct http_result *res, struct err *e)
 		err_set(e, ERR_NET, "token endpoint: HTTP %ld", res->status);
 		return OIDC_UNREACHABLE;
 	}
-	err_set(e, ERR_PROTO, "token endpoint: HTTP %ld %s", res->status,
-		client ? "invalid_client"
-		: code ? "invalid_grant"
-		       : "");
+	err_set(e, ERR_PROTO, "token endpoint: HTTP %ld%s%s", res->status, word ? " " : "",
+		!word                      ? ""
+		: oidc_is_error_word(word) ? word
+					   : "and an unreadable error");
 	return client ? OIDC_CLIENT_REFUSED : code ? OIDC_CODE_REFUSED : OIDC_BROKEN;
 }
 

@@ -103,6 +103,12 @@ int oidc_person_admitted(const struct oidc_person *p, const struct oidc_settings
 			"%s gives no verified e-mail address of yours in a domain that may sign "
 			"in here.",
 			s->name);
+	if (s->groups.n && !p->has_groups)
+		return err_set(e, ERR_DENIED,
+			"%s does not say in which groups you are: the operator has to make it "
+			"give the claim \"%s\", or name another in oidc.groups_claim or "
+			"oidc.scopes.",
+			s->name, s->groups_claim);
 	if (s->groups.n && !group_fits(&p->groups, &s->groups))
 		return err_set(
 			e, ERR_DENIED, "At %s you are in no group that may sign in here.", s->name);

@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 
-enum { DOCUMENT_DEPTH = 16, DOCUMENT_NODES = 5000 };
+enum { DOCUMENT_DEPTH = 16, DOCUMENT_NODES = 5000, WORD_MAX = 64 };
 
 void oidc_provider_release(struct oidc_provider *p)
 {
@@ -51,6 +51,13 @@ const char *oidc_url_problem(const char *url)
 			return "credentials, a fragment or odd characters in it, expected "
 			       "https://HOST[/PATH]";
 	return strlen(url) > OIDC_URL_MAX ? "too long, expected at most 2000 bytes" : NULL;
+}
+
+bool oidc_is_error_word(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
+
+	return n > 0 && n <= WORD_MAX && !text[n];
 }
 
 /* ---- the document ---- */

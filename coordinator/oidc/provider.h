@@ -30,5 +30,8 @@ int oidc_provider_parse(const char *text, size_t n, const char *issuer, struct o
  * NULL when it is one, else what is wrong and what is expected. */
 const char *oidc_url_problem(const char *url);
 bool oidc_is_https(const char *url);
+/* An error of OAuth, or a word that looks like one: what a provider or a browser sent is fit for
+ * the log. */
+bool oidc_is_error_word(const char *text);
 
 #endif

@@ -16,7 +16,7 @@ struct oidc_used {
 	char states[OIDC_USED_MAX][OIDC_PROOF_MAX];
 	size_t next;
 };
-/* False: it was used before. */
-bool oidc_use(struct oidc_used *u, const char *state);
+bool oidc_was_used(const struct oidc_used *u, const char *state);
+void oidc_use(struct oidc_used *u, const char *state);
 
 #endif

@@ -210,15 +210,16 @@ static void try_free(void *data)
 	free(t);
 }
 
-static void try_start(struct oidc_try *t, const struct aside_work *work, struct httpd_request *r)
+/* False: answered. */
+static bool try_start(struct oidc_try *t, const struct aside_work *work, struct httpd_request *r)
 {
 	struct app *a = t->app;
 	struct err e = { 0 };
 
 	if (aside_start(a, a->oidc_tries, OIDC_TRIES_MAX, work, t, r, &e) == 0)
-		return;
+		return true;
 	answer_refusal(a, r, REFUSED_BUSY, t->flow.next, NULL, &e);
-	try_free(t);
+	return false;
 }
 
 /* ---- to the provider ---- */
@@ -283,7 +284,8 @@ void page_oidc_begin(struct httpd_request *r, void *app)
 		return;
 	struct oidc_try *t = try_new(a, r);
 	oidc_flow_begin(&t->flow, a->keys.flow, login_next(next), wall_now());
-	try_start(t, &begin_work, r);
+	if (!try_start(t, &begin_work, r))
+		try_free(t);
 }
 
 /* ---- back ---- */
@@ -321,10 +323,19 @@ static void arrive(struct oidc_try *t, struct httpd_request *r)
 	}
 }
 
+/* Nothing that a browser brings makes one of these, so they count against nobody: passwords of the
+ * same address must go on while a provider is away or its operator's secret is wrong. */
+static bool is_nobodys(enum oidc_fault fault)
+{
+	return fault == OIDC_UNREACHABLE || fault == OIDC_CLIENT_REFUSED || fault == OIDC_CLOCK;
+}
+
 static void redeem_answer(void *data, struct httpd_request *r)
 {
 	struct oidc_try *t = data;
 
+	if (is_nobodys(t->fault))
+		login_fits(t->app, t->peer, NULL);
 	if (!r)
 		return;
 	if (t->fault == OIDC_FINE)
@@ -335,31 +346,18 @@ static void redeem_answer(void *data, struct httpd_request *r)
 
 static const struct aside_work redeem_work = { "sign-in", redeem_run, redeem_answer, try_free };
 
-static bool is_first_use(struct app *a, const char *state)
-{
-	if (!a->oidc_used)
-		a->oidc_used = xcalloc(1, sizeof(*a->oidc_used));
-	return oidc_use(a->oidc_used, state);
-}
-
-/* A word of the standard, or one that looks like it: the text comes from the address. */
-static bool is_error_word(const char *text)
-{
-	return strspn(text, "abcdefghijklmnopqrstuvwxyz_") == strlen(text);
-}
-
 static void answer_error(struct oidc_try *t, struct httpd_request *r, const char *error)
 {
 	bool user = str_eq(error, "access_denied");
 	struct err e = { 0 };
 
 	err_set(&e, ERR_PROTO, "the provider says %s",
-		is_error_word(error) ? error : "something unreadable");
+		oidc_is_error_word(error) ? error : "something unreadable");
 	answer_refusal(
 		t->app, r, user ? REFUSED_BY_USER : REFUSED_BY_PROVIDER, t->flow.next, NULL, &e);
 }
 
-/* What the browser brought fits together, and for the first time. */
+/* What the browser brought fits together. */
 static int flow_read(struct oidc_try *t, struct httpd_request *r, char **ret_error, struct err *e)
 {
 	struct app *a = t->app;
@@ -374,9 +372,27 @@ static int flow_read(struct oidc_try *t, struct httpd_request *r, char **ret_err
 		return -1;
 	cookie_set(
 		a, r, COOKIE, "", 0); /* not before: a link on another site ends nobody's sign-in */
-	if (!is_first_use(a, t->flow.state))
-		return err_set(e, ERR_AUTH, "it came back already");
 	return t->code || *ret_error ? 0 : err_set(e, ERR_AUTH, "neither a code nor an error");
+}
+
+/* Counted once it asks the provider. False: answered. */
+static bool redeem(struct oidc_try *t, struct httpd_request *r)
+{
+	struct app *a = t->app;
+	struct err e = { 0 };
+
+	if (!a->oidc_used)
+		a->oidc_used = xcalloc(1, sizeof(*a->oidc_used));
+	if (oidc_was_used(a->oidc_used, t->flow.state)) {
+		err_set(&e, ERR_AUTH, "it came back already");
+		answer_refusal(a, r, REFUSED_STATE, NULL, NULL, &e);
+		return false;
+	}
+	if (!try_start(t, &redeem_work, r))
+		return false;
+	oidc_use(a->oidc_used, t->flow.state);
+	login_begins(a, t->peer, NULL);
+	return true;
 }
 
 static void come_back(struct oidc_try *t, struct httpd_request *r)
@@ -391,9 +407,7 @@ static void come_back(struct oidc_try *t, struct httpd_request *r)
 		answer_refusal(t->app, r, REFUSED_STATE, NULL, NULL, &e);
 	} else if (error) {
 		answer_error(t, r, error);
-	} else {
-		login_begins(t->app, t->peer, NULL);
-		try_start(t, &redeem_work, r);
+	} else if (redeem(t, r)) {
 		return;
 	}
 	try_free(t);

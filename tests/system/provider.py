@@ -197,6 +197,10 @@ class Provider:
         if not self.authenticated(request, form):
             self.no(request, "client authentication", "invalid_client", 401)
             return
+        for word in self.wrong:
+            if word.startswith("token error "):
+                self.no(request, word, word[12:])
+                return
         asked = self.codes.get(form.get("code")) if "codes live" in self.wrong else self.codes.pop(form.get("code"), None)
         challenge = base64url(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
         if not asked or form.get("grant_type") != "authorization_code":

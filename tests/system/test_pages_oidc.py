@@ -129,7 +129,6 @@ def test_other_providers(folder, coordinators):
         back = connection.getresponse().getheader("Location").removeprefix(coordinator.base)
         got = browser.get(back)
         assert got.status == 303 and who(browser) == "ada", got.text
-        provider.wrong.add("userinfo sub")
         # without the authority nothing is believed
         flags = configure(folder, provider)
         other = coordinators(*flags).start()
@@ -219,7 +218,7 @@ def test_new_users(serve, provider):
                           ({"email": "ada@evil.example@example.org.evil"}, "no verified e-mail"),
                           ({"email_verified": False}, "no verified e-mail"),
                           ({"email_verified": "true"}, "no verified e-mail"),
-                          ({"groups": ["all"]}, "in no group"), ({"groups": None}, "in no group")):
+                          ({"groups": ["all"]}, "in no group"), ({"groups": None}, "does not say in which groups you are")):
         before, provider.person = provider.person, {**provider.person, **change}
         other = Visitor(coordinator)
         got = other.come()
@@ -297,15 +296,16 @@ def test_slow_answers(serve, provider):
     coordinator = serve()
     coordinator.admin("user", "password", "ada", stdin=b"ada's password")
     provider.wrong = {"slow /token"}
-    waiting, browsers = [], [Visitor(coordinator) for _ in range(9)]
-    for browser, back in [(one, one.begin()) for one in browsers]:
+    waiting, begun = [], [(one, one.begin()) for one in (Visitor(coordinator) for _ in range(9 + 20))]
+    for browser, back in begun[:9]:
         one = socket.create_connection(tuple(browser.host.split(":")), timeout=60)
         one.sendall(f"GET {back} HTTP/1.1\r\nHost: x\r\nCookie: shithub_oidc={browser.cookies['shithub_oidc']}\r\n\r\n".encode())
         waiting.append(one)
         driver.wait_for(lambda: provider.asked.count("/token") == min(len(waiting), 8), 30, "the code at the provider")
     head = waiting[8].recv(100)
     assert b" 503 " in head and refusals(coordinator, "busy") == 1
-    # a password takes no part in that
+    # a password takes no part in that, and who found no place has not failed: this address may still try
+    assert [browser.get(back).status for browser, back in begun[9:]] == [503] * 20
     assert Browser(coordinator).sign_in("ada", "ada's password").status == 303
     waiting.pop(0).close()  # a client that goes away
     began = time.monotonic()
@@ -332,6 +332,42 @@ def test_wrong_secret(serve, provider):
     assert got.status == 502 and "does not know this coordinator" in got.text
     assert refusals(coordinator, "client_refused") == 1
     assert provider.refused.pop() == "client authentication" and not provider.refused
+
+
+@pytest.mark.parametrize("wrong, status", [("broken /token", 503), ("expired", 502)])
+def test_faults_of_the_provider_count_against_nobody(serve, provider, wrong, status):
+    """However many come back while it is away, their address still signs in with passwords."""
+    coordinator = serve()
+    coordinator.admin("user", "password", "ada", stdin=b"ada's password")
+    provider.wrong = {wrong}
+    for _ in range(20):
+        assert Visitor(coordinator).come().status == status
+    assert Browser(coordinator).sign_in("ada", "ada's password").status == 303
+
+
+def test_refused_requests_are_named(serve, provider):
+    """The word of the provider is in the log, what cannot be a word is not."""
+    coordinator = serve()
+    for word in ("unsupported_grant_type", "<b>secret"):
+        provider.wrong = {"token error " + word}
+        assert Visitor(coordinator).come().status == 502
+    log = coordinator.program.log()
+    assert "token endpoint: HTTP 400 unsupported_grant_type" in log and "HTTP 400 and an unreadable error" in log
+    assert "<b>secret" not in log
+    provider.refused.clear()
+
+
+def test_an_error_uses_nothing_up(serve, provider):
+    """Only a code is good once: answers without one must not push those that were used out of the list."""
+    coordinator = serve()
+    coordinator.admin("user", "link", "ada", "--subject", provider.person["sub"])
+    browser = Visitor(coordinator)
+    location = browser.get("/login/oidc").getheader("Location")
+    kept = dict(browser.cookies)
+    provider.wrong = {"error server_error"}
+    assert browser.get(visit(location, coordinator.base)).status == 502
+    browser.cookies, provider.wrong = kept, set()
+    assert browser.get(visit(location, coordinator.base)).status == 303 and who(browser) == "ada"
 
 
 @pytest.mark.parametrize("error, status", [("access_denied", 403), ("server_error", 502), ("<b>x", 502)])
@@ -431,7 +467,9 @@ def test_configuration(build, folder, provider):
                         ({"issuer": "https://a@b"}, "credentials"), ({"issuer": "https://a/?x"}, "a query"),
                         ({"scopes": "profile"}, "openid"), ({"users": "create"}, "everybody whom the provider knows"),
                         ({"client_id": ""}, "oidc.client_id is missing"), ({"users": "all"}, "linked"),
-                        ({"client_secret_file": ""}, "oidc.client_secret_file is missing")):
+                        ({"client_secret_file": ""}, "oidc.client_secret_file is missing"),
+                        ({"groups_claim": "roles"}, "oidc.groups_claim: does nothing without oidc.groups"),
+                        ({"issuer": ""}, "oidc.client_secret_file: does nothing without oidc.issuer")):
         code, text = problem(**more)
         assert code == 2 and words in text and "serve.toml" in text, (more, text)
     code, text = problem("--pages", "off")
@@ -443,6 +481,10 @@ def test_configuration(build, folder, provider):
     done = driver.run([build / "shithubd", "serve", "--data", folder / "data", "--config", folder / "serve.toml"],
                       check=False)
     assert done.returncode == 2 and b"oidc.client_secret_file" in done.stderr and b"chmod" in done.stderr
+    (folder / "secret").unlink()
+    done = driver.run([build / "shithubd", "serve", "--data", folder / "data", "--config", folder / "serve.toml"],
+                      check=False)
+    assert done.returncode == 2 and b"expected a file with the client's secret" in done.stderr
 
 
 def test_without_a_provider(coordinator):
@@ -467,3 +509,8 @@ def test_doctor(build, serve, provider, folder):
     assert row()["verdict"] == "fail" and "/keys" in row()["detail"]
     (folder / "secret").chmod(0o644)
     assert row()["verdict"] == "fail" and "secret" in row()["detail"]
+    (folder / "secret").chmod(0o600)
+    provider.wrong = set()
+    with (folder / "serve.toml").open("a") as config:
+        config.write('[server]\npublic_url = "http://ci.example.org"\n')
+    assert row()["verdict"] == "fail" and "server.public_url is http://ci.example.org" in row()["detail"]
