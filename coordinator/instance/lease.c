@@ -56,16 +56,13 @@ int store_instance_renew(struct store *s, int64_t id, int64_t lease_us, struct e
 
 int store_instance_lead(struct store *s, int64_t id, int64_t lease_us, struct err *e)
 {
+	int64_t n = 0;
+
 	if (!sql_is_postgres(s))
 		return 1;
-	if (sql_run(s, e,
-		    "UPDATE leader SET instance = ?1, until = (SELECT c.us FROM clock c) + ?2"
-		    " WHERE (coalesce(instance, 0) = ?1 OR until <= (SELECT c.us FROM clock c)"
-		    " OR instance NOT IN (SELECT v.id FROM live_instances v))"
-		    " AND ?1 IN (SELECT v.id FROM live_instances v)",
-		    "ii", id, lease_us) < 0)
+	if (sql_int(s, &n, e, "SELECT pg_instance_lead(?, ?)", "ii", id, lease_us) < 0)
 		return -1;
-	return sql_changes(s) > 0;
+	return n > 0;
 }
 
 int store_instance_end(struct store *s, int64_t id, struct err *e)

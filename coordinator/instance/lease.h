@@ -37,7 +37,7 @@ int store_instance_add(struct store *s, const char *name, const char *version, i
 void store_act_as(struct store *s, int64_t instance);
 /* 1, or 0: its lease is over. Waits for no write lock. */
 int store_instance_renew(struct store *s, int64_t id, int64_t lease_us, struct err *e) CHECK_RESULT;
-/* Becomes the leader, or stays it, for so long: 1, 0 another one is, -1. */
+/* Becomes the leader, or stays it, for so long: 1, 0 another one is, -1. Likewise. */
 int store_instance_lead(struct store *s, int64_t id, int64_t lease_us, struct err *e) CHECK_RESULT;
 int store_instance_end(struct store *s, int64_t id, struct err *e) CHECK_RESULT;
 /* Whoever opens a file to serve is its only one: those before are gone. No-op for a database. */

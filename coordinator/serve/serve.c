@@ -307,7 +307,6 @@ static int loop_start(struct serve *v, struct err *e)
 	v->interrupt = loop_signal(a->loop, SIGINT, on_stop, v);
 	v->hup = loop_signal(a->loop, SIGHUP, on_hup, v);
 	v->flush = loop_timer(a->loop, mono_add(mono_now(), FLUSH_US), on_flush, v);
-	store_patience(a->store, PATIENCE_US);
 	store_wait_ends(a->store, is_stopping, v);
 	return waiters_new(a, e);
 }
@@ -338,6 +337,7 @@ static int instance_begin(struct serve *v, struct err *e)
 						 .anew = on_anew,
 						 .data = &v->app },
 		e);
+	store_patience(v->app.store, PATIENCE_US);
 	return v->app.instance ? 0 : -1;
 }
 

@@ -17,8 +17,9 @@ struct sql_engine {
 	/* The schema is this program's: from now on rows that refer to none are refused. */
 	int (*schema_ready)(struct store *s, struct err *e);
 	int (*sync_later)(struct store *s, struct err *e);
-	/* store_open_to_serve; NULL: whoever has the folder of the file has it alone. */
-	int (*keep_alone)(struct store *s, struct err *e);
+	/* alone: store_open_to_copy, else store_open_to_serve; NULL: whoever has the folder of the
+	 * file has it alone. */
+	int (*keep)(struct store *s, bool alone, struct err *e);
 	void (*close)(struct store *s); /* after its statements are dropped; db NULL fine */
 
 	/* types: of the values that come. *ret_writes: it changes rows. */

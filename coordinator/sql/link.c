@@ -15,8 +15,8 @@
 #include "base/log.h"
 
 #define AGAIN_US USEC_PER_SEC
-#define ALONE_AT_START "'5s'" /* the one before may be ending */
-#define ALONE_AGAIN "'100ms'"
+#define KEEP_AT_START "'5s'" /* the one before may be ending */
+#define KEEP_AGAIN "'100ms'"
 #define PASSWORD_MAX KIB(1)
 
 /* ---- errors ---- */
@@ -158,18 +158,25 @@ static int connect_now(struct link *l, struct err *e)
 
 /* ---- setting up ---- */
 
-/* Plans are those that tests/lint/postgres.py has seen, whatever the tables' statistics say. */
+/* Plans are those that tests/lint/postgres.py has seen, whatever the tables' statistics say.
+ *
+ * One that has the write lock and is stopped, or whose host is gone, must not keep the others for
+ * ever: a transaction that waits for its client ends, and a client that is gone is found out in a
+ * minute. */
 static const char setup[] = "SELECT set_config('synchronous_commit', 'on', false),"
 			    " set_config('default_transaction_isolation', 'read committed', false),"
 			    " set_config('statement_timeout', " STATEMENT_TIMEOUT
 			    ", false), set_config('lock_timeout', '0', false),"
-			    " set_config('idle_in_transaction_session_timeout', '0', false),"
+			    " set_config('idle_in_transaction_session_timeout', " IDLE_TIMEOUT
+			    ", false), set_config('tcp_keepalives_idle', '30', false),"
+			    " set_config('tcp_keepalives_interval', '10', false),"
+			    " set_config('tcp_keepalives_count', '3', false),"
 			    " set_config('jit', 'off', false),"
 			    " set_config('plan_cache_mode', 'force_generic_plan', false),"
 			    " set_config('enable_seqscan', 'off', false), current_schema()::text,"
 			    " hashtextextended('shithubd ' || current_schema(), 0),"
 			    " pg_is_in_recovery(), getdatabaseencoding()::text";
-enum { SETUP_SCHEMA = 8, SETUP_KEY, SETUP_STANDBY, SETUP_ENCODING };
+enum { SETUP_SCHEMA = 11, SETUP_KEY, SETUP_STANDBY, SETUP_ENCODING };
 
 static int64_t number_at(const PGresult *r, int i)
 {
@@ -208,35 +215,34 @@ static int session_check(struct link *l, const PGresult *r, struct err *e)
 	return 0;
 }
 
-/* A server that lost its client without a word notices within a minute, and frees the lock. */
-static const char alone_take[] =
+/* Serves share it, so a copy of all rows, which takes it alone, meets none. */
+static const char keep_shared[] = "SELECT pg_advisory_lock_shared("
+				  "hashtextextended('shithubd serve ' || current_schema(), 0))";
+static const char keep_alone[] =
 	"SELECT pg_advisory_lock(hashtextextended('shithubd serve ' || current_schema(), 0))";
-static const char alone_alive[] = "SELECT set_config('tcp_keepalives_idle', '30', false),"
-				  " set_config('tcp_keepalives_interval', '10', false),"
-				  " set_config('tcp_keepalives_count', '3', false)";
 
-static int alone_wait(struct link *l, const char *patience, struct err *e)
+static int keep_wait(struct link *l, const char *patience, struct err *e)
 {
 	CLEAN_STR char *set = xasprintf("SET lock_timeout = %s", patience);
 
-	link_text(l, alone_alive);
 	link_text(l, set);
-	link_text(l, alone_take);
+	link_text(l, l->keeps == LINK_SHARED ? keep_shared : keep_alone);
 	link_text(l, "SET lock_timeout = 0");
 	if (link_flush(l, e) == 0)
 		return 0;
 	if (l->last.class != ERR_TIMEOUT)
 		return -1;
-	CLEAN_STR char *why = xasprintf("%s: another serve uses it; stop that one, or give this "
-					"one a schema of its own (search_path)",
-		l->dsn.where);
+	CLEAN_STR char *why = xasprintf(
+		"%s: %s, or give this one a schema of its own (search_path)", l->dsn.where,
+		l->keeps == LINK_SHARED ? "a copy of all its rows is under way; wait for its end"
+					: "a serve or another copy uses it; stop that one");
 	return failed(l, e, ERR_NET, why);
 }
 
-int link_alone(struct link *l, struct err *e)
+int link_keep(struct link *l, enum link_keeps how, struct err *e)
 {
-	l->alone = true;
-	return alone_wait(l, ALONE_AT_START, e);
+	l->keeps = how;
+	return keep_wait(l, KEEP_AT_START, e);
 }
 
 static int session_set(struct link *l, struct err *e)
@@ -252,7 +258,7 @@ static int session_set(struct link *l, struct err *e)
 		link_text(l, "SET synchronous_commit = off");
 		rc = link_flush(l, e);
 	}
-	return rc == 0 && l->alone ? alone_wait(l, ALONE_AGAIN, e) : rc;
+	return rc == 0 && l->keeps ? keep_wait(l, KEEP_AGAIN, e) : rc;
 }
 
 /* Notices are of what a migration finds there already. */

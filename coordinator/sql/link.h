@@ -20,6 +20,9 @@
 
 enum { LINK_BATCH_MAX = 8, LINK_SERVER_MIN = 130000 };
 #define STATEMENT_TIMEOUT "'30s'" /* well below the WatchdogSec= of serve's unit */
+#define IDLE_TIMEOUT "'10s'"      /* in a transaction, between two statements */
+
+enum link_keeps { LINK_FREE, LINK_SHARED, LINK_ALONE };
 
 struct link {
 	PGconn *conn; /* NULL: none */
@@ -28,7 +31,7 @@ struct link {
 	int64_t lock_key;    /* of the schema that the connection works in */
 	bool served;         /* its schema was made ready */
 	bool sync_later;
-	bool alone;             /* link_alone: for a connection made anew, too */
+	enum link_keeps keeps;  /* link_keep: for a connection made anew, too */
 	size_t queued;          /* commands of the batch that is being put together */
 	struct mono refused_at; /* us 0: the last connect succeeded */
 	struct err refused;     /* why it did not */
@@ -38,9 +41,10 @@ struct link {
 /* Connects, if there is no connection. Within a second after a failure: that failure again. */
 int link_up(struct link *l, struct err *e) CHECK_RESULT;
 bool link_lost(const struct link *l);
-/* From now on no other connection can have the same until this one is closed; one that is made anew
- * takes it again before it is up. ERR_NET: another still has it after a few seconds. */
-int link_alone(struct link *l, struct err *e) CHECK_RESULT;
+/* The schema is shared with others who say so, or this connection's alone, until it is closed; one
+ * that is made anew takes it again before it is up. ERR_NET: others still have it after a few
+ * seconds. */
+int link_keep(struct link *l, enum link_keeps how, struct err *e) CHECK_RESULT;
 void link_release(struct link *l);
 
 /* ---- a batch: commands are queued, then all sent; they end with the first that fails ---- */

@@ -74,11 +74,11 @@ static int pg_sync_later(struct store *s, struct err *e)
 	return link_flush(&pg->link, e);
 }
 
-static int pg_keep_alone(struct store *s, struct err *e)
+static int pg_keep(struct store *s, bool alone, struct err *e)
 {
 	struct pg *pg = s->db;
 
-	return link_alone(&pg->link, e);
+	return link_keep(&pg->link, alone ? LINK_ALONE : LINK_SHARED, e);
 }
 
 static void pg_close(struct store *s)
@@ -531,7 +531,7 @@ const struct sql_engine postgres_engine = {
 	.open = pg_open,
 	.schema_ready = pg_schema_ready,
 	.sync_later = pg_sync_later,
-	.keep_alone = pg_keep_alone,
+	.keep = pg_keep,
 	.close = pg_close,
 	.prepare = pg_prepare,
 	.parameters = pg_parameters,

@@ -61,10 +61,10 @@ struct store *store_open_as_is(const char *path, struct err *e)
 	return engine_open(path, false, e);
 }
 
-/* ERR_NET: it is not. */
-static int keep_alone(struct store *s, struct err *e)
+/* ERR_NET: others have it. */
+static int keep(struct store *s, bool alone, struct err *e)
 {
-	return s->engine->keep_alone ? s->engine->keep_alone(s, e) : 0;
+	return s->engine->keep ? s->engine->keep(s, alone, e) : 0;
 }
 
 /* What is there is only a part. */
@@ -87,7 +87,7 @@ static struct store *open_whole(const char *path, enum open_for who, struct err 
 {
 	CLEAN_STORE struct store *s = engine_open(path, true, e);
 
-	if (!s || (who != OPEN_VERB && keep_alone(s, e) < 0))
+	if (!s || (who != OPEN_VERB && keep(s, who == OPEN_COPY, e) < 0))
 		return NULL;
 	if (schema_migrate(s, e) < 0 || s->engine->schema_ready(s, e) < 0 ||
 		(who != OPEN_COPY && copy_unfinished(s, e) < 0)) {
@@ -113,7 +113,7 @@ struct store *store_open_to_copy(const char *path, bool as_is, struct err *e)
 		return open_whole(path, OPEN_COPY, e);
 	CLEAN_STORE struct store *s = engine_open(path, false, e);
 
-	return s && keep_alone(s, e) == 0 ? TAKE(s) : NULL;
+	return s && keep(s, true, e) == 0 ? TAKE(s) : NULL;
 }
 
 int store_sync_later(struct store *s, struct err *e)

@@ -29,8 +29,8 @@ struct store;
 /* Opens or creates the file (0600) and brings its schema to this program's version. ERR_CONFLICT:
  * it is newer, or a copy of rows into it is not finished. */
 struct store *store_open(const char *path, struct err *e) CHECK_RESULT;
-/* The same for `serve`, of which a database has one, until the store is closed. ERR_NET: another
- * has it; nothing was changed then. A file is alone by its folder's serve.lock. */
+/* The same for `serve`, of which a database has several and a file one, by its folder's serve.lock.
+ * ERR_NET: a copy of all rows is under way. */
 struct store *store_open_to_serve(const char *path, struct err *e) CHECK_RESULT;
 /* Commits of this connection wait for no disk from now on: they survive a kill, and after a loss of
  * power the last ones may be missing. */
@@ -39,7 +39,7 @@ int store_sync_later(struct store *s, struct err *e) CHECK_RESULT;
  * ERR_NOT_FOUND. */
 struct store *store_open_as_is(const char *path, struct err *e) CHECK_RESULT;
 /* For a copy of rows alone, of which and into which there is one at a time, and no serve: as_is for
- * the one that is read, else as store_open_to_serve. */
+ * the one that is read, else as store_open. ERR_NET: others use it. */
 struct store *store_open_to_copy(const char *path, bool as_is, struct err *e) CHECK_RESULT;
 void store_free(struct store *s); /* NULL fine */
 static inline void store_freep(struct store **s)

@@ -16,7 +16,7 @@ import statements
 SMALL = {"policies", "webhooks", "counters", "environments", "environment_reviewers",
          "environment_branches", "owners", "memberships", "repo_collaborators", "repositories",
          "runners", "runner_tokens", "pats", "sessions", "schedules", "push_journal", "scoped_values",
-         "job_masks", "instances", "leader", "store_copy", "sqlite_schema", "sqlite_master",
+         "job_masks", "instances", "leader", "clock", "store_copy", "sqlite_schema", "sqlite_master",
          "sqlite_sequence"}
 # Indexes that hold what is open, waits or is wrong.
 OPEN = re.compile(r"_(?:waiting|since|active|running|running_repo|group|open|held|gate|due|unfold|skip|"

@@ -102,12 +102,6 @@ def second_serve(build, folder, store):
     return lines[0]
 
 
-def test_a_second_serve_is_refused(coordinator, user, build, folder):
-    assert "another serve uses it; stop that one" in second_serve(build, folder, user.address)
-    token = coordinator.register_runner("r1")["token"]
-    assert coordinator.request("POST", "/api/v1/runners/heartbeat", {}, token).status == 204
-
-
 def test_a_second_serve_on_a_file_is_refused(coordinators, build, folder):
     (folder / "rows").mkdir()
     coordinators("--store", f"sqlite:{folder}/rows").start()

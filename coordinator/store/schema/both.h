@@ -44,7 +44,7 @@
 	" until " number " NOT NULL);" \
 	"INSERT INTO leader (id, until) VALUES (1, 0);" \
 	"CREATE VIEW clock AS SELECT " clock " AS us;" \
-	"CREATE VIEW live_instances AS SELECT i.id FROM instances i" live ";" \
+	"CREATE VIEW live_instances AS SELECT id FROM instances" live ";" \
 	"ALTER TABLE workflow_jobs ADD COLUMN claim_instance " number ";" \
 	"ALTER TABLE runners ADD COLUMN heartbeat_instance " number ";" \
 	"ALTER TABLE webhooks ADD COLUMN sender " number ";" \

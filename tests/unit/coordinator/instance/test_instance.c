@@ -105,6 +105,7 @@ static void a_lease_is_renewed_under_anothers_lock(void **state UNUSED)
 	must_err(store_begin(p.b, &tx, &e));
 	store_patience(p.a, 0);
 	assert_int_equal(1, store_instance_renew(p.a, p.id_a, HOUR, &e));
+	assert_int_equal(1, store_instance_lead(p.a, p.id_a, HOUR, &e));
 	store_rollback(&tx);
 	serves_close(&p);
 }

@@ -357,43 +357,22 @@ static void test_rights_that_are_missing(void **state UNUSED)
 	postgres_place_drop(place);
 }
 
-/* Another serve is refused before it changes anything, verbs are not; the right goes with the
- * connection, and one that is made anew takes it again. */
-static struct store *serve_open(const char *place)
+/* Whoever has the write lock and does not go on (it is stopped, or its host is gone) loses it. */
+static void test_a_silent_transaction_ends(void **state UNUSED)
 {
-	struct err e = { 0 };
-	struct store *s = store_open_to_serve(place, &e);
-
-	if (!s)
-		fail_msg("%s", e.text);
-	return s;
-}
-
-static void serve_is_refused(const char *place)
-{
+	struct stores p;
+	struct store_tx tx = { 0 };
 	struct err e = { 0 };
 
-	assert_null(store_open_to_serve(place, &e));
-	assert_true(err_is(&e, ERR_NET));
-	assert_non_null(strstr(e.text, "another serve uses it; stop that one"));
-}
-
-static void test_one_serve_a_database(void **state UNUSED)
-{
-	CLEAN_STR char *place = postgres_place_make();
-	struct stores p = { .target = place };
-
-	p.one = serve_open(place);
-	serve_is_refused(place);
-	p.other = open_one(place);
-	connection_end(&p);
-	assert_true(number(p.one, "SELECT 1") == 1);
-	serve_is_refused(place);
-	store_free(p.one);
-	p.one = serve_open(place);
-	store_free(p.one);
-	store_free(p.other);
-	postgres_place_drop(place);
+	pair_open(&p);
+	must_err(store_begin(p.one, &tx, &e));
+	must_err(add(p.one, 1, &e));
+	store_patience(p.other, 30 * USEC_PER_SEC);
+	must_err(add(p.other, 2, &e));
+	assert_int_equal(-1, store_commit(&tx, &e));
+	store_rollback(&tx);
+	assert_int_equal(1, count(p.other));
+	pair_close(&p);
 }
 
 int main(void)
@@ -406,7 +385,7 @@ int main(void)
 		cmocka_unit_test(test_a_transaction_that_failed_is_not_kept),
 		cmocka_unit_test(test_a_new_connection_is_set_up_as_the_first),
 		cmocka_unit_test(test_the_lock_is_the_schema_s),
-		cmocka_unit_test(test_one_serve_a_database),
+		cmocka_unit_test(test_a_silent_transaction_ends),
 		cmocka_unit_test(test_bad_addresses),
 		cmocka_unit_test(test_passwords_come_from_a_file),
 		cmocka_unit_test(test_rights_that_are_missing),
