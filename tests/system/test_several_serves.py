@@ -6,6 +6,7 @@ import http.server
 import json
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -13,7 +14,7 @@ import byhand
 import driver
 import pytest
 from conftest import figure
-from database import psql
+from database import SERVER, psql
 
 LEASE = 4  # seconds
 # Shorter than a serve's own look at the queue, which comes every five seconds.
@@ -202,6 +203,68 @@ def test_a_claim_made_at_one_is_found_by_the_repeat_at_the_other(serves, rows):
     assert byhand.Claimed(first, lost.json()).call("status", {"status": "running"}).status == 401
     byhand.Claimed(first, got.json()).end()
     assert rows("SELECT conclusion FROM workflow_jobs") == ["success"]
+
+
+class WriteLock:
+    """Held by a session of its own: whoever is to change a row waits."""
+
+    def __init__(self, user):
+        self.key = psql(f"SELECT hashtextextended('shithubd {user.name}', 0)")
+        self.session = subprocess.Popen(["psql", SERVER, "-XAt"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        self.session.stdin.write(f"SELECT 'held' FROM pg_advisory_lock({self.key});\n")
+        self.session.stdin.flush()
+        assert self.session.stdout.readline() == "held\n"
+        return self
+
+    def __exit__(self, *_):
+        self.session.stdin.close()
+        self.session.wait(30)
+
+    def waiting(self):
+        return int(psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                        f" AND (classid::bigint << 32 | objid::bigint) = {self.key}"))
+
+
+def test_the_same_call_at_both_is_answered_alike(serves, user):
+    """A runner repeats a call elsewhere while the first is still at it."""
+    pushed(serves[0], {".shithub/workflows/ci.yml": workflow(1)})
+    claimed = byhand.claim(serves[0], register(serves[0]))
+    path, key = f"/api/v1/jobs/{claimed.id}/status", {"Idempotency-Key": "once"}
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        with WriteLock(user) as lock:
+            calls = [pool.submit(at.request, "POST", path, {"status": "running"}, claimed.token, key)
+                     for at in serves]
+            driver.wait_for(lambda: lock.waiting() >= 2, what="both to wait for the lock")
+        answers = [call.result() for call in calls]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].body == answers[1].body
+
+
+def test_the_runs_of_a_push_are_made_by_another_serve(serves, rows, folder, monkeypatch):
+    first, second = serves
+    hooks = folder / "hooks"
+    hooks.mkdir()
+    (hooks / "post-receive").write_text("#!/bin/sh\n: >reached\nsleep 60\n")  # the ref has moved
+    (hooks / "post-receive").chmod(0o755)
+    first.stop()
+    monkeypatch.setenv("SHITHUBD_GIT__HOOKS_PATH", str(hooks))
+    first.start()
+    repo = first.repository("demo/sample", first.create_token())
+    repo.commit({".shithub/workflows/ci.yml": workflow(1)})
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        push = pool.submit(repo.push)
+        driver.wait_for(lambda: list((folder / "shared" / "repos").rglob("reached")), what="the hook")
+        assert rows("SELECT count(*) FROM push_journal WHERE instance IS NOT NULL") == ["1"]
+        kill(first)
+        driver.wait_for(lambda: second.runs(), LEASE * 10, "the run")
+        assert push.exception()
+    assert len(second.runs()) == 1 and rows("SELECT count(*) FROM push_journal WHERE filed_at IS NULL") == ["0"]
+    monkeypatch.delenv("SHITHUBD_GIT__HOOKS_PATH")
+    first.start()
+    assert len(first.runs()) == 1
 
 
 def test_schedules_and_lost_jobs_go_on_without_the_leader(serves, rows):

@@ -232,6 +232,29 @@ static void a_push_of_a_serve_that_only_slept_goes_on_there(void **state UNUSED)
 	serves_close(&p);
 }
 
+/* ---- schedules ---- */
+
+static void a_line_that_another_serve_has_started_waits_no_more(void **state UNUSED)
+{
+	struct serves p = { 0 };
+	struct err e = { 0 };
+	struct wall now = wall_now();
+	struct schedule_row row = {
+		.workflow_file = (char *)"a.yml", .cron = (char *)"* * * * *", .next_at = now
+	};
+	const struct schedule_list lines = { &row, 1 };
+	CLEANUP(schedule_list_release) struct schedule_list due = { 0 };
+
+	serves_open(&p);
+	must_err(store_schedule_replace(p.a, p.w.repo_id, &lines, &e));
+	must_err(store_schedule_due(p.a, now, &due, &e));
+	assert_int_equal(1, due.n);
+	assert_int_equal(1, store_schedule_waits(p.a, &due.v[0], &e));
+	must_err(store_schedule_set(p.b, due.v[0].id, (struct wall){ now.us + HOUR }, &e));
+	assert_int_equal(0, store_schedule_waits(p.a, &due.v[0], &e));
+	serves_close(&p);
+}
+
 /* ---- webhooks ---- */
 
 static int64_t hook_add(struct serves *p)
@@ -386,6 +409,7 @@ int main(void)
 		cmocka_unit_test(a_repeated_heartbeat_finds_the_claim_of_another_serve),
 		cmocka_unit_test(a_push_is_taken_over_once),
 		cmocka_unit_test(a_push_of_a_serve_that_only_slept_goes_on_there),
+		cmocka_unit_test(a_line_that_another_serve_has_started_waits_no_more),
 		cmocka_unit_test(one_serve_sends_to_a_webhook),
 		cmocka_unit_test(what_was_delivered_stays_so),
 		cmocka_unit_test(a_lost_job_is_queued_again_once),
