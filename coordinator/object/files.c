@@ -73,8 +73,8 @@ int files_sweep(const struct files *f, struct err *e)
 	CLEAN_STR char *folder = path_join(f->folder, TEMP);
 	const struct dirent *ent;
 	time_t now = time(NULL);
-
 	CLEANUP(dir_closep) DIR *d = opendir(folder);
+
 	if (!d)
 		return errno == ENOENT ? 0 : err_set_errno(e, errno, "%s", folder);
 	while ((ent = readdir(d)))

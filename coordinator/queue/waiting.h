@@ -17,7 +17,7 @@ struct queue_row {
 	struct strv labels;    /* runs_on of the jobs */
 	int64_t jobs;          /* queued; 0 with store_queue_heads */
 	struct wall oldest_at; /* when the one that was queued first was created */
-	struct wall since;     /* since when the first of them could be claimed; not with the heads */
+	struct wall since; /* since when the first of them could be claimed; not with the heads */
 	bool disabled[POLICY_LEVELS];
 	struct strv allowed[POLICY_LEVELS];  /* policy.h; empty: all */
 	int64_t repo_cap, owner_cap;         /* strictest; 0: none */
