@@ -213,6 +213,8 @@ static enum MHD_Result headers_in(struct httpd_request *r)
 	request_route(r);
 	if (!r->io.answered)
 		request_query(r);
+	if (!r->io.answered)
+		request_check(r);
 	if (r->io.answered || !r->route->begin)
 		return headers_end(r);
 	request_read(r);

@@ -87,6 +87,8 @@ void httpd_turn_flushed(struct httpd *h);
 /* The request; everything lives until its close callback returned. */
 void *httpd_app(const struct httpd_request *r); /* as the handlers get it */
 const char *httpd_path(const struct httpd_request *r);
+/* UTF-8, as the path and all of its parameters are: a value that is none is refused before any
+ * handler runs, or counts as absent where nobody acts on it. Cookie alone may be any bytes. */
 const char *httpd_header(const struct httpd_request *r, const char *name); /* any case; NULL */
 const char *httpd_query(const struct httpd_request *r, const char *name);  /* decoded; NULL */
 const char *httpd_param(const struct httpd_request *r, const char *name);  /* of the pattern */

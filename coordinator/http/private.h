@@ -116,6 +116,7 @@ void request_route(struct httpd_request *r);
 void request_forwarded(struct MHD_Connection *c);
 /* Decodes the query; answers 400 when it cannot. */
 void request_query(struct httpd_request *r);
+void request_check(struct httpd_request *r); /* its headers */
 /* Copies what else handlers may ask for. */
 void request_read(struct httpd_request *r);
 

@@ -1,7 +1,8 @@
 /*
  * Routing, and what handlers read of a request. The path is matched as it was sent, without
  * decoding: a name that needs percent-encoding does not exist here. The query is decoded here and
- * nowhere else, before any handler sees it.
+ * nowhere else, before any handler sees it. HTTP lets any byte stand in a path and in a header;
+ * what handlers see is UTF-8 (but of Cookie), as it may go on to the store.
  */
 #include "coordinator/http/private.h"
 
@@ -9,6 +10,7 @@
 
 #include "base/limits.h"
 #include "base/codec.h"
+#include "base/utf8.h"
 #include "coordinator/http/connection.h"
 
 /* Matches one path against a pattern and collects its parameters. */
@@ -37,11 +39,21 @@ static bool method_match(const struct httpd_route *t, const char *method)
 	return str_eq(t->method, method) || (str_eq(t->method, "GET") && str_eq(method, "HEAD"));
 }
 
+static void nothing_here(struct httpd_request *r)
+{
+	r->at_once = r->io.answered = true;
+	httpd_error(r, 404, "there is nothing at this path");
+}
+
 void request_route(struct httpd_request *r)
 {
 	const struct httpd_config *c = &r->h->config;
 	const struct httpd_route *other = NULL;
 
+	if (!utf8_valid(r->path, strlen(r->path))) {
+		nothing_here(r);
+		return;
+	}
 	for (size_t i = 0; i < c->n_tables; i++) {
 		for (size_t k = 0; k < r->h->table_sizes[i]; k++) {
 			const struct httpd_route *t = &r->h->tables[i][k];
@@ -63,19 +75,60 @@ void request_route(struct httpd_request *r)
 		buf_init(&r->body, 0);
 		return;
 	}
-	r->at_once = r->io.answered = true;
-	if (other) {
-		httpd_add_header(r, "Allow", other->method);
-		httpd_error(r, 405, "method %.20s is not allowed here", r->method);
-	} else {
-		httpd_error(r, 404, "there is nothing at this path");
+	if (!other) {
+		nothing_here(r);
+		return;
 	}
+	r->at_once = r->io.answered = true;
+	httpd_add_header(r, "Allow", other->method);
+	httpd_error(r, 405, "method %.20s is not allowed here", r->method);
 }
 
+/* ---- headers ---- */
+
+static bool is_text(const char *value)
+{
+	return utf8_valid(value, strlen(value));
+}
+
+/* Without one of these a call would be another one: they are never taken for absent. */
+static bool is_acted_on(const char *name)
+{
+	static const char *const names[] = { "Authorization", "Content-Encoding", "Content-Type",
+		"Git-Protocol", "Host", "Idempotency-Key", "Last-Event-ID", "Origin", "Prefer",
+		"Sec-Fetch-Site" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	return strncasecmp(name, "Shithub-", strlen("Shithub-")) == 0;
+}
+
+static enum MHD_Result field_check(
+	void *bad, enum MHD_ValueKind kind UNUSED, const char *name, const char *value)
+{
+	if (!value || is_text(value) || !is_acted_on(name))
+		return MHD_YES;
+	*(const char **)bad = name;
+	return MHD_NO;
+}
+
+void request_check(struct httpd_request *r)
+{
+	const char *bad = NULL;
+
+	MHD_get_connection_values(r->io.c, MHD_HEADER_KIND, field_check, &bad);
+	if (!bad)
+		return;
+	r->at_once = r->io.answered = true;
+	httpd_error(r, 400, "header %.64s: expected UTF-8 text", bad);
+}
+
+/* Another site of the same domain may set cookies as it likes; who reads one looks at it alone. */
 static enum MHD_Result field_add(
 	void *fields, enum MHD_ValueKind kind UNUSED, const char *name, const char *value)
 {
-	if (!value)
+	if (!value || (!is_text(value) && strcasecmp(name, "Cookie") != 0))
 		return MHD_YES;
 	strv_add(fields, name);
 	strv_add(fields, value);
@@ -227,7 +280,8 @@ bool httpd_basic(const struct httpd_request *r, char **ret_user, char **ret_pass
 	const char *v = header_credentials(r, "Basic");
 	struct buf text = BUF_INIT(LIMIT_TOKEN);
 	bool ok = v && base64_decode(&text, v, strlen(v), NULL) == 0 &&
-		  !memchr(buf_slice(&text).ptr, 0, text.len);
+		  !memchr(buf_slice(&text).ptr, 0, text.len) &&
+		  utf8_valid(buf_slice(&text).ptr, text.len);
 	const char *colon = ok ? strchr(buf_cstr(&text), ':') : NULL;
 
 	if (colon) {

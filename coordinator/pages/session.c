@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "coordinator/rights/session.h"
 
 #define NAME "shithub_session"
@@ -35,7 +36,8 @@ char *cookie_get(const struct app *a, const struct httpd_request *r, const char 
 		at += strspn(at, "; ");
 		size_t len = strcspn(at, ";");
 
-		if (len >= n && len - n <= max && strncmp(at, full, n) == 0)
+		if (len >= n && len - n <= max && strncmp(at, full, n) == 0 &&
+			utf8_valid(at + n, len - n))
 			return xstrndup(at + n, len - n);
 		at = strchr(at, ';');
 	}

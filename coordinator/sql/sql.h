@@ -2,8 +2,9 @@
  * Statements: prepared once and cached, bound by a type string, stepped; the same for every engine
  * (engine.h). For this folder and the rooms whose files hold SQL only.
  *
- * Types: i int64_t · t const char * (NULL: null) · b const void *, size_t · w struct wall (0: null)
- *        y bool · v const struct strv * and p const struct pairs * (as JSON text, NULL: empty)
+ * Types: i int64_t · t const char *, which must be UTF-8 (ERR_INPUT; NULL: null) · b const void *,
+ * size_t · w struct wall (0: null) · y bool · v const struct strv * and p const struct pairs * (as
+ * JSON text, NULL: empty)
  * The SQL must be a literal: statements are found again by its address.
  */
 #ifndef COORDINATOR_SQL_SQL_H

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "coordinator/sql/sql.h"
 
 static int json_text(const struct strv *v, const struct pairs *p, struct buf *out, struct err *e)
@@ -42,10 +43,16 @@ static int value_json(
 	return 0;
 }
 
-static void value_text(struct sql_value *to, const char *text)
+/* PostgreSQL would refuse it, and the whole transaction with it. */
+static int value_text(struct sql_value *to, const char *text, struct err *e)
 {
+	size_t n = text ? strlen(text) : 0;
+
+	if (!utf8_valid(text, n))
+		return err_set(e, ERR_INPUT, "store: a text is not UTF-8: %.200s", text);
 	if (text)
-		*to = (struct sql_value){ VALUE_TEXT, 0, text, strlen(text), NULL };
+		*to = (struct sql_value){ VALUE_TEXT, 0, text, n, NULL };
+	return 0;
 }
 
 static void value_int(struct sql_value *to, int64_t number)
@@ -66,8 +73,7 @@ static int value_read(struct sql_value *to, char type, va_list *ap, struct err *
 		value_int(to, va_arg(*ap, int) != 0);
 		return 0;
 	case 't':
-		value_text(to, va_arg(*ap, const char *));
-		return 0;
+		return value_text(to, va_arg(*ap, const char *), e);
 	case 'b': {
 		const char *p = va_arg(*ap, const void *);
 		size_t n = va_arg(*ap, size_t);
