@@ -63,6 +63,7 @@ static enum err_class state_class(const char *state)
 		{ "57014", ERR_TIMEOUT },  /* query_canceled: statement_timeout */
 		{ "53", ERR_INTERNAL },    /* disk full, too many connections */
 		{ "42501", ERR_INPUT },    /* insufficient_privilege */
+		{ "42P01", ERR_NET },      /* undefined_table: the schema is gone */
 		{ "25006", ERR_NET },      /* read_only_sql_transaction: a primary no more */
 	};
 
