@@ -52,7 +52,9 @@ static int lost(struct link *l, struct err *e)
 	return failed(l, e, ERR_NET, why);
 }
 
-static enum err_class state_class(const char *state)
+#define UNDEFINED_TABLE "42P01"
+
+static enum err_class state_class(const struct link *l, const char *state)
 {
 	static const struct {
 		const char *state;
@@ -63,10 +65,11 @@ static enum err_class state_class(const char *state)
 		{ "57014", ERR_TIMEOUT },  /* query_canceled: statement_timeout */
 		{ "53", ERR_INTERNAL },    /* disk full, too many connections */
 		{ "42501", ERR_INPUT },    /* insufficient_privilege */
-		{ "42P01", ERR_NET },      /* undefined_table: the schema is gone */
 		{ "25006", ERR_NET },      /* read_only_sql_transaction: a primary no more */
 	};
 
+	if (l->served && str_eq(state, UNDEFINED_TABLE))
+		return ERR_NET; /* the schema is away */
 	for (size_t i = 0; state && i < ARRAY_LEN(known); i++)
 		if (str_starts(state, known[i].state))
 			return known[i].class;
@@ -79,7 +82,7 @@ static int result_failed(struct link *l, const PGresult *r, struct err *e)
 
 	if (link_lost(l))
 		return lost(l, e);
-	return failed(l, e, state_class(PQresultErrorField(r, PG_DIAG_SQLSTATE)),
+	return failed(l, e, state_class(l, PQresultErrorField(r, PG_DIAG_SQLSTATE)),
 		text ? text : PQresultErrorMessage(r));
 }
 
