@@ -203,22 +203,41 @@ int store_log_note(
 	return rc < 0 ? -1 : store_commit(&tx, e);
 }
 
-int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
-	void *data, struct err *e)
+/* All rows of a statement may be in memory at once (coordinator/sql/postgres.c). */
+enum { PAGE_CHUNKS = 16 };
+
+/* Chunks behind *after, which becomes the last one's. Their number, -1. */
+static int page_each(struct store *s, int64_t step_id, int64_t *after,
+	int (*fn)(void *data, const char *p, size_t n), void *data, struct err *e)
 {
 	CLEAN_QUERY struct query q = { 0 };
+	int n = 0, rc;
 
-	if (sql_query(s, &q, e, "SELECT chunk FROM log_chunks WHERE step_id = ? ORDER BY seq", "i",
-		    step_id) < 0)
+	if (sql_query(s, &q, e,
+		    "SELECT seq, chunk FROM log_chunks WHERE step_id = ? AND seq > ?"
+		    " ORDER BY seq LIMIT ?",
+		    "iii", step_id, *after, (int64_t)PAGE_CHUNKS) < 0)
 		return -1;
-	int rc;
-	while ((rc = sql_next(&q, e)) > 0) {
-		struct slice chunk = col_bytes(&q, 0);
+	for (; (rc = sql_next(&q, e)) > 0; n++) {
+		struct slice chunk = col_bytes(&q, 1);
 
+		*after = col_int(&q, 0);
 		if (fn(data, chunk.ptr, chunk.len) < 0)
 			return -1;
 	}
-	return rc;
+	return rc < 0 ? -1 : n;
+}
+
+int store_log_each(struct store *s, int64_t step_id, int (*fn)(void *data, const char *p, size_t n),
+	void *data, struct err *e)
+{
+	int64_t after = -1;
+	int n;
+
+	do {
+		n = page_each(s, step_id, &after, fn, data, e);
+	} while (n == PAGE_CHUNKS);
+	return n < 0 ? -1 : 0;
 }
 
 int store_log_arrivals(struct store *s, int64_t step_id,
