@@ -45,9 +45,9 @@ static int admin_open(
 		return -1;
 	if (!v->makes_store && store_place_is_file(place) && access(place, F_OK) < 0)
 		return err_set(e, ERR_INPUT,
-			"data folder %s: there is no shithubd.db in it; expected the folder of "
+			"data folder %s: there is no store at %s; expected the folder of "
 			"`shithubd serve` (--data DIR)",
-			a->data_dir);
+			a->data_dir, place);
 	if (dir_ensure_parents(a->data_dir, 0700, e) < 0)
 		return err_wrap(e, "data folder");
 	a->store = store_open(place, e);

@@ -168,13 +168,14 @@ static int objects_begin(struct serve *v, struct err *e)
 
 static int store_begin_here(struct serve *v, struct err *e)
 {
-	if (store_place_publish(v->app.data_dir, v->config.store, e) < 0)
-		return -1;
-	CLEAN_STR char *place = store_place(v->app.data_dir, e);
+	CLEAN_STR char *place = store_place_to_serve(v->app.data_dir, v->config.store, e);
+
 	if (!place || store_folder_lock(v, place, e) < 0)
 		return -1;
 	v->app.store = store_open_to_serve(place, e);
-	return v->app.store ? store_instances_alone(v->app.store, e) : -1;
+	if (!v->app.store || store_instances_alone(v->app.store, e) < 0)
+		return -1;
+	return store_place_publish(v->app.data_dir, v->config.store, e);
 }
 
 /* One serve per data folder: the lock is held until the process ends. */

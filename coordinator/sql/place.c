@@ -58,16 +58,23 @@ char *store_place_of(const char *store, struct err *e)
 	return place_of(str_empty(store) ? "-" : store, "", "--store", e);
 }
 
+char *store_place_to_serve(const char *data_dir, const char *store, struct err *e)
+{
+	return place_of(store, data_dir, "--store", e);
+}
+
 char *store_place(const char *data_dir, struct err *e)
 {
 	CLEAN_STR char *path = path_join(data_dir, "store");
 	CLEAN_BUF struct buf text = BUF_INIT(PLACE_MAX);
 
-	if (access(path, F_OK) < 0)
+	if (access(path, F_OK) == 0)
+		return file_read(path, &text, e) < 0 ? NULL
+						     : place_of(buf_cstr(&text), data_dir, path, e);
+	if (errno == ENOENT)
 		return place_of(getenv(STORE_ENV), data_dir, STORE_ENV, e);
-	if (file_read(path, &text, e) < 0)
-		return NULL;
-	return place_of(buf_cstr(&text), data_dir, path, e);
+	err_set_errno(e, errno, "%s", path);
+	return NULL;
 }
 
 bool store_place_noted(const char *data_dir)

@@ -72,3 +72,23 @@ def test_a_browser_with_an_odd_name_signs_in(coordinator, user):
                b"Content-Type: application/x-www-form-urlencoded",
                b"Content-Length: %d" % len(body), body=body) == 303
     assert database.psql(f"SELECT agent FROM {user.name}.sessions") == ""
+
+
+def test_a_serve_that_is_refused_leaves_the_note_as_it_was(coordinator, build):
+    note = coordinator.data / "store"
+    was = note.read_text()
+    coordinator.stop()
+    for address in ("postgres://u:hunter2@127.0.0.1:1/d", "postgres://u@127.0.0.1:1/d",
+                    f"sqlite:{coordinator.data}/missing"):
+        done = driver.run([build / "shithubd", "serve", "--data", coordinator.data, "--listen",
+                           "127.0.0.1:0", "--store", address], check=False)
+        assert done.returncode != 0, address
+        assert note.read_text() == was, address
+    assert coordinator.admin_json("run", "list") == []
+
+
+def test_a_serve_that_is_refused_at_first_leaves_no_note(build, folder):
+    done = driver.run([build / "shithubd", "serve", "--data", folder / "data", "--listen", "127.0.0.1:0",
+                       "--store", "postgres://u:hunter2@127.0.0.1:1/d"], check=False)
+    assert done.returncode == 2 and b"add password_file=FILE" in done.stderr, done.stderr
+    assert not (folder / "data/store").exists()

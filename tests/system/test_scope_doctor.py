@@ -216,3 +216,21 @@ def test_our_own_store_without_its_check(coordinator, repository):
     row, = coordinator.admin_json("runner", "list")
     assert row["scope"] == {"kind": "repo", "owner": None, "repository": "acme/app"}
     assert coordinator.program.process.pid == pid and coordinator.program.alive()
+
+
+def own_doctor(coordinator):
+    return driver.run([coordinator.binary, "admin", "runner", "scope-doctor", "--data", coordinator.data,
+                       "--name", NAME, "--owner-id", "1", "--repo-id", "35"], check=False)
+
+
+def test_the_own_store_is_found_where_serve_has_it(coordinators, folder):
+    (folder / "rows").mkdir()
+    coordinator = coordinators("--store", f"sqlite:{folder}/rows").start()
+    done = own_doctor(coordinator)
+    assert done.returncode == 3 and b"MISSING" in done.stdout, done
+
+
+def test_an_own_store_in_postgresql_is_refused_by_name(coordinators, user):
+    done = own_doctor(coordinators("--store", user.address).start())
+    assert done.returncode == 3, done
+    assert b"the store is in PostgreSQL, where no registration can have two scopes" in done.stderr

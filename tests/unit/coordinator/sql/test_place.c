@@ -73,11 +73,26 @@ static void test_addresses_that_are_none(void **state)
 	expect(dir, "@/shithubd.db");
 }
 
+/* It may be another store's: the environment's is not taken in its place. */
+static void test_a_note_that_cannot_be_reached_is_no_absent_one(void **state)
+{
+	const char *dir = *state;
+	CLEAN_STR char *note = path_join(dir, "store");
+
+	setenv("SHITHUBD_STORE", "sqlite:/elsewhere", 1);
+	assert_int_equal(0, symlink("store", note));
+	struct err e = { 0 };
+	assert_null(store_place(dir, &e));
+	assert_non_null(strstr(e.text, "/store: Too many levels of symbolic links"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_the_note_of_serve_wins, folder_make, folder_drop),
+		cmocka_unit_test_setup_teardown(test_a_note_that_cannot_be_reached_is_no_absent_one,
+			folder_make, folder_drop),
 		cmocka_unit_test_setup_teardown(
 			test_addresses_that_are_none, folder_make, folder_drop),
 	};
