@@ -53,7 +53,7 @@ struct app {
 	struct metrics metrics;
 	struct metrics_access metrics_access;
 	atomic_bool store_fails; /* the last commit did */
-	int64_t push_elsewhere;  /* trigger/push_journal.h: said of this push last */
+	int64_t push_elsewhere;  /* trigger/push_journal.h: said of the pushes up to this one */
 	struct planner *planner; /* trigger/planner.h; NULL: runs are made where a push ends */
 	struct syncer *syncer;   /* object/syncer.h; NULL: uploads are synced where they end */
 	struct syncer *fetcher;  /* brings objects of a bucket here (object/fetch.h); NULL: none */

@@ -332,7 +332,7 @@ static void waiters_try(struct app *a)
 		if (!queue_offers(&queue, &w->offer) || !waiter_try(w))
 			continue;
 		if (mono_diff(mono_now(), until) >= 0)
-			return app_wake(a);
+			return claim_wake(a);
 		if (queue_read_again(a, &queue) < 0)
 			return;
 	}

@@ -64,6 +64,7 @@ int claims_recover(struct app *a, struct err *e)
 	if (n) {
 		metric_add(&a->metrics, METRIC_CLAIMS_RETURNED, n);
 		log_warn("claim", "claims_returned", F_INT("count", n));
+		app_wake(a);
 	}
 	return 0;
 }

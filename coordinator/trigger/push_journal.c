@@ -174,12 +174,12 @@ static int left_here(struct app *a, const struct push_row *p, struct repo_row *r
 	CLEAN_STR char *path = repo_path(a->data_dir, ret);
 	if (access(path, F_OK) == 0)
 		return 1;
-	if (a->push_elsewhere != p->id)
+	if (p->id > a->push_elsewhere)
 		log_warn("git", "push_waits_for_its_host", F_INT("push", p->id),
 			F_INT("repo", ret->id), F_STR("missing", path),
 			F_STR("effect",
 				"its runs are made when a serve starts that has the folder"));
-	a->push_elsewhere = p->id;
+	a->push_elsewhere = p->id > a->push_elsewhere ? p->id : a->push_elsewhere;
 	return 0;
 }
 
