@@ -129,6 +129,14 @@ def ended_with_log(job, log):
     job.end()
 
 
+def archived(coordinator, repository):
+    """A job whose log is in the store."""
+    job = claimed(coordinator, repository)
+    ended_with_log(job, b"hello\n")
+    cleaned(coordinator, "--keep-chunks-days", "0")
+    return job
+
+
 # ---- the stand-in itself ----
 
 def test_the_stand_in_signs_as_aws_publishes():
@@ -311,9 +319,7 @@ def test_a_store_that_stalls_is_named_before_the_sender_gives_up(coordinator, re
 
 @stand_in
 def test_readers_do_not_wait_for_uploads(coordinator, repository, store):
-    job = claimed(coordinator, repository)
-    ended_with_log(job, b"hello\n")
-    cleaned(coordinator, "--keep-chunks-days", "0")
+    job = archived(coordinator, repository)
     other, held = claimed(coordinator, repository, "demo/other"), Held()
     places = [other.must("artifacts/upload", {"name": f"box{n}", "size_bytes": 1}) for n in range(8)]
     token = coordinator.create_token("reader")
@@ -333,9 +339,7 @@ def test_readers_do_not_wait_for_uploads(coordinator, repository, store):
 
 @stand_in
 def test_nothing_is_fetched_for_readers_who_left(coordinator, repository, store):
-    job = claimed(coordinator, repository)
-    ended_with_log(job, b"hello\n")
-    cleaned(coordinator, "--keep-chunks-days", "0")
+    job = archived(coordinator, repository)
     page = f"/demo/sample/runs/{job.run_id}/jobs/{job.id}/log"
     held = Held()
     with store.fault("GET .*[.]log", held, 1 << 30):
@@ -353,9 +357,7 @@ def test_nothing_is_fetched_for_readers_who_left(coordinator, repository, store)
 
 @stand_in
 def test_more_than_the_row_says_is_not_fetched(coordinator, repository, store):
-    job = claimed(coordinator, repository)
-    ended_with_log(job, b"hello\n")
-    cleaned(coordinator, "--keep-chunks-days", "0")
+    job = archived(coordinator, repository)
     (key, content), = store.objects.items()
     store.objects[key] = content * 1000
     token = coordinator.create_token("reader")
@@ -386,9 +388,7 @@ def test_archived_logs_are_the_same(coordinator, repository, store):
 
 @stand_in
 def test_a_log_that_is_gone_or_changed_is_told(coordinator, repository, store):
-    job = claimed(coordinator, repository)
-    ended_with_log(job, b"hello\n")
-    cleaned(coordinator, "--keep-chunks-days", "0")
+    job = archived(coordinator, repository)
     (key, content), = store.objects.items()
     token = coordinator.create_token("reader")
     path = f"/api/v1/jobs/{job.id}/log"
@@ -419,6 +419,27 @@ def test_objects_go_before_their_rows(coordinator, repository, store):
     assert not store.objects
 
 
+@stand_in
+@pytest.mark.parametrize("asked", ["GET .*list-type=2.*artifacts", "DELETE"])
+def test_another_one_removes_the_same(coordinator, repository, store, asked):
+    """As a second coordinator on the same rows would: what is gone counts as removed."""
+    job = claimed(coordinator, repository)
+    for name in ("one", "two"):
+        assert sent(job, coordinator, name, b"content")[0].status == 200
+    held = Held(late=True)
+    with store.fault(asked, held):
+        rows(coordinator, "UPDATE artifacts SET expires_at = 1")
+        held.must_come()
+        store.objects.clear()
+        rows(coordinator, "DELETE FROM artifacts")
+        held.go.set()
+        assert sent(job, coordinator, "one", b"again")[0].status == 200
+    cleaned(coordinator)
+    listed, = job.must("artifacts/list", {})["artifacts"]
+    assert driver.request("GET", listed["download_url"]).body == b"again"
+    assert "deleted" not in coordinator.program.log()
+
+
 @both
 def test_a_run_goes_with_all_it_has(coordinator, repository, store):
     job = claimed(coordinator, repository)
@@ -436,9 +457,7 @@ def test_a_run_goes_with_all_it_has(coordinator, repository, store):
 def test_no_key_of_a_list_leads_elsewhere(coordinator, repository, store):
     """Whoever may write to the bucket names objects as they like: what is removed is neither a file of
     ours nor an object of others."""
-    job = claimed(coordinator, repository)
-    ended_with_log(job, b"hello\n")
-    cleaned(coordinator, "--keep-chunks-days", "0")
+    job = archived(coordinator, repository)
     token = coordinator.create_token("reader")  # brings the run's folder into the cache
     assert coordinator.request("GET", f"/api/v1/jobs/{job.id}/log", None, token).status == 200
     run = f"actions/runs/{job.run_id}"
@@ -535,9 +554,7 @@ def test_a_job_waits_for_a_store_that_is_away(repository, coordinator, joined, s
 
 @stand_in
 def test_calls_go_on_while_the_store_is_away(coordinator, repository, store):
-    job = claimed(coordinator, repository)
-    ended_with_log(job, b"hello\n")
-    cleaned(coordinator, "--keep-chunks-days", "0")
+    job = archived(coordinator, repository)
     token = coordinator.create_token("reader")
     got = []
     with store.away():
