@@ -43,6 +43,11 @@ static const unsigned char line_lanes[256] = {
 	['_'] = WRAPS_64,
 };
 
+bool mask_lane_in_line(unsigned char c)
+{
+	return line_lanes[c] != 0;
+}
+
 unsigned mask_lane_wraps(const unsigned char *end, size_t n)
 {
 	unsigned wraps = WRAPS_HEX;

@@ -33,6 +33,7 @@ const struct mask_rules *mask_lane_rules(enum mask_lane lane);
 /* The lanes, as bits, of which all the MASK_WRAP_LEAST bytes before `end` are; a CR that stands
  * there, plain or escaped, does not count. There are n bytes before end. */
 unsigned mask_lane_wraps(const unsigned char *end, size_t n);
+bool mask_lane_in_line(unsigned char c);       /* may it stand in a line of one of these lanes? */
 enum { MASK_WRAP_BACK = MASK_WRAP_LEAST + 2 }; /* bytes that it looks at */
 
 #endif

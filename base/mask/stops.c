@@ -89,7 +89,7 @@ void mask_stops_init(struct mask_stops *s, const struct mask_grams *grams,
 {
 	unsigned n = 0;
 
-	*s = (struct mask_stops){ .grams = grams, .wide = wide };
+	*s = (struct mask_stops){ .grams = grams, .wide = wide, .breaks = true };
 	for (size_t i = 0; i < forms->n; i++)
 		add_rules(s, forms->v[i].lane);
 	for (unsigned c = 0; c < 256; c++) {
@@ -99,6 +99,7 @@ void mask_stops_init(struct mask_stops *s, const struct mask_grams *grams,
 		s->in_front[c] = s->grams->len > 1 ? s->grams->in_head[c] : 0;
 		if (!s->all[c])
 			continue;
+		s->breaks &= !mask_lane_in_line((unsigned char)c);
 		if (n == MASK_STOPS)
 			BUG("more than %d bytes that are not plain", MASK_STOPS);
 		for (unsigned i = n++; i < MASK_STOPS; i++)
@@ -290,15 +291,27 @@ static __attribute__((noinline)) bool may_be_inside(const struct mask_stops *s,
 	       (may.skips && may_read(&r, at + 1, (struct known){ .lanes = may.skips }));
 }
 
-/* May a form begin at `start` or later whose first byte that is not plain is this one? At the
- * beginning of p it is not known whether a line was wrapped. */
-static inline bool is_inside(
-	const struct mask_stops *s, const unsigned char *p, size_t start, size_t at, size_t n)
+/* May the byte at `at` stand for nothing because a line was wrapped there? Not in one so short that
+ * the byte before it that is not plain, `gap` bytes away, stands in it; nearer than three bytes it
+ * may be the CR, plain or escaped, of the line's end. At the beginning of p nobody knows. */
+static inline unsigned wraps_at(
+	const struct mask_stops *s, const unsigned char *p, size_t at, size_t gap)
+{
+	if (at < MASK_WRAP_BACK)
+		return MASK_ALL_LANES;
+	if (gap > 2 && gap <= MASK_WRAP_LEAST && s->breaks)
+		return 0;
+	return mask_lane_wraps(p + at, at);
+}
+
+/* May a form begin at `start` or later whose first byte that is not plain is this one? */
+static inline bool is_inside(const struct mask_stops *s, const unsigned char *p, size_t start,
+	size_t at, size_t n, size_t gap)
 {
 	struct chances may = chances_at(s, p, start, at, n);
 
-	if (may.skips & s->wraps[p[at]] && at >= MASK_WRAP_BACK)
-		may.skips &= s->skips[p[at]] | mask_lane_wraps(p + at, at);
+	if (may.skips & s->wraps[p[at]])
+		may.skips &= s->skips[p[at]] | wraps_at(s, p, at, gap);
 	return (may.skips | may.tokens | may.begins) && may_be_inside(s, p, start, at, n, may);
 }
 
@@ -341,16 +354,19 @@ static inline uint64_t find_stops(const struct mask_stops *s, const unsigned cha
 size_t mask_stops_find(const struct mask_stops *s, const unsigned char *p, size_t start, size_t at,
 	size_t end, size_t n)
 {
+	size_t before = (size_t)0 - 2 * MASK_WRAP_LEAST; /* the stop before; none yet: far away */
+
 	for (; at + 64 <= end; at += 64) {
 		for (uint64_t stops = find_stops(s, p + at); stops; stops &= stops - 1) {
-			size_t stop = at + (unsigned)__builtin_ctzll(stops);
+			size_t stop = at + (unsigned)__builtin_ctzll(stops), gap = stop - before;
 
-			if (is_inside(s, p, start, stop, n))
+			before = stop;
+			if (is_inside(s, p, start, stop, n, gap))
 				return stop;
 		}
 	}
 	for (; at < end; at++) {
-		if (s->all[p[at]] && is_inside(s, p, start, at, n))
+		if (s->all[p[at]] && is_inside(s, p, start, at, n, SIZE_MAX))
 			return at;
 	}
 	return end;

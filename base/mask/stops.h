@@ -21,6 +21,7 @@ struct mask_stops {
 	unsigned char low[16], high[16]; /* the same bytes by their halves, see wide.c */
 	const struct mask_grams *grams;
 	bool none, wide;
+	bool breaks;                 /* no such byte stands in a line that was wrapped */
 	unsigned char opens[256];    /* lanes in which it may begin a token */
 	unsigned char skips[256];    /* lanes in which it may stand for nothing */
 	unsigned char wraps[256];    /* the same, where a line was wrapped */

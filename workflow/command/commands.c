@@ -345,9 +345,30 @@ static inline size_t line_end(struct feed *f, size_t at)
 	return hit ? (size_t)(hit - f->p) : f->cr;
 }
 
+typedef unsigned char block __attribute__((vector_size(16)));
+
+/* Over blocks in which no line begins that deserves a closer look: however short lines are, no work
+ * for each of them. */
+static size_t skip_lines(const char *p, size_t at, size_t n)
+{
+	for (; at + sizeof(block) < n; at += sizeof(block)) {
+		block v, next;
+		uint64_t halves[2];
+
+		memcpy(&v, p + at, sizeof(v));
+		memcpy(&next, p + at + 1, sizeof(next));
+		v = (block)((v == '\n') | (v == '\r')) & (block)((next <= ' ') | (next == ':'));
+		memcpy(halves, &v, sizeof(halves));
+		if (halves[0] | halves[1])
+			break;
+	}
+	return at;
+}
+
 /* Over whole lines of text to the next line that deserves a closer look. */
 static size_t walk_text(struct feed *f, size_t at)
 {
+	at = skip_lines(f->p, at, f->n);
 	while ((at = line_end(f, at)) < f->n) {
 		at++;
 		if (at == f->n || (unsigned char)f->p[at] <= ' ' || f->p[at] == ':') {

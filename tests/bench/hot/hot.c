@@ -82,6 +82,13 @@ static void log_lines(struct hot *h)
 	h->units = h->text.len;
 }
 
+static void short_lines(struct hot *h)
+{
+	while (h->text.len < TEXT)
+		buf_adds(&h->text, "ok\n");
+	h->units = h->text.len;
+}
+
 static void json_lines(struct hot *h)
 {
 	while (h->text.len < TEXT)
@@ -141,6 +148,12 @@ static void mask_log(struct hot *h)
 {
 	twenty_secrets(h);
 	log_lines(h);
+}
+
+static void mask_short(struct hot *h)
+{
+	twenty_secrets(h);
+	short_lines(h);
 }
 
 /* Every second word is a secret without its last character. */
@@ -339,6 +352,7 @@ static void eval_run(struct hot *h)
 
 static const struct row ROWS[] = {
 	{ "mask log lines", "byte", mask_log, mask_run },
+	{ "mask short lines", "byte", mask_short, mask_run },
 	{ "mask JSON", "byte", mask_json, mask_run },
 	{ "mask quoted JSON", "byte", mask_quoted, mask_run },
 	{ "mask base64", "byte", mask_base64, mask_run },
@@ -346,6 +360,7 @@ static const struct row ROWS[] = {
 	{ "memchr", "byte", log_lines, find_run, true },
 	{ "memcpy", "byte", log_lines, copy_run, true },
 	{ "commands in log lines", "byte", log_lines, commands_run },
+	{ "commands in short lines", "byte", short_lines, commands_run },
 	{ "commands in warnings", "byte", command_lines, commands_run },
 	{ "JSON parse", "byte", json_array, json_run },
 	{ "upload-pack answer", "byte", pack_answer, pack_run },

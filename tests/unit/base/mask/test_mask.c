@@ -287,6 +287,40 @@ static void test_random(void **state)
 	}
 }
 
+/* A value of which `head` digits end a line that is this long behind a byte that is not plain. */
+static void check_wrapped(size_t line, size_t head, const char *end)
+{
+	struct slice value = slice_of("a secret whose base64 is longer than one line is at most");
+	CLEAN_BUF struct buf coded = BUF_INIT(KIB(1)), text = BUF_INIT(KIB(4)),
+			     out = BUF_INIT(KIB(4));
+
+	base64_encode(&coded, value.ptr, value.len);
+	for (int n = 0; n < 40; n++)
+		buf_adds(&text, "plain ");
+	buf_adds(&text, "\"");
+	for (size_t n = head; n < line; n++)
+		buf_addc(&text, 'Q');
+	buf_add(&text, coded.data, head);
+	buf_adds(&text, end);
+	buf_add(&text, coded.data + head, coded.len - head);
+	buf_adds(&text, "\n");
+	oracle(&value, 1, buf_slice(&text), &out);
+}
+
+/* Around the length from which on a line counts as wrapped. */
+static void test_wrapped_heads(void **state)
+{
+	static const char *const ends[] = { "\n", "\r\n", "\\r\n", "\"\n", "=\n" };
+
+	(void)state;
+	for (size_t line = 28; line < 40; line++) {
+		for (size_t head = 1; head < 12; head++) {
+			for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+				check_wrapped(line, head, ends[i]);
+		}
+	}
+}
+
 /* Whatever stands around the value in encoded data, at most its edge characters remain. */
 static void test_base64_anywhere(void **state)
 {
@@ -434,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_all_chunkings),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_wrapped_heads),
 		cmocka_unit_test(test_base64_anywhere),
 		cmocka_unit_test(test_base64_lines),
 		cmocka_unit_test(test_many_matches),
