@@ -293,10 +293,12 @@ static const struct cli_verb verbs[] = {
 		" [--pages on|off] [--ready-file FILE]",
 		NULL, verb_serve },
 	{ "backup", "copy the data folder while serve runs",
-		"DIR|--in FOLDER [--keep N] [--data DIR] [--without-key] [--output table|json]",
+		"DIR|--in FOLDER [--keep N] [--data DIR] [--store STORE] [--without-key] [--output "
+		"table|json]",
 		NULL, verb_backup },
 	{ "restore", "make a data folder from a backup",
-		"DIR --data DIR [--root-key FILE] [--output table|json]", NULL, verb_restore },
+		"DIR --data DIR [--store STORE] [--root-key FILE] [--output table|json]", NULL,
+		verb_restore },
 	{ "doctor", "check data folder, store, certificate and machine",
 		"[--config FILE] [--data DIR] [--store STORE] [--ca-file FILE] [--offline] "
 		"[--verify-objects]"

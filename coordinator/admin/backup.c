@@ -19,7 +19,7 @@
 #include "coordinator/store/schema.h"
 #include "coordinator/store/store.h"
 
-#define RESULT_MAX KIB(64)
+#define RESULT_MAX MIB(1)
 
 /* One line of JSON of members that `write` adds. */
 static int json_print(void (*write)(struct json_writer *w, const void *data), const void *data)
@@ -83,7 +83,7 @@ static int backup_make(
 
 	if (!o->series.folder) {
 		o->dir = xstrdup(dir);
-		return backup_run(o->data_dir, dir, o->series.without_key, ret, e);
+		return backup_run(o->data_dir, o->series.store, dir, o->series.without_key, ret, e);
 	}
 	if (backup_series_run(o->data_dir, &o->series, ret, name, e) < 0)
 		return -1;
@@ -97,6 +97,7 @@ int verb_backup(int argc, char **argv)
 	enum cli_output output = OUTPUT_TEXT;
 	const struct cli_flag flags[] = {
 		{ "data", CLI_STRING, &o.data_dir, "DIR", "the data folder" },
+		{ "store", CLI_STRING, &o.series.store, STORE_FLAG_META, STORE_FLAG_HELP },
 		{ "in", CLI_STRING, &o.series.folder, "FOLDER",
 			"make a folder in this one, named by the time" },
 		{ "keep", CLI_INT, &o.series.keep, "N",
@@ -168,11 +169,13 @@ static int dir_parse(int argc, char **argv, const struct cli_flag *flags, size_t
 
 int verb_restore(int argc, char **argv)
 {
-	const char *data_dir = NULL, *root_key = NULL;
+	const char *data_dir = NULL, *root_key = NULL, *store = NULL;
 	enum cli_output output = OUTPUT_TEXT;
 	const struct cli_flag flags[] = {
 		{ "data", CLI_STRING, &data_dir, "DIR", "the data folder to make",
 			.required = true },
+		{ "store", CLI_STRING, &store, STORE_FLAG_META,
+			"postgres://…: an empty database for the rows (default: a file in DIR)" },
 		{ "root-key", CLI_STRING, &root_key, "FILE",
 			"root key of a backup --without-key (or SHITHUB_TOTP_KEY)" },
 		CLI_OUTPUT_FLAG(output),
@@ -188,7 +191,10 @@ int verb_restore(int argc, char **argv)
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
-	int code = restore_run(dir, data_dir, root_key, &done, &e) < 0
+	if (store && (store_place_check(store) || store_place_is_file(store)))
+		return cli_fail(EXIT_USAGE, "--store: expected postgres://…; without it the rows "
+					    "are in a file of the data folder");
+	int code = restore_run(dir, data_dir, root_key, store, &done, &e) < 0
 			   ? cli_fail(exit_code(&e), "%s", e.text)
 			   : EXIT_OK;
 	if (code == EXIT_OK && output == OUTPUT_JSON)
@@ -206,8 +212,9 @@ int verb_restore(int argc, char **argv)
 /* ---- migrate ---- */
 
 struct migration {
-	int64_t from, to;
+	int64_t from, to, steps;
 	bool dry_run;
+	struct strv texts; /* of a dry run: what each step would run */
 };
 
 static void migration_write(struct json_writer *w, const void *data)
@@ -216,40 +223,68 @@ static void migration_write(struct json_writer *w, const void *data)
 
 	json_kv_int(w, "from_schema", m->from);
 	json_kv_int(w, "to_schema", m->to);
-	json_kv_int(w, "steps", m->to - m->from);
+	json_kv_int(w, "steps", m->steps);
 	json_kv_bool(w, "dry_run", m->dry_run);
+	json_key(w, "texts");
+	json_begin_array(w);
+	strv_each (text, &m->texts)
+		json_str(w, text);
+	json_end_array(w);
 }
 
-static int schema_read(const char *db, struct migration *m, struct err *e)
+static void migration_print(const struct migration *m)
 {
-	CLEAN_STORE struct store *s = store_open_as_is(db, e);
+	if (m->from == m->to)
+		printf("schema %" PRId64 ": nothing to do\n", m->to);
+	else
+		printf("schema %" PRId64 " to %" PRId64 ", %" PRId64 " steps%s\n", m->from, m->to,
+			m->steps,
+			m->dry_run ? " to do; take a backup first: shithubd backup DIR" : " done");
+	strv_each (text, &m->texts)
+		printf("%s\n", text);
+}
 
-	if (!s)
-		return -1;
+static int schema_read(struct store *s, struct migration *m, struct err *e)
+{
 	m->from = store_schema_version(s);
 	m->to = store_schema_newest();
 	if (m->from < 0)
-		return err_set(e, ERR_IO, "%s: the schema's version cannot be read", db);
+		return err_set(e, ERR_IO, "the schema's version cannot be read");
 	if (m->from > m->to)
 		return err_set(e, ERR_CONFLICT,
-			"%s: schema %" PRId64 " is newer than this program's %" PRId64
+			"schema %" PRId64 " is newer than this program's %" PRId64
 			": use the program that made it, or a newer one",
-			db, m->from, m->to);
+			m->from, m->to);
+	const char *text;
+	for (int64_t n = m->from; (text = store_schema_next(s, &n)); m->steps++)
+		if (m->dry_run)
+			strv_addf(&m->texts, "-- step %" PRId64 "\n%s", n, text);
 	return 0;
 }
 
+static int migration_plan(const char *place, struct migration *m, struct err *e)
+{
+	CLEAN_STORE struct store *s = store_open_as_is(place, e);
+
+	if (!s)
+		return -1;
+	return schema_read(s, m, e) < 0 ? err_wrap(e, "%s", place) : 0;
+}
+
+/* Older serves of a database go on, or end by themselves (docs/POOL.md). */
 static int migrate(const char *data_dir, const char *store, struct migration *m, struct err *e)
 {
 	CLEAN_STR char *place = store_place_or(store, data_dir, e);
 	CLEAN_STR char *lock = path_join(data_dir, "serve.lock");
 	CLEAN_FD int held = -1;
 
-	if (!place || schema_read(place, m, e) < 0)
+	if (!place || migration_plan(place, m, e) < 0)
 		return -1;
 	if (m->dry_run || m->from == m->to)
 		return 0;
-	held = lock_file(lock, e);
-	if (held < 0)
+	if (store_place_is_file(place))
+		held = lock_file(lock, e);
+	if (store_place_is_file(place) && held < 0)
 		return err_wrap(e, "an older serve uses this data folder, stop it first");
 	CLEAN_STORE struct store *s = store_open(place, e);
 	return s ? 0 : -1;
@@ -263,7 +298,8 @@ int verb_migrate(int argc, char **argv)
 	const struct cli_flag flags[] = {
 		{ "data", CLI_STRING, &data_dir, "DIR", "the data folder" },
 		{ "store", CLI_STRING, &store, STORE_FLAG_META, STORE_FLAG_HELP },
-		{ "dry-run", CLI_BOOL, &m.dry_run, NULL, "say what would be done" },
+		{ "dry-run", CLI_BOOL, &m.dry_run, NULL,
+			"say what would be done, with the statements of each step" },
 		CLI_OUTPUT_FLAG(output),
 	};
 	struct err e = { 0 };
@@ -277,15 +313,13 @@ int verb_migrate(int argc, char **argv)
 
 	if (rc != 0)
 		return rc > 0 ? EXIT_OK : EXIT_USAGE;
+	rc = EXIT_OK;
 	if (migrate(data_dir, store, &m, &e) < 0)
-		return cli_fail(exit_code(&e), "%s", e.text);
-	if (output == OUTPUT_JSON)
-		return json_print(migration_write, &m);
-	if (m.from == m.to)
-		printf("schema %" PRId64 ": nothing to do\n", m.to);
+		rc = cli_fail(exit_code(&e), "%s", e.text);
+	else if (output == OUTPUT_JSON)
+		rc = json_print(migration_write, &m);
 	else
-		printf("schema %" PRId64 " to %" PRId64 ", %" PRId64 " steps%s\n", m.from, m.to,
-			m.to - m.from,
-			m.dry_run ? " to do; take a backup first: shithubd backup DIR" : " done");
-	return EXIT_OK;
+		migration_print(&m);
+	strv_release(&m.texts);
+	return rc;
 }

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "coordinator/backup/copy.h"
+#include "coordinator/move/move.h"
 #include "coordinator/object/named.h"
 #include "coordinator/object/objects.h"
 #include "coordinator/object/reader.h"
@@ -25,6 +26,7 @@
 
 struct job {
 	struct backup b;
+	char *database; /* NULL: the store is a file */
 	struct store *live, *copy;
 	struct objects *taken; /* those of the backup */
 	bool elsewhere;        /* they are in a bucket, which is not copied */
@@ -119,11 +121,29 @@ static int object_ensure(void *data, const struct object_named *o, struct err *e
 
 /* ---- the store ---- */
 
+/* Of a database its rows, as one file: so a backup is the same whichever engine the store has. */
+static int rows_take(struct job *j, const char *path, struct err *e)
+{
+	CLEANUP(move_done_release) struct move_done moved = { 0 };
+	CLEAN_STR char *full = realpath(j->b.to, NULL);
+	CLEAN_STR char *to = full ? xasprintf("sqlite:%s", full) : NULL;
+	CLEAN_STR char *lock = path_join(j->b.to, "serve.lock");
+	const struct move_options o = { .from = j->database, .to = to, .snapshot = true };
+
+	if (!j->database)
+		return store_copy(j->live, path, e);
+	if (!to)
+		return err_set_errno(e, errno, "%s", j->b.to);
+	if (move_run(&o, &moved, e) < 0)
+		return -1;
+	return unlink(lock) < 0 ? err_set_errno(e, errno, "%s", lock) : 0;
+}
+
 static int store_take(struct job *j, struct err *e)
 {
 	CLEAN_STR char *path = path_join(j->b.to, "shithubd.db");
 
-	if (store_copy(j->live, path, e) < 0)
+	if (rows_take(j, path, e) < 0)
 		return -1;
 	j->copy = store_open_as_is(path, e);
 	int rc = !j->copy       ? -1
@@ -217,28 +237,28 @@ static void last_note(const char *data_dir, const char *dir)
 			F_STR("effect", "shithubd doctor does not know of this backup"));
 }
 
-static struct store *live_open(const char *data_dir, struct err *e)
+/* *ret: the caller's, of a database. */
+static struct store *live_open(
+	const char *data_dir, const char *store, char **ret_database, struct err *e)
 {
-	CLEAN_STR char *place = store_place(data_dir, e);
+	CLEAN_STR char *place = store_place_or(store, data_dir, e);
 
-	if (place && !store_place_is_file(place)) {
-		err_set(e, ERR_CONFLICT,
-			"the store is in PostgreSQL, which a backup of the data folder does not "
-			"hold: use pg_dump for it, then copy the folder (docs/POOL.md)");
-		return NULL;
-	}
+	if (place && !store_place_is_file(place))
+		*ret_database = xstrdup(place);
 	return place ? store_open_as_is(place, e) : NULL;
 }
 
-int backup_run(const char *data_dir, const char *dir, bool without_key, struct backup_done *ret,
-	struct err *e)
+int backup_run(const char *data_dir, const char *store, const char *dir, bool without_key,
+	struct backup_done *ret, struct err *e)
 {
-	CLEAN_STORE struct store *live = live_open(data_dir, e);
+	CLEAN_STR char *database = NULL;
+	CLEAN_STORE struct store *live = live_open(data_dir, store, &database, e);
 	char when[WALL_TEXT_MAX];
 	CLEAN_STR char *objects = NULL;
 	CLEAN_OBJECTS struct objects *taken =
 		objects_open(&(struct objects_place){ .data_dir = dir }, e);
 	struct job j = { .b = { .from = data_dir, .to = dir },
+		.database = database,
 		.live = live,
 		.taken = taken,
 		.began = wall_now(),

@@ -30,7 +30,7 @@ struct backup_done {
 	int64_t removed;  /* older backups of the series (series.h) */
 };
 /* dir must not be there, or be empty. */
-int backup_run(const char *data_dir, const char *dir, bool without_key, struct backup_done *ret,
-	struct err *e) CHECK_RESULT;
+int backup_run(const char *data_dir, const char *store, const char *dir, bool without_key,
+	struct backup_done *ret, struct err *e) CHECK_RESULT;
 
 #endif

@@ -9,7 +9,9 @@
 #include "base/fs.h"
 #include "coordinator/backup/copy.h"
 #include "coordinator/claim/lost_job.h"
+#include "coordinator/move/move.h"
 #include "coordinator/serve/config.h"
+#include "coordinator/sql/place.h"
 #include "coordinator/store/file.h"
 #include "coordinator/store/schema.h"
 
@@ -17,6 +19,7 @@
 
 struct target {
 	const char *from, *to;
+	const char *store; /* a database for the rows; NULL: a file in the folder */
 	struct restore_done *done;
 };
 
@@ -118,11 +121,35 @@ static int named(const char *temp, const char *data_dir, struct err *e)
 	return 0;
 }
 
+/* Into an empty database; nothing is left of the file. */
+static int rows_to_database(struct target *t, struct err *e)
+{
+	static const char *const gone[] = { "shithubd.db", "shithubd.db-wal", "shithubd.db-shm",
+		"serve.lock" };
+	CLEANUP(move_done_release) struct move_done moved = { 0 };
+	CLEAN_STR char *full = realpath(t->to, NULL);
+
+	if (!full)
+		return err_set_errno(e, errno, "%s", t->to);
+	CLEAN_STR char *from = xasprintf("sqlite:%s", full);
+	const struct move_options o = { .from = from, .to = t->store };
+	if (move_run(&o, &moved, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
+		CLEAN_STR char *path = path_join(full, gone[i]);
+
+		if (unlink(path) < 0 && errno != ENOENT)
+			return err_set_errno(e, errno, "%s", path);
+	}
+	return store_place_publish(full, t->store, e);
+}
+
 static int files_restore(
 	struct target *t, const char *data_dir, const char *root_key, struct err *e)
 {
 	if (manifest_read(t->from, NULL, entry_restore, t, e) < 0 ||
-		key_install(t->to, root_key, e) < 0 || rows_renew(t->to, t->done, e) < 0)
+		key_install(t->to, root_key, e) < 0 || rows_renew(t->to, t->done, e) < 0 ||
+		(t->store && rows_to_database(t, e) < 0))
 		return -1;
 	return named(t->to, data_dir, e);
 }
@@ -139,7 +166,7 @@ static void temp_remove(const char *temp)
 		return; /* what is left has a name that says so */
 }
 
-int restore_run(const char *dir, const char *data_dir, const char *root_key,
+int restore_run(const char *dir, const char *data_dir, const char *root_key, const char *store,
 	struct restore_done *ret, struct err *e)
 {
 	CLEANUP(manifest_head_release) struct manifest_head head = { 0 };
@@ -155,7 +182,7 @@ int restore_run(const char *dir, const char *data_dir, const char *root_key,
 		return -1;
 	ret->created_at = xstrdup(head.created_at);
 	ret->from_schema = head.schema;
-	struct target t = { dir, temp, ret };
+	struct target t = { dir, temp, store, ret };
 	if (mkdir(temp, 0700) < 0)
 		return err_set_errno(
 			e, errno, "restore: %s (an earlier one was stopped? remove it)", temp);

@@ -114,7 +114,7 @@ int backup_series_run(const char *data_dir, const struct backup_series *s, struc
 		return -1;
 	name_of(wall_now(), ret_name);
 	CLEAN_STR char *dir = path_join(s->folder, ret_name);
-	if (backup_run(data_dir, dir, s->without_key, ret, e) < 0)
+	if (backup_run(data_dir, s->store, dir, s->without_key, ret, e) < 0)
 		return -1;
 	return s->keep && !ret->missing ? oldest_remove(s, ret_name, &ret->removed, e) : 0;
 }

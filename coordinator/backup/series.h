@@ -11,8 +11,8 @@
 enum { BACKUP_NAME_MAX = 32 };
 
 struct backup_series {
-	const char *folder;
-	int64_t keep; /* that many stay, this one included; 0: all */
+	const char *folder, *store; /* store: as --store takes it, NULL: the data folder's */
+	int64_t keep;               /* that many stay, this one included; 0: all */
 	bool without_key;
 };
 /* ret_name: of the new backup. ERR_CONFLICT when another process works in the folder. */

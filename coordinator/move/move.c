@@ -255,9 +255,9 @@ static int sides_open(struct move *m, struct err *e)
 			store_place_is_file(from)
 				? "a folder is copied by `shithubd backup` and `restore`"
 				: "a database is copied by pg_dump and pg_restore");
-	return side_open_source(&m->from, m->o->from, e) < 0
-		       ? -1
-		       : side_open_destination(&m->to, m->o->to, e);
+	int rc = m->o->snapshot ? side_open_snapshot(&m->from, m->o->from, e)
+				: side_open_source(&m->from, m->o->from, e);
+	return rc < 0 ? -1 : side_open_destination(&m->to, m->o->to, e);
 }
 
 static int everything(struct move *m, struct err *e)
@@ -266,7 +266,7 @@ static int everything(struct move *m, struct err *e)
 		0
 	}; /* keeps everybody else from writing, to be taken back */
 
-	if (store_begin(m->from.store, &tx, e) < 0)
+	if (!m->o->snapshot && store_begin(m->from.store, &tx, e) < 0)
 		return err_wrap(e, "--from");
 	for (size_t i = 0; i < m->shape.n; i++)
 		if (table_copy(m, i, e) < 0)

@@ -1,6 +1,7 @@
 /*
  * Copies all rows of a store into one of the other engine, `shithubd store copy`. The source is not
- * changed: nobody can write to it meanwhile, so what is compared at the end is what was read.
+ * changed: nobody can write to it meanwhile, so what is compared at the end is what was read (of a
+ * snapshot: whatever they write is not seen).
  *
  * Each page is a transaction of the destination, with the row of store_copy that says how far it
  * is. While that row is there, nobody but a copy opens the destination (store.h). A copy that was
@@ -16,7 +17,10 @@ enum { MOVE_PAGE = 2000 };
 
 struct move_options {
 	const char *from, *to; /* as --store takes them; one a file, one a database */
-	int64_t page;          /* rows, at most; 0: MOVE_PAGE */
+	/* The source goes on: what is copied is what it held at one instant, for a backup.
+	 * PostgreSQL alone. Else nobody may use it meanwhile. */
+	bool snapshot;
+	int64_t page;                               /* rows, at most; 0: MOVE_PAGE */
 	void (*tell)(void *data, const char *line); /* what goes on, now and then */
 	void *data;
 };

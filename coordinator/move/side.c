@@ -82,6 +82,27 @@ int side_open_source(struct side *ret, const char *text, struct err *e)
 	return place && source_open(ret, place, e) == 0 ? 0 : err_wrap(e, "--from");
 }
 
+/* A connection that is lost and made anew would see another instant: in_tx keeps it from that. */
+static int snapshot_begin(struct store *s, struct err *e)
+{
+	if (sql_script(s, e, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY") < 0)
+		return -1;
+	s->in_tx = true;
+	return 0;
+}
+
+int side_open_snapshot(struct side *ret, const char *text, struct err *e)
+{
+	CLEAN_STR char *place = store_place_of(text, e);
+
+	ret->store = place ? store_open_as_is(place, e) : NULL;
+	if (ret->store && !sql_is_postgres(ret->store))
+		BUG("a snapshot of a file");
+	if (!ret->store || schema_check(ret->store, -1, e) < 0)
+		return -1;
+	return snapshot_begin(ret->store, e);
+}
+
 /* One that is there must not be brought to another schema by the way. */
 static int found_check(const char *place, struct err *e)
 {

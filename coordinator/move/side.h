@@ -17,6 +17,8 @@ void side_close(struct side *d);
 /* text: as --from and --to have it. ERR_CONFLICT: a serve uses it, or its schema is not this
  * program's. */
 int side_open_source(struct side *ret, const char *text, struct err *e) CHECK_RESULT;
+/* As it is now, until it is closed, while others use it and write. PostgreSQL alone. */
+int side_open_snapshot(struct side *ret, const char *text, struct err *e) CHECK_RESULT;
 /* Made where there is none yet. */
 int side_open_destination(struct side *ret, const char *text, struct err *e) CHECK_RESULT;
 

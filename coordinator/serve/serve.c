@@ -34,6 +34,7 @@
 #include "coordinator/serve/sign_in.h"
 #include "coordinator/sql/place.h"
 #include "coordinator/instance/lease.h"
+#include "coordinator/store/schema.h"
 #include "coordinator/store/store.h"
 #include "coordinator/trigger/planner.h"
 #include "coordinator/trigger/push_journal.h"
@@ -87,9 +88,29 @@ static void on_hup(
 	certificate_reload(&v->config);
 }
 
+/* A newer program brought the store to its own schema. What this one does still works (steps.h),
+ * but not for longer than it must: the unit starts it again, as the newer one. */
+static bool outgrown(struct serve *v)
+{
+	int64_t have = store_schema_version(v->app.store);
+
+	if (have <= store_schema_newest())
+		return false;
+	log_error("serve", "schema_newer", F_INT("schema", have),
+		F_INT("own", store_schema_newest()),
+		F_STR("remedy", "start the program that made it, or a newer one"));
+	v->stopping = true;
+	sd_notify(0, "STOPPING=1");
+	loop_stop(v->app.loop, EXIT_REFUSED);
+	return true;
+}
+
 static void on_flush(struct loop_source *s, void *data)
 {
 	struct serve *v = data;
+
+	if (outgrown(v))
+		return;
 
 	sd_notify(0, "WATCHDOG=1"); /* to systemd, when there is one */
 	housekeep(&v->app, v->config.job_expiry);

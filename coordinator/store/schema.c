@@ -63,6 +63,16 @@ static int64_t step_after(const struct store *s, int64_t have)
 	return sql_is_postgres(s) && have == 0 ? (int64_t)SCHEMA_POSTGRES_FIRST : have + 1;
 }
 
+const char *store_schema_next(const struct store *s, int64_t *n)
+{
+	int64_t next = step_after(s, *n);
+
+	if (next > SCHEMA_NEWEST)
+		return NULL;
+	*n = next;
+	return step_text(s, next);
+}
+
 /* ---- the same for both ---- */
 
 int64_t store_schema_version(struct store *s)
@@ -82,8 +92,9 @@ static int steps_run(struct store *s, struct err *e)
 		return err_set(e, ERR_CONFLICT,
 			"store: schema %" PRId64 " is newer than this program's %d", have,
 			SCHEMA_NEWEST);
-	for (int64_t n = step_after(s, have); n <= SCHEMA_NEWEST; n++)
-		if (sql_script(s, e, step_text(s, n)) < 0 || version_set(s, n, e) < 0)
+	const char *text;
+	for (int64_t n = have; (text = store_schema_next(s, &n));)
+		if (sql_script(s, e, text) < 0 || version_set(s, n, e) < 0)
 			return err_wrap(e, "schema %" PRId64, n);
 	return 0;
 }

@@ -15,7 +15,7 @@ static char *back_up(struct world *w)
 	struct backup_done done;
 	struct err e = { 0 };
 
-	must_err(backup_run(w->dir, dir, false, &done, &e));
+	must_err(backup_run(w->dir, NULL, dir, false, &done, &e));
 	return dir;
 }
 
@@ -27,7 +27,7 @@ static void restore(struct world *w, const char *backup, const char *name)
 	struct restore_done done;
 	struct err e = { 0 };
 
-	must_err(restore_run(backup, to, NULL, &done, &e));
+	must_err(restore_run(backup, to, NULL, NULL, &done, &e));
 	free(done.created_at);
 	assert_true(done.ids_skipped >= RESTORED_ROWS_BURST);
 	store_free(w->app.store);

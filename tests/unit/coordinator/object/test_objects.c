@@ -191,7 +191,7 @@ static void test_verbs_look_where_serve_said(void **state UNUSED)
 	CLEAN_OBJECTS struct objects *published = objects_open_published(w.dir, &e);
 	assert_true(is_there(published, "actions/runs/1/artifacts/box"));
 	CLEAN_STR char *kept = path_join(w.dir, "kept");
-	must_err(backup_run(w.dir, kept, false, &done, &e));
+	must_err(backup_run(w.dir, NULL, kept, false, &done, &e));
 	CLEAN_OBJECTS struct objects *saved =
 		objects_open(&(struct objects_place){ .data_dir = kept }, &e);
 	assert_true(is_there(saved, "actions/runs/1/artifacts/box"));
