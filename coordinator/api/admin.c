@@ -25,6 +25,7 @@
 #include "base/proc.h"
 #include "base/utf8.h"
 #include "coordinator/app/turn.h"
+#include "coordinator/app/tries.h"
 #include "coordinator/api/body.h"
 #include "coordinator/api/caller.h"
 #include "coordinator/store/audit.h"

@@ -49,9 +49,9 @@ static int64_t prefer_wait(const struct httpd_request *r)
 	return 0;
 }
 
-static bool rate_exceeded(struct app *a, struct httpd_request *r, int64_t runner_id)
+static bool rate_exceeded(struct app *a, struct httpd_request *r, const struct runner_row *runner)
 {
-	int64_t seconds = heartbeat_limit(a, runner_id);
+	int64_t seconds = heartbeat_limit(a, runner);
 	char text[24];
 
 	if (!seconds)
@@ -187,7 +187,7 @@ void api_heartbeat(struct httpd_request *r, void *app)
 		httpd_error(r, 503, "the coordinator is about to stop");
 		return;
 	}
-	if (rate_exceeded(a, r, runner.id))
+	if (rate_exceeded(a, r, &runner))
 		return;
 	if (heartbeat_parse(httpd_body(r), &body, &e) < 0) {
 		httpd_reply_err(r, &e);

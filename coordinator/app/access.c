@@ -31,55 +31,6 @@ int auth_user(struct app *a, struct httpd_request *r, struct pat_row *ret, struc
 	return 0;
 }
 
-/* ---- failures ---- */
-
-bool auth_failed_often(struct app *a, const struct httpd_request *r)
-{
-	const uint64_t peer = httpd_peer(r);
-
-	return failures_add(&a->by_address, &peer, sizeof(peer), mono_now()) > AUTH_FAILURES_MAX;
-}
-
-/* The store does not tell capitals from small letters in a login. */
-static char *login_folded(const char *login)
-{
-	char *text = xstrdup(login);
-
-	for (char *p = text; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p + 'a' - 'A');
-	return text;
-}
-
-bool login_failed_enough(struct app *a, uint64_t peer, const char *login)
-{
-	CLEAN_STR char *name = login ? login_folded(login) : NULL;
-	const struct mono now = mono_now();
-
-	return failures_of(&a->by_address, &peer, sizeof(peer), now) >= AUTH_FAILURES_MAX ||
-	       (name && failures_of(&a->by_login, name, strlen(name), now) >= AUTH_FAILURES_MAX);
-}
-
-void login_begins(struct app *a, uint64_t peer, const char *login)
-{
-	CLEAN_STR char *name = login ? login_folded(login) : NULL;
-	const struct mono now = mono_now();
-
-	failures_add(&a->by_address, &peer, sizeof(peer), now);
-	if (name)
-		failures_add(&a->by_login, name, strlen(name), now);
-}
-
-void login_fits(struct app *a, uint64_t peer, const char *login)
-{
-	CLEAN_STR char *name = login ? login_folded(login) : NULL;
-	const struct mono now = mono_now();
-
-	failures_take_back(&a->by_address, &peer, sizeof(peer), now);
-	if (name)
-		failures_take_back(&a->by_login, name, strlen(name), now);
-}
-
 /* ---- roles ---- */
 
 /* The most that a token with these scopes may do. */

@@ -18,16 +18,6 @@ int auth_pat(struct app *a, const char *token, struct pat_row *ret, struct err *
 int auth_user(
 	struct app *a, struct httpd_request *r, struct pat_row *ret, struct err *e) CHECK_RESULT;
 
-/* Counts a failure of the request's address; more than AUTH_FAILURES_MAX in this minute? */
-bool auth_failed_often(struct app *a, const struct httpd_request *r);
-/* Signing in: has the address (httpd_peer) or the name (NULL: not known yet) AUTH_FAILURES_MAX
- * failures in this minute? */
-bool login_failed_enough(struct app *a, uint64_t peer, const char *login);
-/* A try counts as a failure of both from its start on, so that those under way count, until its
- * password fits. login NULL: of the address alone. */
-void login_begins(struct app *a, uint64_t peer, const char *login);
-void login_fits(struct app *a, uint64_t peer, const char *login);
-
 /* The user whose repositories a list shows to who (NULL: somebody without a token); 0: nobody, the
  * public ones alone. */
 int64_t access_reader(const struct pat_row *who);

@@ -63,8 +63,9 @@ struct app {
 	unsigned admin_calls;             /* admin verbs that run for callers elsewhere */
 	struct failures by_address;       /* of callers of those, and of who signs in */
 	struct failures by_login;         /* of who signs in */
+	unsigned tries_written;           /* tries.h: into the store, since it was pruned */
 	/* lines that callers without a token can cause */
-	struct log_limit refusals_said, git_said;
+	struct log_limit refusals_said, git_said, tries_said;
 	struct log_limit oidc_said[2]; /* by whether an operator has something to mend */
 	/* pages/aside.h: passwords that are checked now, and questions to the provider */
 	struct aside *logins[LOGIN_TRIES_MAX], *oidc_tries[OIDC_TRIES_MAX];

@@ -398,17 +398,33 @@ static struct heartbeats *heartbeats_of(struct waiters *w, int64_t runner_id)
 	return &w->heartbeats[w->n_heartbeats++];
 }
 
-int64_t heartbeat_limit(struct app *a, int64_t runner_id)
+static int64_t seconds_up(int64_t us)
+{
+	return (us + USEC_PER_SEC - 1) / USEC_PER_SEC;
+}
+
+/* With those that other serves took. Their count is of a minute that stands still, so it refuses
+ * none that one serve for itself would let through. */
+static int64_t limit_everywhere(const struct runner_row *runner)
+{
+	int64_t left = runner->beats_since.us + RUNNER_BEATS_US - wall_now().us;
+
+	return runner->beats >= HEARTBEATS_PER_MINUTE && left > 0 && left <= RUNNER_BEATS_US
+		       ? seconds_up(left)
+		       : 0;
+}
+
+int64_t heartbeat_limit(struct app *a, const struct runner_row *runner)
 {
 	const int64_t minute = 60 * USEC_PER_SEC;
-	struct heartbeats *b = heartbeats_of(a->waiters, runner_id);
+	struct heartbeats *b = heartbeats_of(a->waiters, runner->id);
 	int64_t now = loop_now(a->loop).us, oldest = b->at_us[b->next];
 
 	if (oldest && now - oldest < minute)
-		return (minute - (now - oldest) + USEC_PER_SEC - 1) / USEC_PER_SEC;
+		return seconds_up(minute - (now - oldest));
 	b->at_us[b->next] = now;
 	b->next = (b->next + 1) % HEARTBEATS_PER_MINUTE;
-	return 0;
+	return limit_everywhere(runner);
 }
 
 /* ---- the wake socket ---- */

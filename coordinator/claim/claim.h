@@ -53,7 +53,7 @@ void claim_wake(struct app *a);
 /* The word of another serve, NULL: some may have been missed. */
 void claim_heard(struct app *a, const char *word);
 /* Counts a heartbeat; 0, or the seconds to wait when it was one too many. */
-int64_t heartbeat_limit(struct app *a, int64_t runner_id);
+int64_t heartbeat_limit(struct app *a, const struct runner_row *runner);
 
 /* claim/json.c: the claim's answer. */
 struct claim_tokens {

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "coordinator/app/tries.h"
 #include "coordinator/oidc/client.h"
 #include "coordinator/pages/aside.h"
 #include "coordinator/pages/form.h"
@@ -134,6 +135,8 @@ static void answer_try(void *data, struct httpd_request *r)
 
 	if (t->fits)
 		login_fits(t->app, t->peer, t->login);
+	else
+		login_fails(t->app, t->peer, t->login);
 	if (!r)
 		return;
 	if (t->fits && session_begin(t->app, r, t->user_id, t->digest, &e) == 0)

@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "coordinator/app/tries.h"
 #include "coordinator/app/access.h"
 #include "coordinator/oidc/client.h"
 #include "coordinator/oidc/used.h"

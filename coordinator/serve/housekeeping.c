@@ -5,6 +5,7 @@
 #include "coordinator/serve/housekeeping.h"
 
 #include "base/log.h"
+#include "coordinator/app/tries.h"
 #include "coordinator/claim/claim.h"
 #include "coordinator/claim/lost_job.h"
 #include "coordinator/instance/instance.h"
@@ -98,6 +99,7 @@ void housekeep(struct app *a, int64_t job_expiry_us)
 
 	store_try(a);
 	if (task_over("metrics", metrics_flush(&a->metrics, a->store, &e), &e) &&
+		task_over("tries", tries_prune(a, wall_now(), &e), &e) &&
 		instance_leads(a->instance))
 		lead(a, job_expiry_us);
 }

@@ -35,6 +35,8 @@ static const struct column columns[] = {
 	COLUMN("r.trouble_since", COLUMN_WALL, runner_row, trouble_since),
 	COLUMN("r.trouble_at", COLUMN_WALL, runner_row, trouble_at),
 	COLUMN("coalesce(r.heartbeat_instance, 0)", COLUMN_INT, runner_row, heartbeat_instance),
+	COLUMN("r.beats", COLUMN_INT, runner_row, beats),
+	COLUMN("r.beats_since", COLUMN_WALL, runner_row, beats_since),
 	COLUMN("(SELECT count(*) FROM workflow_jobs j"
 	       " WHERE j.runner_id = r.id AND j.status = 'running')",
 		COLUMN_INT, runner_row, active_jobs),
@@ -141,11 +143,15 @@ int store_runner_heartbeat(
 		    "UPDATE runners SET last_heartbeat_at = ?2, offline_at = NULL,"
 		    " trouble = NULL, trouble_text = NULL, trouble_since = NULL,"
 		    " trouble_at = NULL,"
+		    " beats = CASE WHEN beats_since BETWEEN ?6 AND ?2 THEN beats + 1 ELSE 1 END,"
+		    " beats_since = CASE WHEN beats_since BETWEEN ?6 AND ?2 THEN beats_since"
+		    " ELSE ?2 END,"
 		    " capacity = CASE WHEN ?3 > 0 THEN ?3 ELSE capacity END, host_name = "
 		    "coalesce(?4, host_name),"
-		    " version = coalesce(?5, version), heartbeat_instance = nullif(?6, 0)"
+		    " version = coalesce(?5, version), heartbeat_instance = nullif(?7, 0)"
 		    " WHERE id = ?1",
-		    "iwitti", id, now, h->capacity, h->host_name, h->version, s->instance) < 0)
+		    "iwittii", id, now, h->capacity, h->host_name, h->version,
+		    now.us - RUNNER_BEATS_US, s->instance) < 0)
 		return -1;
 	if (h->labels &&
 		sql_run(s, e, "UPDATE runners SET labels = ?2, refused_labels = ?3 WHERE id = ?1",

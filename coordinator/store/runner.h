@@ -27,6 +27,9 @@ struct runner_row {
 	char *trouble, *trouble_text;
 	struct wall trouble_since, trouble_at;
 	int64_t heartbeat_instance; /* lease.h: the serve that got its last heartbeat; 0: none */
+	/* Heartbeats in the minute since then, whoever took them. */
+	int64_t beats;
+	struct wall beats_since;
 };
 struct runner_list {
 	struct runner_row *v;
@@ -60,6 +63,7 @@ struct runner_report {
 	int64_t capacity;                  /* 0: not said */
 	const char *host_name, *version;
 };
+#define RUNNER_BEATS_US (60 * USEC_PER_SEC)
 /* Who asks for work is well: this ends a trouble. */
 int store_runner_heartbeat(struct store *s, int64_t id, const struct runner_report *h,
 	struct wall now, struct err *e) CHECK_RESULT;

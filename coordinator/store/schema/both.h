@@ -65,6 +65,18 @@
 	"CREATE TABLE store_copy (id " number " PRIMARY KEY CHECK (id = 1)," \
 	" source " text " NOT NULL, at_table " text " NOT NULL, rows " number " NOT NULL);"
 
+/* counts that every serve on this store adds to: failed tries by keyed hash, a runner's heartbeats in
+ * the minute that the first of them began; and what is good once */
+#define STEP_52(number, bytes) \
+	"CREATE TABLE tries (who " bytes " PRIMARY KEY, n " number " NOT NULL," \
+	" since " number " NOT NULL);" \
+	"CREATE INDEX tries_since ON tries (since);" \
+	"CREATE INDEX tries_fewest ON tries (n, since);" \
+	"CREATE TABLE spent (what " bytes " PRIMARY KEY, until " number " NOT NULL);" \
+	"CREATE INDEX spent_until ON spent (until);" \
+	"ALTER TABLE runners ADD COLUMN beats " number " NOT NULL DEFAULT 0;" \
+	"ALTER TABLE runners ADD COLUMN beats_since " number ";"
+
 /* clang-format on */
 
 #endif

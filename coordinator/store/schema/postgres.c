@@ -361,5 +361,6 @@ const char *const schema_postgres[SCHEMA_NEWEST - SCHEMA_POSTGRES_FIRST + 1] = {
 	POSTGRES_RENEW,
 	STEP_50,
 	STEP_51("plain", "BIGINT"),
+	STEP_52("BIGINT", "BYTEA"),
 };
 /* clang-format on */

@@ -548,4 +548,5 @@ const char *const schema_sqlite[SCHEMA_NEWEST] = {
 		"CAST(strftime('%s', 'now') AS INTEGER) * 1000000", ""),
 	STEP_50,
 	STEP_51("TEXT", "INTEGER"),
+	STEP_52("INTEGER", "BLOB"),
 };

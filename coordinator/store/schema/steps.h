@@ -15,7 +15,7 @@
 #ifndef COORDINATOR_STORE_SCHEMA_STEPS_H
 #define COORDINATOR_STORE_SCHEMA_STEPS_H
 
-enum { SCHEMA_NEWEST = 51, SCHEMA_POSTGRES_FIRST = 44 };
+enum { SCHEMA_NEWEST = 52, SCHEMA_POSTGRES_FIRST = 44 };
 
 extern const char *const schema_sqlite[SCHEMA_NEWEST]; /* [0] is step 1 */
 /* [0] is step SCHEMA_POSTGRES_FIRST, for a database that has nothing yet. */

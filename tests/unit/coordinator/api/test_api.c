@@ -517,6 +517,31 @@ static void test_heartbeat_rate(void **state)
 	assert_int_equal(204, heartbeat(w, token, LINUX, NULL));
 }
 
+/* Those that another serve took count as well. */
+static void test_heartbeat_rate_of_all(void **state)
+{
+	struct world *w = *state;
+	const struct runner_report h = { .capacity = 1 };
+	const struct wall now = wall_now();
+
+	for (int i = 0; i < HEARTBEATS_PER_MINUTE - 1; i++)
+		must(store_runner_heartbeat(w->app.store, w->runner_id, &h, now, NULL));
+	assert_int_equal(204, heartbeat(w, w->runner_token, LINUX, NULL));
+	struct call_spec q = { .path = HEARTBEAT, .token = w->runner_token, .body = LINUX };
+	CLEAN_EXCHANGE struct http_exchange *x = call_start(w, &q);
+	const struct http_result *r = http_wait(x);
+	assert_int_equal(429, r->status);
+	assert_true(r->retry_after_us > 0 && r->retry_after_us <= 60 * USEC_PER_SEC);
+	/* a minute later, and for a clock that is far ahead */
+	for (int late = -1; late <= 1; late += 2) {
+		const struct wall then = { now.us + late * 2 * RUNNER_BEATS_US };
+
+		for (int i = 0; i < HEARTBEATS_PER_MINUTE; i++)
+			must(store_runner_heartbeat(w->app.store, w->runner_id, &h, then, NULL));
+		assert_int_equal(204, heartbeat(w, w->runner_token, LINUX, NULL));
+	}
+}
+
 static void on_tick(struct loop_source *s UNUSED, void *data)
 {
 	*(bool *)data = true;
@@ -673,6 +698,7 @@ int main(void)
 		T(test_trouble_bodies),
 		T(test_trouble_is_kept_until_a_heartbeat),
 		T(test_heartbeat_rate),
+		T(test_heartbeat_rate_of_all),
 		T(test_wait),
 		T(test_wake_latency),
 		T(test_wake_socket),
