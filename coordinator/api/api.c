@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "coordinator/api/body.h"
+#include "coordinator/instance/instance.h"
 #include "coordinator/app/turn.h"
 #include "coordinator/object/object.h"
 
@@ -36,6 +37,7 @@ static void api_metrics(struct httpd_request *r, void *app)
 	CLEAN_BUF struct buf page = BUF_INIT(MIB(4));
 	struct err e = { 0 };
 
+	a->metrics.follows = !instance_leads(a->instance);
 	if (metrics_may(a, r, &e) < 0 || metrics_page(&a->metrics, a->store, &page, &e) < 0)
 		httpd_reply_err(r, &e);
 	else

@@ -275,15 +275,26 @@ static void page_loops(struct metrics *m, struct buf *out)
 		slow, loop_slow_count(m->app_loop), slow, loop_slow_count(m->connections_loop));
 }
 
-int metrics_page(struct metrics *m, struct store *s, struct buf *out, struct err *e)
+/* What is the same whoever is asked. */
+static int page_shared(struct store *s, struct buf *out, struct err *e)
 {
 	CLEANUP(queue_list_release) struct queue_list queue = { 0 };
 
-	if (metrics_flush(m, s, e) < 0 || page_counters(s, out, e) < 0 ||
-		store_queue(s, &queue, e) < 0 || page_runners(s, &queue, out, e) < 0)
+	if (page_counters(s, out, e) < 0 || store_queue(s, &queue, e) < 0 ||
+		page_runners(s, &queue, out, e) < 0)
 		return -1;
 	queue_merge(&queue);
 	page_queue(&queue, out);
+	return 0;
+}
+
+int metrics_page(struct metrics *m, struct store *s, struct buf *out, struct err *e)
+{
+	if (metrics_flush(m, s, e) < 0 || (!m->follows && page_shared(s, out, e) < 0))
+		return -1;
+	print_gauge(out, PREFIX "leads",
+		"1: this process shows the counters of events, runners and queue, for all.",
+		!m->follows);
 	page_latency(m, out);
 	page_loops(m, out);
 	return buf_ok(out) ? 0 : err_set(e, ERR_LIMIT, "metrics page is too large");

@@ -57,6 +57,7 @@ struct metrics {
 	struct metric_counts turn; /* what a turn of the server (turn.h) adds, until it is stored */
 	bool in_turn;
 	struct loop *app_loop, *connections_loop; /* NULL: nothing is said of them */
+	bool follows; /* another serve leads, and shows what is in the store for all */
 };
 static inline void metric_add(struct metrics *m, enum metric which, int64_t n)
 {

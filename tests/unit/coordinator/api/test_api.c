@@ -665,7 +665,7 @@ static void test_metrics_page(void **state)
 	static const char *const words[] = { "shithub_actions_runner_heartbeats_total 1\n",
 		"shithub_actions_step_timeouts_total 0\n",
 		"shithub_actions_queue_depth{label=\"windows-latest\"} 1\n",
-		"shithub_actions_runners_online 1\n",
+		"shithub_actions_runners_online 1\n", "shithub_actions_leads 1\n",
 		"shithub_actions_claim_latency_seconds_bucket{le=\"+Inf\"} 0\n" };
 
 	RUN(w, "a:windows-latest");
