@@ -5,10 +5,14 @@
  */
 #include "coordinator/git/git_http.h"
 
+#include <errno.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "coordinator/app/access.h"
+#include "base/log.h"
 #include "coordinator/git/session.h"
+#include "coordinator/repo/repo.h"
 #include "coordinator/store/repo.h"
 
 /* Answers that every one of git's requests gets: nothing in between may keep them. */
@@ -139,6 +143,26 @@ static const char *protocol_of(const struct httpd_request *r)
 	return v && *v && strlen(v) <= 128 && strspn(v, chars) == strlen(v) ? v : NULL;
 }
 
+/* On a serve that does not have the folder of the others, or while that is not mounted. The path is
+ * for the operator alone. */
+static bool folder_is_here(struct app *a, struct httpd_request *r, const struct repo_row *repo)
+{
+	CLEAN_STR char *path = repo_path(a->data_dir, repo);
+	int64_t left_out;
+
+	if (access(path, F_OK) == 0)
+		return true;
+	if (log_limit_pass(&a->git_said, mono_now(), &left_out))
+		log_error("git", "repository_missing", F_STR("path", path),
+			F_STR("why", strerror(errno)), F_INT("left_out", left_out),
+			F_STR("remedy", "mount the folder of repositories; several serves need "
+					"server.repositories, the same for all"));
+	httpd_add_header(r, "Retry-After", "30");
+	httpd_error(r, 503, "%s/%s: its folder is not on this host, or not mounted", repo->owner,
+		repo->name);
+	return false;
+}
+
 static struct git_session *start_session(
 	struct app *a, struct httpd_request *r, const struct git_session_spec *asked)
 {
@@ -147,7 +171,7 @@ static struct git_session *start_session(
 	CLEANUP(caller_release) struct caller caller = { 0 };
 	struct err e = { 0 };
 
-	if (!admit_caller(a, r, spec.service, &repo, &caller))
+	if (!admit_caller(a, r, spec.service, &repo, &caller) || !folder_is_here(a, r, &repo))
 		return NULL;
 	no_cache(r);
 	spec.request = r;

@@ -123,6 +123,10 @@ static const struct option table[] = {
 		.check = objects_place_check,
 		.help = "folder or bucket of artifacts and archived logs; none: objects, in the "
 			"data folder" },
+	{ "server", "repositories", OPTION_STRING, offsetof(struct serve_config, repositories),
+		NULL, .flag = "repositories", .meta = "DIR", .path = OPTION_PATH,
+		.help = "folder of repositories that several serves share; none: repos, in the "
+			"data folder" },
 	{ "objects", "credentials_file", OPTION_STRING,
 		offsetof(struct serve_config, objects_credentials), NULL, .path = OPTION_PATH,
 		.help = "keys of the bucket as AWS's tools read them, 0600 or 0640; none: "
@@ -216,6 +220,7 @@ void serve_config_release(struct serve_config *c)
 	free(c->data_dir);
 	free(c->store);
 	free(c->objects);
+	free(c->repositories);
 	free(c->objects_credentials);
 	free(c->objects_ca_file);
 	free(c->metrics_token_file);

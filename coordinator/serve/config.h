@@ -28,6 +28,7 @@ struct serve_config {
 	char *store;                        /* NULL: <data_dir>/shithubd.db */
 	int64_t lease;                      /* microseconds of silence until others take over */
 	char *objects;                      /* NULL: <data_dir>/objects; a folder or s3://… */
+	char *repositories;                 /* NULL: <data_dir>/repos */
 	char *objects_credentials;          /* file of a bucket's keys; NULL: the environment */
 	char *objects_ca_file;              /* NULL: the system's */
 	char *metrics_token_file;           /* NULL: none */

@@ -24,11 +24,13 @@
 #include "coordinator/pages/log/log.h"
 #include "coordinator/pages/pages.h"
 #include "coordinator/repo/repo.h"
+#include "coordinator/serve/agree.h"
 #include "coordinator/serve/certificate.h"
 #include "coordinator/scrub/scrub.h"
 #include "coordinator/serve/config.h"
 #include "coordinator/serve/housekeeping.h"
 #include "coordinator/serve/metrics_access.h"
+#include "coordinator/serve/repositories.h"
 #include "coordinator/serve/root_key.h"
 #include "coordinator/serve/routes.h"
 #include "coordinator/serve/sign_in.h"
@@ -221,7 +223,7 @@ static int data_open(struct serve *v, struct err *e)
 		.run = (int64_t)v->config.log_max_run_size };
 	a->scrub = scrub_new();
 	if (store_begin_here(v, e) < 0 || root_key_begin(a, &v->config, e) < 0 ||
-		objects_begin(v, e) < 0)
+		objects_begin(v, e) < 0 || repositories_begin(a, &v->config, e) < 0)
 		return -1;
 	return claims_recover(a, e);
 }
@@ -447,9 +449,9 @@ int verb_serve(int argc, char **argv)
 	proxies_read(&v);
 	int code = EXIT_FINDINGS;
 	if (data_open(&v, &e) < 0 || loop_start(&v, &e) < 0 || instance_begin(&v, &e) < 0 ||
-		http_listen(&v, &e) < 0 || push_journal_sweep(&v.app, &e) < 0 ||
-		workers_begin(&v, &e) < 0 || sender_begin(&v, &e) < 0 ||
-		url_publish(&v, ready_file, &e) < 0) {
+		settings_agree(&v.app, &v.config, &e) < 0 || http_listen(&v, &e) < 0 ||
+		push_journal_sweep(&v.app, &e) < 0 || workers_begin(&v, &e) < 0 ||
+		sender_begin(&v, &e) < 0 || url_publish(&v, ready_file, &e) < 0) {
 		code = cli_fail(exit_code(&e), "%s", e.text);
 	} else {
 		confinement_tell();

@@ -31,3 +31,17 @@ int store_fact_say(struct store *s, const char *name, const char *value, struct 
 		return -1;
 	return *ret ? 0 : err_set(e, ERR_INTERNAL, "the fact %s is gone again", name);
 }
+
+int store_fact_change(struct store *s, const char *name, const char *value, struct wall now,
+	char **ret, struct err *e)
+{
+	if (store_fact(s, name, ret, e) < 0)
+		return -1;
+	if (str_eq(*ret, value))
+		return 0;
+	return sql_run(s, e,
+		"INSERT INTO facts (name, value, said_at) VALUES (?, ?, ?)"
+		" ON CONFLICT (name) DO UPDATE SET value = excluded.value,"
+		" said_at = excluded.said_at",
+		"ttw", name, value, now);
+}

@@ -10,4 +10,9 @@ int store_fact(struct store *s, const char *name, char **ret, struct err *e) CHE
 int store_fact_say(struct store *s, const char *name, const char *value, struct wall now,
 	char **ret, struct err *e) CHECK_RESULT;
 
+/* Says it whatever was said before; *ret, the caller's: what that was, or NULL. Writes where it
+ * differs. */
+int store_fact_change(struct store *s, const char *name, const char *value, struct wall now,
+	char **ret, struct err *e) CHECK_RESULT;
+
 #endif
