@@ -13,8 +13,8 @@ struct restore_done {
 	int64_t files, bytes, jobs_lost, ids_skipped, from_schema, to_schema;
 	char *created_at; /* of the backup; the caller's */
 };
-/* root_key: a file, for backups that have none; NULL: SHITHUB_TOTP_KEY. store: an empty database for
- * the rows, as --store takes it; NULL: they are a file in NEWDIR. NEWDIR must not be there or
+/* root_key: a file, for backups that have none; NULL: SHITHUB_TOTP_KEY. store: an empty database
+ * for the rows, as --store takes it; NULL: they are a file in NEWDIR. NEWDIR must not be there or
  * be empty. ERR_CONFLICT for what is refused: not complete, damaged, newer schema, no or another
  * root key. */
 int restore_run(const char *dir, const char *data_dir, const char *root_key, const char *store,

@@ -27,6 +27,7 @@ WALKS = {
     "hygiene_records h LEFT JOIN": "a list for operators, in a process of its own, of a table that is pruned",
     "(?2 IS NULL OR conclusion = ?2": "a list for operators, in a process of its own, newest first",
     "WHERE ?1 = 0 OR repo_id = ?1 ORDER BY id DESC": "the newest runs, mostly of all repositories",
+    "FROM tries ORDER BY n, since LIMIT": "as many rows as are to go, from the end of the index",
 }
 
 

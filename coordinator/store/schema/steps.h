@@ -4,9 +4,9 @@
  * it came, with one step for all of those before, so that one number says the same of both. Later
  * steps are written once for both where that is possible (both.h).
  *
- * While serves of a database are brought to a newer program one after the other, the older ones still
- * run for some seconds over the newer schema: a step adds tables, indexes and columns that may be left
- * out, and takes away or renames nothing that the release before asks for.
+ * While serves of a database are brought to a newer program one after the other, the older ones
+ * still run for some seconds over the newer schema: a step adds tables, indexes and columns that
+ * may be left out, and takes away or renames nothing that the release before asks for.
  *
  * Times are microseconds since 1970. Lists and maps are JSON text. `ready` says that all needs of a
  * job succeeded, so that the claim finds the oldest job of a label with one index look-up however
