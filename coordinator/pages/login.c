@@ -223,7 +223,6 @@ void pages_stop(struct app *a)
 		oidc_stop(a->oidc);
 	asides_end(a->logins, LOGIN_TRIES_MAX);
 	asides_end(a->oidc_tries, OIDC_TRIES_MAX);
-	free(TAKE(a->oidc_used));
 }
 
 /* ---- sessions ---- */

@@ -14,7 +14,6 @@
 #include "coordinator/app/tries.h"
 #include "coordinator/app/access.h"
 #include "coordinator/oidc/client.h"
-#include "coordinator/oidc/used.h"
 #include "coordinator/pages/arrival.h"
 #include "coordinator/pages/aside.h"
 #include "coordinator/pages/form.h"
@@ -23,6 +22,7 @@
 #include "coordinator/pages/pages.h"
 #include "coordinator/pages/query.h"
 #include "coordinator/pages/session.h"
+#include "coordinator/store/pool/spent.h"
 
 #define COOKIE "shithub_oidc"
 enum { CODE_MAX = 4096, WORD_MAX = 64, ISS_MAX = 2000 };
@@ -298,6 +298,14 @@ static void redeem_run(void *data)
 	t->fault = oidc_redeem(t->app->oidc, &t->flow, t->code, t->iss, &t->person, &t->e);
 }
 
+/* The provider knows the person, this coordinator does not let them in. */
+static void answer_stranger(
+	struct oidc_try *t, struct httpd_request *r, enum refusal refusal, const struct err *e)
+{
+	login_fails(t->app, t->peer, NULL);
+	answer_refusal(t->app, r, refusal, t->flow.next, t->person.subject, e);
+}
+
 static void arrive(struct oidc_try *t, struct httpd_request *r)
 {
 	struct app *a = t->app;
@@ -306,16 +314,13 @@ static void arrive(struct oidc_try *t, struct httpd_request *r)
 	struct err e = { 0 };
 
 	if (oidc_person_admitted(&t->person, s, &e) < 0) {
-		answer_refusal(a, r, REFUSED_NOT_ADMITTED, t->flow.next, t->person.subject, &e);
-		return;
-	}
-	if (arrival_find(a, s, &t->person, &here, &e) < 0) {
+		answer_stranger(t, r, REFUSED_NOT_ADMITTED, &e);
+	} else if (arrival_find(a, s, &t->person, &here, &e) < 0) {
 		page_fail(r, &e);
 	} else if (here.what != ARRIVAL_USER) {
 		err_set(&e, ERR_DENIED, "the provider calls this subject \"%.100s\"",
 			t->person.login ? t->person.login : "");
-		answer_refusal(
-			a, r, refusal_of_arrival(here.what), t->flow.next, t->person.subject, &e);
+		answer_stranger(t, r, refusal_of_arrival(here.what), &e);
 	} else if (session_begin_linked(a, r, here.user_id, here.identity, &e) < 0) {
 		page_fail(r, &e);
 	} else {
@@ -337,6 +342,8 @@ static void redeem_answer(void *data, struct httpd_request *r)
 
 	if (is_nobodys(t->fault))
 		login_fits(t->app, t->peer, NULL);
+	else if (t->fault != OIDC_FINE)
+		login_fails(t->app, t->peer, NULL);
 	if (!r)
 		return;
 	if (t->fault == OIDC_FINE)
@@ -376,22 +383,37 @@ static int flow_read(struct oidc_try *t, struct httpd_request *r, char **ret_err
 	return t->code || *ret_error ? 0 : err_set(e, ERR_AUTH, "neither a code nor an error");
 }
 
-/* Counted once it asks the provider. False: answered. */
+/* None comes back twice, at whichever serve and whatever the provider thinks of its code: 1, 0 it
+ * did already, -1. */
+static int state_spend(const struct oidc_try *t, struct err *e)
+{
+	const char *state = t->flow.state;
+	unsigned char digest[SHA256_LEN];
+	struct wall until = { wall_now().us + OIDC_FLOW_US };
+
+	sha256(state, strlen(state), digest);
+	int rc = store_spend(t->app->store, digest, until, e);
+	return rc == 0 ? (err_set(e, ERR_AUTH, "it came back already"), 0) : rc;
+}
+
+/* Spent and counted once it asks the provider. False: answered. */
 static bool redeem(struct oidc_try *t, struct httpd_request *r)
 {
+	CLEAN_TX struct store_tx tx = { 0 };
 	struct app *a = t->app;
 	struct err e = { 0 };
+	int rc = store_begin(a->store, &tx, &e);
 
-	if (!a->oidc_used)
-		a->oidc_used = xcalloc(1, sizeof(*a->oidc_used));
-	if (oidc_was_used(a->oidc_used, t->flow.state)) {
-		err_set(&e, ERR_AUTH, "it came back already");
+	if (rc == 0)
+		rc = state_spend(t, &e);
+	if (rc < 0)
+		page_fail(r, &e);
+	else if (rc == 0)
 		answer_refusal(a, r, REFUSED_STATE, NULL, NULL, &e);
+	if (rc <= 0 || !try_start(t, &redeem_work, r))
 		return false;
-	}
-	if (!try_start(t, &redeem_work, r))
-		return false;
-	oidc_use(a->oidc_used, t->flow.state);
+	if (store_commit(&tx, &e) < 0)
+		log_error("pages", "oidc_state_not_stored", F_ERR(&e));
 	login_begins(a, t->peer, NULL);
 	return true;
 }

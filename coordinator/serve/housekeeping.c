@@ -14,6 +14,7 @@
 #include "coordinator/queue/gate.h"
 #include "coordinator/scrub/scrub.h"
 #include "coordinator/store/counter.h"
+#include "coordinator/store/pool/spent.h"
 #include "coordinator/store/jwt.h"
 #include "coordinator/trigger/push_journal.h"
 #include "coordinator/trigger/schedule.h"
@@ -89,6 +90,7 @@ static bool lead(struct app *a, int64_t job_expiry_us)
 	       task_over("logs", scrub_sweep(a, wall_now(), &e), &e) &&
 	       task_over("answers", store_answer_prune(a->store, wall_now(), &e), &e) &&
 	       task_over("tokens", tokens_forget(a, &e), &e) &&
+	       task_over("spent", store_spent_prune(a->store, wall_now(), &e), &e) &&
 	       task_over("artifacts", artifact_prune_begin(a, wall_now(), &e), &e) &&
 	       task_over("instances", store_instances_prune(a->store, INSTANCE_KEPT_US, &e), &e);
 }

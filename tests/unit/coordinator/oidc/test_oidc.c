@@ -4,7 +4,6 @@
 #include "coordinator/oidc/keys.h"
 #include "coordinator/oidc/person.h"
 #include "coordinator/oidc/provider.h"
-#include "coordinator/oidc/used.h"
 #include "tests/unit/help/coordinator_help.h"
 
 #define ISSUER "https://id.example"
@@ -223,25 +222,6 @@ static void test_flow_url(void **state UNUSED)
 		buf_cstr(&out));
 }
 
-static void test_once(void **state UNUSED)
-{
-	struct oidc_used *u = xcalloc(1, sizeof(*u));
-	char state_text[OIDC_PROOF_MAX];
-
-	oidc_use(u, "first");
-	for (int i = 0; i < OIDC_USED_MAX - 1; i++) {
-		snprintf(state_text, sizeof(state_text), "%d", i);
-		assert_false(oidc_was_used(u, state_text));
-		oidc_use(u, state_text);
-	}
-	assert_true(oidc_was_used(u, "first"));
-	assert_true(oidc_was_used(u, state_text));
-	assert_false(oidc_was_used(u, "last"));
-	oidc_use(u, "last");
-	assert_false(oidc_was_used(u, "first"));
-	free(u);
-}
-
 /* ---- who ---- */
 
 static int read_person(struct oidc_person *p, const char *text, const struct oidc_settings *s)
@@ -323,7 +303,6 @@ int main(void)
 		cmocka_unit_test(test_flow_takes_ten_minutes),
 		cmocka_unit_test(test_bad_cookies),
 		cmocka_unit_test(test_flow_url),
-		cmocka_unit_test(test_once),
 		cmocka_unit_test(test_persons),
 		cmocka_unit_test(test_who_comes_in),
 	};
