@@ -91,11 +91,18 @@ static int lead_try(struct instance *i, struct err *e)
 	if (rc < 0)
 		return -1;
 	atomic_store(&i->leads_until_us, rc > 0 ? mono_add(asked, lead_us(i)).us : 0);
-	if (i->led != (rc > 0))
-		log_info("serve", rc > 0 ? "leads" : "leads_no_more",
-			F_INT("instance", instance_id(i)));
-	i->led = rc > 0;
 	return 0;
+}
+
+/* Not at the start, which may yet fail and then says that alone. */
+static void lead_tell(struct instance *i)
+{
+	bool leads = instance_leads(i);
+
+	if (i->led != leads)
+		log_info("serve", leads ? "leads" : "leads_no_more",
+			F_INT("instance", instance_id(i)));
+	i->led = leads;
 }
 
 static void on_tick(struct loop_source *s, void *data)
@@ -106,6 +113,7 @@ static void on_tick(struct loop_source *s, void *data)
 	if (lease_renew(i, &e) < 0 || lead_try(i, &e) < 0)
 		log_warn(
 			"serve", "lease_not_renewed", F_INT("instance", instance_id(i)), F_ERR(&e));
+	lead_tell(i);
 	loop_timer_set(s, mono_add(mono_now(), tick_us(i)));
 }
 

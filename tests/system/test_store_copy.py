@@ -11,7 +11,7 @@ import driver
 import pytest
 import store_rows
 from conftest import once
-from database import psql
+from database import SERVER, psql
 from test_pages_login import Browser
 
 WORKFLOW = """\
@@ -62,6 +62,56 @@ class World:
         return tuple(found.split("|")) if found else None
 
 
+class Brake:
+    """Holds a copy into a database before each of its pages: its row of store_copy cannot be written."""
+
+    def __init__(self, world):
+        driver.run([world.binary, "migrate", "--store", world.user.address, "--data", world.folder / "none"])
+        self.user, self.table = world.user.name, f"{world.user.name}.store_copy"
+        self.psql = subprocess.Popen(["psql", SERVER, "-XAtq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, text):
+        """The last line of what the last statement gives."""
+        self.psql.stdin.write(f"{text}; SELECT 'said';\n")
+        self.psql.stdin.flush()
+        lines = list(iter(lambda: self.psql.stdout.readline().strip(), "said"))
+        return lines[-1] if lines else ""
+
+    def hold(self):
+        self.ask(f"BEGIN; LOCK TABLE {self.table} IN SHARE MODE")
+
+    def waits(self):
+        return self.ask("SELECT count(*) FROM pg_locks WHERE NOT granted"
+                        f" AND relation = '{self.table}'::regclass") == "1"
+
+    def pages(self, program, count):
+        """Lets that many go, and holds the copy before the next one."""
+        for _ in range(count):
+            driver.wait_for(self.waits, what="a copy that wants to write a page")
+            self.ask("COMMIT")
+            self.hold()
+        driver.wait_for(self.waits, what="a copy that wants to write a page")
+        assert program.poll() is None
+
+    def kill(self, program):
+        """In the middle of a page; the server finds out when it goes on."""
+        program.send_signal(signal.SIGKILL)
+        program.communicate()
+        self.ask("COMMIT")
+        driver.wait_for(lambda: self.ask("SELECT count(*) FROM pg_stat_activity"
+                                         f" WHERE usename = '{self.user}'") == "0", what="the end of its session")
+
+    def stop(self):
+        self.psql.communicate()
+
+
+@pytest.fixture
+def brake(world):
+    made = Brake(world)
+    yield made
+    made.stop()
+
+
 @pytest.fixture
 def world(build, folder, user):
     return World(build, folder, user)
@@ -106,22 +156,19 @@ def test_triggers_work_again(world):
     assert (off, int(made) > 5) == ("0", True)
 
 
-def test_a_copy_that_is_killed_goes_on(world):
-    world.make(60)
-    dice, places = random.Random(7), []
-    while len(places) < 5:
-        program, begun, pages = world.start("--page-rows", "1"), places[-1] if places else None, dice.randint(1, 3)
+def killed(world, brake, pages):
+    """How far it came: somewhere behind that many pages of a row each."""
+    brake.hold()
+    program = world.start("--page-rows", "1")
+    brake.pages(program, pages)
+    brake.kill(program)
+    return world.bookmark()
 
-        def far():
-            nonlocal pages
-            assert program.poll() is None, "it was to be killed before its end"
-            now = world.bookmark()
-            pages -= now not in (None, begun)
-            return now if pages < 1 else None
-        driver.wait_for(far, timeout=100, what="some pages more")
-        program.send_signal(signal.SIGKILL)
-        program.communicate()
-        places.append(world.bookmark())
+
+def test_a_copy_that_is_killed_goes_on(world, brake):
+    world.make(60)
+    dice = random.Random(7)
+    places = [killed(world, brake, dice.randint(1, 50)) for _ in range(5)]
     assert len({table for table, _ in places}) > 1, places
     # nobody serves a part
     verb = driver.run([world.binary, "admin", "run", "list", "--data", world.folder / "other"], check=False,
@@ -133,24 +180,17 @@ def test_a_copy_that_is_killed_goes_on(world):
     assert store_rows.dump(world.first / "shithubd.db") == store_rows.dump(world.folder / "second/shithubd.db")
 
 
-def killed(world):
-    program = world.start("--page-rows", "1")
-    driver.wait_for(lambda: (world.bookmark() or ("",))[0] not in ("", "audit_log"), what="some pages")
-    program.send_signal(signal.SIGKILL)
-    program.communicate()
-
-
-def test_what_changed_meanwhile_is_not_mixed(world):
+def test_what_changed_meanwhile_is_not_mixed(world, brake):
     world.make(40)
-    killed(world)
+    killed(world, brake, 45)
     psql(f"UPDATE {world.user.name}.audit_log SET verb = 'other' WHERE id = 3")
     said = world.copy(code=3)
     assert "table audit_log: what an earlier copy left" in said and "begin again" in said
 
 
-def test_another_source_does_not_go_on(world):
+def test_another_source_does_not_go_on(world, brake):
     world.make(40)
-    killed(world)
+    killed(world, brake, 45)
     (world.folder / "third").mkdir()
     (world.folder / "third/shithubd.db").write_bytes((world.first / "shithubd.db").read_bytes())
     said = world.copy(code=3, source=f"sqlite:{world.folder}/third")
