@@ -68,7 +68,7 @@ struct app {
 	struct log_limit oidc_said[2]; /* by whether an operator has something to mend */
 	/* pages/aside.h: passwords that are checked now, and questions to the provider */
 	struct aside *logins[LOGIN_TRIES_MAX], *oidc_tries[OIDC_TRIES_MAX];
-	struct oidc *oidc;           /* oidc/client.h; NULL: users sign in with passwords alone */
+	struct oidc *oidc; /* oidc/client.h; NULL: users sign in with passwords alone */
 	struct log_indexes *log_indexes; /* pages/log/index.h; NULL: none yet */
 	struct log_find *log_finds;      /* pages/log/find.h: searches that are open */
 	/* pages/log/feed.h: jobs that somebody watches; NULL: none yet */
