@@ -157,8 +157,8 @@ def near(world, table):
             ratio=ratios.get(name))
     for name in TREES:
         row(f"checkout of {name}, again", f"{name}: ours", f"{name}: clone", against="git clone --depth 1")
-    for name in ("1,000 files", "20,000 files"):
-        row(f"processor of the client, {name}", f"{name}: our cpu", f"{name}: git cpu", against="git's", ratio=0.7)
+    # found holds "our cpu" too, but a fifth of what the wall time makes likely: some process is not counted
+    table.note("The client's processor time is not shown, as not all of our processes are counted yet.")
 
 
 def counted(distance, act):
