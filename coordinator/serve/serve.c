@@ -113,7 +113,6 @@ static void on_flush(struct loop_source *s, void *data)
 
 	if (outgrown(v))
 		return;
-
 	sd_notify(0, "WATCHDOG=1"); /* to systemd, when there is one */
 	housekeep(&v->app, v->config.job_expiry);
 	if (!instance_is_alone(v->app.instance))
